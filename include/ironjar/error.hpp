@@ -1,0 +1,79 @@
+// Errors as values. Whatever the outside world sends (a cookie, an answer, a size) ends in a Result, never in an
+// exception. Programmers' mistakes throw std::invalid_argument from constructors, at start-up; a machine that cannot go
+// on (no entropy, libcrypto refuses) throws std::runtime_error.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace ironjar {
+
+// What went wrong, as far as a caller can act on it.
+enum class Errc {
+  malformed = 1,  // not of the expected shape; data that cannot be sealed (invalid UTF-8, NaN, too deep)
+  unsupported,    // well-formed, but in a format, version or algorithm that is not enabled here
+  unknownKey,     // sealed under a password that is not among ours
+  tampered,       // does not verify
+  expired,        // was good once: a seal past its time, a login that the identity provider has ended
+  tooLarge,       // over a size limit, which `detail` names
+  transport,      // the peer could not be reached, or the connection broke
+  timeout,        // the deadline passed first
+  notAllowed,     // refused by configuration: an origin outside the allow-list, a client the provider does not accept
+  refreshFailed,  // the tokens could not be refreshed now; the session is kept, trying again later may succeed
+  loginRequired,  // nobody is signed in
+  overloaded,     // too many requests wait already; try again later
+};
+
+// One English sentence fragment, for logs. Never null, static storage.
+[[nodiscard]] std::string_view describe(Errc code) noexcept;
+
+struct Error {
+  Errc code;
+  std::string detail;  // what was seen, for your log; never a secret, a token or a plaintext
+
+  friend bool operator==(const Error&, const Error&) = default;
+};
+
+// `return fail(Errc::tampered, "...")` from any function that returns a Result.
+[[nodiscard]] inline Error fail(Errc code, std::string detail = {}) { return {code, std::move(detail)}; }
+
+// A value or an Error: the part of std::expected<T, Error> that ironjar needs.
+// Reading the one that is not there with `*`, `->` or `error()` is a programmer's error (std::bad_variant_access);
+// value() throws std::runtime_error with the error's description, for code that prefers exceptions.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: `return value;` is the point
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: `return fail(...);` is the point
+
+  explicit operator bool() const noexcept { return state_.index() == 0; }
+  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+
+  [[nodiscard]] T& operator*() & { return std::get<0>(state_); }
+  [[nodiscard]] const T& operator*() const& { return std::get<0>(state_); }
+  [[nodiscard]] T&& operator*() && { return std::get<0>(std::move(state_)); }
+  [[nodiscard]] T* operator->() { return &std::get<0>(state_); }
+  [[nodiscard]] const T* operator->() const { return &std::get<0>(state_); }
+
+  [[nodiscard]] const Error& error() const& { return std::get<1>(state_); }
+  [[nodiscard]] Error&& error() && { return std::get<1>(std::move(state_)); }
+
+  [[nodiscard]] const T& value() const& { return orThrow(), std::get<0>(state_); }
+  [[nodiscard]] T&& value() && { return orThrow(), std::get<0>(std::move(state_)); }
+  [[nodiscard]] T value_or(T other) const& { return *this ? **this : std::move(other); }
+  [[nodiscard]] T value_or(T other) && { return *this ? *std::move(*this) : std::move(other); }
+
+ private:
+  void orThrow() const {
+    if (*this) return;
+    const Error& e = error();
+    throw std::runtime_error(std::string(describe(e.code)) + (e.detail.empty() ? "" : ": " + e.detail));
+  }
+
+  std::variant<T, Error> state_;
+};
+
+}  // namespace ironjar
