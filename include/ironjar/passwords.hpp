@@ -1,0 +1,46 @@
+// Passwords: the secrets that cookies are sealed under. The highest id seals, every id unseals; so a password is rotated
+// by adding a higher id, and the old one is removed when its last cookies have expired.
+//
+// A password is at least 32 UTF-16 code units (what JavaScript's `length` counts, the rule of iron-session) of random
+// text: it is not stretched. `openssl rand -base64 32` makes one. The form `k4.local.` + 43 characters (PASERK,
+// https://github.com/paseto-standard/paserk) is a raw 32-byte key to the native format and plain text to Fe26.2.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace ironjar {
+
+namespace detail {
+class Keyring;
+}
+
+// Immutable and cheap to copy; copies share the keys, which are wiped with the last of them. Thread-safe.
+//
+// Every constructor throws std::invalid_argument, naming what to change and never the password, when a password is
+// null, too short, not UTF-8, one character repeated, a sample published in some README, or ends in a line break; when
+// an id or a password occurs twice; and when there are none or more than 32.
+class Passwords {
+ public:
+  // One password, with id 1. std::getenv goes straight in.
+  Passwords(const char* only);  // NOLINT: implicit, so that `.passwords = std::getenv("SESSION_PASSWORD")` works
+  Passwords(std::initializer_list<std::pair<std::uint32_t, const char*>> byId);
+  explicit Passwords(std::span<const std::pair<std::uint32_t, std::string_view>> byId);
+
+  // A file of lines `id:password`, as secrets are mounted into containers. Empty lines and lines that start with `#`
+  // are skipped, one line break ends each line. Throws std::invalid_argument also when the file cannot be read, is not
+  // a regular file, can be written by everybody, or is larger than 64 KiB.
+  [[nodiscard]] static Passwords fromFile(const std::filesystem::path& file);
+
+  [[nodiscard]] const detail::Keyring& keyring() const { return *keyring_; }  // for the library's own use
+
+ private:
+  std::shared_ptr<const detail::Keyring> keyring_;
+};
+
+}  // namespace ironjar

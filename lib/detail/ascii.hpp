@@ -1,0 +1,33 @@
+// ASCII, whatever the locale.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace ironjar::detail {
+
+constexpr char toLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr bool isDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool isAlphanumeric(char c) { return isDigit(c) || (toLower(c) >= 'a' && toLower(c) <= 'z'); }
+constexpr bool isVisible(char c) { return c > ' ' && c < '\x7f'; }
+
+inline bool allOf(std::string_view text, bool (*accepts)(char)) {
+  return std::all_of(text.begin(), text.end(), accepts);
+}
+
+inline bool equalIgnoringCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return toLower(x) == toLower(y); });
+}
+
+inline bool startsWithIgnoringCase(std::string_view text, std::string_view prefix) {
+  return equalIgnoringCase(text.substr(0, prefix.size()), prefix);
+}
+
+inline std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), toLower);
+  return out;
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,44 @@
+// The keys behind Passwords: everything that is derived once per password.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <string_view>
+
+#include "detail/libcrypto.hpp"
+#include "detail/secret.hpp"
+
+namespace ironjar::detail {
+
+inline constexpr std::size_t keyIdSize = 8;
+
+struct Key {
+  // Throws std::invalid_argument when the password is not acceptable.
+  Key(std::uint32_t id, std::string_view password);
+
+  std::uint32_t id;
+  Secret<aeadKeySize> native;
+  std::array<unsigned char, keyIdSize> nativeId;  // commits to `native`
+  Pbkdf2Password fe26;
+};
+
+// Keys from the highest id to the lowest. Immutable.
+class Keyring {
+ public:
+  explicit Keyring(std::list<Key> keys);
+
+  [[nodiscard]] const Key& newest() const { return keys_.front(); }
+  [[nodiscard]] const Key* only() const { return keys_.size() == 1 ? &keys_.front() : nullptr; }
+  [[nodiscard]] const Key* byId(std::uint32_t id) const;
+  [[nodiscard]] const Key* byNativeId(Bytes nativeId) const;
+
+  // A key that opens nothing, so that a seal under an unknown id costs what a forgery under a known one does.
+  [[nodiscard]] const Key& decoy() const { return decoy_; }
+
+ private:
+  std::list<Key> keys_;
+  Key decoy_;
+};
+
+}  // namespace ironjar::detail

@@ -1,0 +1,91 @@
+#include <ironjar/seal.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "seal_fe26.hpp"
+#include "seal_format.hpp"
+#include "seal_native.hpp"
+
+namespace ironjar {
+
+TimePoint systemClock() { return std::chrono::system_clock::now(); }
+
+namespace detail {
+namespace {
+
+constexpr Seconds longestTtl{100'000'000'000};  // some 3,000 years, and no sum overflows
+constexpr unsigned mostIterations = 100'000;
+
+void require(bool condition, const char* message) {
+  if (!condition) throw std::invalid_argument(std::string("ironjar: ") + message);
+}
+
+bool looksLikeASeal(std::string_view text) {
+  return text.starts_with("Fe") || text.starts_with("ij") || text.starts_with("v4.");
+}
+
+}  // namespace
+
+std::int64_t unixMilliseconds(TimePoint time) {
+  return std::max<std::int64_t>(0, std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count());
+}
+
+std::int64_t unixSeconds(TimePoint time) { return unixMilliseconds(time) / 1000; }
+
+void requireValid(const SealOptions& options) {
+  const auto& formats = options.formats;
+  require(!formats.empty(), "SealOptions.formats is empty: list at least one format");
+  require(std::count(formats.begin(), formats.end(), formats.front()) == 1 && formats.size() <= 2,
+          "SealOptions.formats lists a format twice");
+  require(options.ttl <= longestTtl && options.ttl >= -longestTtl, "SealOptions.ttl is longer than 10^11 seconds");
+  require(options.clockSkew >= Seconds{0} && options.clockSkew <= longestTtl, "SealOptions.clockSkew is out of range");
+  const auto& iterations = options.fe26Iterations;
+  require(!iterations.empty() && iterations.size() <= 4, "SealOptions.fe26Iterations takes one to four numbers");
+  require(std::all_of(iterations.begin(), iterations.end(), [](unsigned n) { return n > 0 && n <= mostIterations; }),
+          "SealOptions.fe26Iterations are between 1 and 100000");
+  require(options.now != nullptr, "SealOptions.now is empty: leave it out for the system's clock");
+}
+
+TimePoint fromUnixMilliseconds(std::int64_t time) {
+  constexpr std::int64_t latest = std::chrono::floor<std::chrono::milliseconds>(TimePoint::max().time_since_epoch()).count();
+  return TimePoint(std::chrono::milliseconds(std::clamp<std::int64_t>(time, 0, latest)));
+}
+
+Lineage newLineage(TimePoint now) {
+  Lineage lineage{unixSeconds(now), {}};
+  random(lineage.id);
+  return lineage;
+}
+
+Result<std::string> seal(const Json& data, const Keyring& keys, const SealOptions& options, const Lineage& lineage) {
+  return options.formats.front() == SealFormat::native ? sealNative(data, keys.newest(), options, lineage)
+                                                       : sealFe26(data, keys.newest(), options);
+}
+
+Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options) {
+  if (text.size() > maxSealSize) return fail(Errc::tooLarge, std::to_string(text.size()) + " bytes");
+  const auto accepts = [&](SealFormat format) {
+    return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
+  };
+  if (text.starts_with(nativePrefix) && accepts(SealFormat::native)) return unsealNative(text, keys, options);
+  if (text.starts_with(fe26Prefix) && accepts(SealFormat::fe26)) return unsealFe26(text, keys, options);
+  if (looksLikeASeal(text)) return fail(Errc::unsupported, "a format or version that is not enabled");
+  return fail(Errc::malformed, "not a seal");
+}
+
+}  // namespace detail
+
+Result<std::string> sealData(const Json& data, const Passwords& passwords, const SealOptions& options) {
+  detail::requireValid(options);
+  return detail::seal(data, passwords.keyring(), options, detail::newLineage(options.now()));
+}
+
+Result<Json> unsealData(std::string_view seal, const Passwords& passwords, const SealOptions& options) {
+  detail::requireValid(options);
+  Result<detail::Unsealed> unsealed = detail::unseal(seal, passwords.keyring(), options);
+  if (!unsealed) return std::move(unsealed).error();
+  return std::move(unsealed->data);
+}
+
+}  // namespace ironjar

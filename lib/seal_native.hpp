@@ -1,0 +1,14 @@
+// The native format `ij1`: XChaCha20-Poly1305. lib/README.md is its specification.
+#pragma once
+
+#include "seal_format.hpp"
+
+namespace ironjar::detail {
+
+inline constexpr std::string_view nativePrefix = "ij1.";
+
+[[nodiscard]] Result<std::string> sealNative(const Json& data, const Key& key, const SealOptions& options,
+                                             const Lineage& lineage);
+[[nodiscard]] Result<Unsealed> unsealNative(std::string_view text, const Keyring& keys, const SealOptions& options);
+
+}  // namespace ironjar::detail
