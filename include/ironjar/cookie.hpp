@@ -1,0 +1,52 @@
+// HTTP cookies after RFC 6265bis (draft-ietf-httpbis-rfc6265bis): the Cookie header in, Set-Cookie values out.
+// Attributes and their order are those of iron-session 9.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ironjar/error.hpp>
+
+namespace ironjar {
+
+struct CookiePair {
+  std::string_view name;
+  std::string_view value;
+
+  friend bool operator==(const CookiePair&, const CookiePair&) = default;
+};
+
+// The pairs of a Cookie header, in order, duplicates included; views into `header`. Total and linear: what is no
+// `name=value` is skipped. Only spaces and tabs are trimmed, nothing is ever percent-decoded, quotes and `$Version` are
+// ordinary characters.
+[[nodiscard]] std::vector<CookiePair> parseCookies(std::string_view header);
+
+enum class SameSite { lax, strict, none, unset };
+enum class CookiePriority { unset, low, medium, high };
+
+struct CookieOptions {
+  std::optional<std::chrono::seconds> maxAge = {};  // unset: until the browser closes
+  std::string domain = {};                          // empty: this host only
+  std::string path = "/";                           // empty: the attribute is left out
+  std::optional<std::chrono::system_clock::time_point> expires = {};  // years 1601 to 9999
+  bool httpOnly = true;
+  bool secure = true;
+  bool partitioned = false;  // CHIPS; demands `secure`
+  CookiePriority priority = CookiePriority::unset;
+  SameSite sameSite = SameSite::lax;  // `none` demands `secure`
+};
+
+// The value of one Set-Cookie header field. Errc::malformed, and nothing is emitted, when a name, value or attribute
+// holds what would end it or start another (controls, `;`, and in the value also space, `"`, `,` and `\`), when the name
+// starts with `__Host-`, `__Secure-`, `__Http-` or `__Host-Http-` and the attributes do not keep that promise, and for
+// SameSite=None or Partitioned without Secure. Size is not checked: browsers refuse more than maxCookieSize.
+[[nodiscard]] Result<std::string> serializeCookie(std::string_view name, std::string_view value,
+                                                  const CookieOptions& options = {});
+
+// What browsers store of one cookie: the whole Set-Cookie value, attributes included.
+inline constexpr std::size_t maxCookieSize = 4096;
+
+}  // namespace ironjar

@@ -1,0 +1,178 @@
+// Sessions: a Cookie header in, Set-Cookie values out. The whole session is in the cookie; nothing is stored.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ironjar/cookie.hpp>
+#include <ironjar/seal.hpp>
+
+namespace ironjar {
+
+struct TokenSet;
+class SessionJar;
+namespace detail {
+struct Unsealed;
+}
+
+// Where a session's data keeps the OAuth tokens. Change the names to share a session with a program that uses others.
+struct TokenNames {
+  std::string accessToken = "accessToken";
+  std::string refreshToken = "refreshToken";
+  std::string expiresAt = "accessTokenExpiresAt";  // unix milliseconds, JavaScript's Date.now()
+  std::string scope = "accessTokenScope";
+};
+
+// One visitor's data for the length of one request. Not thread-safe: a session belongs to the request that opened it.
+class Session {
+ public:
+  Session();  // empty, as for a visitor without a cookie
+
+  // A member as T; nothing when it is absent or not of that type.
+  template <class T>
+  [[nodiscard]] std::optional<T> get(std::string_view key) const {
+    const Json* value = find(key);
+    return value == nullptr ? std::nullopt : convert<T>(*value);
+  }
+  // get() and erase() in one: flash messages, one-time states. Erased only when it is of that type.
+  template <class T>
+  [[nodiscard]] std::optional<T> take(std::string_view key) {
+    std::optional<T> value = get<T>(key);
+    if (value) erase(key);
+    return value;
+  }
+  // Anything that nlohmann::json converts. Setting the value that is there already is no change.
+  void set(std::string_view key, Json value);
+  void erase(std::string_view key);
+
+  // The whole session as your own type (NLOHMANN_DEFINE_TYPE_*), and back. Errc::malformed when it does not fit.
+  template <class T>
+  [[nodiscard]] Result<T> as() const {
+    std::optional<T> value = convert<T>(data_);
+    if (!value) return fail(Errc::malformed, "the session does not fit the type");
+    return *std::move(value);
+  }
+  // Replaces every member by `value`'s, the tokens too unless it carries them. Ignored, with rejection() set to
+  // Errc::malformed, when `value` is no JSON object.
+  void assign(Json value);
+
+  [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
+  [[nodiscard]] const Json& data() const { return data_; }  // always an object
+
+  // The OAuth tokens; defined in tokens.hpp, include it to use them. Nothing without an access or refresh token.
+  [[nodiscard]] std::optional<TokenSet> tokens() const;
+  void setTokens(const TokenSet& tokens);
+  void eraseTokens();
+
+  // A new session in this one's place: nothing of the old survives but the members listed, and its identity and absolute
+  // lifetime begin anew. Call it at login, so that a cookie planted before (session fixation) ends there.
+  void replace(std::initializer_list<std::string_view> keep = {});
+
+  // Ends the session: commit() deletes its cookies. Terminal for this request: what is set afterwards is dropped, and
+  // rejection() then says Errc::notAllowed.
+  void destroy();
+
+  [[nodiscard]] bool empty() const { return data_.empty(); }
+  [[nodiscard]] bool changed() const { return changed_; }      // since it was opened or last committed
+  [[nodiscard]] bool destroyed() const { return destroyed_; }
+  // Why a cookie that came was not accepted, or a write was dropped. Its detail is for your log.
+  [[nodiscard]] const std::optional<Error>& rejection() const { return rejection_; }
+
+  // 32 hexadecimal characters, random at the session's start, unchanged by re-sealing: a key for revocation lists and
+  // logs. Fe26.2 has no place for it: there it is the same for one cookie, and changes when the cookie is rewritten.
+  [[nodiscard]] std::string id() const;
+  [[nodiscard]] TimePoint startedAt() const;
+  // When the cookie that came stops opening; nothing for a new session and for one that never expires.
+  [[nodiscard]] std::optional<TimePoint> expiresAt() const { return expiresAt_; }
+
+ private:
+  friend class SessionJar;
+
+  // What the request brought under our names, so that exactly that is cleaned up.
+  struct Presence {
+    bool whole = false;
+    unsigned chunks = 0;  // one bit each
+  };
+
+  Session(std::shared_ptr<const TokenNames> names, Clock now);  // without an identity yet
+  template <class T>
+  static std::optional<T> convert(const Json& value) {
+    try {
+      return value.get<T>();
+    } catch (const Json::exception&) {
+      return std::nullopt;
+    }
+  }
+  [[nodiscard]] const Json* find(std::string_view key) const;
+  [[nodiscard]] bool isTerminal();
+  void begin();  // a new identity, starting now
+
+  Json data_ = Json::object();
+  bool changed_ = false;
+  bool destroyed_ = false;
+  bool outdated_ = false;  // an old password or format, or half the lifetime gone: due for re-sealing
+  bool hopeless_ = false;  // cookies came and no replica could open them: due for deletion
+  std::optional<Error> rejection_;
+  std::optional<TimePoint> expiresAt_;
+  std::int64_t start_ = 0;  // unix seconds
+  std::string id_;          // 16 bytes
+  Presence presence_;
+  std::shared_ptr<const TokenNames> tokenNames_;
+  Clock now_ = systemClock;
+};
+
+struct SessionOptions {
+  std::string cookieName;  // `__Host-session` makes browsers keep the cookie to this host and to HTTPS
+  Passwords passwords;
+  SealOptions seal = SealOptions();
+  CookieOptions cookie = CookieOptions(); // its maxAge, when set, overrides the one that follows from seal.ttl
+  bool untilBrowserCloses = false;    // no Max-Age, and a seal that does not expire: iron-session's `maxAge: undefined`
+  bool chunk = false;                 // split what does not fit one cookie into `name.0`, `name.1`, …, four at most
+  std::size_t maxCookieHeader = 7600; // bytes of Cookie header a session may take; many servers refuse lines over 8192
+  bool rolling = false;               // re-seal when half of seal.ttl has passed, so that active sessions go on
+  Seconds absoluteTtl{0};             // the end however active, counted from the start; native format only; 0: none
+  TokenNames tokenNames = TokenNames();
+};
+
+// Opens and commits the sessions of one cookie. Immutable, thread-safe, cheap to copy.
+class SessionJar {
+ public:
+  // Throws std::invalid_argument, saying what to change, for a name or attributes that no browser would keep, for a ttl
+  // or formats that cannot be, and for absoluteTtl without the native format in front.
+  explicit SessionJar(SessionOptions options);
+
+  // Total: whatever the header holds, there is a session. When cookies came and none opened, it is empty and rejection()
+  // says why. Decoys set from a sister domain do no harm: of several cookies of our name the first that opens counts.
+  // At most 8 are tried. Several Cookie lines are joined with `; ` by the caller.
+  [[nodiscard]] Session open(std::string_view cookieHeader) const;
+
+  // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and deletions
+  // for stale ones. A session whose cookies could never open (expired, forged, cut) has them deleted; one sealed under a
+  // password not known here is left alone, since another replica may know it. Call it once, when the response is ready.
+  // Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the cookie that it has;
+  // Errc::malformed for data that JSON cannot carry; Errc::expired when cookie.expires is in the past.
+  [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
+
+  [[nodiscard]] const SessionOptions& options() const { return *options_; }
+
+ private:
+  using Cookies = std::vector<std::string>;
+
+  [[nodiscard]] Result<detail::Unsealed> unsealSession(std::string_view text) const;
+  void adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const;
+  [[nodiscard]] Result<Cookies> due(const Session& session) const;
+  [[nodiscard]] Result<Cookies> write(const Session& session) const;
+  [[nodiscard]] Result<Cookies> wrap(std::string_view seal, const CookieOptions& attributes,
+                                     const Session::Presence& presence) const;
+  [[nodiscard]] Cookies expire(const Session::Presence& stale) const;
+
+  std::shared_ptr<const SessionOptions> options_;
+  std::shared_ptr<const TokenNames> tokenNames_;
+};
+
+}  // namespace ironjar

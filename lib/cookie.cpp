@@ -1,0 +1,125 @@
+#include <ironjar/cookie.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include "detail/ascii.hpp"
+
+namespace ironjar {
+namespace {
+
+using detail::allOf;
+using detail::isAlphanumeric;
+using detail::isVisible;
+using detail::startsWithIgnoringCase;
+
+std::string_view trim(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// Wider than RFC 6265bis's token, exactly as wide as iron-session 9: what every browser stores and sends back.
+bool isNameCharacter(char c) { return isVisible(c) && c != ';' && c != '='; }
+bool isValueCharacter(char c) { return isVisible(c) && c != '"' && c != ',' && c != ';' && c != '\\'; }
+bool isPathCharacter(char c) { return c >= ' ' && c < '\x7f' && c != ';'; }
+
+// RFC 1034 section 3.5 with RFC 1123 section 2.1: dot-separated labels of letters, digits and inner hyphens.
+bool isDomain(std::string_view domain) {
+  if (domain.starts_with('.')) domain.remove_prefix(1);  // ignored by browsers, and older servers send it
+  while (true) {
+    const std::size_t dot = domain.find('.');
+    const std::string_view label = domain.substr(0, dot);
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+    if (!allOf(label, [](char c) { return isAlphanumeric(c) || c == '-'; })) return false;
+    if (dot == std::string_view::npos) return true;
+    domain.remove_prefix(dot + 1);
+  }
+}
+
+// RFC 6265bis section 4.1.3; browsers compare the prefixes without regard to case.
+const char* brokenPromise(std::string_view name, const CookieOptions& options) {
+  const auto promises = [&](std::string_view prefix) { return startsWithIgnoringCase(name, prefix); };
+  const bool host = promises("__Host-");
+  const bool http = promises("__Http-") || promises("__Host-Http-");
+  if ((host || http || promises("__Secure-")) && !options.secure) return "the name's prefix demands Secure";
+  if (host && !options.domain.empty()) return "__Host- forbids Domain";
+  if (host && options.path != "/") return "__Host- demands Path=/";
+  if (http && !options.httpOnly) return "the name's prefix demands HttpOnly";
+  return nullptr;
+}
+
+// IMF-fixdate (RFC 9110 section 5.6.7), whatever the process's locale and time zone.
+std::string httpDate(std::chrono::system_clock::time_point time) {
+  using namespace std::chrono;
+  constexpr std::array<const char*, 7> weekdays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr std::array<const char*, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<seconds>(time - day));
+  const auto padded = [](auto number, std::size_t width) {
+    const std::string digits = std::to_string(number);
+    return std::string(width - std::min(width, digits.size()), '0') + digits;
+  };
+  return std::string(weekdays[weekday(day).c_encoding()]) + ", " + padded(static_cast<unsigned>(date.day()), 2) + " " +
+         months[static_cast<unsigned>(date.month()) - 1] + " " + padded(static_cast<int>(date.year()), 4) + " " +
+         padded(clock.hours().count(), 2) + ":" + padded(clock.minutes().count(), 2) + ":" +
+         padded(clock.seconds().count(), 2) + " GMT";
+}
+
+bool isExpressibleDate(std::chrono::system_clock::time_point time) {
+  using namespace std::chrono;
+  const sys_days day = floor<days>(time);
+  return day >= sys_days(year{1601} / 1 / 1) && day < sys_days(year{10000} / 1 / 1);
+}
+
+const char* whyRefused(std::string_view name, std::string_view value, const CookieOptions& options) {
+  if (name.empty() || !allOf(name, isNameCharacter)) return "the name holds a character that cookies cannot carry";
+  if (!allOf(value, isValueCharacter)) return "the value holds a character that cookies cannot carry";
+  if (!options.domain.empty() && !isDomain(options.domain)) return "the domain is not a host name";
+  if (!allOf(options.path, isPathCharacter)) return "the path holds a control character or `;`";
+  if (options.expires && !isExpressibleDate(*options.expires)) return "expires is not in the years 1601 to 9999";
+  if (options.sameSite == SameSite::none && !options.secure) return "SameSite=None demands Secure";
+  if (options.partitioned && !options.secure) return "Partitioned demands Secure";
+  return brokenPromise(name, options);
+}
+
+constexpr std::array<const char*, 4> sameSiteTexts = {"; SameSite=Lax", "; SameSite=Strict", "; SameSite=None", ""};
+constexpr std::array<const char*, 4> priorityTexts = {"", "; Priority=Low", "; Priority=Medium", "; Priority=High"};
+
+}  // namespace
+
+std::vector<CookiePair> parseCookies(std::string_view header) {
+  std::vector<CookiePair> pairs;
+  pairs.reserve(static_cast<std::size_t>(std::count(header.begin(), header.end(), '=')));
+  while (!header.empty()) {
+    const std::size_t end = std::min(header.find(';'), header.size());
+    const std::string_view pair = header.substr(0, end);
+    header.remove_prefix(std::min(end + 1, header.size()));
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view name = trim(pair.substr(0, equals));
+    if (!name.empty()) pairs.push_back({name, trim(pair.substr(equals + 1))});
+  }
+  return pairs;
+}
+
+Result<std::string> serializeCookie(std::string_view name, std::string_view value, const CookieOptions& options) {
+  if (const char* why = whyRefused(name, value, options)) return fail(Errc::malformed, why);
+  std::string text;
+  text.reserve(name.size() + value.size() + options.domain.size() + options.path.size() + 160);
+  text.append(name).append("=").append(value);
+  if (options.maxAge) text.append("; Max-Age=").append(std::to_string(options.maxAge->count()));
+  if (!options.domain.empty()) text.append("; Domain=").append(options.domain);
+  if (!options.path.empty()) text.append("; Path=").append(options.path);
+  if (options.expires) text.append("; Expires=").append(httpDate(*options.expires));
+  if (options.httpOnly) text.append("; HttpOnly");
+  if (options.secure) text.append("; Secure");
+  if (options.partitioned) text.append("; Partitioned");
+  text.append(priorityTexts[static_cast<std::size_t>(options.priority)]);
+  text.append(sameSiteTexts[static_cast<std::size_t>(options.sameSite)]);
+  return text;
+}
+
+}  // namespace ironjar

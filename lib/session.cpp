@@ -1,0 +1,98 @@
+#include <ironjar/session.hpp>
+
+#include "detail/sodium.hpp"
+#include "seal_format.hpp"
+
+namespace ironjar {
+namespace {
+
+std::string randomId() {
+  std::string id(16, '\0');
+  detail::random(detail::writable(id.data(), id.size()));
+  return id;
+}
+
+std::shared_ptr<const TokenNames> defaultTokenNames() {
+  static const auto names = std::make_shared<const TokenNames>();
+  return names;
+}
+
+}  // namespace
+
+Session::Session() : Session(defaultTokenNames(), systemClock) { begin(); }
+
+Session::Session(std::shared_ptr<const TokenNames> names, Clock now)
+    : tokenNames_(std::move(names)), now_(std::move(now)) {}
+
+void Session::begin() {
+  id_ = randomId();
+  start_ = detail::unixSeconds(now_());
+}
+
+const Json* Session::find(std::string_view key) const {
+  const auto member = data_.find(key);
+  return member == data_.end() ? nullptr : &*member;
+}
+
+bool Session::isTerminal() {
+  if (destroyed_) rejection_ = fail(Errc::notAllowed, "written to after destroy()");
+  return destroyed_;
+}
+
+void Session::set(std::string_view key, Json value) {
+  if (isTerminal()) return;
+  const Json* member = find(key);
+  if (member != nullptr && *member == value) return;
+  data_[std::string(key)] = std::move(value);
+  changed_ = true;
+}
+
+void Session::erase(std::string_view key) {
+  const auto member = data_.find(key);
+  if (member == data_.end()) return;
+  data_.erase(member);
+  changed_ = true;
+}
+
+void Session::assign(Json value) {
+  if (isTerminal()) return;
+  if (!value.is_object()) {
+    rejection_ = fail(Errc::malformed, "assign() takes a JSON object");
+    return;
+  }
+  if (value == data_) return;
+  data_ = std::move(value);
+  changed_ = true;
+}
+
+void Session::replace(std::initializer_list<std::string_view> keep) {
+  if (isTerminal()) return;
+  Json kept = Json::object();
+  for (const std::string_view key : keep) {
+    if (const Json* value = find(key)) kept[std::string(key)] = *value;
+  }
+  data_ = std::move(kept);
+  changed_ = true;
+  expiresAt_.reset();
+  begin();
+}
+
+void Session::destroy() {
+  data_ = Json::object();
+  destroyed_ = true;
+  changed_ = true;
+}
+
+std::string Session::id() const {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string hex;
+  for (const char c : id_) {
+    hex.push_back(digits[static_cast<unsigned char>(c) >> 4U]);
+    hex.push_back(digits[static_cast<unsigned char>(c) & 15U]);
+  }
+  return hex;
+}
+
+TimePoint Session::startedAt() const { return detail::fromUnixMilliseconds(start_ * 1000); }
+
+}  // namespace ironjar

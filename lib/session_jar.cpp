@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <stdexcept>
+
+#include <ironjar/session.hpp>
+
+#include "chunks.hpp"
+#include "seal_format.hpp"
+
+namespace ironjar {
+namespace {
+
+using Cookies = std::vector<std::string>;
+
+[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: SessionOptions: " + why); }
+
+SessionOptions checked(SessionOptions options) {
+  detail::requireValid(options.seal);
+  if (options.seal.context.empty()) options.seal.context = options.cookieName;
+  if (options.untilBrowserCloses) options.seal.ttl = Seconds{0};
+  if (options.untilBrowserCloses && options.cookie.maxAge) refuse("cookie.maxAge contradicts untilBrowserCloses");
+  const auto sample = serializeCookie(options.cookieName, "", options.cookie);
+  if (!sample) refuse("cookieName `" + options.cookieName + "` and cookie: " + sample.error().detail);
+  if (options.absoluteTtl < Seconds{0}) refuse("absoluteTtl is negative");
+  if (options.absoluteTtl > Seconds{0} && options.seal.formats.front() != SealFormat::native) {
+    refuse("absoluteTtl needs SealFormat::native first: Fe26.2 has no place for a session's start");
+  }
+  if (options.rolling && options.seal.ttl <= Seconds{0}) refuse("rolling needs a seal.ttl to extend");
+  const TokenNames& names = options.tokenNames;
+  const std::array<const std::string*, 4> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
+                                                  &names.scope};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i]->empty()) refuse("tokenNames holds an empty name");
+    for (std::size_t j = 0; j < i; ++j) {
+      if (*keys[i] == *keys[j]) refuse("tokenNames holds `" + *keys[i] + "` twice");
+    }
+  }
+  return options;
+}
+
+// iron-session's rule: the browser forgets a cookie a minute before its seal expires, and keeps one that never does for
+// as long as a signed 32-bit number of seconds allows.
+Seconds maxAgeFor(Seconds ttl) {
+  constexpr Seconds margin{60};
+  if (ttl == Seconds{0}) return Seconds{2147483647};
+  return ttl > margin ? ttl - margin : ttl;
+}
+
+// An Fe26.2 seal holds no identity: its own text stands in, so that one cookie is one session however often it is opened.
+std::string idOf(std::string_view seal) {
+  std::string id(16, '\0');
+  detail::blake2b(detail::writable(id.data(), id.size()), detail::bytes("ironjar session of a seal"), detail::bytes(seal));
+  return id;
+}
+
+bool isHopeless(Errc code) { return code == Errc::malformed || code == Errc::tampered || code == Errc::expired; }
+
+Cookies joined(Cookies first, Cookies second) {
+  std::move(second.begin(), second.end(), std::back_inserter(first));
+  return first;
+}
+
+std::string bytesOf(std::size_t size) { return std::to_string(size) + " bytes"; }
+
+}  // namespace
+
+SessionJar::SessionJar(SessionOptions options)
+    : options_(std::make_shared<const SessionOptions>(checked(std::move(options)))),
+      tokenNames_(options_, &options_->tokenNames) {}
+
+Session SessionJar::open(std::string_view cookieHeader) const {
+  const SealOptions& sealing = options_->seal;
+  const detail::Carried carried(cookieHeader, options_->cookieName);
+  Session session(tokenNames_, sealing.now);
+  session.presence_.whole = carried.hasWhole();
+  for (std::size_t i = 0; i < detail::maxChunks; ++i) {
+    if (carried.hasChunk(i)) session.presence_.chunks |= 1U << i;
+  }
+  bool opened = false;
+  bool someoneElseMay = false;
+  carried.offer([&](std::string_view text) {
+    Result<detail::Unsealed> unsealed = unsealSession(text);
+    if (!unsealed) {
+      someoneElseMay = someoneElseMay || !isHopeless(unsealed.error().code);
+      if (!session.rejection_) session.rejection_ = unsealed.error();
+      return false;
+    }
+    adopt(session, *std::move(unsealed), text);
+    return opened = true;
+  });
+  if (opened) {
+    session.rejection_.reset();
+  } else {
+    session.begin();
+    session.hopeless_ = session.rejection_ && !someoneElseMay;
+  }
+  return session;
+}
+
+Result<detail::Unsealed> SessionJar::unsealSession(std::string_view text) const {
+  Result<detail::Unsealed> unsealed = detail::unseal(text, options_->passwords.keyring(), options_->seal);
+  if (!unsealed) return unsealed;
+  if (!unsealed->data.is_object()) return fail(Errc::malformed, "sealed, but not a JSON object");
+  const std::int64_t limit = options_->absoluteTtl.count();
+  if (limit != 0 && unsealed->lineage &&
+      detail::unixSeconds(options_->seal.now()) - unsealed->lineage->start >= limit) {
+    return fail(Errc::expired, "past absoluteTtl");
+  }
+  return unsealed;
+}
+
+void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const {
+  session.data_ = std::move(unsealed.data);
+  if (unsealed.lineage) {
+    session.start_ = unsealed.lineage->start;
+    session.id_.assign(unsealed.lineage->id.begin(), unsealed.lineage->id.end());
+  } else {
+    session.begin();
+    session.id_ = idOf(text);
+  }
+  const SealOptions& sealing = options_->seal;
+  session.outdated_ = !unsealed.newestKey || unsealed.format != sealing.formats.front();
+  if (unsealed.expires == 0) return;
+  session.expiresAt_ = detail::fromUnixMilliseconds(unsealed.expires);
+  const std::int64_t left = unsealed.expires - detail::unixMilliseconds(sealing.now());
+  if (options_->rolling && left < sealing.ttl.count() * 1000 / 2) session.outdated_ = true;
+}
+
+Result<Cookies> SessionJar::commit(Session& session) const {
+  Result<Cookies> cookies = due(session);
+  if (!cookies) return cookies;
+  session.changed_ = session.outdated_ = session.hopeless_ = false;
+  return cookies;
+}
+
+Result<Cookies> SessionJar::due(const Session& session) const {
+  if (session.destroyed_) {
+    if (!session.changed_) return Cookies();
+    return expire({.whole = true, .chunks = session.presence_.chunks});
+  }
+  if (session.changed_ || session.outdated_) return write(session);
+  if (session.hopeless_) return expire(session.presence_);
+  return Cookies();
+}
+
+Result<Cookies> SessionJar::write(const Session& session) const {
+  SealOptions sealing = options_->seal;
+  if (options_->absoluteTtl > Seconds{0}) {
+    const std::int64_t age = detail::unixSeconds(sealing.now()) - session.start_;
+    const Seconds left = options_->absoluteTtl - Seconds{age};
+    if (left <= Seconds{0}) return fail(Errc::expired, "absoluteTtl has passed");
+    if (sealing.ttl == Seconds{0} || sealing.ttl > left) sealing.ttl = left;
+  }
+  CookieOptions attributes = options_->cookie;
+  if (!attributes.maxAge && !options_->untilBrowserCloses) attributes.maxAge = maxAgeFor(sealing.ttl);
+  if (attributes.expires && *attributes.expires <= sealing.now()) {
+    return fail(Errc::expired, "cookie.expires is in the past: use seal.ttl instead");
+  }
+  detail::Lineage lineage{session.start_, {}};
+  std::copy_n(session.id_.begin(), lineage.id.size(), lineage.id.begin());
+  const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, lineage);
+  if (!seal) return seal.error();
+  return wrap(*seal, attributes, session.presence_);
+}
+
+Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& attributes,
+                                 const Session::Presence& presence) const {
+  const std::string& name = options_->cookieName;
+  const auto whole = serializeCookie(name, seal, attributes);
+  if (!whole) return whole.error();
+  if (whole->size() <= maxCookieSize && name.size() + 1 + seal.size() <= options_->maxCookieHeader) {
+    return joined({*whole}, expire({.whole = false, .chunks = presence.chunks}));
+  }
+  if (!options_->chunk) {
+    return fail(Errc::tooLarge, "the cookie takes " + bytesOf(whole->size()) + ", browsers keep " +
+                                    bytesOf(maxCookieSize) + ": store less, or set `chunk`");
+  }
+  const auto empty = serializeCookie(detail::chunkName(name, 0), "", attributes);
+  if (!empty) return empty.error();
+  if (empty->size() >= maxCookieSize) return fail(Errc::tooLarge, "name and attributes alone fill the cookie");
+  const std::size_t budget = maxCookieSize - empty->size();
+  const std::size_t count = (seal.size() + budget - 1) / budget;
+  const std::size_t header = seal.size() + count * (name.size() + 3) + (count - 1) * 2;  // `name.0=…; name.1=…`
+  if (count > detail::maxChunks || header > options_->maxCookieHeader) {
+    return fail(Errc::tooLarge, "the session takes " + std::to_string(count) + " cookies and " + bytesOf(header) +
+                                    " of Cookie header; the limits are " + std::to_string(detail::maxChunks) +
+                                    " and maxCookieHeader = " + std::to_string(options_->maxCookieHeader));
+  }
+  Cookies cookies;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto chunk = serializeCookie(detail::chunkName(name, i), seal.substr(i * budget, budget), attributes);
+    if (!chunk) return chunk.error();
+    cookies.push_back(*std::move(chunk));
+  }
+  const unsigned written = (1U << count) - 1;
+  return joined(std::move(cookies), expire({.whole = presence.whole, .chunks = presence.chunks & ~written}));
+}
+
+// Deletions carry the attributes that the cookies were set with: browsers keep a cookie apart by Path and Domain.
+Cookies SessionJar::expire(const Session::Presence& stale) const {
+  CookieOptions attributes = options_->cookie;
+  attributes.maxAge = Seconds{0};
+  Cookies cookies;
+  const auto add = [&](const std::string& name) {
+    if (auto cookie = serializeCookie(name, "", attributes)) cookies.push_back(*std::move(cookie));
+  };
+  if (stale.whole) add(options_->cookieName);
+  for (std::size_t i = 0; i < detail::maxChunks; ++i) {
+    if ((stale.chunks >> i & 1U) != 0) add(detail::chunkName(options_->cookieName, i));
+  }
+  return cookies;
+}
+
+}  // namespace ironjar
