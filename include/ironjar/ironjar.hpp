@@ -1,0 +1,13 @@
+// The whole core. Adapters are included one by one: <ironjar/httplib.hpp>.
+#pragma once
+
+#include <ironjar/cookie.hpp>
+#include <ironjar/error.hpp>
+#include <ironjar/fetch.hpp>
+#include <ironjar/passwords.hpp>
+#include <ironjar/refresh.hpp>
+#include <ironjar/seal.hpp>
+#include <ironjar/session.hpp>
+#include <ironjar/tokens.hpp>
+#include <ironjar/transport.hpp>
+#include <ironjar/version.hpp>

@@ -1,0 +1,11 @@
+// Checks that the fetch floor makes at start-up.
+#pragma once
+
+#include <ironjar/refresh.hpp>
+
+namespace ironjar::detail {
+
+// Throws std::invalid_argument with what to change.
+void requireValid(const TokenEndpoint& endpoint);
+
+}  // namespace ironjar::detail
