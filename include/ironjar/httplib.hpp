@@ -1,0 +1,15 @@
+// The adapter to cpp-httplib (https://github.com/yhirose/cpp-httplib), from Debian's 0.11.4 on. Header-only, and compiled
+// with the application's own httplib and its macros; link that one yourself. POSIX.
+//
+// Know before you build on it:
+// - httplib below 0.44 percent-decodes header values, so a Cookie header's `%3B` reaches ironjar as `;`. ironjar's own
+//   cookies hold no `%`; another cookie's may turn into several, which at worst adds decoys.
+// - httplib refuses a header line over 8192 bytes, all cookies of the site included.
+// - A handler that waits for an API holds one of httplib's worker threads, 8 by default, and so does each kept
+//   connection. Give a server that fetches more: `server.new_task_queue = [] { return new httplib::ThreadPool(64); };`
+#pragma once
+
+#include <ironjar/httplib/auth.hpp>
+#include <ironjar/httplib/proxy.hpp>
+#include <ironjar/httplib/session.hpp>
+#include <ironjar/httplib/transport.hpp>

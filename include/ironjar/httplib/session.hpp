@@ -1,0 +1,104 @@
+// Sessions for httplib handlers.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <httplib.h>
+#include <ironjar/session.hpp>
+#include <ironjar/tokens.hpp>
+
+namespace ironjar {
+
+// A handler that also gets the visitor's session.
+using SessionHandler = std::function<void(const httplib::Request&, httplib::Response&, Session&)>;
+
+// Answers for an error of performFetch's or commit's: the status and a JSON body {"error": reason}; 503 with Retry-After.
+// Neither names a detail, which is for your log.
+inline void respond(httplib::Response& response, const Error& error) {
+  const auto answer = [&](int status, const char* reason) {
+    response.status = status;
+    response.set_content(Json{{"error", reason}}.dump(), "application/json");
+  };
+  switch (error.code) {
+    case Errc::loginRequired: return answer(401, "login_required");
+    case Errc::expired: return answer(401, "session_expired");
+    case Errc::refreshFailed:
+    case Errc::overloaded: response.set_header("Retry-After", "2"); return answer(503, "temporarily_unavailable");
+    case Errc::timeout: return answer(504, "upstream_timeout");
+    default: return answer(502, "upstream_failed");
+  }
+}
+
+// All Cookie lines of a request as one (RFC 9113 section 8.2.3 joins them so).
+inline std::string cookieHeader(const httplib::Request& request) {
+  std::string all;
+  const auto [begin, end] = request.headers.equal_range("Cookie");
+  for (auto header = begin; header != end; ++header) {
+    if (!all.empty()) all += "; ";
+    all += header->second;
+  }
+  return all;
+}
+
+// Puts Set-Cookie values into a response, one a name: a later one takes an earlier one's place. Such a response belongs
+// to one visitor, so caches are told.
+inline void setCookies(httplib::Response& response, const std::vector<std::string>& cookies) {
+  if (cookies.empty()) return;
+  auto& headers = response.headers;
+  for (const std::string& cookie : cookies) {
+    const std::string_view name = std::string_view(cookie).substr(0, cookie.find('=') + 1);
+    const auto [begin, end] = headers.equal_range("Set-Cookie");
+    for (auto header = begin; header != end;) {
+      header = std::string_view(header->second).starts_with(name) ? headers.erase(header) : std::next(header);
+    }
+    headers.emplace("Set-Cookie", cookie);
+  }
+  headers.erase("Cache-Control");
+  headers.emplace("Cache-Control", "no-store");
+  headers.emplace("Vary", "Cookie");
+}
+
+namespace detail {
+
+// A handler that throws leaves half-written data, which is dropped; but tokens that were refreshed on the way are the
+// only ones left, and a login that ended has ended. Tokens of a new login (another id) are dropped with the rest.
+inline void keepTokensOnly(const SessionJar& jar, const std::string& cookies, Session& session,
+                           httplib::Response& response) {
+  Session before = jar.open(cookies);
+  const auto tokens = session.tokens();
+  if (session.destroyed()) {
+    before.destroy();
+  } else if (tokens && session.id() == before.id()) {
+    before.setTokens(*tokens);
+  }
+  if (const auto due = jar.commit(before)) setCookies(response, *due);
+}
+
+}  // namespace detail
+
+// Opens the session before the handler and commits it after, once. When it cannot be sealed (too large, not UTF-8) the
+// answer is a 500 {"error": "session_not_saved"} in place of the handler's, and the browser keeps the cookie it has.
+inline httplib::Server::Handler withSession(SessionJar jar, SessionHandler handler) {
+  return [jar = std::move(jar), handler = std::move(handler)](const httplib::Request& request,
+                                                               httplib::Response& response) {
+    const std::string cookies = cookieHeader(request);
+    Session session = jar.open(cookies);
+    try {
+      handler(request, response, session);
+    } catch (...) {
+      detail::keepTokensOnly(jar, cookies, session, response);
+      throw;
+    }
+    const auto due = jar.commit(session);
+    if (due) return setCookies(response, *due);
+    detail::keepTokensOnly(jar, cookies, session, response);
+    response.status = 500;
+    response.set_content(R"({"error":"session_not_saved"})", "application/json");
+  };
+}
+
+}  // namespace ironjar

@@ -1,0 +1,257 @@
+// A Transport on httplib::Client: kept connections, verified TLS, one deadline for everything, a limit on the body.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <httplib.h>
+#include <ironjar/transport.hpp>
+
+namespace ironjar {
+
+struct HttplibTransportOptions {
+  std::chrono::milliseconds connectTimeout{2000};
+  std::size_t maxBodySize = 8 * 1024 * 1024;  // of a response
+  std::size_t maxIdle = 32;                   // kept connections an origin
+  std::chrono::milliseconds idleTimeout{4000};  // below the 5 s after which many servers close theirs
+  std::string caCertFile = {};                // PEM; empty: the system's authorities
+};
+
+namespace detail {
+
+// One connection. Its socket is also held as a duplicate, so that the watchdog can cut it whatever httplib does with its
+// own descriptor meanwhile: Client::stop() would wait for a lock that is held while connecting.
+class HttplibConnection {
+ public:
+  HttplibConnection(const std::string& origin, const HttplibTransportOptions& options) : client_(origin) {
+    client_.set_follow_location(false);
+    client_.set_decompress(false);
+    verbatimPath(client_);
+    client_.set_socket_options([this](socket_t socket) { hold(socket); });
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    client_.enable_server_certificate_verification(true);
+    if (!options.caCertFile.empty()) client_.set_ca_cert_path(options.caCertFile);
+#else
+    static_cast<void>(options);
+#endif
+  }
+  HttplibConnection(const HttplibConnection&) = delete;
+  HttplibConnection& operator=(const HttplibConnection&) = delete;
+  ~HttplibConnection() {
+    if (held_ >= 0) ::close(held_);
+  }
+
+  httplib::Client& client() { return client_; }
+
+  void cut() {
+    const std::lock_guard lock(mutex_);
+    cut_ = true;
+    if (held_ >= 0) ::shutdown(held_, SHUT_RDWR);
+  }
+  [[nodiscard]] bool wasCut() {
+    const std::lock_guard lock(mutex_);
+    return cut_;
+  }
+
+  std::chrono::steady_clock::time_point idleSince{};
+
+ private:
+  // The path is sent as it is: it was validated, and encoding it again would change it.
+  template <class Client>
+  static void verbatimPath(Client& client) {
+    if constexpr (requires { client.set_path_encode(false); }) {
+      client.set_path_encode(false);
+    } else {
+      client.set_url_encode(false);
+    }
+  }
+
+  void hold(socket_t socket) {
+    const std::lock_guard lock(mutex_);
+    if (held_ >= 0) ::close(held_);
+    held_ = ::dup(socket);
+    if (cut_ && held_ >= 0) ::shutdown(held_, SHUT_RDWR);
+  }
+
+  httplib::Client client_;
+  std::mutex mutex_;
+  int held_ = -1;
+  bool cut_ = false;
+};
+
+// Cuts connections whose deadline has passed. httplib's own time-outs count per read, so a peer that sends a byte now
+// and then could hold a request for ever.
+class HttplibWatchdog {
+ public:
+  HttplibWatchdog() : thread_([this] { run(); }) {}
+  HttplibWatchdog(const HttplibWatchdog&) = delete;
+  HttplibWatchdog& operator=(const HttplibWatchdog&) = delete;
+  ~HttplibWatchdog() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+
+  // Watches one connection for as long as it lives.
+  class Watch {
+   public:
+    Watch(HttplibWatchdog& dog, HttplibConnection& connection, Deadline deadline) : dog_(dog) {
+      const std::lock_guard lock(dog_.mutex_);
+      entry_ = dog_.watched_.emplace(deadline, &connection);
+      if (entry_ == dog_.watched_.begin()) dog_.changed_.notify_one();
+    }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch() {
+      const std::lock_guard lock(dog_.mutex_);
+      dog_.watched_.erase(entry_);
+    }
+
+   private:
+    HttplibWatchdog& dog_;
+    std::multimap<Deadline, HttplibConnection*>::iterator entry_;
+  };
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      // Entries past their deadline stay until their request has noticed; only those ahead are waited for.
+      const auto next = watched_.upper_bound(seen_);
+      if (next == watched_.end()) {
+        changed_.wait(lock);
+        continue;
+      }
+      const Deadline deadline = next->first;
+      if (std::chrono::steady_clock::now() < deadline) {
+        changed_.wait_until(lock, deadline);
+        continue;
+      }
+      for (auto due = next; due != watched_.end() && due->first == deadline; ++due) due->second->cut();
+      seen_ = deadline;
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::multimap<Deadline, HttplibConnection*> watched_;
+  Deadline seen_ = Deadline::min();
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+class HttplibPool {
+ public:
+  explicit HttplibPool(HttplibTransportOptions options) : options_(std::move(options)) {}
+
+  Result<Response> send(const Request& request, Deadline deadline) {
+    const auto [origin, target] = split(request.url);
+#ifndef CPPHTTPLIB_OPENSSL_SUPPORT
+    if (origin.starts_with("https")) return fail(Errc::unsupported, "httplib was compiled without TLS");
+#endif
+    std::unique_ptr<HttplibConnection> connection = request.freshConnection ? nullptr : take(origin);
+    if (!connection) connection = std::make_unique<HttplibConnection>(origin, options_);
+    Result<Response> response = exchange(*connection, request, target, deadline);
+    const bool keep = response && !request.freshConnection && !connection->wasCut();
+    if (keep) give(origin, std::move(connection));
+    return response;
+  }
+
+ private:
+  // performFetch has validated the URL.
+  static std::pair<std::string, std::string> split(const std::string& url) {
+    const std::size_t scheme = url.find("://");
+    const std::size_t end = std::min(url.find_first_of("/?", scheme == std::string::npos ? 0 : scheme + 3), url.size());
+    std::string target = url.substr(end);
+    if (!target.starts_with('/')) target.insert(0, 1, '/');
+    return {url.substr(0, end), std::move(target)};
+  }
+
+  Result<Response> exchange(HttplibConnection& connection, const Request& request, const std::string& target,
+                            Deadline deadline) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero()) return fail(Errc::timeout, "no time left to send the request");
+    httplib::Client& client = connection.client();
+    client.set_keep_alive(!request.freshConnection);
+    client.set_connection_timeout(std::min<std::chrono::nanoseconds>(left, options_.connectTimeout));
+    client.set_read_timeout(left);
+    client.set_write_timeout(left);
+
+    Response response;
+    bool tooLarge = false;
+    httplib::Request out;
+    out.method = request.method;
+    out.path = target;
+    for (const auto& [name, value] : request.headers) out.headers.emplace(name, value);
+    out.body = request.body;
+    out.content_receiver = [&](const char* data, std::size_t size, auto, auto) {
+      tooLarge = response.body.size() + size > options_.maxBodySize;
+      if (!tooLarge) response.body.append(data, size);
+      return !tooLarge;
+    };
+    const HttplibWatchdog::Watch watch(watchdog_, connection, deadline);
+    const httplib::Result in = client.send(out);
+    if (tooLarge) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
+    if (!in) {
+      if (connection.wasCut() || std::chrono::steady_clock::now() >= deadline) {
+        return fail(Errc::timeout, "no complete response by the deadline");
+      }
+      return fail(Errc::transport, "httplib: " + httplib::to_string(in.error()));
+    }
+    response.status = in->status;
+    for (const auto& [name, value] : in->headers) response.headers.emplace_back(name, value);
+    return response;
+  }
+
+  std::unique_ptr<HttplibConnection> take(const std::string& origin) {
+    std::vector<std::unique_ptr<HttplibConnection>> stale;  // closed after the lock is gone
+    const std::lock_guard lock(mutex_);
+    auto& idle = idle_[origin];
+    if (idle.empty()) return nullptr;
+    if (std::chrono::steady_clock::now() - idle.back()->idleSince > options_.idleTimeout) {
+      stale.swap(idle);
+      return nullptr;
+    }
+    auto connection = std::move(idle.back());
+    idle.pop_back();
+    return connection;
+  }
+
+  void give(const std::string& origin, std::unique_ptr<HttplibConnection> connection) {
+    connection->idleSince = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    auto& idle = idle_[origin];
+    if (idle.size() < options_.maxIdle) idle.push_back(std::move(connection));
+  }
+
+  const HttplibTransportOptions options_;
+  HttplibWatchdog watchdog_;
+  std::mutex mutex_;
+  std::map<std::string, std::vector<std::unique_ptr<HttplibConnection>>> idle_;  // the one used last is at the back
+};
+
+}  // namespace detail
+
+// Thread-safe; copies share the connections. Resolving a host name is the one step that a deadline cannot cut short.
+[[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
+  return [pool = std::make_shared<detail::HttplibPool>(std::move(options))](const Request& request, Deadline deadline) {
+    return pool->send(request, deadline);
+  };
+}
+
+}  // namespace ironjar
