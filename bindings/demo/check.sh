@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Walks through the demo with curl, prints what came back, and fails at the first thing that is not as it should be.
+# Usage: check.sh PROGRAM
+set -euo pipefail
+
+work=$(mktemp -d)
+"$1" 0 >"$work/out" &
+demo=$!
+trap 'kill "$demo" 2>/dev/null; wait "$demo" 2>/dev/null; rm -rf "$work"' EXIT
+for _ in $(seq 200); do
+  grep -q '^api ' "$work/out" && break
+  kill -0 "$demo" || { echo "the demo did not start"; exit 1; }
+  sleep 0.05
+done
+app=$(sed -n 's/^app //p' "$work/out")
+jar=$work/cookies
+
+fail() { echo "FAILED: $1"; exit 1; }
+say() { printf '\n== %s\n' "$1"; }
+
+# The status line, Set-Cookie (the seal shortened) and body of a response.
+show() {
+  sed -n -e 's/\r$//' -e '1p' -e '/^set-cookie:/Ip' "$work/headers" |
+    sed -E 's/(=ij1\.[A-Za-z0-9_-]{12})[A-Za-z0-9_-]+/\1…/'
+  [ ! -s "$work/body" ] || { head -c 200 "$work/body"; echo; }
+}
+# request PATH [curl options]: with the browser's cookies; leaves the status in $status.
+request() { fetch "$1" -b "$jar" -c "$jar" "${@:2}"; }
+# request_with COOKIE PATH: with this session cookie instead, and the browser's left alone.
+request_with() { fetch "$2" -b "__Host-demo=$1"; }
+fetch() {
+  echo "> $1"
+  status=$(curl -sS -o "$work/body" -D "$work/headers" -w '%{http_code}' "${@:2}" "$app$1")
+  show
+}
+expect() { [ "$status" = "$1" ] || fail "$2: status $status, not $1"; }
+sets_cookie() { grep -qi '^set-cookie: __Host-demo=' "$work/headers"; }
+stat() { curl -sS "$app/stats" | sed -E "s/.*\"$1\":([0-9]+).*/\1/"; }
+session_cookie() { sed -n 's/.*__Host-demo\t//p' "$jar"; }
+access_token_ends() { sleep 10.5; }
+
+say "sign in: the code comes back from the provider and buys both tokens, sealed into one cookie"
+request /me
+expect 401 "a visitor without a session"
+request /login
+expect 302 "the way to the provider"
+provider=$(sed -n 's/\r$//; s/^location: //Ip' "$work/headers")
+back=$(curl -sS -o /dev/null -w '%{redirect_url}' "$provider")
+request "${back#"$app"}"
+expect 302 "the way back"
+sets_cookie || fail "login sets no session cookie"
+request /api/auth/status
+grep -q '"authenticated":true' "$work/body" || fail "not authenticated after login"
+grep -Eq '"expiresIn":([0-9]|10)\b' "$work/body" || fail "the access token is not in the session"
+case $(session_cookie) in *at-* | *rt-*) fail "a token is readable in the cookie" ;; ij1.*) ;; *) fail "no seal" ;; esac
+
+say "a call"
+request /api/data/items
+expect 200 "a call with a good token"
+[ "$(stat refreshes)" = 0 ] || fail "refreshed without need"
+request /me
+expect 200 "who am I"
+grep -q '"ada"' "$work/body" || fail "not ada"
+
+say "the access token ends: the next call refreshes it, once, and the cookie is rewritten"
+old=$(session_cookie)
+access_token_ends
+request /api/data/items
+expect 200 "a call with a spent token"
+sets_cookie || fail "the new tokens did not reach the browser"
+[ "$(session_cookie)" != "$old" ] || fail "the cookie is the same"
+[ "$(stat refreshes)" = 1 ] || fail "$(stat refreshes) refreshes, not 1"
+
+say "a late call, still with the old cookie: served, without another refresh"
+request_with "$old" /api/data/items
+expect 200 "a late call"
+sets_cookie || fail "the late call did not get the new cookie"
+[ "$(stat refreshes)" = 1 ] || fail "the late call refreshed"
+
+say "20 calls at once with a spent token"
+access_token_ends
+before=$(stat refreshes)
+cookie=$(session_cookie)
+for i in $(seq 20); do
+  curl -sS -o /dev/null -D "$work/headers.$i" -w '%{http_code}\n' -b "__Host-demo=$cookie" "$app/api/data/items" \
+    >"$work/status.$i" &
+  pids="${pids:-} $!"
+done
+# shellcheck disable=SC2086
+wait $pids
+good=$(cat "$work"/status.* | grep -c '^200$')
+rewritten=$(cat "$work"/headers.* | grep -ci '^set-cookie: __Host-demo=ij1')
+calls=$(($(stat refreshes) - before))
+echo "$good × 200, $rewritten cookies rewritten, $calls refresh"
+[ "$good" = 20 ] || fail "not all were answered"
+[ "$rewritten" = 20 ] || fail "not all got the new cookie"
+[ "$calls" = 1 ] || fail "not one refresh"
+sed -n 's/\r$//; s/.*__Host-demo=\([^;]*\).*/\1/p' "$work/headers.1" >"$work/new"
+sed -i "s|$cookie|$(cat "$work/new")|" "$jar"
+
+say "the cookie with one byte flipped: nobody, and nothing breaks"
+good_cookie=$(session_cookie)
+last=${good_cookie: -9:1}
+request_with "${good_cookie::-9}$([ "$last" = A ] && echo B || echo A)${good_cookie: -8}" /api/data/items
+expect 401 "a forged cookie"
+grep -q login_required "$work/body" || fail "no reason given"
+
+say "sign out"
+request /api/auth/logout -d ''
+expect 403 "a logout that another site could have sent"
+request /api/auth/logout -d '' -H 'X-Requested-With: curl'
+expect 204 "logout"
+grep -qi '^set-cookie: __Host-demo=; Max-Age=0' "$work/headers" || fail "the cookie is not deleted"
+[ -z "$(session_cookie)" ] || fail "the browser still has a cookie"
+request /api/data/items
+expect 401 "a call after logout"
+
+echo
+[ "$(stat reuses)" = 0 ] || fail "$(stat reuses) refresh tokens were used twice"
+echo "all as it should be; refreshes: $(stat refreshes), refresh tokens used twice: $(stat reuses)"

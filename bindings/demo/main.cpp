@@ -1,0 +1,94 @@
+// One program, three servers on this machine: an identity provider, an API, and the web app between them and the browser.
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include "app.hpp"
+#include "provider.hpp"
+
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// A server on its own thread, stopped when it goes out of scope.
+class Running {
+ public:
+  Running() {
+    // A thread for each connection that is kept open, with some to spare for new ones.
+    server.new_task_queue = [] { return new httplib::ThreadPool(64); };
+    // httplib's default would share the port silently with another program.
+    server.set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    server.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  int bind(int port) {
+    if (port == 0) return server.bind_to_any_port("127.0.0.1");
+    return server.bind_to_port("127.0.0.1", port) ? port : -1;
+  }
+  void start() {
+    thread_ = std::thread([this] { server.listen_after_bind(); });
+    while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
+  httplib::Server server;
+
+ private:
+  std::thread thread_;
+};
+
+void mountApi(httplib::Server& server, const demo::Provider& provider) {
+  const auto guarded = [&provider](const auto& answer) {
+    return [&provider, answer](const httplib::Request& request, httplib::Response& response) {
+      const std::string bearer = request.get_header_value("Authorization");
+      const auto user = provider.userOf(bearer.substr(std::min<std::size_t>(7, bearer.size())));
+      if (user) return response.set_content(answer(*user), "application/json");
+      response.status = 401;
+      response.set_header("WWW-Authenticate", "Bearer error=\"invalid_token\"");
+      response.set_content(R"({"error":"invalid_token"})", "application/json");
+    };
+  };
+  server.Get("/profile", guarded([](const std::string& user) { return R"({"name":")" + user + "\"}"; }));
+  server.Get("/items", guarded([](const std::string&) { return std::string(R"(["a jar","of iron"])"); }));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 2) return std::cerr << "usage: ironjar-demo [port]\n", 2;
+  demo::Provider provider;
+  Running identity;
+  Running api;
+  Running app;
+  const std::string identityOrigin = "http://127.0.0.1:" + std::to_string(identity.bind(0));
+  const std::string apiOrigin = "http://127.0.0.1:" + std::to_string(api.bind(0));
+  const int wanted = argc == 2 ? std::atoi(argv[1]) : 8080;
+  const int port = app.bind(wanted);
+  if (port < 0) return std::cerr << "port " << wanted << " is taken: name another\n", 1;
+  const std::string self = "http://localhost:" + std::to_string(port);
+
+  provider.mount(identity.server);
+  app.server.Get("/stats", [&](const auto&, auto& response) { response.set_content(provider.stats(), "application/json"); });
+  mountApi(api.server, provider);
+  demo::mountApp(app.server, {.self = self, .provider = identityOrigin, .api = apiOrigin});
+  identity.start();
+  api.start();
+  app.start();
+
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  std::cout << "app " << self << "\nprovider " << identityOrigin << "\napi " << apiOrigin << std::endl;
+  while (interrupted == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  return 0;
+}

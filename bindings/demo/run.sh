@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The library's main job, from nothing: installs what is missing, builds, and runs the demo.
+#
+#   bash bindings/demo/run.sh [port]    the demo, on http://localhost:8080 or the port given, until Ctrl-C
+#   bash bindings/demo/run.sh --check   the demo on a free port, walked through with curl; 0 only if all of it holds
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build="$root/build/demo"
+# shellcheck source=../../tests/support/packages.sh
+. "$root/tests/support/packages.sh"
+
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" openssl curl
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=OFF >/dev/null
+cmake --build "$build" --target ironjar-demo
+
+SESSION_PASSWORD=${SESSION_PASSWORD:-$(openssl rand -base64 32)}
+export SESSION_PASSWORD
+if [ "${1:-}" = --check ]; then
+  exec bash "$here/check.sh" "$build/bindings/demo/ironjar-demo"
+fi
+exec "$build/bindings/demo/ironjar-demo" "$@"
