@@ -21,8 +21,22 @@ void require(bool condition, const char* message) {
   if (!condition) throw std::invalid_argument(std::string("ironjar: ") + message);
 }
 
+// Takes a number off the front; false when there is none.
+bool takeNumber(std::string_view& text) {
+  const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(end);
+  return end > 0;
+}
+
+// Other versions of the two formats (`ij2.`, `Fe26.3*`) and PASETO's `v4.` are somebody's seals; the rest is junk.
 bool looksLikeASeal(std::string_view text) {
-  return text.starts_with("Fe") || text.starts_with("ij") || text.starts_with("v4.");
+  const bool iron = text.starts_with("Fe");
+  if (!iron && !text.starts_with("ij") && !text.starts_with("v")) return false;
+  text.remove_prefix(text.front() == 'v' ? 1 : 2);
+  if (!takeNumber(text) || !text.starts_with('.')) return false;
+  if (!iron) return true;
+  text.remove_prefix(1);
+  return takeNumber(text) && text.starts_with('*');
 }
 
 }  // namespace

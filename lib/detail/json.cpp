@@ -125,6 +125,8 @@ const char* whyNotSealable(const Json& value, std::size_t depth) {
 Result<Json> parseJson(std::string_view text) {
   // RFC 8259 section 8.1: a JSON text has no byte order mark; nlohmann would skip one.
   if (text.starts_with("\xef\xbb\xbf")) return fail(Errc::malformed, "the JSON text starts with a byte order mark");
+  // No control character stands in a JSON text but white space; nlohmann would take a NUL for the end.
+  if (text.find('\0') != std::string_view::npos) return fail(Errc::malformed, "the JSON text holds a NUL");
   std::optional<std::string> fixed = wellFormed(text);
   const std::string_view source = fixed ? *fixed : text;
   Json data;

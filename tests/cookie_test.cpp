@@ -1,0 +1,176 @@
+#include <chrono>
+#include <cstdlib>
+#include <random>
+
+#include <time.h>
+
+#include "support/support.hpp"
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::errorOf;
+
+namespace {
+
+using Pairs = std::vector<CookiePair>;
+
+// A second reading of the rules, one character at a time.
+Pairs slowParse(std::string_view header) {
+  Pairs pairs;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= header.size(); ++i) {
+    if (i < header.size() && header[i] != ';') continue;
+    const std::string_view part = header.substr(begin, i - begin);
+    begin = i + 1;
+    std::size_t equals = 0;
+    while (equals < part.size() && part[equals] != '=') ++equals;
+    if (equals == part.size()) continue;
+    const auto trimmed = [](std::string_view text) {
+      while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+      while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+      return text;
+    };
+    if (!trimmed(part.substr(0, equals)).empty()) {
+      pairs.push_back({trimmed(part.substr(0, equals)), trimmed(part.substr(equals + 1))});
+    }
+  }
+  return pairs;
+}
+
+std::string set(std::string_view name, std::string_view value, const CookieOptions& options = {}) {
+  return serializeCookie(name, value, options).value();
+}
+
+}  // namespace
+
+TEST_CASE("a Cookie header: order, duplicates, trimming") {
+  CHECK(parseCookies("a=1; b=2;c=3") == Pairs{{"a", "1"}, {"b", "2"}, {"c", "3"}});
+  CHECK(parseCookies(" \ta = 1 ; a=2; a=") == Pairs{{"a", "1"}, {"a", "2"}, {"a", ""}});
+  CHECK(parseCookies("a=b=c; d==") == Pairs{{"a", "b=c"}, {"d", "="}});
+  CHECK(parseCookies("").empty());
+  CHECK(parseCookies(";;; ;").empty());
+}
+
+TEST_CASE("percent, quotes, $Version and commas are ordinary characters (C04 C05 C20)") {
+  CHECK(parseCookies("a=%3B%20b%3D1%0d%0a; %5F%5FHost-x=1") == Pairs{{"a", "%3B%20b%3D1%0d%0a"}, {"%5F%5FHost-x", "1"}});
+  CHECK(parseCookies("$Version=1; ij=\"a; b=c\"") == Pairs{{"$Version", "1"}, {"ij", "\"a"}, {"b", "c\""}});
+  CHECK(parseCookies("a=1, ij=x") == Pairs{{"a", "1, ij=x"}});
+}
+
+TEST_CASE("only spaces and tabs are trimmed (C06), and what has no name or no `=` is skipped (C07 C19)") {
+  for (const char* space : {"\u2000", "\u00a0", "\u0085", "\v", "\f", "\r", "\n"}) {
+    const std::string header = std::string(space) + "ij=x";
+    const auto pairs = parseCookies(header);
+    REQUIRE(pairs.size() == 1);
+    CHECK(pairs[0].name != "ij");
+  }
+  CHECK(parseCookies("=__Host-ij=evil; __Host-ij; =; ij") == Pairs{});
+  CHECK(parseCookies(std::string(8192, 'n')).empty());
+}
+
+TEST_CASE("any bytes parse as a second reading of the rules does, into views of the header (C09)") {
+  std::mt19937 random(7);
+  const std::string_view alphabet = "ab=; \t\"%,\0\x7f\xff\r\n$";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string header(random() % 40, '\0');
+    for (char& c : header) c = alphabet[random() % alphabet.size()];
+    const auto pairs = parseCookies(header);
+    REQUIRE(pairs == slowParse(header));
+    for (const auto& [name, value] : pairs) {
+      REQUIRE((name.data() >= header.data() && value.data() + value.size() <= header.data() + header.size()));
+    }
+  }
+}
+
+TEST_CASE("what is serialised parses back (C22)") {
+  std::mt19937 random(8);
+  const auto text = [&](std::string_view not_, std::size_t least) {
+    std::string out;
+    const std::size_t size = least + random() % 20;
+    while (out.size() < size) {
+      const char c = static_cast<char>('!' + random() % 94);
+      if (not_.find(c) == std::string_view::npos) out.push_back(c);
+    }
+    return out;
+  };
+  for (int round = 0; round < 20'000; ++round) {
+    const std::string name = text(";=", 1);
+    const std::string value = text("\",;\\", 0);
+    const auto cookie = serializeCookie(name, value, {.secure = true, .sameSite = SameSite::unset});
+    if (!cookie) {
+      REQUIRE(name.starts_with("__"));  // a prefix by chance
+      continue;
+    }
+    REQUIRE(parseCookies(cookie->substr(0, cookie->find(';'))) == Pairs{{name, value}});
+  }
+}
+
+TEST_CASE("Set-Cookie: attributes in iron-session's order, and its defaults") {
+  CHECK(set("a", "b") == "a=b; Path=/; HttpOnly; Secure; SameSite=Lax");
+  CHECK(set("a", "b", {.path = "", .httpOnly = false, .secure = false, .sameSite = SameSite::unset}) == "a=b");
+  CHECK(set("a", "b",
+            {.maxAge = 90s,
+             .domain = "Example.com",
+             .path = "/x",
+             .expires = support::at(1'893'456'000'000),
+             .partitioned = true,
+             .priority = CookiePriority::medium,
+             .sameSite = SameSite::none}) ==
+        "a=b; Max-Age=90; Domain=Example.com; Path=/x; Expires=Tue, 01 Jan 2030 00:00:00 GMT; HttpOnly; Secure; "
+        "Partitioned; Priority=Medium; SameSite=None");
+}
+
+TEST_CASE("what would break out of a cookie is refused (C09 C10)") {
+  for (int c = 0; c < 256; ++c) {
+    const std::string text = std::string("a") + static_cast<char>(c) + "b";
+    const bool visible = c > ' ' && c < 0x7f;
+    CHECK(serializeCookie(text, "v").has_value() == (visible && c != ';' && c != '='));
+    CHECK(serializeCookie("n", text).has_value() == (visible && c != '"' && c != ',' && c != ';' && c != '\\'));
+    CHECK(serializeCookie("n", "v", {.path = "/" + text}).has_value() == (c >= ' ' && c < 0x7f && c != ';'));
+  }
+  CHECK(errorOf(serializeCookie("", "v")) == Errc::malformed);
+  CHECK(errorOf(serializeCookie("a", "b\r\nSet-Cookie: c=d")) == Errc::malformed);
+  CHECK(errorOf(serializeCookie("a", "b; Domain=evil.example")) == Errc::malformed);
+  for (const char* domain : {"a b", "a;b", "-a.example", "a-.example", "a..b", ".", "a.", "ex_ample", "a\r\n", "é.example"}) {
+    CAPTURE(domain);
+    CHECK(errorOf(serializeCookie("a", "b", {.domain = domain})) == Errc::malformed);
+  }
+  CHECK(serializeCookie("a", "b", {.domain = ".example.com"}));
+  CHECK_FALSE(serializeCookie("a", "b", {.domain = std::string(64, 'a') + ".example"}));
+}
+
+TEST_CASE("prefixes are promises, in any case (C11)") {
+  const auto refuses = [](const char* name, const CookieOptions& options) {
+    CAPTURE(name);
+    CHECK(errorOf(serializeCookie(name, "v", options)) == Errc::malformed);
+  };
+  for (const char* name : {"__Host-a", "__HOST-a", "__host-a"}) {
+    refuses(name, {.secure = false});
+    refuses(name, {.domain = "example.com"});
+    refuses(name, {.path = "/x"});
+    refuses(name, {.path = ""});
+    CHECK(serializeCookie(name, "v", {.httpOnly = false}));
+  }
+  refuses("__Secure-a", {.secure = false});
+  refuses("__Http-a", {.httpOnly = false});
+  refuses("__Host-Http-a", {.httpOnly = false});
+  refuses("a", {.secure = false, .sameSite = SameSite::none});
+  refuses("a", {.secure = false, .partitioned = true});
+  CHECK(serializeCookie("__Secure-a", "v", {.domain = "example.com", .path = "/x"}));
+}
+
+TEST_CASE("dates are written the same in every locale and time zone (C15)") {
+  ::setenv("TZ", "Asia/Tokyo", 1);
+  ::setenv("LC_ALL", "de_DE.UTF-8", 1);
+  ::tzset();
+  const auto expires = [](std::int64_t milliseconds) {
+    const std::string cookie = set("a", "", {.expires = support::at(milliseconds)});
+    const std::size_t begin = cookie.find("Expires=") + 8;
+    return cookie.substr(begin, cookie.find(';', begin) - begin);
+  };
+  CHECK(expires(0) == "Thu, 01 Jan 1970 00:00:00 GMT");
+  CHECK(expires(-1) == "Wed, 31 Dec 1969 23:59:59 GMT");
+  CHECK(expires(2'147'483'647'000) == "Tue, 19 Jan 2038 03:14:07 GMT");
+  CHECK(expires(1'709'210'096'789) == "Thu, 29 Feb 2024 12:34:56 GMT");
+  CHECK(expires(9'214'646'400'000) == "Wed, 01 Jan 2262 00:00:00 GMT");
+}

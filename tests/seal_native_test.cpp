@@ -1,0 +1,67 @@
+// Native seals against native.mjs, a second implementation written from the format's text.
+#include "seal_format.hpp"
+#include "support/support.hpp"
+
+using namespace ironjar;
+using support::errorOf;
+using support::FakeClock;
+using support::passwordsFrom;
+using support::vectors;
+
+namespace {
+
+SealOptions optionsOf(const Json& recorded) {
+  return {.purpose = recorded["purpose"],
+          .context = recorded["context"],
+          .now = FakeClock(recorded["now"].get<std::int64_t>() * 1000)};
+}
+
+std::string sealOf(const Json& recorded) {
+  std::string seal = recorded["seal"];
+  if (recorded.contains("repeat")) {
+    const std::string text = recorded["repeat"]["text"];
+    for (int i = recorded["repeat"]["times"]; i > 0; --i) seal += text;
+  }
+  return seal;
+}
+
+std::string_view word(Errc code) {
+  switch (code) {
+    case Errc::malformed: return "malformed";
+    case Errc::unsupported: return "unsupported";
+    case Errc::unknownKey: return "unknownKey";
+    case Errc::tampered: return "tampered";
+    case Errc::expired: return "expired";
+    case Errc::tooLarge: return "tooLarge";
+    default: return "?";
+  }
+}
+
+}  // namespace
+
+TEST_CASE("what the second implementation seals opens, times and identity included (S01)") {
+  const Json document = vectors("native.json");
+  CHECK(document["valid"].size() >= 40);
+  for (const Json& recorded : document["valid"]) {
+    CAPTURE(recorded["name"].get<std::string>());
+    const Passwords passwords = passwordsFrom(recorded["passwords"]);
+    const auto unsealed = detail::unseal(sealOf(recorded), passwords.keyring(), optionsOf(recorded));
+    REQUIRE(unsealed);
+    CHECK(unsealed->data == recorded["data"]);
+    CHECK(unsealed->expires == recorded["exp"].get<std::int64_t>() * 1000);
+    CHECK(unsealed->lineage->start == recorded["start"].get<std::int64_t>());
+    const auto& id = unsealed->lineage->id;
+    CHECK(support::hex(std::string(id.begin(), id.end())) == recorded["id_hex"]);
+  }
+}
+
+TEST_CASE("what the second implementation refuses is refused here, for the same reason (S01)") {
+  const Json document = vectors("native.json");
+  CHECK(document["invalid"].size() >= 60);
+  for (const Json& recorded : document["invalid"]) {
+    CAPTURE(recorded["name"].get<std::string>());
+    const auto data = unsealData(sealOf(recorded), passwordsFrom(recorded["passwords"]), optionsOf(recorded));
+    REQUIRE_FALSE(data);
+    CHECK(word(data.error().code) == recorded["error"].get<std::string>());
+  }
+}

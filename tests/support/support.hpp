@@ -1,0 +1,78 @@
+// What the tests share: recorded vectors, a clock that stands still, a password.
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <ironjar/ironjar.hpp>
+
+namespace ironjar {
+
+// How doctest prints them.
+inline std::ostream& operator<<(std::ostream& out, Errc code) { return out << describe(code); }
+
+}  // namespace ironjar
+
+namespace support {
+
+using ironjar::Json;
+
+inline constexpr const char* password = "Zk3-first-password-that-is-long-enough-0001";
+inline constexpr const char* otherPassword = "Qm8-second-password-that-is-long-enough-002";
+
+inline Json vectors(const std::string& name) {
+  std::ifstream file(std::string(IRONJAR_VECTORS) + "/" + name);
+  if (!file) throw std::runtime_error("no such vectors: " + name);
+  return Json::parse(file);
+}
+
+// By value, so that a range-for over it keeps it alive.
+inline Json cases(const std::string& name) { return vectors(name).at("cases"); }
+
+// A map id -> password as the recordings have them.
+inline ironjar::Passwords passwordsFrom(const Json& byId) {
+  std::vector<std::pair<std::uint32_t, std::string_view>> list;
+  for (const auto& [id, secret] : byId.items()) {
+    list.emplace_back(static_cast<std::uint32_t>(std::stoul(id)), secret.get_ref<const std::string&>());
+  }
+  return ironjar::Passwords(list);
+}
+
+inline ironjar::TimePoint at(std::int64_t milliseconds) {
+  return ironjar::TimePoint(std::chrono::milliseconds(milliseconds));
+}
+
+// Wall-clock time that moves when told to. Copies share it.
+class FakeClock {
+ public:
+  explicit FakeClock(std::int64_t milliseconds = 1'700'000'000'000)
+      : now_(std::make_shared<std::int64_t>(milliseconds)) {}
+  ironjar::TimePoint operator()() const { return at(*now_); }
+  void advance(std::chrono::milliseconds by) const { *now_ += by.count(); }
+
+ private:
+  std::shared_ptr<std::int64_t> now_;
+};
+
+// The code of an error, for comparing; a success has none.
+template <class T>
+std::optional<ironjar::Errc> errorOf(const ironjar::Result<T>& result) {
+  return result ? std::nullopt : std::optional(result.error().code);
+}
+
+inline std::string hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    text.push_back(digits[static_cast<unsigned char>(c) >> 4U]);
+    text.push_back(digits[static_cast<unsigned char>(c) & 15U]);
+  }
+  return text;
+}
+
+}  // namespace support

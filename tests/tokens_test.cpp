@@ -1,0 +1,44 @@
+#include "support/support.hpp"
+
+using namespace ironjar;
+
+TEST_CASE("tokens are kept under names that a Next.js peer sees too") {
+  Session session;
+  CHECK_FALSE(session.tokens());
+  session.setTokens({.accessToken = "at", .refreshToken = "rt", .expiresAt = support::at(1'700'000'000'123), .scope = "a b"});
+  CHECK(session.data() == Json{{"accessToken", "at"},
+                               {"refreshToken", "rt"},
+                               {"accessTokenExpiresAt", 1'700'000'000'123},
+                               {"accessTokenScope", "a b"}});
+  CHECK(session.tokens() ==
+        TokenSet{.accessToken = "at", .refreshToken = "rt", .expiresAt = support::at(1'700'000'000'123), .scope = "a b"});
+  session.setTokens({.accessToken = "at2"});
+  CHECK(session.data() == Json{{"accessToken", "at2"}});
+  session.eraseTokens();
+  CHECK(session.empty());
+}
+
+TEST_CASE("the names can be changed, for the whole jar") {
+  const SessionJar jar({.cookieName = "sid",
+                        .passwords = support::password,
+                        .tokenNames = {.accessToken = "at", .refreshToken = "rt", .expiresAt = "exp", .scope = "scp"}});
+  Session session = jar.open("");
+  session.setTokens({.accessToken = "1", .refreshToken = "2"});
+  CHECK(session.data() == Json{{"at", "1"}, {"rt", "2"}});
+}
+
+TEST_CASE("members of the wrong type are no tokens") {
+  Session session;
+  session.set("accessToken", 5);
+  session.set("refreshToken", nullptr);
+  CHECK_FALSE(session.tokens());
+  session.set("refreshToken", "rt");
+  for (const Json& expiry : {Json("soon"), Json(1.5), Json(nullptr), Json(Json::array())}) {
+    session.set("accessTokenExpiresAt", expiry);
+    CHECK_FALSE(session.tokens()->expiresAt);
+  }
+  session.set("accessTokenExpiresAt", std::numeric_limits<std::int64_t>::max());
+  CHECK(session.tokens()->expiresAt);  // clamped, without overflow
+  session.set("accessTokenExpiresAt", std::numeric_limits<std::int64_t>::min());
+  CHECK(session.tokens()->expiresAt == support::at(0));
+}
