@@ -16,7 +16,8 @@ inline constexpr std::size_t maxChunks = 4;
 
 [[nodiscard]] std::string chunkName(std::string_view cookieName, std::size_t index);
 
-// Everything a Cookie header carries under a name, whole or in chunks; views into the header. Empty values do not count.
+// Everything a Cookie header carries under a name, whole or in chunks; views into the header. Empty values do not
+// count.
 class Carried {
  public:
   Carried(std::string_view header, std::string_view cookieName);

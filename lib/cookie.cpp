@@ -1,9 +1,9 @@
-#include <ironjar/cookie.hpp>
+#include "detail/ascii.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "detail/ascii.hpp"
+#include <ironjar/cookie.hpp>
 
 namespace ironjar {
 namespace {

@@ -4,18 +4,30 @@ namespace ironjar {
 
 std::string_view describe(Errc code) noexcept {
   switch (code) {
-    case Errc::malformed: return "malformed input";
-    case Errc::unsupported: return "unsupported format";
-    case Errc::unknownKey: return "sealed under an unknown password";
-    case Errc::tampered: return "does not verify";
-    case Errc::expired: return "expired";
-    case Errc::tooLarge: return "too large";
-    case Errc::transport: return "the peer could not be reached";
-    case Errc::timeout: return "the deadline passed";
-    case Errc::notAllowed: return "not allowed";
-    case Errc::refreshFailed: return "the tokens could not be refreshed";
-    case Errc::loginRequired: return "login required";
-    case Errc::overloaded: return "too many requests are waiting";
+    case Errc::malformed:
+      return "malformed input";
+    case Errc::unsupported:
+      return "unsupported format";
+    case Errc::unknownKey:
+      return "sealed under an unknown password";
+    case Errc::tampered:
+      return "does not verify";
+    case Errc::expired:
+      return "expired";
+    case Errc::tooLarge:
+      return "too large";
+    case Errc::transport:
+      return "the peer could not be reached";
+    case Errc::timeout:
+      return "the deadline passed";
+    case Errc::notAllowed:
+      return "not allowed";
+    case Errc::refreshFailed:
+      return "the tokens could not be refreshed";
+    case Errc::loginRequired:
+      return "login required";
+    case Errc::overloaded:
+      return "too many requests are waiting";
   }
   return "unknown error";
 }

@@ -1,11 +1,11 @@
-#include <ironjar/fetch.hpp>
+#include "detail/ascii.hpp"
+#include "detail/url.hpp"
+#include "token_endpoint.hpp"
 
 #include <algorithm>
 #include <stdexcept>
 
-#include "detail/ascii.hpp"
-#include "detail/url.hpp"
-#include "token_endpoint.hpp"
+#include <ironjar/fetch.hpp>
 
 namespace ironjar {
 namespace {
@@ -28,8 +28,8 @@ bool isFieldName(std::string_view text) {
 
 bool isSendable(const Request& request) {
   return isFieldName(request.method) && std::all_of(request.headers.begin(), request.headers.end(), [](const auto& h) {
-    return isFieldName(h.first) && isFieldValue(h.second);
-  });
+           return isFieldName(h.first) && isFieldValue(h.second);
+         });
 }
 
 // RFC 6750 section 3.1: another token of the same scope would be refused as well.

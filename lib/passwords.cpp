@@ -1,20 +1,19 @@
-#include <ironjar/passwords.hpp>
+#include "detail/base64url.hpp"
+#include "detail/keyring.hpp"
+#include "detail/utf8.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fcntl.h>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <vector>
-
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
-#include "detail/base64url.hpp"
-#include "detail/keyring.hpp"
-#include "detail/utf8.hpp"
+#include <ironjar/passwords.hpp>
 
 namespace ironjar {
 namespace detail {
@@ -28,10 +27,8 @@ constexpr std::string_view keyIdContext = "ironjar key id v1";
 
 // Passwords printed in the READMEs and examples of iron-session, next-iron-session and their tutorials.
 constexpr std::array<std::string_view, 5> published = {
-    "complex_password_at_least_32_characters_long",
-    "complex_password_at_least_32_characters_long_",
-    "this_is_a_secret_password_at_least_32_characters_long",
-    "passwordpasswordpasswordpassword",
+    "complex_password_at_least_32_characters_long",          "complex_password_at_least_32_characters_long_",
+    "this_is_a_secret_password_at_least_32_characters_long", "passwordpasswordpasswordpassword",
     "some-long-password-that-is-at-least-32-characters",
 };
 
@@ -161,8 +158,7 @@ std::string readSecretFile(const std::filesystem::path& file) {
 }  // namespace
 }  // namespace detail
 
-Passwords::Passwords(const char* only)
-    : Passwords({std::pair<std::uint32_t, const char*>(1, only)}) {}
+Passwords::Passwords(const char* only) : Passwords({std::pair<std::uint32_t, const char*>(1, only)}) {}
 
 Passwords::Passwords(std::initializer_list<std::pair<std::uint32_t, const char*>> byId) {
   std::vector<std::pair<std::uint32_t, std::string_view>> list;

@@ -1,4 +1,4 @@
-#include <ironjar/refresh.hpp>
+#include "detail/secret.hpp"
 
 #include <array>
 #include <condition_variable>
@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "detail/secret.hpp"
+#include <ironjar/refresh.hpp>
 
 namespace ironjar {
 namespace {

@@ -1,11 +1,11 @@
-#include <ironjar/seal.hpp>
+#include "seal_fe26.hpp"
+#include "seal_format.hpp"
+#include "seal_native.hpp"
 
 #include <algorithm>
 #include <stdexcept>
 
-#include "seal_fe26.hpp"
-#include "seal_format.hpp"
-#include "seal_native.hpp"
+#include <ironjar/seal.hpp>
 
 namespace ironjar {
 
@@ -62,7 +62,8 @@ void requireValid(const SealOptions& options) {
 }
 
 TimePoint fromUnixMilliseconds(std::int64_t time) {
-  constexpr std::int64_t latest = std::chrono::floor<std::chrono::milliseconds>(TimePoint::max().time_since_epoch()).count();
+  constexpr std::int64_t latest =
+      std::chrono::floor<std::chrono::milliseconds>(TimePoint::max().time_since_epoch()).count();
   return TimePoint(std::chrono::milliseconds(std::clamp<std::int64_t>(time, 0, latest)));
 }
 

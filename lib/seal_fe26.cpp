@@ -1,11 +1,11 @@
 #include "seal_fe26.hpp"
 
+#include "detail/base64url.hpp"
+#include "detail/json.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-
-#include "detail/base64url.hpp"
-#include "detail/json.hpp"
 
 namespace ironjar::detail {
 namespace {
@@ -68,7 +68,8 @@ Result<Shape> checkShape(const Parts& parts) {
   }
   Shape shape;
   if (!parts.expires.empty()) {
-    const auto expires = parts.expires.size() <= maxExpiryDigits ? readInteger<std::int64_t>(parts.expires) : std::nullopt;
+    const auto expires =
+        parts.expires.size() <= maxExpiryDigits ? readInteger<std::int64_t>(parts.expires) : std::nullopt;
     if (!expires || *expires == 0) return fail(Errc::malformed, "the expiration is not a bounded number");
     shape.expires = *expires;
   }
@@ -178,8 +179,8 @@ Result<Unsealed> unsealFe26(std::string_view text, const Keyring& keys, const Se
   key.fe26.derive(aesKey.fill(), bytes(parts->encryptionSalt), iterations);
   std::string plaintext(shape->ciphertext.size(), '\0');
   const WipeAtExit wiped(plaintext);
-  const std::ptrdiff_t size = aesDecrypt(writable(plaintext.data(), plaintext.size()), bytes(shape->ciphertext),
-                                         aesKey.expose(), shape->iv);
+  const std::ptrdiff_t size =
+      aesDecrypt(writable(plaintext.data(), plaintext.size()), bytes(shape->ciphertext), aesKey.expose(), shape->iv);
   if (size < 0) return fail(Errc::tampered, "the padding is wrong");
 
   Result<Json> data = parseJson(std::string_view(plaintext).substr(0, static_cast<std::size_t>(size)));

@@ -1,6 +1,8 @@
 // What the two formats share, and what the session floor needs beyond sealData and unsealData.
 #pragma once
 
+#include "detail/keyring.hpp"
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -8,8 +10,6 @@
 #include <string_view>
 
 #include <ironjar/seal.hpp>
-
-#include "detail/keyring.hpp"
 
 namespace ironjar::detail {
 

@@ -1,9 +1,9 @@
 #include "seal_native.hpp"
 
-#include <algorithm>
-
 #include "detail/base64url.hpp"
 #include "detail/json.hpp"
+
+#include <algorithm>
 
 namespace ironjar::detail {
 namespace {
@@ -28,7 +28,8 @@ void appendPiece(std::string& out, std::string_view piece) {
   out += piece;
 }
 
-// Pre-authentication encoding, https://github.com/paseto-standard/paseto-spec/blob/master/docs/01-Protocol-Versions/Common.md
+// Pre-authentication encoding,
+// https://github.com/paseto-standard/paseto-spec/blob/master/docs/01-Protocol-Versions/Common.md
 std::string associatedData(std::string_view keyId, const SealOptions& options) {
   std::string pae;
   pae.reserve(5 * 8 + 3 + keyId.size() + options.purpose.size() + options.context.size());

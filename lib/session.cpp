@@ -1,7 +1,7 @@
-#include <ironjar/session.hpp>
-
 #include "detail/sodium.hpp"
 #include "seal_format.hpp"
+
+#include <ironjar/session.hpp>
 
 namespace ironjar {
 namespace {

@@ -1,12 +1,12 @@
+#include "chunks.hpp"
+#include "seal_format.hpp"
+
 #include <algorithm>
 #include <array>
 #include <iterator>
 #include <stdexcept>
 
 #include <ironjar/session.hpp>
-
-#include "chunks.hpp"
-#include "seal_format.hpp"
 
 namespace ironjar {
 namespace {
@@ -47,10 +47,12 @@ Seconds maxAgeFor(Seconds ttl) {
   return ttl > margin ? ttl - margin : ttl;
 }
 
-// An Fe26.2 seal holds no identity: its own text stands in, so that one cookie is one session however often it is opened.
+// An Fe26.2 seal holds no identity: its own text stands in, so that one cookie is one session however often it is
+// opened.
 std::string idOf(std::string_view seal) {
   std::string id(16, '\0');
-  detail::blake2b(detail::writable(id.data(), id.size()), detail::bytes("ironjar session of a seal"), detail::bytes(seal));
+  detail::blake2b(detail::writable(id.data(), id.size()), detail::bytes("ironjar session of a seal"),
+                  detail::bytes(seal));
   return id;
 }
 

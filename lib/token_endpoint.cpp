@@ -1,14 +1,14 @@
 #include "token_endpoint.hpp"
 
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <stdexcept>
-
 #include "detail/ascii.hpp"
 #include "detail/base64url.hpp"
 #include "detail/json.hpp"
 #include "detail/url.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <stdexcept>
 
 namespace ironjar {
 namespace {

@@ -1,6 +1,6 @@
-#include <ironjar/tokens.hpp>
-
 #include "seal_format.hpp"
+
+#include <ironjar/tokens.hpp>
 
 namespace ironjar {
 

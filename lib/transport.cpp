@@ -1,8 +1,8 @@
-#include <ironjar/transport.hpp>
+#include "detail/ascii.hpp"
 
 #include <algorithm>
 
-#include "detail/ascii.hpp"
+#include <ironjar/transport.hpp>
 
 namespace ironjar {
 

@@ -1,10 +1,9 @@
+#include "support/support.hpp"
+
 #include <chrono>
 #include <cstdlib>
 #include <random>
-
 #include <time.h>
-
-#include "support/support.hpp"
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -52,7 +51,8 @@ TEST_CASE("a Cookie header: order, duplicates, trimming") {
 }
 
 TEST_CASE("percent, quotes, $Version and commas are ordinary characters (C04 C05 C20)") {
-  CHECK(parseCookies("a=%3B%20b%3D1%0d%0a; %5F%5FHost-x=1") == Pairs{{"a", "%3B%20b%3D1%0d%0a"}, {"%5F%5FHost-x", "1"}});
+  CHECK(parseCookies("a=%3B%20b%3D1%0d%0a; %5F%5FHost-x=1") ==
+        Pairs{{"a", "%3B%20b%3D1%0d%0a"}, {"%5F%5FHost-x", "1"}});
   CHECK(parseCookies("$Version=1; ij=\"a; b=c\"") == Pairs{{"$Version", "1"}, {"ij", "\"a"}, {"b", "c\""}});
   CHECK(parseCookies("a=1, ij=x") == Pairs{{"a", "1, ij=x"}});
 }
@@ -131,7 +131,8 @@ TEST_CASE("what would break out of a cookie is refused (C09 C10)") {
   CHECK(errorOf(serializeCookie("", "v")) == Errc::malformed);
   CHECK(errorOf(serializeCookie("a", "b\r\nSet-Cookie: c=d")) == Errc::malformed);
   CHECK(errorOf(serializeCookie("a", "b; Domain=evil.example")) == Errc::malformed);
-  for (const char* domain : {"a b", "a;b", "-a.example", "a-.example", "a..b", ".", "a.", "ex_ample", "a\r\n", "é.example"}) {
+  for (const char* domain :
+       {"a b", "a;b", "-a.example", "a-.example", "a..b", ".", "a.", "ex_ample", "a\r\n", "é.example"}) {
     CAPTURE(domain);
     CHECK(errorOf(serializeCookie("a", "b", {.domain = domain})) == Errc::malformed);
   }

@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <thread>
-
 #include "support/fake_provider.hpp"
 #include "support/support.hpp"
+
+#include <algorithm>
+#include <thread>
 
 using namespace ironjar;
 using support::errorOf;
@@ -15,7 +15,8 @@ Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds
 
 // Time that stands still, for what is remembered.
 struct StillTime {
-  std::shared_ptr<std::chrono::steady_clock::time_point> now = std::make_shared<std::chrono::steady_clock::time_point>();
+  std::shared_ptr<std::chrono::steady_clock::time_point> now =
+      std::make_shared<std::chrono::steady_clock::time_point>();
   std::chrono::steady_clock::time_point operator()() const { return *now; }
 };
 
@@ -41,7 +42,8 @@ TEST_CASE("100 requests at once with one spent token: one call, and every one ge
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < sessions.size(); ++i) {
     sessions[i].setTokens(old);
-    threads.emplace_back([&, i] { responses[i] = fetcher.performFetch(sessions[i], {.url = std::string(FakeProvider::api) + "/"}); });
+    threads.emplace_back(
+        [&, i] { responses[i] = fetcher.performFetch(sessions[i], {.url = std::string(FakeProvider::api) + "/"}); });
   }
   provider.waitForTokenCalls(1);
   provider.release();
@@ -178,8 +180,7 @@ TEST_CASE("a coordinator that goes away waits for the calls under way") {
   {
     LocalCoordinator coordinator;
     const auto ask = [&](const TokenSet& spent) -> Result<TokenSet> {
-      const auto answer = provider.transport()(
-          refreshRequest({.url = "https://id.example/token"}, spent), soon());
+      const auto answer = provider.transport()(refreshRequest({.url = "https://id.example/token"}, spent), soon());
       return readTokenAnswer(*answer, {}, support::at(0));
     };
     error = errorOf(coordinator.refresh("c", old, ask, std::chrono::steady_clock::now()));

@@ -1,14 +1,14 @@
 // The pieces under lib/detail that have rules of their own.
-#include <random>
-
-#include <sodium.h>
-
 #include "detail/base64url.hpp"
 #include "detail/json.hpp"
 #include "detail/libcrypto.hpp"
 #include "detail/url.hpp"
 #include "detail/utf8.hpp"
 #include "support/support.hpp"
+
+#include <random>
+
+#include <sodium.h>
 
 using namespace ironjar;
 using namespace ironjar::detail;
@@ -74,9 +74,29 @@ TEST_CASE("JSON: depth, duplicate keys, byte order marks and trailing text") {
   CHECK(errorOf(parseJson(nested(65))) == Errc::tooLarge);
   CHECK(errorOf(parseJson(nested(100'000))) == Errc::tooLarge);
   CHECK(errorOf(parseJson(std::string(1'000'000, '['))) == Errc::tooLarge);
-  for (const char* text : {"", " ", "{", "[1,]", "{\"a\":1,}", "nul", "NaN", "Infinity", "01", "1 2", "'a'", "{a:1}",
-                           "\xef\xbb\xbf{}", "{\"a\":1}x", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "1e999",
-                           "{\"a\":1,\"a\":2}", "{\"b\":{\"a\":1,\"a\":1}}", "[{\"\":1,\"\":2}]", "/**/1", "\"\n\""}) {
+  for (const char* text : {"",
+                           " ",
+                           "{",
+                           "[1,]",
+                           "{\"a\":1,}",
+                           "nul",
+                           "NaN",
+                           "Infinity",
+                           "01",
+                           "1 2",
+                           "'a'",
+                           "{a:1}",
+                           "\xef\xbb\xbf{}",
+                           "{\"a\":1}x",
+                           "\"\xff\"",
+                           "\"\xc0\x80\"",
+                           "\"\xed\xa0\x80\"",
+                           "1e999",
+                           "{\"a\":1,\"a\":2}",
+                           "{\"b\":{\"a\":1,\"a\":1}}",
+                           "[{\"\":1,\"\":2}]",
+                           "/**/1",
+                           "\"\n\""}) {
     CAPTURE(text);
     CHECK(errorOf(parseJson(text)) == Errc::malformed);
   }
@@ -127,12 +147,30 @@ TEST_CASE("URLs: what decides where tokens go is read in one way only (G11)") {
   CHECK(origin("http://[::1]:80/") == "http://[::1]");
   CHECK(parseUrl("https://a.example?q")->target == "/?q");
   CHECK(parseUrl("https://a.example/p?q")->path() == "/p");
-  for (const char* url : {"", "https://", "//a.example", "ftp://a.example", "https:/a.example", "https://u@a.example/",
-                          "https://a.example\\@b.example/", "https://a.example#f", "https://a.example/ x", "https://:443",
-                          "https://a.example:0/", "https://a.example:65536/", "https://a.example:+1/",
-                          "https://a.example:/", "https://a.example:1x/", "https://[fe80::1%25eth0]/", "https://[::1",
-                          "https://[::1]x/", "https://ex%61mple.com/", "https://exämple.com/", "https://a.example/\r\nx",
-                          "https://a.example:80:80/", "https://a\t.example/", "https://a.example/\x7f"}) {
+  for (const char* url : {"",
+                          "https://",
+                          "//a.example",
+                          "ftp://a.example",
+                          "https:/a.example",
+                          "https://u@a.example/",
+                          "https://a.example\\@b.example/",
+                          "https://a.example#f",
+                          "https://a.example/ x",
+                          "https://:443",
+                          "https://a.example:0/",
+                          "https://a.example:65536/",
+                          "https://a.example:+1/",
+                          "https://a.example:/",
+                          "https://a.example:1x/",
+                          "https://[fe80::1%25eth0]/",
+                          "https://[::1",
+                          "https://[::1]x/",
+                          "https://ex%61mple.com/",
+                          "https://exämple.com/",
+                          "https://a.example/\r\nx",
+                          "https://a.example:80:80/",
+                          "https://a\t.example/",
+                          "https://a.example/\x7f"}) {
     CAPTURE(url);
     CHECK(errorOf(parseUrl(url)) == Errc::malformed);
   }

@@ -1,7 +1,7 @@
-#include <thread>
-
 #include "support/fake_provider.hpp"
 #include "support/support.hpp"
+
+#include <thread>
 
 using namespace ironjar;
 using support::errorOf;
@@ -105,7 +105,8 @@ TEST_CASE("a 401 on an excluded path is an answer (C05)") {
   const Fetcher fetcher(options);
   Session session = sessionWith(provider.login());
   const Json before = session.data();
-  for (const char* path : {"/login", "/login?next=/", "/login/otp"}) CHECK(fetcher.performFetch(session, get(path))->body == "no");
+  for (const char* path : {"/login", "/login?next=/", "/login/otp"})
+    CHECK(fetcher.performFetch(session, get(path))->body == "no");
   CHECK(provider.tokenCalls() == 0);
   CHECK(session.data() == before);
   CHECK(fetcher.performFetch(session, get("/loginx"))->status == 401);
@@ -263,13 +264,13 @@ TEST_CASE("tokens go to allowed origins only (C14)") {
   options.allowedOrigins = {"https://api.example", "https://other.example:8443"};
   const Fetcher fetcher(options);
   Session session = sessionWith(provider.login());
-  for (const char* url : {"https://evil.example/", "http://api.example/", "https://api.example:444/", "https://api.example.evil/",
-                          "https://sub.api.example/", "https://other.example/"}) {
+  for (const char* url : {"https://evil.example/", "http://api.example/", "https://api.example:444/",
+                          "https://api.example.evil/", "https://sub.api.example/", "https://other.example/"}) {
     CAPTURE(url);
     CHECK(errorOf(fetcher.performFetch(session, {.url = url})) == Errc::notAllowed);
   }
-  for (const char* url : {"https://api.example@evil.example/", "https://api.example\\@evil.example/", "//api.example/", "/items", "",
-                          "https://api.example/\r\nX: y"}) {
+  for (const char* url : {"https://api.example@evil.example/", "https://api.example\\@evil.example/", "//api.example/",
+                          "/items", "", "https://api.example/\r\nX: y"}) {
     CAPTURE(url);
     CHECK(errorOf(fetcher.performFetch(session, {.url = url})) == Errc::malformed);
   }
@@ -293,7 +294,11 @@ TEST_CASE("the request's own credentials do not travel, everything else does, on
   provider.expireAccessTokens();
   Request request{.method = "POST",
                   .url = std::string(FakeProvider::api) + "/items",
-                  .headers = {{"authorization", "Bearer mine"}, {"COOKIE", "sid=1"}, {"Idempotency-Key", "k"}, {"X-A", "1"}, {"X-A", "2"}},
+                  .headers = {{"authorization", "Bearer mine"},
+                              {"COOKIE", "sid=1"},
+                              {"Idempotency-Key", "k"},
+                              {"X-A", "1"},
+                              {"X-A", "2"}},
                   .body = std::string("a\0b", 3) + std::string(10'000, 'x')};
   CHECK(fetcher.performFetch(session, request)->status == 200);
   const auto seen = provider.seen();
@@ -312,7 +317,8 @@ TEST_CASE("what cannot be sent is refused before anything is") {
   FakeProvider provider;
   const Fetcher fetcher(fetchOptions(provider));
   Session session = sessionWith(provider.login());
-  for (const Headers& headers : {Headers{{"a", "b\r\nc: d"}}, Headers{{"a b", "c"}}, Headers{{"", "c"}}, Headers{{"a", std::string("\0", 1)}}}) {
+  for (const Headers& headers :
+       {Headers{{"a", "b\r\nc: d"}}, Headers{{"a b", "c"}}, Headers{{"", "c"}}, Headers{{"a", std::string("\0", 1)}}}) {
     CHECK(errorOf(fetcher.performFetch(session, {.url = get().url, .headers = headers})) == Errc::malformed);
   }
   for (const char* method : {"", "GET /", "G\r\n"}) {
@@ -370,8 +376,9 @@ TEST_CASE("configuration that cannot be is refused at start-up (G11)") {
   refuses([](FetchOptions& o) { o.tokenEndpoint.timeout = Seconds{0}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.answer.accessToken = "data"; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.answer.accessToken = ""; });
-  for (const char* url : {"", "id.example", "http://id.example/token", "http://127.0.0.1/token", "https://u@id.example/", "https://id.example/#f",
-                          "http://[fe80::1%25eth0]/", "https://id.example:0/", "https://id.example:65536/", "https://id.example/\r\n"}) {
+  for (const char* url : {"", "id.example", "http://id.example/token", "http://127.0.0.1/token",
+                          "https://u@id.example/", "https://id.example/#f", "http://[fe80::1%25eth0]/",
+                          "https://id.example:0/", "https://id.example:65536/", "https://id.example/\r\n"}) {
     CAPTURE(url);
     refuses([url](FetchOptions& o) { o.tokenEndpoint.url = url; });
   }

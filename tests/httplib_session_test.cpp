@@ -1,1 +1,194 @@
+#include "support/fake_provider.hpp"
+#include "support/site.hpp"
 #include "support/support.hpp"
+
+#include <set>
+
+#include <ironjar/httplib.hpp>
+
+using namespace ironjar;
+using support::FakeProvider;
+using support::Site;
+
+namespace {
+
+std::vector<std::string> valuesOf(const httplib::Response& response, const std::string& name) {
+  std::vector<std::string> values;
+  const auto [begin, end] = response.headers.equal_range(name);
+  for (auto header = begin; header != end; ++header) values.push_back(header->second);
+  return values;
+}
+
+const std::string api = FakeProvider::api;
+
+}  // namespace
+
+TEST_CASE("a session lives in the cookie, and only responses that write it say so to caches (X10 C80)") {
+  Site site;
+  site.get("/set", [](const auto&, auto& response, Session& session) {
+    session.set("user", "ada");
+    response.set_header("Cache-Control", "public, max-age=60");
+  });
+  site.get("/get", [](const auto&, auto& response, Session& session) {
+    response.set_content(session.get<std::string>("user").value_or("nobody"), "text/plain");
+  });
+  site.start();
+  CHECK(site.visit("/get").body == "nobody");
+  const auto response = site.visit("/set");
+  CHECK(valuesOf(response, "Set-Cookie").size() == 1);
+  CHECK(valuesOf(response, "Cache-Control") == std::vector<std::string>{"no-store"});
+  CHECK(response.get_header_value("Vary") == "Cookie");
+  const auto untouched = site.visit("/get");
+  CHECK(untouched.body == "ada");
+  CHECK_FALSE(untouched.has_header("Set-Cookie"));
+  CHECK_FALSE(untouched.has_header("Vary"));
+}
+
+TEST_CASE("one Set-Cookie a name, whatever the handler did before (C13)") {
+  Site site;
+  site.get("/", [&](const auto&, auto& response, Session& session) {
+    session.set("n", 1);
+    setCookies(response, *site.jar.commit(session));
+    response.set_header("Set-Cookie", "sidecar=1");
+    session.set("n", 2);
+  });
+  site.start();
+  const auto response = site.visit("/");
+  CHECK(valuesOf(response, "Set-Cookie").size() == 2);
+  CHECK(site.session().get<int>("n") == 2);
+  CHECK(site.cookies.count("sidecar") == 1);
+}
+
+TEST_CASE("Cookie lines are one header, in any number (C18), and httplib's decoding adds decoys at worst") {
+  Site site;
+  site.get("/", [](const auto&, auto& response, Session& session) {
+    response.set_content(session.data().dump(), "text/plain");
+  });
+  site.start();
+  site.putSession({{"user", "ada"}});
+  const std::string cookie = "sid=" + std::exchange(site.cookies, {})["sid"];
+  const std::string expected = R"({"user":"ada"})";
+  httplib::Headers lines;
+  for (int i = 0; i < 49; ++i) lines.emplace("Cookie", "other" + std::to_string(i) + "=x");
+  lines.emplace("Cookie", cookie);
+  CHECK(site.send("GET", "/", lines).body == expected);
+  CHECK(site.send("GET", "/", {{"Cookie", "x=a%3B%20sid%3Ddecoy; " + cookie}}).body == expected);
+}
+
+TEST_CASE("a handler that throws: its writes are dropped, but refreshed tokens are kept") {
+  FakeProvider provider;
+  const Fetcher fetcher(support::fetchOptions(provider));
+  for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
+    Site site(SessionJar({.cookieName = "sid", .passwords = support::password, .seal = {.formats = {format}}}));
+    site.get("/", [&](const auto&, auto&, Session& session) {
+      session.set("half", "written");
+      REQUIRE(fetcher.performFetch(session, {.url = api + "/"}));
+      throw std::runtime_error("handler");
+    });
+    site.start();
+    const TokenSet old = provider.login();
+    site.putSession({{"user", "ada"}, {"accessToken", old.accessToken}, {"refreshToken", old.refreshToken}});
+    provider.expireAccessTokens();
+    CHECK(site.visit("/").status == 500);
+    const Session after = site.session();
+    CHECK(after.get<std::string>("user") == "ada");
+    CHECK_FALSE(after.contains("half"));
+    CHECK(after.tokens()->accessToken != old.accessToken);
+  }
+}
+
+TEST_CASE("a handler that throws in the middle of a login leaves the visitor who it was") {
+  Site site;
+  site.get("/", [&](const auto&, auto&, Session& session) {
+    session.replace();
+    session.setTokens({.accessToken = "bobs", .refreshToken = "bobs"});
+    throw std::runtime_error("handler");
+  });
+  site.start();
+  site.putSession({{"user", "ada"}, {"accessToken", "adas"}, {"refreshToken", "adas"}});
+  CHECK(site.visit("/").status == 500);
+  CHECK(site.session().tokens()->accessToken == "adas");
+}
+
+TEST_CASE("a handler that throws after the login ended leaves nobody") {
+  Site site;
+  site.get("/", [&](const auto&, auto&, Session& session) {
+    session.destroy();
+    throw std::runtime_error("handler");
+  });
+  site.start();
+  site.putSession({{"user", "ada"}});
+  CHECK(site.visit("/").status == 500);
+  CHECK(site.cookies.empty());
+}
+
+TEST_CASE("a session that cannot be sealed is a 500 with a reason, and the old cookie stays (X09)") {
+  Site site;
+  site.get("/", [](const auto&, auto& response, Session& session) {
+    session.set("d", std::string(5000, 'x'));
+    response.set_content("fine", "text/plain");
+  });
+  site.start();
+  site.putSession({{"user", "ada"}});
+  const auto response = site.visit("/");
+  CHECK(response.status == 500);
+  CHECK(Json::parse(response.body) == Json{{"error", "session_not_saved"}});
+  CHECK(site.session().data() == Json{{"user", "ada"}});
+}
+
+TEST_CASE("hostile cookies through a real server: an answer every time, and the same one") {
+  Site site;
+  site.get("/", [](const auto&, auto& response, Session& session) {
+    response.set_content(session.empty() ? "nobody" : "somebody", "text/plain");
+  });
+  site.start();
+  site.putSession({{"user", "ada"}});
+  const std::string good = std::exchange(site.cookies, {})["sid"];
+  std::vector<std::string> headers = {"sid",
+                                      "sid=",
+                                      "=",
+                                      ";;;",
+                                      "sid=ij1.",
+                                      "sid=Fe26.2*1****",
+                                      "sid=\"" + good + "\"",
+                                      "sid=" + std::string(7000, 'A'),
+                                      "$Version=1; sid=x",
+                                      "sid=" + good + "=",
+                                      "sid=%00",
+                                      "sid=%0d%0aSet-Cookie:%20a=b",
+                                      "sid=" + good + "%00"};
+  for (std::size_t i = 1; i < good.size(); ++i) {
+    headers.push_back("sid=" + good.substr(0, i));
+    headers.push_back("sid=" + good.substr(0, i) + (good[i] == 'A' ? 'B' : 'A') + good.substr(i + 1));
+  }
+  std::size_t answered = 0;
+  std::set<std::string> bodies;
+  httplib::Client client(site.web.origin());
+  client.set_keep_alive(true);
+  for (const std::string& header : headers) {
+    const auto result = client.Get("/", httplib::Headers{{"Cookie", header}});
+    REQUIRE(result);
+    CHECK(result->status == 200);
+    bodies.insert(result->body);
+    ++answered;
+  }
+  CHECK(answered >= 200);
+  CHECK(bodies == std::set<std::string>{"nobody"});
+}
+
+TEST_CASE("respond: the status that an error calls for") {
+  const auto answer = [](Errc code) {
+    httplib::Response response;
+    respond(response, fail(code, "secret detail"));
+    CHECK(response.body.find("secret") == std::string::npos);
+    CHECK((response.status == 503) == response.has_header("Retry-After"));
+    return std::to_string(response.status) + " " + Json::parse(response.body)["error"].get<std::string>();
+  };
+  CHECK(answer(Errc::loginRequired) == "401 login_required");
+  CHECK(answer(Errc::expired) == "401 session_expired");
+  CHECK(answer(Errc::refreshFailed) == "503 temporarily_unavailable");
+  CHECK(answer(Errc::overloaded) == "503 temporarily_unavailable");
+  CHECK(answer(Errc::timeout) == "504 upstream_timeout");
+  CHECK(answer(Errc::transport) == "502 upstream_failed");
+  CHECK(answer(Errc::notAllowed) == "502 upstream_failed");
+}

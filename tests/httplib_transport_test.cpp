@@ -1,1 +1,276 @@
+#include "support/server.hpp"
 #include "support/support.hpp"
+
+#include <arpa/inet.h>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <ironjar/httplib/transport.hpp>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::errorOf;
+
+namespace {
+
+Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+// A peer that misbehaves below HTTP: for each connection, `behave` gets the socket.
+class RawServer {
+ public:
+  explicit RawServer(std::function<void(int)> behave) : behave_(std::move(behave)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(listener_, generic, size) == 0);
+    REQUIRE(::listen(listener_, 8) == 0);
+    REQUIRE(::getsockname(listener_, generic, &size) == 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  RawServer(const RawServer&) = delete;
+  RawServer& operator=(const RawServer&) = delete;
+  ~RawServer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    for (std::thread& peer : peers_) peer.join();
+    ::close(listener_);
+  }
+  std::string origin() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void serve() {
+    for (int peer = 0; (peer = ::accept(listener_, nullptr, nullptr)) >= 0;) {
+      peers_.emplace_back([this, peer] {
+        behave_(peer);
+        ::close(peer);
+      });
+    }
+  }
+
+  std::function<void(int)> behave_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::thread thread_;
+  std::vector<std::thread> peers_;
+};
+
+bool put(int socket, std::string_view text) {
+  return ::send(socket, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+}
+void readRequest(int socket) {
+  char buffer[4096];
+  static_cast<void>(::recv(socket, buffer, sizeof buffer, 0) > 0);
+}
+// Until the other side hangs up.
+void wait(int socket) {
+  char byte = 0;
+  while (::recv(socket, &byte, 1, 0) > 0) {
+  }
+}
+
+template <class Work>
+std::chrono::milliseconds timeOf(Work work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+}
+
+// A certificate for localhost, signed by itself.
+struct Certificate {
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{EVP_EC_gen("P-256"), EVP_PKEY_free};
+  std::unique_ptr<X509, decltype(&X509_free)> x509{X509_new(), X509_free};
+  std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("ironjar-ca-" + std::to_string(::getpid()) + ".pem");
+
+  Certificate() {
+    X509* const c = x509.get();
+    X509_set_version(c, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
+    X509_gmtime_adj(X509_getm_notBefore(c), -60);
+    X509_gmtime_adj(X509_getm_notAfter(c), 3600);
+    X509_set_pubkey(c, key.get());
+    X509_NAME* const name = X509_get_subject_name(c);
+    const auto* text = reinterpret_cast<const unsigned char*>("localhost");
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, text, -1, -1, 0);
+    X509_set_issuer_name(c, name);
+    X509_EXTENSION* const names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
+    X509_add_ext(c, names, -1);
+    X509_EXTENSION_free(names);
+    X509_sign(c, key.get(), EVP_sha256());
+    std::FILE* const pem = std::fopen(file.c_str(), "w");
+    PEM_write_X509(pem, c);
+    std::fclose(pem);
+  }
+  Certificate(const Certificate&) = delete;
+  Certificate& operator=(const Certificate&) = delete;
+  ~Certificate() { std::filesystem::remove(file); }
+};
+
+}  // namespace
+
+TEST_CASE("a request arrives as it is, and so does its response") {
+  support::Running<> peer;
+  httplib::Request seen;
+  const auto handler = [&](const httplib::Request& request, httplib::Response& response) {
+    seen = request;
+    response.status = 418;
+    response.set_header("X-A", "1");
+    response.headers.emplace("X-A", "2");
+    response.set_content(std::string("a\0b", 3), "application/octet-stream");
+  };
+  peer.server.Post("/.*", handler);
+  peer.server.Delete("/.*", handler);
+  peer.start();
+  const Transport transport = httplibTransport();
+  const auto response = transport({.method = "POST",
+                                   .url = peer.origin() + "/a%20b,c;d+e'?q=1%2B1&r=x+y",
+                                   .headers = {{"X-B", "v"}, {"Content-Type", "text/x"}},
+                                   .body = std::string("x\0y", 3)},
+                                  in(5s));
+  REQUIRE(response);
+  CHECK(response->status == 418);
+  CHECK(response->body == std::string("a\0b", 3));
+  CHECK(std::count_if(response->headers.begin(), response->headers.end(),
+                      [](const auto& h) { return h.first == "X-A"; }) == 2);
+  CHECK(seen.target == "/a%20b,c;d+e'?q=1%2B1&r=x+y");
+  CHECK(seen.body == std::string("x\0y", 3));
+  CHECK(seen.get_header_value("X-B") == "v");
+  CHECK(transport({.method = "DELETE", .url = peer.origin()}, in(5s))->status == 418);
+  CHECK(seen.target == "/");
+}
+
+TEST_CASE("connections are kept, but not for a request that wants its own") {
+  std::mutex mutex;
+  std::set<int> ports;
+  support::Running<> peer;
+  peer.server.set_keep_alive_max_count(100);
+  peer.server.Get("/", [&](const httplib::Request& request, httplib::Response&) {
+    const std::lock_guard lock(mutex);
+    ports.insert(request.remote_port);
+  });
+  peer.start();
+  const Transport transport = httplibTransport();
+  for (int i = 0; i < 10; ++i) REQUIRE(transport({.url = peer.origin()}, in(5s)));
+  CHECK(ports.size() == 1);
+  for (int i = 0; i < 3; ++i) REQUIRE(transport({.url = peer.origin(), .freshConnection = true}, in(5s)));
+  CHECK(ports.size() == 4);
+}
+
+TEST_CASE("redirects are not followed") {
+  support::Running<> peer;
+  int calls = 0;
+  peer.server.Get("/", [&](const auto&, auto& response) { ++calls, response.set_redirect("/"); });
+  peer.start();
+  CHECK(httplibTransport()({.url = peer.origin()}, in(5s))->status == 302);
+  CHECK(calls == 1);
+}
+
+TEST_CASE("a body over the limit ends the exchange, told or not") {
+  support::Running<> peer;
+  peer.server.Get("/told",
+                  [](const auto&, auto& response) { response.set_content(std::string(2000, 'x'), "text/plain"); });
+  peer.server.Get("/untold", [](const auto&, auto& response) {
+    response.set_chunked_content_provider("text/plain", [](std::size_t, httplib::DataSink& sink) {
+      return sink.write("xxxxxxxxxx", 10);  // for ever
+    });
+  });
+  peer.start();
+  const Transport transport = httplibTransport({.maxBodySize = 1999});
+  CHECK(errorOf(transport({.url = peer.origin() + "/told"}, in(5s))) == Errc::tooLarge);
+  CHECK(errorOf(transport({.url = peer.origin() + "/untold"}, in(5s))) == Errc::tooLarge);
+  CHECK(httplibTransport({.maxBodySize = 2000})({.url = peer.origin() + "/told"}, in(5s))->body.size() == 2000);
+}
+
+TEST_CASE("the deadline holds against a peer that is silent, or sends a byte now and then") {
+  const auto drip = [](const char* beginning, const char* step) {
+    return [beginning, step](int socket) {
+      readRequest(socket);
+      put(socket, beginning);
+      while (put(socket, step)) std::this_thread::sleep_for(20ms);
+    };
+  };
+  const std::vector<std::function<void(int)>> peers = {
+      wait,
+      drip("HTTP/1.1 200 OK\r\nX-Long: ", "x"),
+      drip("HTTP/1.1 200 OK\r\n", "X-Many: 1\r\n"),
+      drip("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", "x"),
+      drip("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
+  };
+  for (const auto& behave : peers) {
+    const RawServer peer(behave);
+    const Transport transport = httplibTransport();
+    const auto took = timeOf([&] { CHECK(errorOf(transport({.url = peer.origin()}, in(200ms))) == Errc::timeout); });
+    CHECK(took >= 190ms);
+    CHECK(took < 1s);
+  }
+  CHECK(errorOf(httplibTransport()({.url = "http://127.0.0.1:9"}, in(-1ms))) == Errc::timeout);
+}
+
+TEST_CASE("many deadlines at once each hold") {
+  const RawServer peer(wait);
+  const Transport transport = httplibTransport();
+  std::vector<std::thread> threads;
+  std::atomic<int> onTime = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      const std::chrono::milliseconds limit{100 + i * 50};
+      std::optional<Errc> error;
+      const auto took = timeOf([&] { error = errorOf(transport({.url = peer.origin()}, in(limit))); });
+      onTime += error == Errc::timeout && took >= limit - 10ms && took < limit + 500ms;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(onTime == 8);
+}
+
+TEST_CASE("peers that are not there, hang up, or talk nonsense") {
+  std::string closed;
+  { closed = RawServer(wait).origin(); }
+  const Transport transport = httplibTransport();
+  CHECK(errorOf(transport({.url = closed}, in(5s))) == Errc::transport);
+  for (const char* answer :
+       {"", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx", "nonsense\r\n\r\n", "HTTP/1.1 200", "\0\0\0"}) {
+    const RawServer peer([answer](int socket) {
+      readRequest(socket);
+      put(socket, answer);
+    });
+    CHECK(errorOf(transport({.url = peer.origin()}, in(5s))) == Errc::transport);
+  }
+}
+
+TEST_CASE("a failed connection is not kept") {
+  std::atomic<int> connections = 0;
+  const RawServer peer([&](int socket) {
+    readRequest(socket);
+    if (++connections == 1) return;
+    put(socket, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    wait(socket);
+  });
+  const Transport transport = httplibTransport();
+  CHECK_FALSE(transport({.url = peer.origin()}, in(5s)));
+  CHECK(transport({.url = peer.origin()}, in(5s))->body == "ok");
+}
+
+TEST_CASE("TLS: an unknown authority is refused, a known one is not, and neither is the wrong name accepted") {
+  const Certificate certificate;
+  support::Running<httplib::SSLServer> peer(certificate.x509.get(), certificate.key.get());
+  peer.server.Get("/", [](const auto&, auto& response) { response.set_content("secure", "text/plain"); });
+  peer.start();
+  const std::string port = std::to_string(peer.port());
+  CHECK(errorOf(httplibTransport()({.url = "https://localhost:" + port}, in(5s))) == Errc::transport);
+  const Transport trusting = httplibTransport({.caCertFile = certificate.file.string()});
+  const auto response = trusting({.url = "https://localhost:" + port}, in(5s));
+  REQUIRE(response);
+  CHECK(response->body == "secure");
+  CHECK(errorOf(trusting({.url = "https://127.0.0.1:" + port}, in(5s))) == Errc::transport);
+}

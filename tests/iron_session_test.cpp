@@ -1,7 +1,7 @@
 // The recorded behaviour of iron-session 9 (8 where they agree), reproduced with Fe26.2 cookies.
-#include <algorithm>
-
 #include "support/support.hpp"
+
+#include <algorithm>
 
 using namespace ironjar;
 using support::errorOf;
@@ -180,7 +180,8 @@ TEST_CASE("chunks are written, shrunk and refused as iron-session does") {
     for (std::size_t i = 0; i < cookies.size(); ++i) {
       CHECK(nameOf(cookies[i]) == recorded[i]["name"]);
       CHECK(valueOf(cookies[i]).size() == recorded[i]["bytes"]);
-      CHECK(attributesOf(cookies[i]) == "; Max-Age=" + recorded[i]["maxAge"].dump() + "; Path=/; HttpOnly; Secure; SameSite=Lax");
+      CHECK(attributesOf(cookies[i]) ==
+            "; Max-Age=" + recorded[i]["maxAge"].dump() + "; Path=/; HttpOnly; Secure; SameSite=Lax");
     }
   };
   const Json document = vectors("iron_session_behaviour.json");

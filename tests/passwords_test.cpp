@@ -1,9 +1,8 @@
+#include "support/support.hpp"
+
 #include <cstdio>
 #include <filesystem>
-
 #include <sys/stat.h>
-
-#include "support/support.hpp"
 
 using namespace ironjar;
 using support::otherPassword;

@@ -1,8 +1,8 @@
 // Fe26.2 against the recordings of @hapi/iron, iron-webcrypto and iron-session.
-#include <map>
-
 #include "detail/libcrypto.hpp"
 #include "support/support.hpp"
+
+#include <map>
 
 using namespace ironjar;
 using support::cases;
@@ -120,7 +120,8 @@ TEST_CASE("every recorded defect is refused, by the right kind") {
     const std::string name = recorded["name"];
     const std::string seal = recorded["sealed"];
     CAPTURE(name);
-    if (name == "password too short" || name == "password of 31 characters" || name == "empty password string in the map") {
+    if (name == "password too short" || name == "password of 31 characters" ||
+        name == "empty password string in the map") {
       CHECK_THROWS_AS(passwordsFrom(recorded["passwords"]), std::invalid_argument);
       continue;
     }
@@ -175,7 +176,8 @@ TEST_CASE("behind a seal stands exactly `~2`, or nothing") {
     const std::string suffix = recorded["suffix"];
     CAPTURE(suffix);
     const auto data = unsealData(recorded["sealed"].get<std::string>(), passwordsFrom(recorded["password"]), fe26());
-    // other suffixes are outside the MAC: a second spelling; the layout before version 2 is data like any other, as in v9
+    // other suffixes are outside the MAC: a second spelling; the layout before version 2 is data like any other, as in
+    // v9
     if (suffix == "~2" || suffix.empty()) {
       CHECK(*data == recorded["session9"]["returns"]);
     } else {

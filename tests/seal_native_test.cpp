@@ -27,13 +27,20 @@ std::string sealOf(const Json& recorded) {
 
 std::string_view word(Errc code) {
   switch (code) {
-    case Errc::malformed: return "malformed";
-    case Errc::unsupported: return "unsupported";
-    case Errc::unknownKey: return "unknownKey";
-    case Errc::tampered: return "tampered";
-    case Errc::expired: return "expired";
-    case Errc::tooLarge: return "tooLarge";
-    default: return "?";
+    case Errc::malformed:
+      return "malformed";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::unknownKey:
+      return "unknownKey";
+    case Errc::tampered:
+      return "tampered";
+    case Errc::expired:
+      return "expired";
+    case Errc::tooLarge:
+      return "tooLarge";
+    default:
+      return "?";
   }
 }
 

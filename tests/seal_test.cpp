@@ -1,7 +1,7 @@
 // What both formats promise.
-#include <random>
-
 #include "support/support.hpp"
+
+#include <random>
 
 using namespace ironjar;
 using support::errorOf;
@@ -23,9 +23,18 @@ Json ofSize(std::size_t size) { return {{"d", std::string(size - 8, 'x')}}; }
 TEST_CASE("what is sealed opens again, in both formats") {
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     const SealOptions options = only(format);
-    const std::vector<Json> values = {nullptr, true, 0, -1.5, "", "\U0001F36A\u65e5", Json::array(), Json::object(), small,
+    const std::vector<Json> values = {nullptr,
+                                      true,
+                                      0,
+                                      -1.5,
+                                      "",
+                                      "\U0001F36A\u65e5",
+                                      Json::array(),
+                                      Json::object(),
+                                      small,
                                       {{"__proto__", {{"admin", true}}}, {"", 1}, {"constructor", nullptr}},
-                                      std::string("a\0b", 3), ofSize(3000)};
+                                      std::string("a\0b", 3),
+                                      ofSize(3000)};
     for (const Json& value : values) {
       const auto seal = sealData(value, password, options);
       REQUIRE(seal);
@@ -71,7 +80,8 @@ TEST_CASE("no prefix and no suffix of a seal opens (S06), nor anything appended 
       REQUIRE_FALSE(unsealData(std::string_view(seal).substr(0, size), password, options));
       REQUIRE_FALSE(unsealData(std::string_view(seal).substr(size + 1), password, options));
     }
-    for (const char* more : {"A", "AA", "AAA", "AAAA", "=", "==", ".", "~", "~2", "~2~junk", "*", "*x", " ", "\r\n", "\xc3\xa9"}) {
+    for (const char* more :
+         {"A", "AA", "AAA", "AAAA", "=", "==", ".", "~", "~2", "~2~junk", "*", "*x", " ", "\r\n", "\xc3\xa9"}) {
       REQUIRE_FALSE(unsealData(seal + more, password, options));
       REQUIRE_FALSE(unsealData(more + seal, password, options));
     }
@@ -92,7 +102,8 @@ TEST_CASE("a seal opens under its own password only, and says which way it faile
     const std::string seal = sealData(small, Passwords({{1, password}}), options).value();
     const bool native = format == SealFormat::native;
     // The native key id commits to the key; iron-session's is a number that any password may have.
-    CHECK(errorOf(unsealData(seal, Passwords({{1, otherPassword}}), options)) == (native ? Errc::unknownKey : Errc::tampered));
+    CHECK(errorOf(unsealData(seal, Passwords({{1, otherPassword}}), options)) ==
+          (native ? Errc::unknownKey : Errc::tampered));
     CHECK(errorOf(unsealData(seal, Passwords({{2, otherPassword}}), options)) == Errc::unknownKey);
     CHECK(unsealData(seal, Passwords({{1, password}, {2, otherPassword}}), options));
   }
@@ -116,8 +127,9 @@ TEST_CASE("other versions and other things are told apart (S09 S14)") {
   for (const char* text : {"ij0.", "ij2.", "ij10.", "Fe26.1*", "Fe26.3*", "Fe27.2*", "v4.local.AAAA"}) {
     CHECK(errorOf(unsealData(text + native.substr(4), password, both)) == Errc::unsupported);
   }
-  for (const char* text : {"", "IJ1.", "ij1", "ij.", "Fe26.2%2A", "FeCl3*", "video.mp4", "garbage", R"({"user":"ada"})", "eyJ1c2VyIjoiYWRhIn0", "\x04\x08{\x06:\tuser",
-                           "\x80\x04\x95", "ij1.", "ij1.AAAA", "Fe26.2*"}) {
+  for (const char* text :
+       {"", "IJ1.", "ij1", "ij.", "Fe26.2%2A", "FeCl3*", "video.mp4", "garbage", R"({"user":"ada"})",
+        "eyJ1c2VyIjoiYWRhIn0", "\x04\x08{\x06:\tuser", "\x80\x04\x95", "ij1.", "ij1.AAAA", "Fe26.2*"}) {
     CAPTURE(text);
     CHECK(errorOf(unsealData(text, password, both)) == Errc::malformed);
   }
@@ -173,7 +185,7 @@ TEST_CASE("times at the edges (S16 X06)") {
       options.now = FakeClock(openedAt);
       return errorOf(unsealData(seal, password, options));
     };
-    CHECK(after(Seconds{0}, 0, 9'000'000'000'000) == std::nullopt);  // never expires
+    CHECK(after(Seconds{0}, 0, 9'000'000'000'000) == std::nullopt);                    // never expires
     CHECK(after(Seconds{100}, 4'000'000'000'000, 4'000'000'050'000) == std::nullopt);  // the year 2096
     CHECK(after(Seconds{100'000'000'000}, 1'700'000'000'000, 9'000'000'000'000) == std::nullopt);
     CHECK(after(Seconds{-5}, 1'700'000'000'000, 1'700'000'000'000) == std::nullopt);  // within the clock skew

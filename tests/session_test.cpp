@@ -1,12 +1,17 @@
-#include <algorithm>
-
-#include "support/support.hpp"
+#include "support/browser.hpp"
 
 using namespace ironjar;
+using support::basicOptions;
+using support::Browser;
+using support::Cookies;
+using support::deletes;
 using support::errorOf;
 using support::FakeClock;
+using support::look;
+using support::ofBytes;
 using support::otherPassword;
 using support::password;
+using support::visit;
 
 namespace {
 
@@ -15,58 +20,6 @@ struct Profile {
   int visits = 0;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Profile, name, visits)
-
-using Cookies = std::vector<std::string>;
-
-SessionOptions basic(const FakeClock& clock = FakeClock()) {
-  return {.cookieName = "sid", .passwords = password, .seal = {.now = clock}};
-}
-
-std::string pairOf(const std::string& cookie) { return cookie.substr(0, cookie.find(';')); }
-
-bool deletes(const std::string& cookie, const std::string& name) { return cookie.starts_with(name + "=; Max-Age=0;"); }
-
-// A browser, as far as one site's cookies go: deletions delete, everything else replaces.
-class Browser {
- public:
-  void take(const Cookies& cookies) {
-    for (const std::string& cookie : cookies) {
-      const std::string name = cookie.substr(0, cookie.find('='));
-      std::erase_if(pairs_, [&](const std::string& pair) { return pair.starts_with(name + "="); });
-      if (cookie.find("; Max-Age=0;") == std::string::npos) pairs_.push_back(pairOf(cookie));
-    }
-  }
-  std::string header() const {
-    std::string header;
-    for (const std::string& pair : pairs_) header += (header.empty() ? "" : "; ") + pair;
-    return header;
-  }
-  const std::vector<std::string>& pairs() const { return pairs_; }
-
- private:
-  std::vector<std::string> pairs_;
-};
-
-// One request: opens, lets `work` do its part, commits into the browser.
-template <class Work>
-Cookies visit(const SessionJar& jar, Browser& browser, Work work) {
-  Session session = jar.open(browser.header());
-  work(session);
-  Cookies cookies = jar.commit(session).value();
-  browser.take(cookies);
-  return cookies;
-}
-
-const auto look = [](Session&) {};
-
-SessionOptions chunked(std::size_t maxCookieHeader = 4 * 4096) {
-  SessionOptions options = basic();
-  options.chunk = true;
-  options.maxCookieHeader = maxCookieHeader;
-  return options;
-}
-
-std::string ofBytes(std::size_t size) { return std::string(size, 'x'); }
 
 }  // namespace
 
@@ -102,7 +55,7 @@ TEST_CASE("the whole session as a type of one's own") {
 }
 
 TEST_CASE("a session survives the round trip, and an untouched one sets no cookie (X08)") {
-  const SessionJar jar(basic());
+  const SessionJar jar(basicOptions());
   Browser browser;
   CHECK(visit(jar, browser, look).empty());
   CHECK(visit(jar, browser, [](Session& s) { s.set("user", "ada"); }).size() == 1);
@@ -113,7 +66,7 @@ TEST_CASE("a session survives the round trip, and an untouched one sets no cooki
 }
 
 TEST_CASE("a second commit writes only what changed since (C13)") {
-  const SessionJar jar(basic());
+  const SessionJar jar(basicOptions());
   Session session = jar.open("");
   session.set("a", 1);
   CHECK(jar.commit(session)->size() == 1);
@@ -122,7 +75,7 @@ TEST_CASE("a second commit writes only what changed since (C13)") {
 }
 
 TEST_CASE("keys that are special elsewhere are data here (X11)") {
-  const SessionJar jar(basic());
+  const SessionJar jar(basicOptions());
   Browser browser;
   const Json data = {{"__proto__", {{"admin", true}}}, {"constructor", 1}, {"", 2}, {ofBytes(1000), 3}};
   visit(jar, browser, [&](Session& s) { s.assign(data); });
@@ -130,7 +83,7 @@ TEST_CASE("keys that are special elsewhere are data here (X11)") {
 }
 
 TEST_CASE("decoys are passed over: the first cookie that opens counts, and eight are tried (C03)") {
-  const SessionJar jar(basic());
+  const SessionJar jar(basicOptions());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
   const std::string real = browser.header();
@@ -144,8 +97,8 @@ TEST_CASE("decoys are passed over: the first cookie that opens counts, and eight
 }
 
 TEST_CASE("a seal of another cookie does not open (S11)") {
-  const SessionJar jar(basic());
-  SessionOptions options = basic();
+  const SessionJar jar(basicOptions());
+  SessionOptions options = basicOptions();
   options.cookieName = "other";
   Browser browser;
   visit(SessionJar(options), browser, [](Session& s) { s.set("admin", true); });
@@ -155,7 +108,7 @@ TEST_CASE("a seal of another cookie does not open (S11)") {
 
 TEST_CASE("cookies that can never open are deleted, with their reason (X13)") {
   const FakeClock clock;
-  const SessionJar jar(basic(clock));
+  const SessionJar jar(basicOptions(clock));
   Browser browser;
   browser.take({"sid=junk", "sid.0=junk", "sid.2=junk", "other=x"});
   const Cookies cookies = visit(jar, browser, [](Session& s) {
@@ -176,8 +129,8 @@ TEST_CASE("cookies that can never open are deleted, with their reason (X13)") {
 }
 
 TEST_CASE("a cookie that another replica may open is left alone") {
-  const SessionJar old(basic());
-  SessionOptions options = basic();
+  const SessionJar old(basicOptions());
+  SessionOptions options = basicOptions();
   options.passwords = {{1, password}, {2, otherPassword}};
   Browser browser;
   visit(SessionJar(options), browser, [](Session& s) { s.set("a", 1); });
@@ -189,7 +142,7 @@ TEST_CASE("a cookie that another replica may open is left alone") {
 }
 
 TEST_CASE("rotation and migration finish by themselves") {
-  SessionOptions options = basic();
+  SessionOptions options = basicOptions();
   Browser browser;
   options.seal.formats = {SealFormat::fe26};
   visit(SessionJar(options), browser, [](Session& s) { s.set("user", "ada"); });
@@ -205,7 +158,7 @@ TEST_CASE("rotation and migration finish by themselves") {
 
 TEST_CASE("identity and start survive re-sealing, and replace() begins anew (X01 X14)") {
   const FakeClock clock;
-  const SessionJar jar(basic(clock));
+  const SessionJar jar(basicOptions(clock));
   Browser browser;
   std::string id;
   visit(jar, browser, [&](Session& s) {
@@ -229,7 +182,7 @@ TEST_CASE("identity and start survive re-sealing, and replace() begins anew (X01
 }
 
 TEST_CASE("one Fe26.2 cookie is one identity") {
-  SessionOptions options = basic();
+  SessionOptions options = basicOptions();
   options.seal.formats = {SealFormat::fe26};
   const SessionJar jar(options);
   Browser browser;
@@ -238,7 +191,7 @@ TEST_CASE("one Fe26.2 cookie is one identity") {
 }
 
 TEST_CASE("destroy deletes and is terminal (X04)") {
-  const SessionJar jar(basic());
+  const SessionJar jar(basicOptions());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
   const Cookies cookies = visit(jar, browser, [&](Session& s) {
@@ -261,7 +214,7 @@ TEST_CASE("destroy deletes and is terminal (X04)") {
 }
 
 TEST_CASE("deletions carry the attributes the cookie was set with (C81)") {
-  SessionOptions options = basic();
+  SessionOptions options = basicOptions();
   options.cookie = {.domain = "example.com", .path = "/app", .partitioned = true, .sameSite = SameSite::none};
   const SessionJar jar(options);
   Session session = jar.open("");
@@ -275,7 +228,7 @@ TEST_CASE("deletions carry the attributes the cookie was set with (C81)") {
 
 TEST_CASE("rolling re-seals after half of ttl, and then only (X05)") {
   const FakeClock clock;
-  SessionOptions options = basic(clock);
+  SessionOptions options = basicOptions(clock);
   options.seal.ttl = Seconds{1000};
   options.rolling = true;
   const SessionJar jar(options);
@@ -293,7 +246,7 @@ TEST_CASE("rolling re-seals after half of ttl, and then only (X05)") {
 TEST_CASE("absoluteTtl ends the session to the second, however active and with ttl 0 (X05 X06)") {
   for (const Seconds ttl : {Seconds{0}, Seconds{1000}}) {
     const FakeClock clock;
-    SessionOptions options = basic(clock);
+    SessionOptions options = basicOptions(clock);
     options.seal.ttl = ttl;
     options.absoluteTtl = Seconds{3000};
     const SessionJar jar(options);
@@ -316,7 +269,7 @@ TEST_CASE("absoluteTtl ends the session to the second, however active and with t
 }
 
 TEST_CASE("too much data is a typed error, and the old cookie stays (X09)") {
-  const SessionJar jar(basic());
+  const SessionJar jar(basicOptions());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
   Session session = jar.open(browser.header());
@@ -330,152 +283,9 @@ TEST_CASE("too much data is a typed error, and the old cookie stays (X09)") {
   CHECK(errorOf(jar.commit(session)) == Errc::malformed);
 }
 
-TEST_SUITE("chunks") {
-  TEST_CASE("every size round-trips or is refused, around every boundary (K06 K11 C77)") {
-    const SessionJar jar(chunked());
-    bool refused = false;
-    for (std::size_t size = 1; size <= 16'000; size += size % 1000 > 900 || size % 1000 < 100 ? 1 : 13) {
-      Browser browser;
-      Session session = jar.open("");
-      session.set("d", ofBytes(size));
-      const auto cookies = jar.commit(session);
-      if (!cookies) {
-        REQUIRE(errorOf(cookies) == Errc::tooLarge);
-        refused = true;
-        continue;
-      }
-      REQUIRE_FALSE(refused);
-      for (const std::string& cookie : *cookies) {
-        REQUIRE(cookie.size() <= maxCookieSize);
-        REQUIRE_FALSE(pairOf(cookie).ends_with('='));
-      }
-      browser.take(*cookies);
-      REQUIRE(browser.header().size() <= jar.options().maxCookieHeader);
-      REQUIRE(jar.open(browser.header()).get<std::string>("d")->size() == size);
-    }
-    CHECK(refused);
-  }
-
-  TEST_CASE("growing and shrinking leaves what was written last (K07)") {
-    const SessionJar jar(chunked());
-    Browser browser;
-    for (const std::size_t size : {9000U, 3500U, 10U, 9000U, 10U, 6000U, 9000U, 3500U}) {
-      visit(jar, browser, [&](Session& s) { s.set("d", ofBytes(size)); });
-      CHECK(jar.open(browser.header()).get<std::string>("d")->size() == size);
-    }
-  }
-
-  TEST_CASE("the Cookie header stays below what servers take, unless told otherwise (C16)") {
-    const SessionJar jar(chunked(SessionOptions{"sid", password}.maxCookieHeader));
-    std::size_t most = 0;
-    std::size_t size = 4000;
-    for (; size < 8000; ++size) {
-      Session session = jar.open("");
-      session.set("d", ofBytes(size));
-      const auto cookies = jar.commit(session);
-      if (!cookies) break;
-      Browser browser;
-      browser.take(*cookies);
-      CHECK(browser.pairs().size() == 2);
-      most = browser.header().size();
-    }
-    CHECK(most > 7590);
-    CHECK(most <= 7600);
-  }
-
-  TEST_CASE("chunks of two sessions, reordered, doubled or missing are nothing, and cleared once (K01 K02 K03 K04 K13)") {
-    const SessionJar jar(chunked());
-    const auto chunksOf = [&](char fill) {
-      Browser browser;
-      visit(jar, browser, [&](Session& s) { s.set("d", std::string(9000, fill)); });
-      std::vector<std::string> values;
-      for (const std::string& pair : browser.pairs()) values.push_back(pair.substr(6));
-      return values;
-    };
-    const auto a = chunksOf('a');
-    const auto b = chunksOf('b');
-    REQUIRE(a.size() == 4);
-    const auto header = [](const std::vector<std::string>& values) {
-      std::string text;
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if (!values[i].empty()) text += "sid." + std::to_string(i) + "=" + values[i] + "; ";
-      }
-      return text;
-    };
-    CHECK_FALSE(jar.open(header(a)).empty());
-    for (const auto& bad : {std::vector{a[0], b[1], a[2], a[3]}, std::vector{a[1], a[0], a[2], a[3]},
-                            std::vector{a[0], a[0], a[1], a[2]}, std::vector{a[3], a[2], a[1], a[0]}}) {
-      Session session = jar.open(header(bad));
-      CHECK(session.empty());
-      CHECK(session.rejection());
-      CHECK(jar.commit(session)->size() == 4);
-    }
-    for (unsigned kept = 1; kept < 15; ++kept) {
-      auto some = a;
-      for (std::size_t i = 0; i < 4; ++i) {
-        if ((kept >> i & 1U) == 0) some[i].clear();
-      }
-      Browser browser;
-      for (std::size_t i = 0; i < 4; ++i) {
-        if (!some[i].empty()) browser.take({"sid." + std::to_string(i) + "=" + some[i]});
-      }
-      CHECK(jar.open(header(some)).empty());
-      visit(jar, browser, look);
-      if (!some[0].empty()) CHECK(browser.header().empty());
-    }
-  }
-
-  TEST_CASE("a stale last chunk, or a decoy among the chunks, does not hide the session") {
-    const SessionJar jar(chunked());
-    Browser browser;
-    visit(jar, browser, [](Session& s) { s.set("d", ofBytes(4000)); });
-    REQUIRE(browser.pairs().size() == 2);
-    CHECK_FALSE(jar.open(browser.header() + "; sid.2=stale").empty());
-    CHECK_FALSE(jar.open(browser.header() + "; sid.2=stale; sid.3=older").empty());
-    CHECK_FALSE(jar.open("sid.1=decoy; " + browser.header()).empty());
-    CHECK_FALSE(jar.open("sid.0=decoy; sid.1=decoy; " + browser.header()).empty());
-    Session session = jar.open(browser.header() + "; sid.2=stale");
-    session.set("e", 1);
-    const Cookies cookies = jar.commit(session).value();
-    CHECK(deletes(cookies.back(), "sid.2"));
-  }
-
-  TEST_CASE("a whole cookie comes before chunks, and chunks when it does not open (K12)") {
-    const SessionJar jar(chunked());
-    Browser small;
-    Browser large;
-    visit(jar, small, [](Session& s) { s.set("d", "small"); });
-    visit(jar, large, [](Session& s) { s.set("d", ofBytes(4000)); });
-    CHECK(jar.open(large.header() + "; " + small.header()).get<std::string>("d") == "small");
-    CHECK(jar.open(large.header() + "; sid=junk").get<std::string>("d")->size() == 4000);
-  }
-
-  TEST_CASE("only canonical chunk names are chunks, and no cookie tells how many (K05 K09)") {
-    const SessionJar jar(chunked());
-    Browser browser;
-    visit(jar, browser, [](Session& s) { s.set("d", ofBytes(4000)); });
-    const std::string second = browser.pairs()[1].substr(6);
-    for (const char* name : {"sid.00", "sid.-1", "sid.1x", "sidx.1", "sid__1", "sid.01", "sid.+1", "sid. 1", "sid.4", "sid.10",
-                             "sid.99999999999999999999"}) {
-      CHECK(jar.open(browser.pairs()[0] + "; " + name + "=" + second).empty());
-    }
-    for (const char* count : {"99999999", "-1", "0", "18446744073709551616", "01", "+2", " 2"}) {
-      const std::string told = std::string("; sid.count=") + count + "; sid.n=" + count;
-      CHECK_FALSE(jar.open(browser.header() + told).empty());
-      CHECK(jar.open(browser.pairs()[0] + told).empty());
-    }
-  }
-
-  TEST_CASE("chunks are read whatever the setting") {
-    Browser browser;
-    visit(SessionJar(chunked()), browser, [](Session& s) { s.set("d", ofBytes(4000)); });
-    CHECK_FALSE(SessionJar(basic()).open(browser.header()).empty());
-  }
-}
-
 TEST_CASE("configuration that no browser would keep, or that cannot be, is refused at start-up (C11 G10)") {
   const auto refuses = [](auto change) {
-    SessionOptions options = basic();
+    SessionOptions options = basicOptions();
     change(options);
     CHECK_THROWS_AS(SessionJar{options}, std::invalid_argument);
   };
@@ -496,7 +306,7 @@ TEST_CASE("configuration that no browser would keep, or that cannot be, is refus
 }
 
 TEST_CASE("a cookie.expires in the past is told, not written") {
-  SessionOptions options = basic();
+  SessionOptions options = basicOptions();
   options.cookie.expires = support::at(1'600'000'000'000);
   const SessionJar jar(options);
   Session session = jar.open("");
@@ -505,13 +315,26 @@ TEST_CASE("a cookie.expires in the past is told, not written") {
 }
 
 TEST_CASE("200 hostile Cookie headers give sessions, not exceptions") {
-  const SessionJar jar(chunked());
+  SessionOptions options = basicOptions();
+  options.chunk = true;
+  const SessionJar jar(options);
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
   const std::string good = browser.header();
-  std::vector<std::string> headers = {"sid", "sid=", "sid=;", "=", ";", "sid==", "sid=ij1.", "sid=Fe26.2*", good + ";" + good,
-                                      std::string(100'000, ';'), std::string(100'000, '='), "sid=" + std::string(100'000, 'A'),
-                                      "sid=ij1." + std::string(60'000, 'A'), "sid=" + std::string(10'000, '*')};
+  std::vector<std::string> headers = {"sid",
+                                      "sid=",
+                                      "sid=;",
+                                      "=",
+                                      ";",
+                                      "sid==",
+                                      "sid=ij1.",
+                                      "sid=Fe26.2*",
+                                      good + ";" + good,
+                                      std::string(100'000, ';'),
+                                      std::string(100'000, '='),
+                                      "sid=" + std::string(100'000, 'A'),
+                                      "sid=ij1." + std::string(60'000, 'A'),
+                                      "sid=" + std::string(10'000, '*')};
   for (int i = 0; i < 40; ++i) headers.push_back("sid." + std::to_string(i) + "=" + good.substr(4));
   for (std::size_t i = 0; i < good.size(); ++i) headers.push_back(good.substr(0, i));
   for (int c = 0; c < 256; ++c) headers.push_back("sid=ij1." + std::string(20, static_cast<char>(c)));

@@ -8,7 +8,8 @@ using support::errorOf;
 namespace {
 
 TokenEndpoint endpoint() {
-  return {.url = "https://id.example/token", .clientAuth = basicAuth("web", "web-secret-0123456789-0123456789-0123456789")};
+  return {.url = "https://id.example/token",
+          .clientAuth = basicAuth("web", "web-secret-0123456789-0123456789-0123456789")};
 }
 
 std::optional<Errc> errorFor(int status, const std::string& body) {
@@ -122,11 +123,13 @@ TEST_CASE("only a well-formed invalid_grant ends a session") {
   const std::string dead = R"({"error":"invalid_grant"})";
   CHECK(errorFor(400, dead) == Errc::expired);
   CHECK(errorFor(401, dead) == Errc::expired);
-  for (const int status : {200, 302, 403, 404, 408, 429, 500, 502, 503, 504}) CHECK(errorFor(status, dead) == Errc::refreshFailed);
-  for (const char* body : {"", "invalid_grant", "<html>invalid_grant</html>", R"("invalid_grant")", R"(["invalid_grant"])",
-                           R"({"error":["invalid_grant"]})", R"({"error":{"code":"invalid_grant"}})", R"({"error":null})",
-                           R"({"error":"invalid_grant","error":"invalid_grant"})", R"({"error":"INVALID_GRANT"})",
-                           R"({"error":"invalid_grant)", R"({"error":"temporarily_unavailable"})"}) {
+  for (const int status : {200, 302, 403, 404, 408, 429, 500, 502, 503, 504})
+    CHECK(errorFor(status, dead) == Errc::refreshFailed);
+  for (const char* body :
+       {"", "invalid_grant", "<html>invalid_grant</html>", R"("invalid_grant")", R"(["invalid_grant"])",
+        R"({"error":["invalid_grant"]})", R"({"error":{"code":"invalid_grant"}})", R"({"error":null})",
+        R"({"error":"invalid_grant","error":"invalid_grant"})", R"({"error":"INVALID_GRANT"})",
+        R"({"error":"invalid_grant)", R"({"error":"temporarily_unavailable"})"}) {
     CAPTURE(body);
     CHECK(errorFor(400, body) == Errc::refreshFailed);
   }
@@ -134,17 +137,43 @@ TEST_CASE("only a well-formed invalid_grant ends a session") {
 
 TEST_CASE("garbage with status 200 is a failed refresh") {
   const std::string megabyte(1024 * 1024, 'x');
-  const std::vector<std::string> bodies = {
-      "", "null", "[]", "42", "\"text\"", "<html>", "{", R"({"access_token":"a")", R"({"access_token":})", "NaN",
-      R"({"access_token":NaN})", R"({"access_token":"a","access_token":"b"})", R"({"access_token":null})",
-      R"({"access_token":1})", R"({"access_token":true})", R"({"access_token":["a"]})", R"({"access_token":{}})",
-      R"({"access_token":""})", R"({"access_token":"a b"})", R"({"access_token":"a\r\nX: y"})", R"({"access_token":"a\u0000"})",
-      R"({"access_token":"é"})", R"({"access_token":"a\u007f"})", R"({"refresh_token":"b"})", R"({"Access_Token":"a"})",
-      R"({"access_token":"a","refresh_token":1})", R"({"access_token":"a","refresh_token":["b"]})",
-      R"({"access_token":"a","refresh_token":"b\nc"})", R"({"access_token":"a","refresh_token":true})",
-      R"({"access_token":")" + std::string(20'000, 'x') + "\"}", R"({"access_token":")" + megabyte + "\"}", megabyte + megabyte,
-      std::string(100'000, '['), "\xef\xbb\xbf{\"access_token\":\"a\"}", "{\"access_token\":\"\xff\"}",
-      "{\"access_token\":\"a\"}{\"access_token\":\"b\"}", std::string("{\"access_token\":\"a\"}\0", 21)};
+  const std::vector<std::string> bodies = {"",
+                                           "null",
+                                           "[]",
+                                           "42",
+                                           "\"text\"",
+                                           "<html>",
+                                           "{",
+                                           R"({"access_token":"a")",
+                                           R"({"access_token":})",
+                                           "NaN",
+                                           R"({"access_token":NaN})",
+                                           R"({"access_token":"a","access_token":"b"})",
+                                           R"({"access_token":null})",
+                                           R"({"access_token":1})",
+                                           R"({"access_token":true})",
+                                           R"({"access_token":["a"]})",
+                                           R"({"access_token":{}})",
+                                           R"({"access_token":""})",
+                                           R"({"access_token":"a b"})",
+                                           R"({"access_token":"a\r\nX: y"})",
+                                           R"({"access_token":"a\u0000"})",
+                                           R"({"access_token":"é"})",
+                                           R"({"access_token":"a\u007f"})",
+                                           R"({"refresh_token":"b"})",
+                                           R"({"Access_Token":"a"})",
+                                           R"({"access_token":"a","refresh_token":1})",
+                                           R"({"access_token":"a","refresh_token":["b"]})",
+                                           R"({"access_token":"a","refresh_token":"b\nc"})",
+                                           R"({"access_token":"a","refresh_token":true})",
+                                           R"({"access_token":")" + std::string(20'000, 'x') + "\"}",
+                                           R"({"access_token":")" + megabyte + "\"}",
+                                           megabyte + megabyte,
+                                           std::string(100'000, '['),
+                                           "\xef\xbb\xbf{\"access_token\":\"a\"}",
+                                           "{\"access_token\":\"\xff\"}",
+                                           "{\"access_token\":\"a\"}{\"access_token\":\"b\"}",
+                                           std::string("{\"access_token\":\"a\"}\0", 21)};
   for (const std::string& body : bodies) {
     CAPTURE(body.substr(0, 60));
     CHECK(errorFor(200, body) == Errc::refreshFailed);
@@ -153,15 +182,16 @@ TEST_CASE("garbage with status 200 is a failed refresh") {
 
 TEST_CASE("an expires_in that makes no sense is no expiry, and the tokens are good (C50)") {
   const auto expiry = [](const std::string& value) {
-    return readTokenAnswer({.status = 200, .body = R"({"access_token":"a","expires_in":)" + value + "}"}, endpoint(), at(0))
+    return readTokenAnswer({.status = 200, .body = R"({"access_token":"a","expires_in":)" + value + "}"}, endpoint(),
+                           at(0))
         .value()
         .expiresAt;
   };
   CHECK(expiry("3600") == at(3'600'000));
   CHECK(expiry("\"3600\"") == at(3'600'000));
   CHECK(expiry("3600.5") == at(3'600'000));
-  for (const char* value : {"-1", "0", "1e300", "true", "null", "\"\"", "\"soon\"", "\"1e3\"", "[]", "{}", "0.5", "1099511627776",
-                            "18446744073709551615", "\"99999999999999999999\""}) {
+  for (const char* value : {"-1", "0", "1e300", "true", "null", "\"\"", "\"soon\"", "\"1e3\"", "[]", "{}", "0.5",
+                            "1099511627776", "18446744073709551615", "\"99999999999999999999\""}) {
     CAPTURE(value);
     CHECK_FALSE(expiry(value));
   }

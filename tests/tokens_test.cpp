@@ -5,13 +5,15 @@ using namespace ironjar;
 TEST_CASE("tokens are kept under names that a Next.js peer sees too") {
   Session session;
   CHECK_FALSE(session.tokens());
-  session.setTokens({.accessToken = "at", .refreshToken = "rt", .expiresAt = support::at(1'700'000'000'123), .scope = "a b"});
+  session.setTokens(
+      {.accessToken = "at", .refreshToken = "rt", .expiresAt = support::at(1'700'000'000'123), .scope = "a b"});
   CHECK(session.data() == Json{{"accessToken", "at"},
                                {"refreshToken", "rt"},
                                {"accessTokenExpiresAt", 1'700'000'000'123},
                                {"accessTokenScope", "a b"}});
-  CHECK(session.tokens() ==
-        TokenSet{.accessToken = "at", .refreshToken = "rt", .expiresAt = support::at(1'700'000'000'123), .scope = "a b"});
+  CHECK(
+      session.tokens() ==
+      TokenSet{.accessToken = "at", .refreshToken = "rt", .expiresAt = support::at(1'700'000'000'123), .scope = "a b"});
   session.setTokens({.accessToken = "at2"});
   CHECK(session.data() == Json{{"accessToken", "at2"}});
   session.eraseTokens();

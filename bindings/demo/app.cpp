@@ -1,14 +1,14 @@
-// A web app on ironjar: sign in with OAuth, keep the tokens in a sealed cookie, call an API with them. This is the file to
-// copy from.
+// A web app on ironjar: sign in with OAuth, keep the tokens in a sealed cookie, call an API with them. This is the file
+// to copy from.
 #include "app.hpp"
+
+#include "page.hpp"
+#include "provider.hpp"
 
 #include <cstdlib>
 
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
-
-#include "page.hpp"
-#include "provider.hpp"
 
 namespace demo {
 
@@ -29,12 +29,13 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
 
   // Sign in: to the provider with a random `state`, …
   const std::string callback = options.self + "/callback";
-  const std::string authorize = options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" + callback;
+  const std::string authorize =
+      options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" + callback;
   server.Get("/login", ironjar::withSession(jar, [authorize](auto&, auto& response, Session& session) {
-    const std::string state = randomText();
-    session.set("state", state);
-    response.set_redirect(authorize + "&state=" + state);
-  }));
+               const std::string state = randomText();
+               session.set("state", state);
+               response.set_redirect(authorize + "&state=" + state);
+             }));
 
   // … and back with a code, which buys the tokens. replace() gives the login a new session.
   const auto signIn = [=](const httplib::Request& request, httplib::Response& response, Session& session) {
@@ -43,10 +44,9 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
       response.status = 400;
       return response.set_content("Please start again at /login", "text/plain");
     }
-    const auto tokens = ironjar::requestTokens(transport, tokenEndpoint,
-                                               {{"grant_type", "authorization_code"},
-                                                {"code", request.get_param_value("code")},
-                                                {"redirect_uri", callback}});
+    const auto tokens = ironjar::requestTokens(
+        transport, tokenEndpoint,
+        {{"grant_type", "authorization_code"}, {"code", request.get_param_value("code")}, {"redirect_uri", callback}});
     if (!tokens) return ironjar::respond(response, tokens.error());
     session.replace();
     session.setTokens(*tokens);
@@ -57,25 +57,25 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
 
   // Who am I: the API knows. The session remembers, so that the API is asked once.
   server.Get("/me", ironjar::withSession(jar, [=](auto&, auto& response, Session& session) {
-    if (!session.contains("profile")) {
-      const auto profile = api.performFetch(session, {.url = options.api + "/profile"});
-      if (!profile) return ironjar::respond(response, profile.error());
-      session.set("profile", ironjar::Json::parse(profile->body, nullptr, false));
-    }
-    response.set_content(session.data()["profile"].dump(), "application/json");
-  }));
+               if (!session.contains("profile")) {
+                 const auto profile = api.performFetch(session, {.url = options.api + "/profile"});
+                 if (!profile) return ironjar::respond(response, profile.error());
+                 session.set("profile", ironjar::Json::parse(profile->body, nullptr, false));
+               }
+               response.set_content(session.data()["profile"].dump(), "application/json");
+             }));
 
   // The live view: what the browser may know of its session, which is never a token.
   server.Get("/session", ironjar::withSession(jar, [](auto& request, auto& response, Session& session) {
-    const auto tokens = session.tokens();
-    const auto now = std::chrono::system_clock::now();
-    const auto end = tokens && tokens->expiresAt ? *tokens->expiresAt : now;
-    const ironjar::Json view = {{"signedIn", tokens.has_value()},
-                                {"tokenExpiresIn", std::chrono::ceil<ironjar::Seconds>(end - now).count()},
-                                {"sessionId", session.id().substr(0, 8)},
-                                {"cookieBytes", ironjar::cookieHeader(request).size()}};
-    response.set_content(view.dump(), "application/json");
-  }));
+               const auto tokens = session.tokens();
+               const auto now = std::chrono::system_clock::now();
+               const auto end = tokens && tokens->expiresAt ? *tokens->expiresAt : now;
+               const ironjar::Json view = {{"signedIn", tokens.has_value()},
+                                           {"tokenExpiresIn", std::chrono::ceil<ironjar::Seconds>(end - now).count()},
+                                           {"sessionId", session.id().substr(0, 8)},
+                                           {"cookieBytes", ironjar::cookieHeader(request).size()}};
+               response.set_content(view.dump(), "application/json");
+             }));
 }
 
 }  // namespace demo

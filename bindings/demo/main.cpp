@@ -1,4 +1,8 @@
-// One program, three servers on this machine: an identity provider, an API, and the web app between them and the browser.
+// One program, three servers on this machine: an identity provider, an API, and the web app between them and the
+// browser.
+#include "app.hpp"
+#include "provider.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -6,9 +10,6 @@
 #include <iostream>
 #include <string>
 #include <thread>
-
-#include "app.hpp"
-#include "provider.hpp"
 
 namespace {
 
@@ -20,6 +21,7 @@ class Running {
   Running() {
     // A thread for each connection that is kept open, with some to spare for new ones.
     server.new_task_queue = [] { return new httplib::ThreadPool(64); };
+    server.set_tcp_nodelay(true);
     // httplib's default would share the port silently with another program.
     server.set_socket_options([](socket_t socket) {
       const int yes = 1;
@@ -79,7 +81,8 @@ int main(int argc, char** argv) {
   const std::string self = "http://localhost:" + std::to_string(port);
 
   provider.mount(identity.server);
-  app.server.Get("/stats", [&](const auto&, auto& response) { response.set_content(provider.stats(), "application/json"); });
+  app.server.Get("/stats",
+                 [&](const auto&, auto& response) { response.set_content(provider.stats(), "application/json"); });
   mountApi(api.server, provider);
   demo::mountApp(app.server, {.self = self, .provider = identityOrigin, .api = apiOrigin});
   identity.start();

@@ -1,5 +1,5 @@
-// The demo's identity provider: OAuth 2.0 with refresh tokens that work once. Using one a second time counts as theft and
-// ends the whole login, as strict providers do (RFC 9700 section 4.14.2).
+// The demo's identity provider: OAuth 2.0 with refresh tokens that work once. Using one a second time counts as theft
+// and ends the whole login, as strict providers do (RFC 9700 section 4.14.2).
 #pragma once
 
 #include <chrono>

@@ -28,9 +28,9 @@ enum class SameSite { lax, strict, none, unset };
 enum class CookiePriority { unset, low, medium, high };
 
 struct CookieOptions {
-  std::optional<std::chrono::seconds> maxAge = {};  // unset: until the browser closes
-  std::string domain = {};                          // empty: this host only
-  std::string path = "/";                           // empty: the attribute is left out
+  std::optional<std::chrono::seconds> maxAge = {};                    // unset: until the browser closes
+  std::string domain = {};                                            // empty: this host only
+  std::string path = "/";                                             // empty: the attribute is left out
   std::optional<std::chrono::system_clock::time_point> expires = {};  // years 1601 to 9999
   bool httpOnly = true;
   bool secure = true;
@@ -40,9 +40,9 @@ struct CookieOptions {
 };
 
 // The value of one Set-Cookie header field. Errc::malformed, and nothing is emitted, when a name, value or attribute
-// holds what would end it or start another (controls, `;`, and in the value also space, `"`, `,` and `\`), when the name
-// starts with `__Host-`, `__Secure-`, `__Http-` or `__Host-Http-` and the attributes do not keep that promise, and for
-// SameSite=None or Partitioned without Secure. Size is not checked: browsers refuse more than maxCookieSize.
+// holds what would end it or start another (controls, `;`, and in the value also space, `"`, `,` and `\`), when the
+// name starts with `__Host-`, `__Secure-`, `__Http-` or `__Host-Http-` and the attributes do not keep that promise, and
+// for SameSite=None or Partitioned without Secure. Size is not checked: browsers refuse more than maxCookieSize.
 [[nodiscard]] Result<std::string> serializeCookie(std::string_view name, std::string_view value,
                                                   const CookieOptions& options = {});
 

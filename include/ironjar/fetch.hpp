@@ -18,12 +18,13 @@ struct FetchOptions {
   TokenEndpoint tokenEndpoint = TokenEndpoint();
   // Paths whose 401 is an answer and not a spent token (a login form's, say): each covers what lies below it too.
   std::vector<std::string> excludedPaths = {};
-  unsigned maxRetries = 1;        // after a refresh; 0: a 401 is the caller's, nothing is refreshed
-  Seconds timeout{30};            // for everything one performFetch does
+  unsigned maxRetries = 1;  // after a refresh; 0: a 401 is the caller's, nothing is refreshed
+  Seconds timeout{30};      // for everything one performFetch does
   // Who makes sure that a refresh token is spent once. Share one among Fetchers of the same client; the default is a
   // LocalCoordinator of this Fetcher's own.
   std::shared_ptr<RefreshCoordinator> coordinator = {};
-  // In place of tokenEndpoint, for a protocol that it cannot describe. Errors as readTokenAnswer's; must return by then.
+  // In place of tokenEndpoint, for a protocol that it cannot describe. Errors as readTokenAnswer's; must return by
+  // then.
   std::function<Result<TokenSet>(const TokenSet&, Deadline)> refresh = {};
   Clock now = systemClock;
 };
@@ -31,14 +32,16 @@ struct FetchOptions {
 // Immutable, thread-safe, cheap to copy.
 class Fetcher {
  public:
-  // Throws std::invalid_argument, saying what to change: no transport, an origin that is not one, an http token endpoint.
+  // Throws std::invalid_argument, saying what to change: no transport, an origin that is not one, an http token
+  // endpoint.
   explicit Fetcher(FetchOptions options);
 
   // The API's response, whatever its status, with the trace of how it came about. New tokens are in the session when it
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
   // do not travel. Errors:
   // - Errc::loginRequired: the API wants a token and the session has none.
-  // - Errc::expired: the login is over (the provider said invalid_grant, or a token ended that cannot be refreshed); the
+  // - Errc::expired: the login is over (the provider said invalid_grant, or a token ended that cannot be refreshed);
+  // the
   //   session is destroyed.
   // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later.
   // - Errc::notAllowed: the URL is outside allowedOrigins, or the provider refuses this client.

@@ -1,5 +1,5 @@
-// The adapter to cpp-httplib (https://github.com/yhirose/cpp-httplib), from Debian's 0.11.4 on. Header-only, and compiled
-// with the application's own httplib and its macros; link that one yourself. POSIX.
+// The adapter to cpp-httplib (https://github.com/yhirose/cpp-httplib), from Debian's 0.11.4 on. Header-only, and
+// compiled with the application's own httplib and its macros; link that one yourself. POSIX.
 //
 // Know before you build on it:
 // - httplib below 0.44 percent-decodes header values, so a Cookie header's `%3B` reaches ironjar as `;`. ironjar's own

@@ -1,5 +1,5 @@
-// Passwords: the secrets that cookies are sealed under. The highest id seals, every id unseals; so a password is rotated
-// by adding a higher id, and the old one is removed when its last cookies have expired.
+// Passwords: the secrets that cookies are sealed under. The highest id seals, every id unseals; so a password is
+// rotated by adding a higher id, and the old one is removed when its last cookies have expired.
 //
 // A password is at least 32 UTF-16 code units (what JavaScript's `length` counts, the rule of iron-session) of random
 // text: it is not stretched. `openssl rand -base64 32` makes one. The form `k4.local.` + 43 characters (PASERK,

@@ -53,12 +53,12 @@ struct TokenEndpoint {
   ClientAuth clientAuth = ClientAuth();
   FieldNames fields = FieldNames();
   AnswerPointers answer = AnswerPointers();
-  std::string scope = {};                // asked for; empty: what was granted before
-  Headers headers = {};                  // sent along
-  bool sendAccessToken = false;          // the access token travels as Authorization: Bearer
-  std::string refreshTokenCookie = {};   // a name: the refresh token travels as this cookie instead of in the body
-  Seconds timeout{10};                   // of one call, counted apart from the request that needs it
-  bool allowHttpOnLoopback = false;      // for development; anywhere else the URL must be https
+  std::string scope = {};               // asked for; empty: what was granted before
+  Headers headers = {};                 // sent along
+  bool sendAccessToken = false;         // the access token travels as Authorization: Bearer
+  std::string refreshTokenCookie = {};  // a name: the refresh token travels as this cookie instead of in the body
+  Seconds timeout{10};                  // of one call, counted apart from the request that needs it
+  bool allowHttpOnLoopback = false;     // for development; anywhere else the URL must be https
 };
 
 // One request for tokens with a grant of your choice, such as `{{"grant_type", "authorization_code"}, {"code", code},
@@ -104,13 +104,14 @@ class RefreshCoordinator {
 };
 
 struct LocalCoordinatorOptions {
-  Seconds keep{60};                   // how long a result serves late requests, and a dead token is not asked again
-  std::size_t maxEntries = 100'000;   // the oldest go first
-  std::size_t threads = 4;            // calls to token endpoints at the same time
+  Seconds keep{60};                  // how long a result serves late requests, and a dead token is not asked again
+  std::size_t maxEntries = 100'000;  // the oldest go first
+  std::size_t threads = 4;           // calls to token endpoints at the same time
   std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 };
 
-// The coordinator for one process. Its destructor waits for the calls under way, each bounded by TokenEndpoint::timeout.
+// The coordinator for one process. Its destructor waits for the calls under way, each bounded by
+// TokenEndpoint::timeout.
 class LocalCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for zero threads, entries or seconds.

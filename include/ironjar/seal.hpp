@@ -31,7 +31,8 @@ using Clock = std::function<TimePoint()>;
 enum class SealFormat { native, fe26 };
 
 struct SealOptions {
-  // The first seals, all of them unseal; so putting a new format in front moves every session over, a request at a time.
+  // The first seals, all of them unseal; so putting a new format in front moves every session over, a request at a
+  // time.
   std::vector<SealFormat> formats = {SealFormat::native};
   Seconds ttl = std::chrono::hours{24 * 14};  // 0: never expires
   Seconds clockSkew{60};                      // how long after its end a seal still opens, and how far ahead one may be
@@ -49,12 +50,15 @@ struct SealOptions {
 inline constexpr std::size_t maxSealSize = 64 * 1024;
 
 // Errc::malformed for data that JSON cannot carry (invalid UTF-8, NaN, infinity, binary), Errc::tooLarge for more than
-// maxSealSize or 64 levels. Throws std::invalid_argument for impossible options, std::runtime_error without entropy. Thread-safe.
-[[nodiscard]] Result<std::string> sealData(const Json& data, const Passwords& passwords, const SealOptions& options = {});
+// maxSealSize or 64 levels. Throws std::invalid_argument for impossible options, std::runtime_error without entropy.
+// Thread-safe.
+[[nodiscard]] Result<std::string> sealData(const Json& data, const Passwords& passwords,
+                                           const SealOptions& options = {});
 
 // Total for any text. Errc::tooLarge, malformed, unsupported (a format that is not listed), unknownKey, tampered,
 // expired; errors come in this order, so a forged seal never learns whether it would have expired. Throws
 // std::invalid_argument for impossible options. Thread-safe.
-[[nodiscard]] Result<Json> unsealData(std::string_view seal, const Passwords& passwords, const SealOptions& options = {});
+[[nodiscard]] Result<Json> unsealData(std::string_view seal, const Passwords& passwords,
+                                      const SealOptions& options = {});
 
 }  // namespace ironjar

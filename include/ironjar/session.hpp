@@ -69,8 +69,8 @@ class Session {
   void setTokens(const TokenSet& tokens);
   void eraseTokens();
 
-  // A new session in this one's place: nothing of the old survives but the members listed, and its identity and absolute
-  // lifetime begin anew. Call it at login, so that a cookie planted before (session fixation) ends there.
+  // A new session in this one's place: nothing of the old survives but the members listed, and its identity and
+  // absolute lifetime begin anew. Call it at login, so that a cookie planted before (session fixation) ends there.
   void replace(std::initializer_list<std::string_view> keep = {});
 
   // Ends the session: commit() deletes its cookies. Terminal for this request: what is set afterwards is dropped, and
@@ -78,7 +78,7 @@ class Session {
   void destroy();
 
   [[nodiscard]] bool empty() const { return data_.empty(); }
-  [[nodiscard]] bool changed() const { return changed_; }      // since it was opened or last committed
+  [[nodiscard]] bool changed() const { return changed_; }  // since it was opened or last committed
   [[nodiscard]] bool destroyed() const { return destroyed_; }
   // Why a cookie that came was not accepted, or a write was dropped. Its detail is for your log.
   [[nodiscard]] const std::optional<Error>& rejection() const { return rejection_; }
@@ -130,12 +130,12 @@ struct SessionOptions {
   std::string cookieName;  // `__Host-session` makes browsers keep the cookie to this host and to HTTPS
   Passwords passwords;
   SealOptions seal = SealOptions();
-  CookieOptions cookie = CookieOptions(); // its maxAge, when set, overrides the one that follows from seal.ttl
-  bool untilBrowserCloses = false;    // no Max-Age, and a seal that does not expire: iron-session's `maxAge: undefined`
-  bool chunk = false;                 // split what does not fit one cookie into `name.0`, `name.1`, …, four at most
-  std::size_t maxCookieHeader = 7600; // bytes of Cookie header a session may take; many servers refuse lines over 8192
-  bool rolling = false;               // re-seal when half of seal.ttl has passed, so that active sessions go on
-  Seconds absoluteTtl{0};             // the end however active, counted from the start; native format only; 0: none
+  CookieOptions cookie = CookieOptions();  // its maxAge, when set, overrides the one that follows from seal.ttl
+  bool untilBrowserCloses = false;  // no Max-Age, and a seal that does not expire: iron-session's `maxAge: undefined`
+  bool chunk = false;               // split what does not fit one cookie into `name.0`, `name.1`, …, four at most
+  std::size_t maxCookieHeader = 7600;  // bytes of Cookie header a session may take; many servers refuse lines over 8192
+  bool rolling = false;                // re-seal when half of seal.ttl has passed, so that active sessions go on
+  Seconds absoluteTtl{0};              // the end however active, counted from the start; native format only; 0: none
   TokenNames tokenNames = TokenNames();
 };
 
@@ -146,16 +146,16 @@ class SessionJar {
   // or formats that cannot be, and for absoluteTtl without the native format in front.
   explicit SessionJar(SessionOptions options);
 
-  // Total: whatever the header holds, there is a session. When cookies came and none opened, it is empty and rejection()
-  // says why. Decoys set from a sister domain do no harm: of several cookies of our name the first that opens counts.
-  // At most 8 are tried. Several Cookie lines are joined with `; ` by the caller.
+  // Total: whatever the header holds, there is a session. When cookies came and none opened, it is empty and
+  // rejection() says why. Decoys set from a sister domain do no harm: of several cookies of our name the first that
+  // opens counts. At most 8 are tried. Several Cookie lines are joined with `; ` by the caller.
   [[nodiscard]] Session open(std::string_view cookieHeader) const;
 
-  // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and deletions
-  // for stale ones. A session whose cookies could never open (expired, forged, cut) has them deleted; one sealed under a
-  // password not known here is left alone, since another replica may know it. Call it once, when the response is ready.
-  // Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the cookie that it has;
-  // Errc::malformed for data that JSON cannot carry; Errc::expired when cookie.expires is in the past.
+  // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
+  // deletions for stale ones. A session whose cookies could never open (expired, forged, cut) has them deleted; one
+  // sealed under a password not known here is left alone, since another replica may know it. Call it once, when the
+  // response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the cookie that it
+  // has; Errc::malformed for data that JSON cannot carry; Errc::expired when cookie.expires is in the past.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }

@@ -10,9 +10,9 @@ namespace ironjar {
 
 struct TokenSet {
   std::string accessToken = {};
-  std::string refreshToken = {};                // empty: none was issued
-  std::optional<TimePoint> expiresAt = {};      // of the access token; unset: unknown
-  std::string scope = {};                       // empty: as requested (RFC 6749 section 3.3)
+  std::string refreshToken = {};            // empty: none was issued
+  std::optional<TimePoint> expiresAt = {};  // of the access token; unset: unknown
+  std::string scope = {};                   // empty: as requested (RFC 6749 section 3.3)
 
   friend bool operator==(const TokenSet&, const TokenSet&) = default;
 };

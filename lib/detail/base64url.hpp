@@ -2,10 +2,10 @@
 // their timing tells nothing that the cookie does not.
 #pragma once
 
+#include "detail/bytes.hpp"
+
 #include <string>
 #include <string_view>
-
-#include "detail/bytes.hpp"
 
 namespace ironjar::detail {
 

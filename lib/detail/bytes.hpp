@@ -10,9 +10,7 @@ namespace ironjar::detail {
 using Bytes = std::span<const unsigned char>;
 using MutableBytes = std::span<unsigned char>;
 
-inline Bytes bytes(std::string_view text) {
-  return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
-}
+inline Bytes bytes(std::string_view text) { return {reinterpret_cast<const unsigned char*>(text.data()), text.size()}; }
 
 inline MutableBytes writable(char* data, std::size_t size) { return {reinterpret_cast<unsigned char*>(data), size}; }
 

@@ -1,12 +1,12 @@
 #include "detail/json.hpp"
 
+#include "detail/secret.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
 #include <vector>
-
-#include "detail/secret.hpp"
 
 namespace ironjar::detail {
 namespace {
@@ -115,8 +115,10 @@ const char* whyNotSealable(const Json& value, std::size_t depth) {
     case Json::value_t::number_float:
       return std::isfinite(value.get_ref<const double&>()) ? nullptr : "a number that is not finite";
     case Json::value_t::binary:
-    case Json::value_t::discarded: return "a value that is not JSON";
-    default: return nullptr;
+    case Json::value_t::discarded:
+      return "a value that is not JSON";
+    default:
+      return nullptr;
   }
 }
 

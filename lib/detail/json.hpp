@@ -1,5 +1,5 @@
-// JSON as ironjar accepts it: one value, at most 64 levels deep, no key twice in an object at any depth, valid UTF-8, no
-// byte order mark. Total: never throws for what a text or a value holds.
+// JSON as ironjar accepts it: one value, at most 64 levels deep, no key twice in an object at any depth, valid UTF-8,
+// no byte order mark. Total: never throws for what a text or a value holds.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace ironjar::detail {
 
-// Errc::malformed, Errc::tooLarge (depth). A lone surrogate escape, which JavaScript can write and UTF-8 cannot hold, becomes U+FFFD, as
-// everywhere in JavaScript where a string turns into UTF-8.
+// Errc::malformed, Errc::tooLarge (depth). A lone surrogate escape, which JavaScript can write and UTF-8 cannot hold,
+// becomes U+FFFD, as everywhere in JavaScript where a string turns into UTF-8.
 [[nodiscard]] Result<Json> parseJson(std::string_view text);
 
 // Errc::malformed for invalid UTF-8, a number that is not finite and binary values; Errc::tooLarge (depth).

@@ -1,13 +1,13 @@
 // The keys behind Passwords: everything that is derived once per password.
 #pragma once
 
+#include "detail/libcrypto.hpp"
+#include "detail/secret.hpp"
+
 #include <array>
 #include <cstdint>
 #include <list>
 #include <string_view>
-
-#include "detail/libcrypto.hpp"
-#include "detail/secret.hpp"
 
 namespace ironjar::detail {
 

@@ -1,5 +1,8 @@
 #include "detail/libcrypto.hpp"
 
+#include "detail/handle.hpp"
+#include "detail/secret.hpp"
+
 #include <algorithm>
 #include <array>
 #include <stdexcept>
@@ -8,9 +11,6 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-
-#include "detail/handle.hpp"
-#include "detail/secret.hpp"
 
 namespace ironjar::detail {
 namespace {

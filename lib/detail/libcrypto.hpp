@@ -2,10 +2,10 @@
 // Throws std::runtime_error where libcrypto refuses what must work.
 #pragma once
 
+#include "detail/bytes.hpp"
+
 #include <memory>
 #include <span>
-
-#include "detail/bytes.hpp"
 
 namespace ironjar::detail {
 

@@ -1,12 +1,12 @@
 // Storage for key material: never copied, wiped when it goes, read only through expose().
 #pragma once
 
+#include "detail/sodium.hpp"
+
 #include <array>
 #include <cstddef>
 #include <span>
 #include <string>
-
-#include "detail/sodium.hpp"
 
 namespace ironjar::detail {
 

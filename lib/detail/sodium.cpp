@@ -30,8 +30,8 @@ void blake2b(MutableBytes out, Bytes key, Bytes message) {
   }
 }
 
-void aeadSeal(MutableBytes out, Bytes plaintext, Bytes associatedData, std::span<const unsigned char, aeadNonceSize> nonce,
-              std::span<const unsigned char, aeadKeySize> key) {
+void aeadSeal(MutableBytes out, Bytes plaintext, Bytes associatedData,
+              std::span<const unsigned char, aeadNonceSize> nonce, std::span<const unsigned char, aeadKeySize> key) {
   initialise();
   if (out.size() != plaintext.size() + aeadTagSize) throw std::runtime_error("ironjar: wrong size for a ciphertext");
   if (crypto_aead_xchacha20poly1305_ietf_encrypt(out.data(), nullptr, plaintext.data(), plaintext.size(),

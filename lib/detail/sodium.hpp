@@ -2,9 +2,9 @@
 // Throws std::runtime_error where the machine cannot go on.
 #pragma once
 
-#include <span>
-
 #include "detail/bytes.hpp"
+
+#include <span>
 
 namespace ironjar::detail {
 
@@ -20,8 +20,8 @@ void wipe(MutableBytes secret);
 void blake2b(MutableBytes out, Bytes key, Bytes message);
 
 // XChaCha20-Poly1305-IETF; `out` takes the ciphertext and its tag. Buffers may not overlap.
-void aeadSeal(MutableBytes out, Bytes plaintext, Bytes associatedData, std::span<const unsigned char, aeadNonceSize> nonce,
-              std::span<const unsigned char, aeadKeySize> key);
+void aeadSeal(MutableBytes out, Bytes plaintext, Bytes associatedData,
+              std::span<const unsigned char, aeadNonceSize> nonce, std::span<const unsigned char, aeadKeySize> key);
 // False, and `out` zeroed, when the tag does not verify. `sealed` is ciphertext and tag.
 [[nodiscard]] bool aeadOpen(MutableBytes out, Bytes sealed, Bytes associatedData,
                             std::span<const unsigned char, aeadNonceSize> nonce,

@@ -1,8 +1,8 @@
 #include "detail/url.hpp"
 
-#include <charconv>
-
 #include "detail/ascii.hpp"
+
+#include <charconv>
 
 namespace ironjar::detail {
 namespace {

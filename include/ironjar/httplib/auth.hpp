@@ -16,8 +16,8 @@ struct AuthOptions {
 };
 
 // Whether a request that changes something comes from the site itself. A page elsewhere cannot set X-Requested-With
-// without asking first, and browsers tell the truth in Origin and Sec-Fetch-Site; one of them must speak for the request
-// and none against it.
+// without asking first, and browsers tell the truth in Origin and Sec-Fetch-Site; one of them must speak for the
+// request and none against it.
 [[nodiscard]] inline bool isSameOrigin(const httplib::Request& request) {
   const std::string site = request.get_header_value("Sec-Fetch-Site");
   const std::string origin = request.get_header_value("Origin");

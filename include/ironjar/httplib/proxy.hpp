@@ -24,19 +24,21 @@ inline bool isOneOf(std::string_view name, const auto& names) {
 
 // RFC 9110 section 7.6.1, and what each side of a proxy says of itself.
 inline bool isHopByHop(std::string_view name) {
-  constexpr std::array<std::string_view, 10> names = {
-      "connection", "keep-alive",       "proxy-authenticate", "proxy-authorization", "proxy-connection",
-      "te",         "transfer-encoding", "trailer",           "upgrade",             "content-length"};
+  constexpr std::array<std::string_view, 10> names = {"connection",          "keep-alive",       "proxy-authenticate",
+                                                      "proxy-authorization", "proxy-connection", "te",
+                                                      "transfer-encoding",   "trailer",          "upgrade",
+                                                      "content-length"};
   return isOneOf(name, names);
 }
 
 // Of the browser's request: neither its credentials, nor what httplib answers itself (ranges, compression), nor the
 // fields that httplib adds on its own account.
 inline bool isForUpstream(std::string_view name, std::string_view value) {
-  constexpr std::array<std::string_view, 10> kept = {"host",        "cookie",      "authorization", "accept-encoding",
-                                                     "range",       "if-range",    "remote_addr",   "remote_port",
-                                                     "local_addr",  "local_port"};
-  const bool hasControls = std::any_of(value.begin(), value.end(), [](char c) { return c >= 0 && c < ' ' && c != '\t'; });
+  constexpr std::array<std::string_view, 10> kept = {"host",       "cookie",    "authorization", "accept-encoding",
+                                                     "range",      "if-range",  "remote_addr",   "remote_port",
+                                                     "local_addr", "local_port"};
+  const bool hasControls =
+      std::any_of(value.begin(), value.end(), [](char c) { return c >= 0 && c < ' ' && c != '\t'; });
   return !isHopByHop(name) && !isOneOf(name, kept) && !hasControls;  // httplib may have decoded a %0a into a line break
 }
 
@@ -65,7 +67,7 @@ inline Request upstreamRequest(const httplib::Request& in, std::string url) {
 }
 
 inline void passOn(httplib::Response& out, const Response& in) {
-  out.status = in.status;
+  if (in.status != 200) out.status = in.status;  // httplib makes it 200, or 206 when it cuts a range out of the body
   for (const auto& [name, value] : in.headers) {
     if (!isHopByHop(name) && !isOneOf(name, std::array<std::string_view, 1>{"set-cookie"})) {
       out.headers.emplace(name, value);
@@ -77,10 +79,10 @@ inline void passOn(httplib::Response& out, const Response& in) {
 }  // namespace detail
 
 // `{prefix}/rest?query` becomes `{upstream}/rest?query` for GET, HEAD, POST, PUT, PATCH and DELETE, by performFetch: so
-// the upstream's origin must be among the fetcher's allowedOrigins. The browser's Cookie and Authorization do not travel
-// up, the API's Set-Cookie does not come down. A request that changes something must come from this site (isSameOrigin),
-// or gets 403. multipart/form-data gets 415: httplib takes it apart before a handler sees it. `prefix` is plain text
-// without a slash at its end.
+// the upstream's origin must be among the fetcher's allowedOrigins. The browser's Cookie and Authorization do not
+// travel up, the API's Set-Cookie does not come down. A request that changes something must come from this site
+// (isSameOrigin), or gets 403. multipart/form-data gets 415: httplib takes it apart before a handler sees it. `prefix`
+// is plain text without a slash at its end.
 inline void proxy(httplib::Server& server, const std::string& prefix, const SessionJar& jar, const Fetcher& fetcher,
                   const std::string& upstream) {
   const auto handler = [prefix, fetcher, upstream](const httplib::Request& in, httplib::Response& out,

@@ -16,20 +16,26 @@ namespace ironjar {
 // A handler that also gets the visitor's session.
 using SessionHandler = std::function<void(const httplib::Request&, httplib::Response&, Session&)>;
 
-// Answers for an error of performFetch's or commit's: the status and a JSON body {"error": reason}; 503 with Retry-After.
-// Neither names a detail, which is for your log.
+// Answers for an error of performFetch's or commit's: the status and a JSON body {"error": reason}; 503 with
+// Retry-After. Neither names a detail, which is for your log.
 inline void respond(httplib::Response& response, const Error& error) {
   const auto answer = [&](int status, const char* reason) {
     response.status = status;
     response.set_content(Json{{"error", reason}}.dump(), "application/json");
   };
   switch (error.code) {
-    case Errc::loginRequired: return answer(401, "login_required");
-    case Errc::expired: return answer(401, "session_expired");
+    case Errc::loginRequired:
+      return answer(401, "login_required");
+    case Errc::expired:
+      return answer(401, "session_expired");
     case Errc::refreshFailed:
-    case Errc::overloaded: response.set_header("Retry-After", "2"); return answer(503, "temporarily_unavailable");
-    case Errc::timeout: return answer(504, "upstream_timeout");
-    default: return answer(502, "upstream_failed");
+    case Errc::overloaded:
+      response.set_header("Retry-After", "2");
+      return answer(503, "temporarily_unavailable");
+    case Errc::timeout:
+      return answer(504, "upstream_timeout");
+    default:
+      return answer(502, "upstream_failed");
   }
 }
 
@@ -84,7 +90,7 @@ inline void keepTokensOnly(const SessionJar& jar, const std::string& cookies, Se
 // answer is a 500 {"error": "session_not_saved"} in place of the handler's, and the browser keeps the cookie it has.
 inline httplib::Server::Handler withSession(SessionJar jar, SessionHandler handler) {
   return [jar = std::move(jar), handler = std::move(handler)](const httplib::Request& request,
-                                                               httplib::Response& response) {
+                                                              httplib::Response& response) {
     const std::string cookies = cookieHeader(request);
     Session session = jar.open(cookies);
     try {

@@ -9,12 +9,11 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
-
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <httplib.h>
 #include <ironjar/transport.hpp>
@@ -23,21 +22,22 @@ namespace ironjar {
 
 struct HttplibTransportOptions {
   std::chrono::milliseconds connectTimeout{2000};
-  std::size_t maxBodySize = 8 * 1024 * 1024;  // of a response
-  std::size_t maxIdle = 32;                   // kept connections an origin
+  std::size_t maxBodySize = 8 * 1024 * 1024;    // of a response
+  std::size_t maxIdle = 32;                     // kept connections an origin
   std::chrono::milliseconds idleTimeout{4000};  // below the 5 s after which many servers close theirs
-  std::string caCertFile = {};                // PEM; empty: the system's authorities
+  std::string caCertFile = {};                  // PEM; empty: the system's authorities
 };
 
 namespace detail {
 
-// One connection. Its socket is also held as a duplicate, so that the watchdog can cut it whatever httplib does with its
-// own descriptor meanwhile: Client::stop() would wait for a lock that is held while connecting.
+// One connection. Its socket is also held as a duplicate, so that the watchdog can cut it whatever httplib does with
+// its own descriptor meanwhile: Client::stop() would wait for a lock that is held while connecting.
 class HttplibConnection {
  public:
   HttplibConnection(const std::string& origin, const HttplibTransportOptions& options) : client_(origin) {
     client_.set_follow_location(false);
     client_.set_decompress(false);
+    client_.set_tcp_nodelay(true);  // head and body leave in two writes: Nagle would hold the second for 40 ms
     verbatimPath(client_);
     client_.set_socket_options([this](socket_t socket) { hold(socket); });
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
@@ -189,8 +189,9 @@ class HttplibPool {
     httplib::Client& client = connection.client();
     client.set_keep_alive(!request.freshConnection);
     client.set_connection_timeout(std::min<std::chrono::nanoseconds>(left, options_.connectTimeout));
-    client.set_read_timeout(left);
-    client.set_write_timeout(left);
+    // The watchdog ends what takes too long; httplib's own limits are only there should a cut go unnoticed.
+    client.set_read_timeout(left + std::chrono::seconds{1});
+    client.set_write_timeout(left + std::chrono::seconds{1});
 
     Response response;
     bool tooLarge = false;

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The one command for everything: installs what is missing, builds, tests.
+#
+#   bash tests/check.sh            g++, Release: build and all tests
+#   bash tests/check.sh clang      the same with clang++
+#   bash tests/check.sh asan       the same under AddressSanitizer and UndefinedBehaviorSanitizer
+#   bash tests/check.sh tsan       the same under ThreadSanitizer
+#   bash tests/check.sh install    every way to consume the library, and every public header alone
+#   bash tests/check.sh format     clang-format, nothing changed
+#   bash tests/check.sh all        all of these
+#
+# Warnings are errors. Build folders are under build/.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=support/packages.sh
+. "$root/tests/support/packages.sh"
+export CTEST_OUTPUT_ON_FAILURE=1
+
+test_packages=("${build_packages[@]}" "${httplib_packages[@]}" doctest-dev ccache)
+
+# Node is only for the interoperability tests; any version from 18 on serves.
+need_node() {
+  command -v node >/dev/null && command -v npm >/dev/null && return
+  need_packages nodejs npm || echo "NODE IS MISSING: interoperability with iron-session is not tested"
+}
+
+# build_and_test NAME [cmake options]
+build_and_test() {
+  local build="$root/build/$1"
+  echo "== $1"
+  cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_STRICT=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
+  cmake --build "$build"
+  ctest --test-dir "$build" --no-tests=error -j "$(nproc)"
+}
+
+release() { build_and_test release -DCMAKE_BUILD_TYPE=Release; }
+clang() {
+  need_packages clang
+  build_and_test clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++
+}
+# clang's sanitizers; -O1 keeps the build and the tests short.
+sanitized() {
+  need_packages clang libclang-rt-14-dev llvm
+  build_and_test "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-O1 "-DIRONJAR_SANITIZE=$2"
+}
+asan() { sanitized asan address,undefined; }
+tsan() { sanitized tsan thread; }
+install() {
+  echo "== install"
+  bash "$root/tests/consumer/run.sh" "$root" "$root/build/consumer"
+}
+format() {
+  need_packages clang-format
+  echo "== format"
+  git -C "$root" ls-files -z '*.hpp' '*.cpp' | (cd "$root" && xargs -0 clang-format --dry-run -Werror)
+}
+
+need_packages "${test_packages[@]}"
+need_node
+case "${1:-release}" in
+  release | clang | asan | tsan | install | format) "${1:-release}" ;;
+  all) for step in format release clang asan tsan install; do $step; done ;;
+  *)
+    sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
+    exit 2
+    ;;
+esac

@@ -1,0 +1,157 @@
+#include "support/fake_provider.hpp"
+#include "support/site.hpp"
+#include "support/support.hpp"
+
+#include <ironjar/httplib.hpp>
+
+using namespace ironjar;
+using support::FakeProvider;
+using support::Site;
+
+namespace {
+
+const std::string api = FakeProvider::api;
+const httplib::Headers ownPage = {{"X-Requested-With", "fetch"}};
+
+}  // namespace
+
+TEST_CASE("status, refresh and logout (C72 C76)") {
+  FakeProvider provider;
+  const Fetcher fetcher(support::fetchOptions(provider));
+  Site site;
+  mountAuth(site.web.server, site.jar, fetcher);
+  site.start();
+  const auto status = [&] { return Json::parse(site.visit("/api/auth/status").body); };
+  CHECK(status() == Json{{"authenticated", false}, {"expiresIn", nullptr}, {"reason", "login_required"}});
+  CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 401);
+
+  const TokenSet tokens = provider.login();
+  site.putSession({{"user", "ada"}, {"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
+  CHECK(status() == Json{{"authenticated", true}, {"expiresIn", nullptr}});
+  const auto refreshed = site.send("POST", "/api/auth/refresh", ownPage);
+  CHECK(refreshed.status == 200);
+  CHECK(Json::parse(refreshed.body)["expiresIn"].get<int>() > 3590);
+  CHECK(refreshed.body.find("at-") == std::string::npos);
+  CHECK(site.session().tokens()->refreshToken != tokens.refreshToken);
+
+  provider.answerTokenCalls({Response{.status = 503}});
+  CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 503);
+  CHECK(status()["authenticated"] == true);
+
+  CHECK(site.send("POST", "/api/auth/logout", ownPage).status == 204);
+  CHECK(site.cookies.empty());
+  CHECK(site.send("POST", "/api/auth/logout", ownPage).status == 204);
+}
+
+TEST_CASE("what changes something must come from the site itself (C76)") {
+  FakeProvider provider;
+  Site site;
+  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(provider)));
+  site.start();
+  site.putSession({{"accessToken", "a"}, {"refreshToken", "r"}});
+  const std::string own = site.web.origin();
+  const std::vector<httplib::Headers> foreign = {
+      {},
+      {{"Origin", "https://evil.example"}},
+      {{"Origin", "https://evil.example"}, {"X-Requested-With", "fetch"}},
+      {{"Origin", "null"}, {"X-Requested-With", "fetch"}},
+      {{"Origin", own + ".evil.example"}},
+      {{"Origin", "http://evil.example/" + site.web.host()}},
+      {{"Sec-Fetch-Site", "cross-site"}, {"X-Requested-With", "fetch"}},
+      {{"Sec-Fetch-Site", "same-site"}},
+      {{"Sec-Fetch-Site", "none"}},
+      {{"Origin", own}, {"Sec-Fetch-Site", "cross-site"}},
+  };
+  for (const auto& headers : foreign) {
+    for (const char* path : {"/api/auth/refresh", "/api/auth/logout"})
+      CHECK(site.send("POST", path, headers).status == 403);
+  }
+  CHECK(provider.tokenCalls() == 0);
+  CHECK_FALSE(site.cookies.empty());
+  provider.answerTokenCalls({Response{.status = 503}, Response{.status = 503}, Response{.status = 503}});
+  for (const auto& headers :
+       {httplib::Headers{{"Origin", own}}, httplib::Headers{{"Sec-Fetch-Site", "same-origin"}}, ownPage}) {
+    CHECK(site.send("POST", "/api/auth/refresh", headers).status == 503);
+  }
+}
+
+TEST_CASE("the proxy: path, query, method, body and headers go up with the session's token, credentials do not") {
+  FakeProvider provider;
+  FetchOptions options = support::fetchOptions(provider);
+  Request seen;
+  options.transport = [&, inner = provider.transport()](const Request& request, Deadline deadline) -> Result<Response> {
+    if (request.url.starts_with("https://id.")) return inner(request, deadline);
+    seen = request;
+    auto response = inner(request, deadline);
+    response->headers = {{"Content-Type", "text/x"}, {"Set-Cookie", "api=1"},          {"X-Upstream", "yes"},
+                         {"Connection", "close"},    {"Transfer-Encoding", "chunked"}, {"ETag", "\"1\""}};
+    return response;
+  };
+  Site site;
+  proxy(site.web.server, "/api", site.jar, Fetcher(options), api + "/v1");
+  site.start();
+  const TokenSet tokens = provider.login();
+  site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
+
+  const auto response =
+      site.send("GET", "/api/items/7?a=b%20c&d", {{"Authorization", "Bearer mine"}, {"X-Custom", "1"}});
+  CHECK(response.status == 200);
+  CHECK(response.body == "login 1");
+  CHECK(response.get_header_value("X-Upstream") == "yes");
+  CHECK(response.get_header_value("Content-Type") == "text/x");
+  CHECK(response.get_header_value("ETag") == "\"1\"");
+  CHECK_FALSE(response.has_header("Set-Cookie"));
+  CHECK_FALSE(response.has_header("Transfer-Encoding"));
+  CHECK(seen.url == api + "/v1/items/7?a=b%20c&d");
+  CHECK(findHeader(seen.headers, "Authorization") == "Bearer " + tokens.accessToken);
+  CHECK(findHeader(seen.headers, "X-Custom") == "1");
+  for (const char* name : {"Cookie", "Host", "Range", "Accept-Encoding", "REMOTE_ADDR", "LOCAL_PORT", "Connection"}) {
+    CAPTURE(name);
+    CHECK_FALSE(findHeader(seen.headers, name));
+  }
+
+  // httplib serves ranges itself, from the whole that it is given.
+  const auto range = site.send("GET", "/api/items", {{"Range", "bytes=0-1"}});
+  CHECK(range.status == 206);
+  CHECK(range.body == "lo");
+  CHECK_FALSE(findHeader(seen.headers, "Range"));
+
+  provider.expireAccessTokens();
+  const auto posted = site.send(
+      "POST", "/api/items", {{"Sec-Fetch-Site", "same-origin"}, {"Content-Type", "application/json"}}, R"({"a":1})");
+  CHECK(posted.status == 200);
+  CHECK(seen.method == "POST");
+  CHECK(seen.body == R"({"a":1})");
+  CHECK(site.session().tokens()->accessToken != tokens.accessToken);
+  for (const char* method : {"PUT", "PATCH", "DELETE"}) {
+    CHECK(site.send(method, "/api/items/1", ownPage, "x").status == 200);
+    CHECK(seen.method == method);
+    CHECK(site.send(method, "/api/items/1", {}, "x").status == 403);
+  }
+  CHECK(site.send("HEAD", "/api/items").status == 200);
+  CHECK(seen.method == "HEAD");
+  CHECK(site.visit("/api").status == 200);
+  CHECK(seen.url == api + "/v1");
+}
+
+TEST_CASE("the proxy does not climb out of its part, and says what it cannot pass on") {
+  FakeProvider provider;
+  Site site;
+  proxy(site.web.server, "/api", site.jar, Fetcher(support::fetchOptions(provider)), api + "/v1");
+  site.start();
+  for (const char* path : {"/api/../admin", "/api/..", "/api/a/../../admin", "/api/%2e%2e/admin", "/api/.%2E/admin",
+                           "/api/..%2fadmin", "/api/..%5cadmin", "/api/x/..%2F..%2Fadmin"}) {
+    CAPTURE(path);
+    httplib::Client client(site.web.origin());
+    client.set_url_encode(false);
+    const auto result = client.Get(path);
+    REQUIRE(result);
+    CHECK(result->status == 400);
+  }
+  CHECK(site.send("POST", "/api/x",
+                  {{"Sec-Fetch-Site", "same-origin"}, {"Content-Type", "multipart/form-data; boundary=b"}},
+                  "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n")
+            .status == 415);
+  CHECK(provider.apiCalls() == 0);
+  CHECK(site.visit("/api/x").status == 401);
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Writes each code block of a Markdown file to OUT/<number>.<language>. C++ that is no program of its own is put where it
+# can be compiled: declarations into a file, statements into a function that has what README speaks of.
+# Usage: extract.sh FILE OUT
+set -euo pipefail
+
+rm -rf "$2"
+mkdir -p "$2"
+awk -v out="$2" '
+  /^```[a-z]+$/ { language = substr($0, 4); file = sprintf("%s/%02d.%s", out, ++n, language); next }
+  /^```/ { if (file) close(file); file = ""; next }
+  file { print > file }
+' "$1"
+
+prelude='#include <cstdlib>
+#include <iostream>
+#include <ironjar/httplib.hpp>
+#include <ironjar/ironjar.hpp>
+'
+statements='void snippet(ironjar::Session& session, const ironjar::SessionJar& jar, std::string_view cookieHeader,
+             const ironjar::Passwords& passwords);
+void snippet([[maybe_unused]] ironjar::Session& session, [[maybe_unused]] const ironjar::SessionJar& jar,
+             [[maybe_unused]] std::string_view cookieHeader, [[maybe_unused]] const ironjar::Passwords& passwords) {'
+for block in "$2"/*.cpp; do
+  text=$(cat "$block")
+  case $text in
+    *'int main('*) sed -i 's/8080/std::atoi(std::getenv("PORT"))/' "$block" ;;
+    struct*) printf '%s%s\n' "$prelude" "$text" >"$block" ;;
+    *) printf '%s%s\n%s\n}\n' "$prelude" "$statements" "$text" >"$block" ;;
+  esac
+done
