@@ -1,4 +1,4 @@
-// Native seals against native.mjs, a second implementation written from the format's text.
+// Native seals against native_format.mjs, a second implementation written from the format's text.
 #include "seal_format.hpp"
 #include "support/support.hpp"
 

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Sends random sessions between this library and Node, in every direction; each must arrive as it was sealed.
+#
+#   run.sh INTEROP_BINARY MODULES_DIR [COUNT]
+#
+# Installs what is missing into MODULES_DIR/node_modules. Exits with 77 when it cannot, which ctest takes for skipped.
+# When a session does not arrive, the lines that were sent are kept, for looking into.
+set -euo pipefail
+
+if [ $# -lt 2 ] || [ $# -gt 3 ]; then
+  echo "usage: run.sh INTEROP_BINARY MODULES_DIR [COUNT]" >&2
+  exit 2
+fi
+interop=$1
+modules=$2
+count=${3:-1000}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+native=$here/../vectors/native.mjs
+iron=$here/iron.mjs
+
+installed() { # FOLDER VERSION
+  grep -qsF "\"version\": \"$2\"" "$modules/node_modules/$1/package.json"
+}
+
+install_packages() {
+  installed iron-session 9.0.1 && installed iron-session-8 8.0.4 && installed sodium-native 5.1.0 && return
+  mkdir -p "$modules"
+  timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$modules" \
+    iron-session@9.0.1 iron-session-8@npm:iron-session@8.0.4 sodium-native@5.1.0 >"$modules/npm.log" 2>&1
+}
+
+# Runs the first command into a file and the second over it; both must do all they were asked.
+travel() { # FROM TO SEAL... -- OPEN...
+  local from=$1 to=$2 seal=()
+  shift 2
+  while [ "$1" != -- ]; do
+    seal+=("$1")
+    shift
+  done
+  shift
+  local said
+  if ! "${seal[@]}" >"$lines" || ! said=$("$@" <"$lines") || [ "$said" != "$count sessions opened" ]; then
+    trap - EXIT
+    echo "FAILED: $from -> $to; the lines are in $lines" >&2
+    exit 1
+  fi
+  printf '%-15s -> %-15s %s\n' "$from" "$to" "$said"
+}
+
+if ! install_packages; then
+  echo "SKIPPED: npm could not install iron-session and sodium-native ($modules/npm.log): NOTHING was exchanged" >&2
+  exit 77
+fi
+export IRONJAR_NODE_MODULES=$modules
+lines=$(mktemp)
+trap 'rm -f "$lines"' EXIT
+seed=${IRONJAR_SEED:-$(date +%s)}
+echo "seed $seed"
+
+for version in 9 8; do
+  travel "ironjar fe26" "iron-session $version" "$interop" seal fe26 "$count" "$seed" -- node "$iron" open $version
+  travel "iron-session $version" "ironjar fe26" node "$iron" seal $version "$count" -- "$interop" open fe26
+done
+travel "ironjar native" native.mjs "$interop" seal native "$count" "$seed" -- node "$native" check "$lines"
+travel native.mjs "ironjar native" node "$native" seal "$count" -- "$interop" open native
