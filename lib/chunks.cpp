@@ -1,5 +1,7 @@
 #include "chunks.hpp"
 
+#include <algorithm>
+
 namespace ironjar::detail {
 namespace {
 
@@ -24,25 +26,55 @@ Carried::Carried(std::string_view header, std::string_view cookieName) {
   }
 }
 
-void Carried::offer(const std::function<bool(std::string_view)>& accepts) const {
+bool Carried::isEmpty() const {
+  return whole_.empty() &&
+         std::all_of(chunks_.begin(), chunks_.end(), [](const auto& copies) { return copies.empty(); });
+}
+
+bool Carried::hasWhole(bool (*looksSealed)(std::string_view)) const {
+  return std::any_of(whole_.begin(), whole_.end(), looksSealed);
+}
+
+bool Carried::offer(bool (*looksSealed)(std::string_view), const std::function<bool(std::string_view)>& accepts) const {
   std::size_t tries = 0;
   for (const std::string_view text : whole_) {
-    if (tries++ == maxTries || accepts(text)) return;
+    if (!looksSealed(text)) continue;
+    if (tries++ == maxTries) return false;
+    if (accepts(text)) return true;
   }
-  std::size_t run = 0;
-  while (run < maxChunks && hasChunk(run)) ++run;
-  for (; run > 0; --run) {
-    std::size_t choices = 1;
-    for (std::size_t i = 0; i < run; ++i) choices *= chunks_[i].size();
-    for (std::size_t choice = 0; choice < choices; ++choice) {
-      if (tries++ == maxTries) return;
-      std::string joined;
-      for (std::size_t i = 0, rest = choice; i < run; rest /= chunks_[i].size(), ++i) {
-        joined += chunks_[i][rest % chunks_[i].size()];
+  for (const Choice& choice : choices()) {
+    if (!looksSealed(chunks_[0][choice.copies[0]])) continue;
+    if (tries++ == maxTries) return false;
+    std::string joined;
+    for (std::size_t i = 0; i < choice.run; ++i) joined += chunks_[i][choice.copies[i]];
+    if (accepts(joined)) return true;
+  }
+  return true;
+}
+
+// Somewhat more than can be tried, so that running out of tries is noticed.
+std::vector<Carried::Choice> Carried::choices() const {
+  constexpr std::size_t enough = 4 * maxTries;
+  std::size_t longest = 0;
+  while (longest < maxChunks && hasChunk(longest)) ++longest;
+  std::vector<Choice> oneRank;
+  std::vector<Choice> mixed;
+  for (std::size_t run = longest; run > 0; --run) {
+    std::size_t combinations = 1;
+    for (std::size_t i = 0; i < run; ++i) combinations *= chunks_[i].size();
+    for (std::size_t n = 0; n < std::min(combinations, 16 * enough); ++n) {
+      Choice choice{run, {}};
+      bool same = true;
+      for (std::size_t i = 0, rest = n; i < run; rest /= chunks_[i].size(), ++i) {
+        choice.copies[i] = rest % chunks_[i].size();
+        same = same && choice.copies[i] == choice.copies[0];
       }
-      if (accepts(joined)) return;
+      std::vector<Choice>& list = same ? oneRank : mixed;
+      if (list.size() < enough) list.push_back(choice);
     }
   }
+  oneRank.insert(oneRank.end(), mixed.begin(), mixed.end());
+  return oneRank;
 }
 
 }  // namespace ironjar::detail

@@ -1,4 +1,5 @@
 #include "detail/ascii.hpp"
+#include "detail/http_date.hpp"
 
 #include <algorithm>
 #include <array>
@@ -49,25 +50,6 @@ const char* brokenPromise(std::string_view name, const CookieOptions& options) {
   return nullptr;
 }
 
-// IMF-fixdate (RFC 9110 section 5.6.7), whatever the process's locale and time zone.
-std::string httpDate(std::chrono::system_clock::time_point time) {
-  using namespace std::chrono;
-  constexpr std::array<const char*, 7> weekdays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr std::array<const char*, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const auto day = floor<days>(time);
-  const year_month_day date(day);
-  const hh_mm_ss clock(floor<seconds>(time - day));
-  const auto padded = [](auto number, std::size_t width) {
-    const std::string digits = std::to_string(number);
-    return std::string(width - std::min(width, digits.size()), '0') + digits;
-  };
-  return std::string(weekdays[weekday(day).c_encoding()]) + ", " + padded(static_cast<unsigned>(date.day()), 2) + " " +
-         months[static_cast<unsigned>(date.month()) - 1] + " " + padded(static_cast<int>(date.year()), 4) + " " +
-         padded(clock.hours().count(), 2) + ":" + padded(clock.minutes().count(), 2) + ":" +
-         padded(clock.seconds().count(), 2) + " GMT";
-}
-
 bool isExpressibleDate(std::chrono::system_clock::time_point time) {
   using namespace std::chrono;
   const sys_days day = floor<days>(time);
@@ -113,7 +95,7 @@ Result<std::string> serializeCookie(std::string_view name, std::string_view valu
   if (options.maxAge) text.append("; Max-Age=").append(std::to_string(options.maxAge->count()));
   if (!options.domain.empty()) text.append("; Domain=").append(options.domain);
   if (!options.path.empty()) text.append("; Path=").append(options.path);
-  if (options.expires) text.append("; Expires=").append(httpDate(*options.expires));
+  if (options.expires) text.append("; Expires=").append(detail::httpDate(*options.expires));
   if (options.httpOnly) text.append("; HttpOnly");
   if (options.secure) text.append("; Secure");
   if (options.partitioned) text.append("; Partitioned");

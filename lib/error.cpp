@@ -14,10 +14,14 @@ std::string_view describe(Errc code) noexcept {
       return "does not verify";
     case Errc::expired:
       return "expired";
+    case Errc::notYetValid:
+      return "sealed ahead of this clock";
     case Errc::tooLarge:
       return "too large";
-    case Errc::transport:
+    case Errc::unreachable:
       return "the peer could not be reached";
+    case Errc::transport:
+      return "the connection broke";
     case Errc::timeout:
       return "the deadline passed";
     case Errc::notAllowed:

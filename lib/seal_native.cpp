@@ -54,7 +54,7 @@ Result<Unsealed> checkTimes(std::string_view head, const SealOptions& options) {
   if (issued > latest || expires > latest || start > latest) return fail(Errc::malformed, "times out of range");
   const std::int64_t now = unixSeconds(options.now());
   const std::int64_t skew = options.clockSkew.count();
-  if (static_cast<std::int64_t>(issued) > now + skew) return fail(Errc::expired, "sealed in the future");
+  if (static_cast<std::int64_t>(issued) > now + skew) return fail(Errc::notYetValid, "check the clocks");
   if (expires != 0 && static_cast<std::int64_t>(expires) <= now - skew) return fail(Errc::expired, "past its end");
   Unsealed unsealed;
   unsealed.format = SealFormat::native;

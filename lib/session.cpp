@@ -1,5 +1,8 @@
+#include "detail/json.hpp"
 #include "detail/sodium.hpp"
 #include "seal_format.hpp"
+
+#include <utility>
 
 #include <ironjar/session.hpp>
 
@@ -16,6 +19,9 @@ std::shared_ptr<const TokenNames> defaultTokenNames() {
   static const auto names = std::make_shared<const TokenNames>();
   return names;
 }
+
+// As they are sealed: nlohmann's own comparison takes -1 for 2^64 - 1.
+bool isSame(const Json& a, const Json& b) { return a.dump() == b.dump(); }
 
 }  // namespace
 
@@ -34,15 +40,20 @@ const Json* Session::find(std::string_view key) const {
   return member == data_.end() ? nullptr : &*member;
 }
 
-bool Session::isTerminal() {
-  if (destroyed_) rejection_ = fail(Errc::notAllowed, "written to after destroy()");
-  return destroyed_;
+bool Session::refuses(const Json& value) {
+  if (destroyed_ || abandoned_) {
+    rejection_ = fail(Errc::notAllowed, "written to after destroy() or abandon()");
+    return true;
+  }
+  const Result<std::string> text = detail::writeJson(value);
+  if (!text) rejection_ = text.error();
+  return !text;
 }
 
 void Session::set(std::string_view key, Json value) {
-  if (isTerminal()) return;
+  if (refuses({{key, value}})) return;
   const Json* member = find(key);
-  if (member != nullptr && *member == value) return;
+  if (member != nullptr && isSame(*member, value)) return;
   data_[std::string(key)] = std::move(value);
   changed_ = true;
 }
@@ -55,18 +66,18 @@ void Session::erase(std::string_view key) {
 }
 
 void Session::assign(Json value) {
-  if (isTerminal()) return;
+  if (refuses(value)) return;
   if (!value.is_object()) {
     rejection_ = fail(Errc::malformed, "assign() takes a JSON object");
     return;
   }
-  if (value == data_) return;
+  if (isSame(value, data_)) return;
   data_ = std::move(value);
   changed_ = true;
 }
 
 void Session::replace(std::initializer_list<std::string_view> keep) {
-  if (isTerminal()) return;
+  if (refuses(nullptr)) return;
   Json kept = Json::object();
   for (const std::string_view key : keep) {
     if (const Json* value = find(key)) kept[std::string(key)] = *value;
@@ -77,8 +88,15 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
   begin();
 }
 
-void Session::destroy() {
+void Session::abandon() {
   data_ = Json::object();
+  abandoned_ = true;
+}
+
+void Session::destroy() {
+  if (destroyed_) return;
+  former_ = std::exchange(data_, Json::object());
+  abandoned_ = false;
   destroyed_ = true;
   changed_ = true;
 }

@@ -1,5 +1,7 @@
 #include "chunks.hpp"
+#include "seal_fe26.hpp"
 #include "seal_format.hpp"
+#include "seal_native.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,14 +24,17 @@ SessionOptions checked(SessionOptions options) {
   if (options.untilBrowserCloses && options.cookie.maxAge) refuse("cookie.maxAge contradicts untilBrowserCloses");
   const auto sample = serializeCookie(options.cookieName, "", options.cookie);
   if (!sample) refuse("cookieName `" + options.cookieName + "` and cookie: " + sample.error().detail);
-  if (options.absoluteTtl < Seconds{0}) refuse("absoluteTtl is negative");
+  constexpr Seconds longest{100'000'000'000};  // as SealOptions.ttl
+  if (options.absoluteTtl < Seconds{0} || options.absoluteTtl > longest) refuse("absoluteTtl is out of range");
+  if (options.maxCookieHeader == 0) refuse("maxCookieHeader is 0: nothing could be kept");
+  if (!options.cookie.path.empty() && options.cookie.path.front() != '/') refuse("cookie.path does not start with `/`");
   if (options.absoluteTtl > Seconds{0} && options.seal.formats.front() != SealFormat::native) {
     refuse("absoluteTtl needs SealFormat::native first: Fe26.2 has no place for a session's start");
   }
   if (options.rolling && options.seal.ttl <= Seconds{0}) refuse("rolling needs a seal.ttl to extend");
   const TokenNames& names = options.tokenNames;
-  const std::array<const std::string*, 4> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
-                                                  &names.scope};
+  const std::array<const std::string*, 5> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
+                                                  &names.scope, &names.lifetime};
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (keys[i]->empty()) refuse("tokenNames holds an empty name");
     for (std::size_t j = 0; j < i; ++j) {
@@ -56,6 +61,11 @@ std::string idOf(std::string_view seal) {
   return id;
 }
 
+// Somebody else's cookie of our name is not ours to judge, nor to delete.
+bool looksSealed(std::string_view text) {
+  return text.starts_with(detail::nativePrefix) || text.starts_with(detail::fe26Prefix);
+}
+
 bool isHopeless(Errc code) { return code == Errc::malformed || code == Errc::tampered || code == Errc::expired; }
 
 Cookies joined(Cookies first, Cookies second) {
@@ -75,13 +85,13 @@ Session SessionJar::open(std::string_view cookieHeader) const {
   const SealOptions& sealing = options_->seal;
   const detail::Carried carried(cookieHeader, options_->cookieName);
   Session session(tokenNames_, sealing.now);
-  session.presence_.whole = carried.hasWhole();
+  session.presence_.whole = carried.hasWhole(looksSealed);
   for (std::size_t i = 0; i < detail::maxChunks; ++i) {
     if (carried.hasChunk(i)) session.presence_.chunks |= 1U << i;
   }
   bool opened = false;
   bool someoneElseMay = false;
-  carried.offer([&](std::string_view text) {
+  const auto accepts = [&](std::string_view text) {
     Result<detail::Unsealed> unsealed = unsealSession(text);
     if (!unsealed) {
       someoneElseMay = someoneElseMay || !isHopeless(unsealed.error().code);
@@ -89,14 +99,18 @@ Session SessionJar::open(std::string_view cookieHeader) const {
       return false;
     }
     adopt(session, *std::move(unsealed), text);
-    return opened = true;
-  });
+    opened = true;
+    return true;
+  };
+  const bool allTried = carried.offer(looksSealed, accepts);
   if (opened) {
     session.rejection_.reset();
-  } else {
-    session.begin();
-    session.hopeless_ = session.rejection_ && !someoneElseMay;
+    return session;
   }
+  session.begin();
+  if (carried.isEmpty()) return session;
+  if (!session.rejection_) session.rejection_ = fail(Errc::malformed, "not a seal");
+  session.hopeless_ = allTried && !someoneElseMay;
   return session;
 }
 
@@ -114,6 +128,7 @@ Result<detail::Unsealed> SessionJar::unsealSession(std::string_view text) const 
 
 void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const {
   session.data_ = std::move(unsealed.data);
+  session.tokensAreFromCookie_ = true;
   if (unsealed.lineage) {
     session.start_ = unsealed.lineage->start;
     session.id_.assign(unsealed.lineage->id.begin(), unsealed.lineage->id.end());
@@ -126,10 +141,13 @@ void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::strin
   if (unsealed.expires == 0) return;
   session.expiresAt_ = detail::fromUnixMilliseconds(unsealed.expires);
   const std::int64_t left = unsealed.expires - detail::unixMilliseconds(sealing.now());
-  if (options_->rolling && left < sealing.ttl.count() * 1000 / 2) session.outdated_ = true;
+  const bool mayBeLonger =
+      options_->absoluteTtl == Seconds{0} || unsealed.expires < (session.start_ + options_->absoluteTtl.count()) * 1000;
+  if (options_->rolling && mayBeLonger && left < sealing.ttl.count() * 1000 / 2) session.outdated_ = true;
 }
 
 Result<Cookies> SessionJar::commit(Session& session) const {
+  if (options_->beforeCommit && (session.changed_ || session.outdated_)) options_->beforeCommit(session);
   Result<Cookies> cookies = due(session);
   if (!cookies) return cookies;
   session.changed_ = session.outdated_ = session.hopeless_ = false;
@@ -137,10 +155,14 @@ Result<Cookies> SessionJar::commit(Session& session) const {
 }
 
 Result<Cookies> SessionJar::due(const Session& session) const {
+  if (session.abandoned_) return Cookies();
   if (session.destroyed_) {
     if (!session.changed_) return Cookies();
     return expire({.whole = true, .chunks = session.presence_.chunks});
   }
+  const std::int64_t limit = options_->absoluteTtl.count();
+  const bool isOver = limit != 0 && detail::unixSeconds(options_->seal.now()) - session.start_ >= limit;
+  if (isOver) return expire(session.presence_);
   if (session.changed_ || session.outdated_) return write(session);
   if (session.hopeless_) return expire(session.presence_);
   return Cookies();
@@ -151,7 +173,6 @@ Result<Cookies> SessionJar::write(const Session& session) const {
   if (options_->absoluteTtl > Seconds{0}) {
     const std::int64_t age = detail::unixSeconds(sealing.now()) - session.start_;
     const Seconds left = options_->absoluteTtl - Seconds{age};
-    if (left <= Seconds{0}) return fail(Errc::expired, "absoluteTtl has passed");
     if (sealing.ttl == Seconds{0} || sealing.ttl > left) sealing.ttl = left;
   }
   CookieOptions attributes = options_->cookie;
@@ -160,7 +181,7 @@ Result<Cookies> SessionJar::write(const Session& session) const {
     return fail(Errc::expired, "cookie.expires is in the past: use seal.ttl instead");
   }
   detail::Lineage lineage{session.start_, {}};
-  std::copy_n(session.id_.begin(), lineage.id.size(), lineage.id.begin());
+  std::copy_n(session.id_.begin(), std::min(session.id_.size(), lineage.id.size()), lineage.id.begin());
   const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, lineage);
   if (!seal) return seal.error();
   return wrap(*seal, attributes, session.presence_);
@@ -175,8 +196,9 @@ Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& att
     return joined({*whole}, expire({.whole = false, .chunks = presence.chunks}));
   }
   if (!options_->chunk) {
-    return fail(Errc::tooLarge, "the cookie takes " + bytesOf(whole->size()) + ", browsers keep " +
-                                    bytesOf(maxCookieSize) + ": store less, or set `chunk`");
+    return fail(Errc::tooLarge, "the cookie takes " + bytesOf(whole->size()) + ", the limits are " +
+                                    bytesOf(maxCookieSize) + " in browsers and maxCookieHeader = " +
+                                    std::to_string(options_->maxCookieHeader) + ": store less, or set `chunk`");
   }
   const auto empty = serializeCookie(detail::chunkName(name, 0), "", attributes);
   if (!empty) return empty.error();

@@ -2,7 +2,10 @@
 
 #include "detail/ascii.hpp"
 #include "detail/base64url.hpp"
+#include "detail/http_date.hpp"
+#include "detail/http_field.hpp"
 #include "detail/json.hpp"
+#include "detail/jwt.hpp"
 #include "detail/url.hpp"
 
 #include <array>
@@ -91,10 +94,11 @@ const Json* at(const Json& answer, const std::string& pointer) {
   return answer.contains(where) ? &answer.at(where) : nullptr;
 }
 
-// RFC 6749 appendix A.12: visible ASCII. Anything else could break out of the header it is going to be sent in.
-bool isToken(const Json* value) {
+// RFC 6749 appendix A.12 and A.17: ASCII without controls; an access token goes into a header, where a space would end
+// it.
+bool isToken(const Json* value, bool (*accepts)(char)) {
   return value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= maxTokenSize &&
-         detail::allOf(value->get_ref<const std::string&>(), detail::isVisible);
+         detail::allOf(value->get_ref<const std::string&>(), accepts);
 }
 
 std::optional<Seconds> lifetime(const Json* expiresIn) {
@@ -144,12 +148,26 @@ ClientAuth postAuth(const char* clientId, const char* clientSecret) {
 ClientAuth publicClient(const char* clientId) { return clientAuth(ClientAuth::Method::none, clientId, ""); }
 
 void detail::requireValid(const TokenEndpoint& endpoint) {
-  const Result<Url> url = parseUrl(endpoint.url);
-  if (!url) refuse("TokenEndpoint.url: " + url.error().detail);
-  if (!url->https && !(endpoint.allowHttpOnLoopback && url->isLoopback())) {
-    refuse("TokenEndpoint.url must be https (RFC 6749 section 3.2); allowHttpOnLoopback permits http on this machine");
+  const auto requireSafe = [&](const std::string& member, const std::string& text) {
+    const Result<Url> url = parseUrl(text);
+    if (!url) refuse("TokenEndpoint." + member + ": " + url.error().detail);
+    if (url->https || (endpoint.allowHttpOnLoopback && url->isLoopback())) return;
+    refuse("TokenEndpoint." + member +
+           " must be https (RFC 6749 section 3.2); allowHttpOnLoopback permits http on this machine");
+  };
+  requireSafe("url", endpoint.url);
+  if (!endpoint.revocationUrl.empty()) requireSafe("revocationUrl", endpoint.revocationUrl);
+  if (endpoint.replay.grace < Seconds{0} || (endpoint.replay.grace > Seconds{0} && endpoint.replay.strict)) {
+    refuse("TokenEndpoint.replay: grace must not be negative, and excludes strict");
   }
-  if (endpoint.timeout <= Seconds{0}) refuse("TokenEndpoint.timeout must be positive");
+  if (endpoint.timeout <= Seconds{0} || endpoint.timeout > Seconds{3600}) {
+    refuse("TokenEndpoint.timeout must be positive, and an hour at most");
+  }
+  if (!detail::isSendable(endpoint.headers)) refuse("TokenEndpoint.headers holds what cannot be sent");
+  if (!endpoint.refreshTokenCookie.empty() &&
+      !serializeCookie(endpoint.refreshTokenCookie, "", {.sameSite = SameSite::unset})) {
+    refuse("TokenEndpoint.refreshTokenCookie is no cookie name");
+  }
   const AnswerPointers& answer = endpoint.answer;
   for (const std::string& pointer :
        {answer.accessToken, answer.refreshToken, answer.expiresIn, answer.scope, answer.error}) {
@@ -169,16 +187,23 @@ Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& en
   if (!body || !body->is_object()) return fail(Errc::refreshFailed, "the token endpoint's answer is no JSON object");
 
   const Json* accessToken = at(*body, endpoint.answer.accessToken);
-  if (!isToken(accessToken) || accessToken->get_ref<const std::string&>().empty()) {
+  if (!isToken(accessToken, detail::isVisible) || accessToken->get_ref<const std::string&>().empty()) {
     return fail(Errc::refreshFailed, "the token endpoint's answer has no usable access token");
   }
   TokenSet tokens{.accessToken = accessToken->get<std::string>()};
   const Json* refreshToken = at(*body, endpoint.answer.refreshToken);
   if (refreshToken != nullptr && !refreshToken->is_null()) {
-    if (!isToken(refreshToken)) return fail(Errc::refreshFailed, "the token endpoint's refresh token is unusable");
+    if (!isToken(refreshToken, [](char c) { return c == ' ' || detail::isVisible(c); }))
+      return fail(Errc::refreshFailed, "the token endpoint's refresh token is unusable");
     tokens.refreshToken = refreshToken->get<std::string>();
   }
-  if (const auto seconds = lifetime(at(*body, endpoint.answer.expiresIn))) tokens.expiresAt = now + *seconds;
+  tokens.lifetime = lifetime(at(*body, endpoint.answer.expiresIn));
+  if (tokens.lifetime) {
+    tokens.expiresAt = now + *tokens.lifetime;
+  } else if (const auto expiry = detail::jwtExpiry(tokens.accessToken); expiry && *expiry > now) {
+    tokens.expiresAt = expiry;
+    tokens.lifetime = std::chrono::ceil<Seconds>(*expiry - now);
+  }
   const Json* scope = at(*body, endpoint.answer.scope);
   if (scope != nullptr && scope->is_string()) tokens.scope = scope->get<std::string>();
   return tokens;
@@ -201,6 +226,28 @@ Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
     request.headers.emplace_back("Authorization", "Bearer " + tokens.accessToken);
   }
   return request;
+}
+
+Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
+  const bool refresh = !tokens.refreshToken.empty();
+  TokenEndpoint form = endpoint;
+  form.url = endpoint.revocationUrl;
+  form.body = BodyStyle::form;
+  return tokenRequest(form, {{"token", refresh ? tokens.refreshToken : tokens.accessToken},
+                             {"token_type_hint", refresh ? "refresh_token" : "access_token"}});
+}
+
+std::optional<Seconds> retryAfter(const Response& answer, TimePoint now) {
+  const auto header = findHeader(answer.headers, "Retry-After");
+  if (!header) return std::nullopt;
+  if (const auto date = detail::parseHttpDate(*header)) {
+    return std::max(Seconds{0}, std::chrono::ceil<Seconds>(*date - now));
+  }
+  std::uint32_t seconds = 0;
+  const auto [end, problem] = std::from_chars(header->data(), header->data() + header->size(), seconds);
+  if (end != header->data() + header->size() || header->empty()) return std::nullopt;
+  if (problem == std::errc::result_out_of_range) return Seconds::max();
+  return problem == std::errc() ? std::optional(Seconds{seconds}) : std::nullopt;
 }
 
 Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint, const Headers& fields,

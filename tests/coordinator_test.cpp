@@ -1,222 +1,426 @@
-#include "support/fake_provider.hpp"
+// LocalCoordinator: what it remembers, for how long, and when it lets a token endpoint be asked.
 #include "support/support.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 using namespace ironjar;
+using namespace std::chrono_literals;
 using support::errorOf;
-using support::FakeProvider;
-using support::fetchOptions;
+using support::FakeSteadyClock;
+using Asked = RefreshCoordinator::Asked;
+using From = RefreshCoordinator::From;
 
 namespace {
 
-Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{20}; }
-
-// Time that stands still, for what is remembered.
-struct StillTime {
-  std::shared_ptr<std::chrono::steady_clock::time_point> now =
-      std::make_shared<std::chrono::steady_clock::time_point>();
-  std::chrono::steady_clock::time_point operator()() const { return *now; }
-};
+Deadline soon() { return std::chrono::steady_clock::now() + 20s; }
 
 TokenSet tokens(const std::string& name) { return {.accessToken = "at-" + name, .refreshToken = "rt-" + name}; }
 
-RefreshCoordinator::Ask answering(const TokenSet& fresh, int& calls) {
-  return [&calls, fresh](const TokenSet&) -> Result<TokenSet> {
-    ++calls;
-    return fresh;
-  };
-}
+// A coordinator on a clock of its own, with backoff at its ceiling, and a provider that answers what it is told.
+struct Fixture {
+  explicit Fixture(LocalCoordinatorOptions options = {}) : coordinator(prepared(std::move(options))) {}
+
+  Result<Refreshed> refresh(const std::string& from, Asked answer, const std::string& client = "c") {
+    return coordinator.refresh(
+        client, tokens(from), [this, answer](const TokenSet&) { return ++calls, answer; }, soon());
+  }
+  Result<Refreshed> refresh(const std::string& from, const std::string& to) {
+    return refresh(from, Asked{.tokens = tokens(to)});
+  }
+  std::optional<Errc> failing(const std::string& from, Errc code, std::optional<Seconds> retryAfter = std::nullopt) {
+    return errorOf(refresh(from, Asked{.tokens = fail(code), .retryAfter = retryAfter}));
+  }
+  // What a request with these tokens is given: newer ones, "" for none, "over" for an ended login.
+  std::string newest(const std::string& name) {
+    const auto found = coordinator.newest("c", tokens(name), From::cookie);
+    if (!found) return "over";
+    return *found ? (*found)->refreshToken.substr(3) : "";
+  }
+
+  LocalCoordinatorOptions prepared(LocalCoordinatorOptions options) {
+    options.now = time;
+    options.jitter = [this] { return jitter.load(); };
+    return options;
+  }
+
+  FakeSteadyClock time;
+  std::atomic<double> jitter = 1;
+  std::atomic<int> calls = 0;
+  LocalCoordinator coordinator;
+};
+
+// A call that waits inside the provider until it is released.
+class Gate {
+ public:
+  RefreshCoordinator::Ask ask(Asked answer) {
+    return [this, answer](const TokenSet&) {
+      std::unique_lock lock(mutex_);
+      ++entered_;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return open_; });
+      return answer;
+    };
+  }
+  void waitUntilEntered(int count = 1) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return entered_ >= count; });
+  }
+  void open() {
+    {
+      const std::lock_guard lock(mutex_);
+      open_ = true;
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int entered_ = 0;
+  bool open_ = false;
+};
 
 }  // namespace
 
-TEST_CASE("100 requests at once with one spent token: one call, and every one gets its result (C16)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  const TokenSet old = provider.login();
-  provider.expireAccessTokens();
-  provider.hold();
-  std::vector<Session> sessions(100);
-  std::vector<std::optional<Result<Response>>> responses(100);
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < sessions.size(); ++i) {
-    sessions[i].setTokens(old);
-    threads.emplace_back(
-        [&, i] { responses[i] = fetcher.performFetch(sessions[i], {.url = std::string(FakeProvider::api) + "/"}); });
-  }
-  provider.waitForTokenCalls(1);
-  provider.release();
-  for (std::thread& thread : threads) thread.join();
-  int leaders = 0;
-  for (std::size_t i = 0; i < sessions.size(); ++i) {
-    REQUIRE(*responses[i]);
-    CHECK((*responses[i])->status == 200);
-    CHECK(sessions[i].tokens() == sessions[0].tokens());
-    CHECK(sessions[i].changed());
-    leaders += (*responses[i])->trace.refreshedBy == RefreshedBy::self;
-  }
-  CHECK(leaders == 1);
-  CHECK(provider.tokenCalls() == 1);
-  CHECK(provider.reuses() == 0);
+TEST_CASE("a request with A after A, B, C gets C (C27)") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  REQUIRE(f.refresh("b", "c"));
+  CHECK(f.newest("a") == "c");
+  CHECK(f.newest("b") == "c");
+  CHECK(f.newest("c") == "");
+  const auto late = f.refresh("a", "x");
+  CHECK(late->by == RefreshedBy::chain);
+  CHECK(late->tokens == tokens("c"));
+  CHECK(f.calls == 2);
 }
 
-TEST_CASE("two logins refresh side by side, each with its own result (C17)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session ada;
-  Session bob;
-  ada.setTokens(provider.login());
-  bob.setTokens(provider.login());
-  provider.expireAccessTokens();
-  provider.hold();
-  std::string adas;
-  std::string bobs;
-  const Request request{.url = std::string(FakeProvider::api) + "/"};
-  std::thread first([&] { adas = fetcher.performFetch(ada, request).value().body; });
-  std::thread second([&] { bobs = fetcher.performFetch(bob, request).value().body; });
-  provider.waitForTokenCalls(2);  // both are under way at once
-  provider.release();
-  first.join();
-  second.join();
-  CHECK(adas == "login 1");
-  CHECK(bobs == "login 2");
+TEST_CASE("a successor that no request has brought is known for 10 minutes (C29)") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  f.time.advance(599s);
+  CHECK(f.newest("a") == "b");
+  f.time.advance(1s);
+  CHECK(f.newest("a") == "");
+  CHECK(f.refresh("a", "x")->by == RefreshedBy::self);  // unknown again: one attempt
 }
 
-TEST_CASE("followers of a call that fails get its error, and no call of their own (C20)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  const TokenSet old = provider.login();
-  provider.expireAccessTokens();
-  provider.answerTokenCalls({Response{.status = 503}});
-  provider.hold();
+TEST_CASE("once a request has brought it, for a minute more; then the old token is known as spent (C26 C30)") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  CHECK(f.newest("b") == "");  // confirms
+  f.time.advance(59s);
+  CHECK(f.newest("a") == "b");
+  CHECK(f.newest("b") == "");  // does not prolong
+  f.time.advance(1s);
+  CHECK(f.newest("a") == "over");
+  CHECK(f.failing("a", Errc::expired) == Errc::loginRequired);
+  CHECK(f.calls == 1);
+  CHECK(f.newest("b") == "");
+  f.time.advance(600s);
+  CHECK(f.newest("a") == "");
+}
+
+TEST_CASE("bringing C confirms the whole way to it") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  REQUIRE(f.refresh("b", "c"));
+  CHECK(f.newest("c") == "");  // brings c
+  f.time.advance(61s);
+  CHECK(f.newest("a") == "over");
+  CHECK(f.newest("b") == "over");
+  CHECK(f.newest("c") == "");
+}
+
+TEST_CASE("without rotation a token goes on being refreshed (C56)") {
+  Fixture f;
+  TokenSet current = tokens("a");
+  for (int round = 1; round <= 3; ++round) {
+    TokenSet fresh{.accessToken = "at-" + std::to_string(round)};
+    const auto ask = [&](const TokenSet&) { return ++f.calls, Asked{.tokens = fresh}; };
+    const auto refreshed = f.coordinator.refresh("c", current, ask, soon());
+    CHECK(refreshed->by == RefreshedBy::self);
+    CHECK(refreshed->tokens.refreshToken == "rt-a");
+    current = refreshed->tokens;
+  }
+  CHECK(f.calls == 3);
+  CHECK(f.coordinator.newest("c", tokens("a"), From::cookie).value()->accessToken == "at-3");
+  f.time.advance(61s);
+  CHECK_FALSE(f.coordinator.newest("c", current, From::cookie).value());
+}
+
+TEST_CASE("without rotation, tokens that another process has brought are not replaced by older ones") {
+  Fixture f;
+  const auto ending = [](const char* name, std::int64_t end) {
+    return TokenSet{.accessToken = name, .refreshToken = "rt", .expiresAt = support::at(end)};
+  };
+  REQUIRE(f.coordinator.refresh(
+      "c", ending("old", 1000), [&](const TokenSet&) { return Asked{.tokens = ending("mine", 2000)}; }, soon()));
+  CHECK_FALSE(f.coordinator.newest("c", ending("theirs", 3000), From::cookie).value());
+  CHECK(f.coordinator.newest("c", ending("older", 1500), From::cookie).value()->accessToken == "mine");
+}
+
+TEST_CASE("a dead token is not asked again for a minute (C34)") {
+  Fixture f;
+  CHECK(f.failing("a", Errc::expired) == Errc::expired);
+  CHECK(f.failing("a", Errc::expired) == Errc::expired);
+  CHECK(f.calls == 1);
+  f.time.advance(60s);
+  CHECK(f.failing("a", Errc::expired) == Errc::expired);
+  CHECK(f.calls == 2);
+}
+
+TEST_CASE("issuers and clients do not share results, nor failures") {
+  Fixture f;
+  CHECK(f.refresh("a", Asked{.tokens = tokens("b")}, "one")->tokens == tokens("b"));
+  CHECK(f.refresh("a", Asked{.tokens = tokens("c")}, "two")->tokens == tokens("c"));
+  CHECK_FALSE(f.coordinator.newest("three", tokens("a"), From::cookie).value());
+  CHECK(errorOf(f.refresh("x", Asked{.tokens = fail(Errc::refreshFailed)}, "one")) == Errc::refreshFailed);
+  CHECK(f.refresh("x", Asked{.tokens = tokens("y")}, "two"));
+}
+
+TEST_CASE("after a failure the endpoint is left alone, twice as long each time, up to a minute (C44)") {
+  Fixture f;
+  for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s}) {
+    const int before = f.calls;
+    CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
+    CHECK(f.calls == before + 1);
+    for (const char* user : {"a", "b", "c"}) CHECK(f.failing(user, Errc::refreshFailed) == Errc::refreshFailed);
+    f.time.advance(pause - 1ms);
+    CHECK(f.failing("b", Errc::refreshFailed) == Errc::refreshFailed);
+    CHECK(f.calls == before + 1);
+    f.time.advance(1ms);
+  }
+  CHECK(f.refresh("a", "x"));
+  CHECK(f.refresh("b", "y"));  // reset by the first success (C47)
+  CHECK(f.failing("c", Errc::refreshFailed) == Errc::refreshFailed);
+  f.time.advance(1s);
+  CHECK(f.refresh("c", "z"));
+}
+
+TEST_CASE("jitter takes any part of the pause, but nothing of what the server asked for (C42 C43)") {
+  Fixture f;
+  f.jitter = 0;
+  CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.failing("a", Errc::refreshFailed, 30s) == Errc::refreshFailed);
+  CHECK(f.calls == 2);
+  f.time.advance(29'999ms);
+  CHECK(f.failing("b", Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.calls == 2);
+  f.time.advance(1ms);
+  CHECK(f.failing("b", Errc::refreshFailed, Seconds{1'000'000'000}) == Errc::refreshFailed);
+  f.time.advance(600s - 1ms);
+  CHECK(f.failing("b", Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.calls == 3);
+  f.time.advance(1ms);
+  CHECK(f.refresh("b", "x"));  // clamped to ten minutes
+  for (const Seconds odd : {Seconds{-1}, Seconds{0}, Seconds::min()}) CHECK(f.failing("q", Errc::refreshFailed, odd));
+}
+
+TEST_CASE("after a pause one call probes; the others wait for its success (C42)") {
+  Fixture f;
+  CHECK(f.failing("a", Errc::refreshFailed));
+  f.time.advance(1s);
+  Gate gate;
+  std::thread probe([&] { CHECK(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon())); });
+  gate.waitUntilEntered();
+  CHECK(f.failing("x", Errc::expired) == Errc::refreshFailed);
+  CHECK(f.calls == 1);
+  gate.open();
+  probe.join();
+  CHECK(f.refresh("x", "y"));
+}
+
+TEST_CASE("one user's invalid_grant never closes the gate for others (C46)") {
+  Fixture f;
+  for (int i = 0; i < 100; ++i) CHECK(f.failing(std::to_string(i), Errc::expired) == Errc::expired);
+  CHECK(f.refresh("a", "b"));
+  CHECK(f.failing("x", Errc::notAllowed) == Errc::notAllowed);  // a refused client does: it is nobody's own (C35)
+  CHECK(f.failing("y", Errc::expired) == Errc::refreshFailed);
+}
+
+TEST_CASE("a transient failure is not remembered, and is the same for all who waited (C20)") {
+  Fixture f;
+  f.jitter = 0;
+  Gate gate;
   std::vector<std::optional<Errc>> errors(20);
   std::vector<std::thread> threads;
-  std::atomic<int> started = 0;
   for (auto& error : errors) {
     threads.emplace_back([&] {
-      Session session;
-      session.setTokens(old);
-      ++started;
-      error = errorOf(fetcher.refresh(session));
+      error = errorOf(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = fail(Errc::refreshFailed)}), soon()));
     });
   }
-  provider.waitForTokenCalls(1);
-  while (started < 20) std::this_thread::yield();
-  provider.release();
+  gate.waitUntilEntered();
+  gate.open();
   for (std::thread& thread : threads) thread.join();
-  const auto failed = std::count(errors.begin(), errors.end(), std::optional(Errc::refreshFailed));
-  CHECK(failed >= 1);
-  // A thread that came only after the call had failed asked again, and the provider was well by then.
-  CHECK(provider.tokenCalls() <= 2);
-  CHECK(provider.reuses() == 0);
+  CHECK(std::count(errors.begin(), errors.end(), std::optional(Errc::refreshFailed)) == 20);
+  CHECK(f.refresh("a", "b")->by == RefreshedBy::self);
 }
 
-TEST_CASE("a result serves late requests for a minute and is then forgotten") {
-  const StillTime time;
-  LocalCoordinator coordinator({.now = time});
-  int calls = 0;
-  REQUIRE(coordinator.refresh("c", tokens("a"), answering(tokens("b"), calls), soon()));
-  *time.now += std::chrono::seconds{59};
-  CHECK(coordinator.newest("c", tokens("a")) == tokens("b"));
-  const auto late = coordinator.refresh("c", tokens("a"), answering(tokens("x"), calls), soon());
-  CHECK(late->by == RefreshedBy::chain);
-  CHECK(late->tokens == tokens("b"));
-  CHECK(calls == 1);
-  *time.now += std::chrono::seconds{1};
-  CHECK_FALSE(coordinator.newest("c", tokens("a")));
-  CHECK(coordinator.refresh("c", tokens("a"), answering(tokens("x"), calls), soon())->by == RefreshedBy::self);
-  CHECK(calls == 2);
+TEST_CASE("waiting is bounded, for each token and in all; beyond, the answer comes at once (C21)") {
+  Fixture f({.maxWaiters = 5, .maxWaitersPerToken = 3});
+  Gate gate;
+  std::vector<std::thread> threads;
+  std::atomic<int> overloaded = 0;
+  std::atomic<int> good = 0;
+  const auto request = [&](const std::string& name) {
+    threads.emplace_back([&, name] {
+      const auto result = f.coordinator.refresh("c", tokens(name), gate.ask({.tokens = tokens("new" + name)}), soon());
+      good += result.has_value();
+      overloaded += errorOf(result) == Errc::overloaded;
+    });
+  };
+  request("a");
+  gate.waitUntilEntered();
+  for (int i = 0; i < 9; ++i) request("a");
+  while (overloaded < 7) std::this_thread::yield();  // three wait, the other seven do not
+  request("b");
+  request("d");
+  gate.waitUntilEntered(3);
+  request("e");
+  while (overloaded < 8) std::this_thread::yield();
+  gate.open();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(good == 5);
+  CHECK(overloaded == 8);
 }
 
-TEST_CASE("a dead token is remembered, so that it is not asked again") {
-  const StillTime time;
-  LocalCoordinator coordinator({.now = time});
-  int calls = 0;
-  const auto dead = [&](const TokenSet&) -> Result<TokenSet> { return ++calls, fail(Errc::expired); };
-  CHECK(errorOf(coordinator.refresh("c", tokens("a"), dead, soon())) == Errc::expired);
-  CHECK(errorOf(coordinator.refresh("c", tokens("a"), dead, soon())) == Errc::expired);
-  CHECK(calls == 1);
-  *time.now += std::chrono::seconds{60};
-  CHECK(errorOf(coordinator.refresh("c", tokens("a"), dead, soon())) == Errc::expired);
-  CHECK(calls == 2);
+TEST_CASE("a request's deadline ends its waiting, not the call (C18)") {
+  Fixture f;
+  Gate gate;
+  std::optional<Errc> error;
+  std::thread leaver([&] {
+    error = errorOf(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}),
+                                          std::chrono::steady_clock::now() + 100ms));
+  });
+  gate.waitUntilEntered();
+  leaver.join();
+  CHECK(error == Errc::refreshFailed);
+  gate.open();
+  const auto next = f.refresh("a", "x");
+  CHECK(next->tokens == tokens("b"));
+  CHECK(f.calls == 0);
 }
 
-TEST_CASE("a failure is not remembered") {
-  LocalCoordinator coordinator;
-  int calls = 0;
-  const auto failing = [&](const TokenSet&) -> Result<TokenSet> { return ++calls, fail(Errc::refreshFailed); };
-  CHECK(errorOf(coordinator.refresh("c", tokens("a"), failing, soon())) == Errc::refreshFailed);
-  CHECK(coordinator.refresh("c", tokens("a"), answering(tokens("b"), calls), soon()));
-  CHECK(calls == 2);
+TEST_CASE("a call that has not begun is not made when nobody waits any more") {
+  Fixture f({.threads = 1});
+  Gate gate;
+  std::thread first([&] { CHECK(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon())); });
+  gate.waitUntilEntered();
+  const auto gone = f.coordinator.refresh(
+      "c", tokens("x"), [&](const TokenSet&) { return ++f.calls, Asked{.tokens = tokens("y")}; },
+      std::chrono::steady_clock::now());
+  CHECK(errorOf(gone) == Errc::refreshFailed);
+  gate.open();
+  first.join();
+  CHECK(f.refresh("z", "q"));  // behind it in the queue
+  CHECK(f.calls == 1);
+  CHECK(f.refresh("x", "y")->by == RefreshedBy::self);
 }
 
-TEST_CASE("issuers and clients do not share results") {
-  LocalCoordinator coordinator;
-  int calls = 0;
-  CHECK(coordinator.refresh("one", tokens("a"), answering(tokens("b"), calls), soon())->tokens == tokens("b"));
-  CHECK(coordinator.refresh("two", tokens("a"), answering(tokens("c"), calls), soon())->tokens == tokens("c"));
-  CHECK_FALSE(coordinator.newest("three", tokens("a")));
+TEST_CASE("what the browser is not known to have does not count as seen") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  CHECK_FALSE(f.coordinator.newest("c", tokens("b"), From::memory).value());
+  f.time.advance(599s);
+  CHECK(f.newest("a") == "b");
 }
 
-TEST_CASE("entries are bounded; the oldest go first") {
-  LocalCoordinator coordinator({.maxEntries = 10});
-  int calls = 0;
-  for (int i = 0; i < 30; ++i) {
-    const std::string n = std::to_string(i);
-    REQUIRE(coordinator.refresh("c", tokens(n), answering(tokens("new" + n), calls), soon()));
+TEST_CASE("the last reference to a coordinator may go on one of its own threads") {
+  auto coordinator = std::make_shared<LocalCoordinator>();
+  std::atomic<bool> gone = false;
+  struct Guard {
+    std::atomic<bool>& gone;
+    ~Guard() { gone = true; }
+  };
+  LocalCoordinator& reference = *coordinator;
+  Gate gate;
+  {
+    const auto guard = std::make_shared<Guard>(Guard{gone});
+    gone = false;
+    std::thread caller([&reference, ask = gate.ask({.tokens = tokens("b")}), keep = coordinator, guard] {
+      const auto held = [ask, keep, guard](const TokenSet& t) { return ask(t); };
+      CHECK(errorOf(reference.refresh("c", tokens("a"), held, std::chrono::steady_clock::now() + 200ms)));
+    });
+    gate.waitUntilEntered();
+    caller.join();
+  }
+  coordinator.reset();
+  gate.open();
+  while (!gone) std::this_thread::yield();
+}
+
+TEST_CASE("signing out ends the login for every token of its chain, and revokes the last (C72)") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  REQUIRE(f.refresh("b", "c"));
+  Gate gate;
+  std::atomic<int> revoked = 0;
+  const auto revoke = [&](const TokenSet& last) { revoked += last == tokens("c"); };
+  f.coordinator.end("c", tokens("b"), revoke);
+  f.coordinator.end("c", tokens("a"), revoke);  // twice is once (C74)
+  for (const char* name : {"a", "b", "c"}) {
+    CHECK(f.newest(name) == "over");
+    CHECK(f.failing(name, Errc::expired) == Errc::loginRequired);
+  }
+  while (revoked == 0) std::this_thread::yield();
+  CHECK(f.calls == 2);
+  CHECK(f.newest("other") == "");
+  CHECK(revoked == 1);
+}
+
+TEST_CASE("signing out while a call is under way discards its result and revokes it (C72)") {
+  Fixture f;
+  Gate gate;
+  std::optional<Errc> error;
+  std::thread follower(
+      [&] { error = errorOf(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon())); });
+  gate.waitUntilEntered();
+  std::atomic<int> revoked = 0;
+  f.coordinator.end("c", tokens("a"), [&](const TokenSet& last) { revoked += last == tokens("b"); });
+  gate.open();
+  follower.join();
+  CHECK(error == Errc::loginRequired);
+  CHECK(f.newest("a") == "over");
+  while (revoked == 0) std::this_thread::yield();
+}
+
+TEST_CASE("entries are bounded; the least recently used go first") {
+  Fixture f({.maxEntries = 10});
+  for (int i = 0; i < 10; ++i) REQUIRE(f.refresh(std::to_string(i), "new" + std::to_string(i)));
+  CHECK(f.newest("0") == "new0");  // used
+  for (int i = 10; i < 15; ++i) REQUIRE(f.refresh(std::to_string(i), "new" + std::to_string(i)));
+  CHECK(f.newest("0") == "new0");
+  for (int i = 1; i <= 5; ++i) CHECK(f.newest(std::to_string(i)) == "");
+  for (int i = 6; i < 15; ++i) CHECK(f.newest(std::to_string(i)) == "new" + std::to_string(i));
+}
+
+TEST_CASE("bytes are bounded") {
+  Fixture f({.maxBytes = 20'000});
+  const std::string large(4000, 'x');
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(f.refresh(std::to_string(i),
+                      Asked{.tokens = TokenSet{.accessToken = large, .refreshToken = "rt-new" + std::to_string(i)}}));
   }
   int known = 0;
-  for (int i = 0; i < 30; ++i) known += coordinator.newest("c", tokens(std::to_string(i))).has_value();
-  CHECK(known == 10);
-  CHECK(coordinator.newest("c", tokens("29")));
+  for (int i = 0; i < 10; ++i) known += f.newest(std::to_string(i)) != "";
+  CHECK(known == 4);
 }
 
-TEST_CASE("a coordinator that goes away waits for the calls under way") {
-  FakeProvider provider;
-  const TokenSet old = provider.login();
-  provider.hold();
-  std::optional<Errc> error;
-  {
-    LocalCoordinator coordinator;
-    const auto ask = [&](const TokenSet& spent) -> Result<TokenSet> {
-      const auto answer = provider.transport()(refreshRequest({.url = "https://id.example/token"}, spent), soon());
-      return readTokenAnswer(*answer, {}, support::at(0));
-    };
-    error = errorOf(coordinator.refresh("c", old, ask, std::chrono::steady_clock::now()));
-    provider.waitForTokenCalls(1);
-    provider.release();
-  }
-  CHECK(error == Errc::refreshFailed);  // the request had no time left
-  CHECK(provider.reuses() == 0);
-}
-
-TEST_CASE("many threads, many rounds: one call a round") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session session;
-  session.setTokens(provider.login());
-  for (int round = 1; round <= 50; ++round) {
-    provider.expireAccessTokens();
-    std::vector<Session> sessions(8, session);
-    std::vector<std::thread> threads;
-    std::atomic<int> good = 0;
-    for (Session& one : sessions) {
-      threads.emplace_back([&] {
-        const auto response = fetcher.performFetch(one, {.url = std::string(FakeProvider::api) + "/"});
-        good += response && response->status == 200;
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    REQUIRE(good == 8);
-    REQUIRE(provider.tokenCalls() == round);
-    session = sessions[0];
-  }
-  CHECK(provider.reuses() == 0);
+TEST_CASE("a callback that throws is a failure like any other") {
+  Fixture f;
+  const auto throwing = [](const TokenSet&) -> Asked { throw 42; };
+  CHECK(errorOf(f.coordinator.refresh("c", tokens("a"), throwing, soon())) == Errc::refreshFailed);
 }
 
 TEST_CASE("impossible options are refused") {
-  CHECK_THROWS_AS(LocalCoordinator({.keep = Seconds{0}}), std::invalid_argument);
+  CHECK_THROWS_AS(LocalCoordinator({.keep = 0s}), std::invalid_argument);
+  CHECK_THROWS_AS(LocalCoordinator({.keepUnconfirmed = 1s}), std::invalid_argument);
   CHECK_THROWS_AS(LocalCoordinator({.maxEntries = 0}), std::invalid_argument);
   CHECK_THROWS_AS(LocalCoordinator({.threads = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(LocalCoordinator({.maxWaiters = 0}), std::invalid_argument);
 }

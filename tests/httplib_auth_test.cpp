@@ -134,13 +134,78 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
   CHECK(seen.url == api + "/v1");
 }
 
+TEST_CASE("what comes down the proxy is one visitor's: not stored, not shared, and speaks for no origin") {
+  FakeProvider provider;
+  FetchOptions options = support::fetchOptions(provider);
+  options.transport = [](const Request&, Deadline) -> Result<Response> {
+    return Response{.status = 200,
+                    .headers = {{"Cache-Control", "public, max-age=600"},
+                                {"Expires", "Thu, 01 Jan 2099 00:00:00 GMT"},
+                                {"Vary", "Accept"},
+                                {"Access-Control-Allow-Origin", "https://evil.example"},
+                                {"access-control-allow-credentials", "true"},
+                                {"Clear-Site-Data", "\"cookies\""},
+                                {"Strict-Transport-Security", "max-age=1"},
+                                {"Location", "/a\r\nSet-Cookie: sid=evil"},
+                                {"X-Kept", "1"}},
+                    .body = "private"};
+  };
+  Site site;
+  proxy(site.web.server, "/api", site.jar, Fetcher(options), api);
+  site.start();
+  const auto response = site.visit("/api/x");
+  CHECK(response.body == "private");
+  CHECK(response.get_header_value("Cache-Control") == "no-store");
+  CHECK(response.get_header_value_count("Cache-Control") == 1);
+  CHECK(response.get_header_value("Vary") == "Cookie");
+  CHECK(response.get_header_value("X-Kept") == "1");
+  for (const char* name : {"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Clear-Site-Data",
+                           "Strict-Transport-Security", "Expires", "Location", "Set-Cookie"}) {
+    CAPTURE(name);
+    CHECK_FALSE(response.has_header(name));
+  }
+}
+
+TEST_CASE("the prefix is plain text, and the target must begin with it as it stands") {
+  FakeProvider provider;
+  Site site;
+  proxy(site.web.server, "/a.b", site.jar, Fetcher(support::fetchOptions(provider)), api + "/v1");
+  site.start();
+  httplib::Client client(site.web.origin());
+  client.set_url_encode(false);
+  for (const char* path : {"/%61.b/x", "/a%2eb/x", "/aXb/x", "/a.bc", "/a.b%2fx"}) {
+    CAPTURE(path);
+    CHECK(client.Get(path)->status == 404);
+  }
+  CHECK(provider.apiCalls() == 0);
+  CHECK(client.Get("/a.b?q")->status == 401);
+  CHECK(provider.seen()[0].url == api + "/v1?q");
+}
+
+TEST_CASE("behind a proxy that rewrites Host, the site's own origins are told") {
+  const std::vector<std::string> origins = {"https://app.example"};
+  const auto request = [](const char* name, const char* value) {
+    httplib::Request r;
+    r.headers = {{"Host", "backend:8080"}, {name, value}};
+    return r;
+  };
+  CHECK(isSameOrigin(request("Origin", "https://app.example"), origins));
+  CHECK_FALSE(isSameOrigin(request("Origin", "https://app.example")));
+  CHECK_FALSE(isSameOrigin(request("Origin", "http://app.example"), origins));
+  CHECK_FALSE(isSameOrigin(request("Origin", "http://backend:8080"), origins));
+  CHECK(isSameOrigin(request("Sec-Fetch-Site", "same-origin"), origins));
+  CHECK(isSameOrigin(request("Origin", "http://backend:8080")));
+}
+
 TEST_CASE("the proxy does not climb out of its part, and says what it cannot pass on") {
   FakeProvider provider;
   Site site;
   proxy(site.web.server, "/api", site.jar, Fetcher(support::fetchOptions(provider)), api + "/v1");
   site.start();
-  for (const char* path : {"/api/../admin", "/api/..", "/api/a/../../admin", "/api/%2e%2e/admin", "/api/.%2E/admin",
-                           "/api/..%2fadmin", "/api/..%5cadmin", "/api/x/..%2F..%2Fadmin"}) {
+  for (const char* path :
+       {"/api/../admin", "/api/..", "/api/a/../../admin", "/api/%2e%2e/admin", "/api/.%2E/admin", "/api/..%2fadmin",
+        "/api/..%5cadmin", "/api/..;/admin", "/api/%2e%2e;x/admin", "/api/..%3b/admin", "/api/%252e%252e/admin",
+        "/api/%252e%252e%252fadmin", "/api/x/..%2F..%2Fadmin"}) {
     CAPTURE(path);
     httplib::Client client(site.web.origin());
     client.set_url_encode(false);
@@ -152,6 +217,8 @@ TEST_CASE("the proxy does not climb out of its part, and says what it cannot pas
                   {{"Sec-Fetch-Site", "same-origin"}, {"Content-Type", "multipart/form-data; boundary=b"}},
                   "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n")
             .status == 415);
+  CHECK(site.send("POST", "/api/x", {{"Sec-Fetch-Site", "same-origin"}, {"Content-Encoding", "br"}}, "x").status ==
+        415);
   CHECK(provider.apiCalls() == 0);
   CHECK(site.visit("/api/x").status == 401);
 }

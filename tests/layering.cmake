@@ -11,8 +11,8 @@ set(floors
   "session: session session_jar"
   "tokens: tokens"
   "transport: transport"
-  "refresh: refresh token_endpoint"
-  "fetch: fetch")
+  "refresh: refresh token_endpoint local_coordinator succession backoff"
+  "fetch: fetch token_asker")
 
 set(level 0)
 foreach(floor IN LISTS floors)

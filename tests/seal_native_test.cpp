@@ -37,6 +37,8 @@ std::string_view word(Errc code) {
       return "tampered";
     case Errc::expired:
       return "expired";
+    case Errc::notYetValid:
+      return "notYetValid";
     case Errc::tooLarge:
       return "tooLarge";
     default:

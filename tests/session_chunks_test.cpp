@@ -124,7 +124,9 @@ TEST_CASE("a stale last chunk, or a decoy among the chunks, does not hide the se
   CHECK_FALSE(jar.open(browser.header() + "; sid.2=stale").empty());
   CHECK_FALSE(jar.open(browser.header() + "; sid.2=stale; sid.3=older").empty());
   CHECK_FALSE(jar.open("sid.1=decoy; " + browser.header()).empty());
-  CHECK_FALSE(jar.open("sid.0=decoy; sid.1=decoy; " + browser.header()).empty());
+  CHECK_FALSE(jar.open("sid.0=ij1.decoy; sid.1=decoy; " + browser.header()).empty());
+  CHECK_FALSE(jar.open(browser.header() + "; sid.0=ij1.decoy; sid.1=decoy; sid.2=d; sid.3=d").empty());
+  CHECK_FALSE(jar.open("sid.0=ij1.d; sid.1=d; sid.2=d; sid.3=d; " + browser.header()).empty());
   Session session = jar.open(browser.header() + "; sid.2=stale");
   session.set("e", 1);
   const Cookies cookies = jar.commit(session).value();
@@ -138,7 +140,7 @@ TEST_CASE("a whole cookie comes before chunks, and chunks when it does not open 
   visit(jar, small, [](Session& s) { s.set("d", "small"); });
   visit(jar, large, [](Session& s) { s.set("d", ofBytes(4000)); });
   CHECK(jar.open(large.header() + "; " + small.header()).get<std::string>("d") == "small");
-  CHECK(jar.open(large.header() + "; sid=junk").get<std::string>("d")->size() == 4000);
+  CHECK(jar.open(large.header() + "; sid=ij1.junk").get<std::string>("d")->size() == 4000);
 }
 
 TEST_CASE("only canonical chunk names are chunks, and no cookie tells how many (K05 K09)") {

@@ -106,7 +106,7 @@ TEST_CASE("a JSON body, names of one's own, and an answer elsewhere") {
   CHECK(header(request, "content-type") == "application/json");
   const std::string body = R"({"data":{"authorization":{"access_token":"A","refresh_token":"B"},"ttl":60}})";
   CHECK(*readTokenAnswer({.status = 200, .body = body}, asked, at(0)) ==
-        TokenSet{.accessToken = "A", .refreshToken = "B", .expiresAt = at(60'000)});
+        TokenSet{.accessToken = "A", .refreshToken = "B", .expiresAt = at(60'000), .lifetime = Seconds{60}});
 }
 
 TEST_CASE("the access token as Bearer and the refresh token as a cookie") {
@@ -216,4 +216,55 @@ TEST_CASE("tokens for a grant of one's own") {
   CHECK(seen.body == "grant_type=authorization_code&code=x%26y");
   const Transport broken = [](const Request&, Deadline) -> Result<Response> { return fail(Errc::transport); };
   CHECK(errorOf(requestTokens(broken, endpoint(), {})) == Errc::transport);
+}
+
+TEST_CASE("without expires_in a JWT's exp tells, read and not trusted (C50)") {
+  const auto tokens = [](const std::string& accessToken) {
+    return readTokenAnswer({.status = 200, .body = Json{{"access_token", accessToken}}.dump()}, endpoint(), at(1000))
+        .value();
+  };
+  const std::string jwt = "eyJhbGciOiJub25lIn0.eyJleHAiOjYxfQ.";  // {"exp":61}
+  CHECK(tokens(jwt).expiresAt == at(61'000));
+  CHECK(tokens(jwt).lifetime == Seconds{60});
+  for (const char* odd : {"a.b.c", "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.",  // {"exp":1}: over already
+                          "x.eyJleHAiOiI2MSJ9.y", "x.eyJleHAiOi0xfQ.y", "x.eyJleHAiOjFlMzAwfQ.y", "x.W10.y",
+                          "eyJleHAiOjYxfQ", "x.eyJleHAiOjYxfQ.y.z", "x.eyJleHAiOjYxfQ==.y"}) {
+    CAPTURE(odd);
+    CHECK_FALSE(tokens(odd).expiresAt);
+  }
+}
+
+TEST_CASE("Retry-After: seconds or a date, and what is neither (C42 C43)") {
+  const auto asked = [](const char* value) {
+    return retryAfter({.headers = {{"retry-after", value}}}, at(784'111'777'000));  // Sun, 06 Nov 1994 08:49:37 GMT
+  };
+  CHECK(asked("30") == Seconds{30});
+  CHECK(asked("0") == Seconds{0});
+  CHECK(asked("99999999999999") == Seconds::max());
+  CHECK(asked("Sun, 06 Nov 1994 08:50:07 GMT") == Seconds{30});
+  CHECK(asked("Sun, 06 Nov 1994 08:00:00 GMT") == Seconds{0});
+  for (const char* odd :
+       {"", "-1", "+1", "1.5", " 30", "30 s", "soon", "Mon, 06 Nov 1994 08:50:07 GMT", "Sun, 06 Nov 1994 08:50:07 UTC",
+        "Sun, 31 Feb 1994 08:50:07 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 25:50:07 GMT",
+        "Sun, 06 Nov 1994 08-50-07 GMT", "Sun, 06 Nov 9999 08:50:07 GMT"}) {
+    CAPTURE(odd);
+    CHECK_FALSE(asked(odd));
+  }
+  CHECK_FALSE(retryAfter({}, at(0)));
+}
+
+TEST_CASE("the revocation request is the recorded one (RFC 7009)") {
+  for (const Json& recorded : cases("token_endpoint.json")) {
+    if (recorded["name"] != "revocation of a refresh token") continue;
+    TokenEndpoint asked = endpoint();
+    asked.revocationUrl = "https://id.example/token/revocation";
+    const Request request =
+        revocationRequest(asked, {.accessToken = "a", .refreshToken = "N8IpIv9kFKCPitB07SyjGHs5tOp_bySFja0i2vgq2MP"});
+    CHECK(request.url == asked.revocationUrl);
+    CHECK(request.body == recorded["request"]["body"]);
+    CHECK(header(request, "authorization") == recorded["request"]["headers"]["authorization"]);
+    CHECK(revocationRequest(asked, {.accessToken = "a"}).body == "token=a&token_type_hint=access_token");
+    return;
+  }
+  FAIL("the recording is gone");
 }

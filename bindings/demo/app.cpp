@@ -14,13 +14,27 @@ namespace demo {
 
 using ironjar::Session;
 
+namespace {
+
+std::size_t sizeOfCookie(const httplib::Request& request, const std::string& name) {
+  std::size_t size = 0;
+  const std::string header = ironjar::cookieHeader(request);
+  for (const auto& cookie : ironjar::parseCookies(header)) {
+    if (cookie.name == name) size += cookie.name.size() + 1 + cookie.value.size();
+  }
+  return size;
+}
+
+}  // namespace
+
 void mountApp(httplib::Server& server, const AppOptions& options) {
   const ironjar::Transport transport = ironjar::httplibTransport();
   const ironjar::TokenEndpoint tokenEndpoint = {.url = options.provider + "/token",
-                                                .clientAuth = ironjar::basicAuth("web", "the-demo's-client-secret"),
+                                                .clientAuth = ironjar::basicAuth("web", clientSecret),
                                                 .allowHttpOnLoopback = true};
-  const ironjar::SessionJar jar({.cookieName = "__Host-demo", .passwords = std::getenv("SESSION_PASSWORD")});
   const ironjar::Fetcher api({.transport = transport, .allowedOrigins = {options.api}, .tokenEndpoint = tokenEndpoint});
+  const ironjar::SessionJar jar(
+      {.cookieName = "__Host-demo", .passwords = std::getenv("SESSION_PASSWORD"), .beforeCommit = api.beforeCommit()});
 
   // The page, and what it asks for.
   server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });
@@ -29,8 +43,8 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
 
   // Sign in: to the provider with a random `state`, …
   const std::string callback = options.self + "/callback";
-  const std::string authorize =
-      options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" + callback;
+  const std::string authorize = options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" +
+                                httplib::detail::encode_query_param(callback);
   server.Get("/login", ironjar::withSession(jar, [authorize](auto&, auto& response, Session& session) {
                const std::string state = randomText();
                session.set("state", state);
@@ -60,20 +74,21 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
                if (!session.contains("profile")) {
                  const auto profile = api.performFetch(session, {.url = options.api + "/profile"});
                  if (!profile) return ironjar::respond(response, profile.error());
-                 session.set("profile", ironjar::Json::parse(profile->body, nullptr, false));
+                 if (profile->status != 200) return ironjar::respond(response, ironjar::fail(ironjar::Errc::transport));
+                 session.set("profile", profile->body);
                }
-               response.set_content(session.data()["profile"].dump(), "application/json");
+               response.set_content(session.get<std::string>("profile").value_or("null"), "application/json");
              }));
 
   // The live view: what the browser may know of its session, which is never a token.
-  server.Get("/session", ironjar::withSession(jar, [](auto& request, auto& response, Session& session) {
+  server.Get("/session", ironjar::withSession(jar, [jar](auto& request, auto& response, Session& session) {
                const auto tokens = session.tokens();
                const auto now = std::chrono::system_clock::now();
                const auto end = tokens && tokens->expiresAt ? *tokens->expiresAt : now;
                const ironjar::Json view = {{"signedIn", tokens.has_value()},
                                            {"tokenExpiresIn", std::chrono::ceil<ironjar::Seconds>(end - now).count()},
-                                           {"sessionId", session.id().substr(0, 8)},
-                                           {"cookieBytes", ironjar::cookieHeader(request).size()}};
+                                           {"sessionId", tokens ? session.id().substr(0, 8) : "none"},
+                                           {"cookieBytes", sizeOfCookie(request, jar.options().cookieName)}};
                response.set_content(view.dump(), "application/json");
              }));
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 work=$(mktemp -d)
 "$1" 0 >"$work/out" &
 demo=$!
-trap 'kill "$demo" 2>/dev/null; wait "$demo" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill "$demo" 2>/dev/null || true; wait "$demo" 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 200); do
   grep -q '^api ' "$work/out" && break
   kill -0 "$demo" || { echo "the demo did not start"; exit 1; }

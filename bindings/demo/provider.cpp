@@ -59,6 +59,9 @@ void Provider::authorize(const httplib::Request& request, httplib::Response& res
 }
 
 void Provider::token(const httplib::Request& request, httplib::Response& response) {
+  const auto client =
+      httplib::make_basic_authentication_header("web", httplib::detail::encode_query_param(clientSecret));
+  if (request.get_header_value("Authorization") != client.second) return refuse(response, "invalid_client");
   const std::lock_guard lock(mutex_);
   const std::string grant = request.get_param_value("grant_type");
   if (grant == "authorization_code") {

@@ -12,6 +12,9 @@
 
 namespace demo {
 
+// What the provider knows the web app by.
+inline constexpr const char* clientSecret = "the-demo-client-secret";
+
 class Provider {
  public:
   // GET /authorize, POST /token.

@@ -18,8 +18,10 @@ enum class Errc {
   unknownKey,     // sealed under a password that is not among ours
   tampered,       // does not verify
   expired,        // was good once: a seal past its time, a login that the identity provider has ended
+  notYetValid,    // sealed ahead of this machine's clock, by more than the allowed skew
   tooLarge,       // over a size limit, which `detail` names
-  transport,      // the peer could not be reached, or the connection broke
+  unreachable,    // no connection: certainly nothing was sent, so even what must not happen twice may be tried again
+  transport,      // the connection broke; the peer may have got the request
   timeout,        // the deadline passed first
   notAllowed,     // refused by configuration: an origin outside the allow-list, a client the provider does not accept
   refreshFailed,  // the tokens could not be refreshed now; the session is kept, trying again later may succeed

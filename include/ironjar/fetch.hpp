@@ -20,6 +20,12 @@ struct FetchOptions {
   std::vector<std::string> excludedPaths = {};
   unsigned maxRetries = 1;  // after a refresh; 0: a 401 is the caller's, nothing is refreshed
   Seconds timeout{30};      // for everything one performFetch does
+  // An access token is refreshed before it ends: when less than this is left of it, or less than a fifth of its
+  // lifetime, whichever is shorter, give or take a fifth of that at random. Without an expiry or a lifetime only a 401
+  // tells.
+  Seconds refreshThreshold{600};
+  std::chrono::milliseconds settleDelay{0};  // between a refresh and the next try, for APIs that learn of tokens late
+  std::size_t maxReplayBody = 1024 * 1024;   // a larger body is sent once: the tokens are refreshed, the 401 returned
   // Who makes sure that a refresh token is spent once. Share one among Fetchers of the same client; the default is a
   // LocalCoordinator of this Fetcher's own.
   std::shared_ptr<RefreshCoordinator> coordinator = {};
@@ -40,14 +46,25 @@ class Fetcher {
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
   // do not travel. Errors:
   // - Errc::loginRequired: the API wants a token and the session has none.
-  // - Errc::expired: the login is over (the provider said invalid_grant, or a token ended that cannot be refreshed);
-  // the
-  //   session is destroyed.
-  // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later.
+  // - Errc::expired: the login is over. The session is destroyed when the provider said invalid_grant, or when a 401
+  //   came for an access token that may have ended and there is no refresh token; it is abandoned, so that the
+  //   browser's cookie stays, when the login was ended or superseded elsewhere.
+  // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later. While
+  //   its access token is good it is used, and this does not happen.
+  // - Errc::overloaded: too many requests wait for a refresh; the session is untouched.
   // - Errc::notAllowed: the URL is outside allowedOrigins, or the provider refuses this client.
   // - Errc::malformed: a URL, method or header that cannot be sent.
-  // - Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side; the session is kept.
+  // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side; the session is kept.
   [[nodiscard]] Result<Response> performFetch(Session& session, Request request) const;
+
+  // For SessionOptions::beforeCommit: brings a session that is about to be written onto the newest tokens of its login,
+  // whatever order responses finish in, and makes a logout final: what is under way for that login is discarded,
+  // requests still coming with its cookies are nobody's, and its tokens are revoked if TokenEndpoint::revocationUrl is
+  // set.
+  [[nodiscard]] std::function<void(Session&)> beforeCommit() const;
+
+  // Ends the login and destroys the session, as destroy() does for a jar with beforeCommit().
+  void signOut(Session& session) const;
 
   // Refreshes now, whatever the access token's state; errors as above. Who brought the new tokens.
   [[nodiscard]] Result<RefreshedBy> refresh(Session& session) const;
@@ -55,7 +72,7 @@ class Fetcher {
   [[nodiscard]] const FetchOptions& options() const;
 
  private:
-  struct State;
+  class State;
   std::shared_ptr<const State> state_;
 };
 

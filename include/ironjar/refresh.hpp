@@ -46,6 +46,13 @@ struct AnswerPointers {
   std::string error = "/error";  // RFC 6749 section 5.2
 };
 
+// What a provider makes of a refresh token that it gets a second time, when the answer to the first was lost. Unknown
+// to RFC 6749; ask yours. By default the next request tries again.
+struct ReplayPolicy {
+  Seconds grace{0};     // asking again within this time is safe: it is done at once, with the time that is left
+  bool strict = false;  // asking again counts as theft: the login is given up instead
+};
+
 // How to ask for tokens. The default is RFC 6749 section 6: a form with grant_type=refresh_token.
 struct TokenEndpoint {
   std::string url;
@@ -58,7 +65,9 @@ struct TokenEndpoint {
   bool sendAccessToken = false;         // the access token travels as Authorization: Bearer
   std::string refreshTokenCookie = {};  // a name: the refresh token travels as this cookie instead of in the body
   Seconds timeout{10};                  // of one call, counted apart from the request that needs it
-  bool allowHttpOnLoopback = false;     // for development; anywhere else the URL must be https
+  ReplayPolicy replay = ReplayPolicy();
+  std::string revocationUrl = {};    // RFC 7009; empty: tokens of an ended login are not revoked
+  bool allowHttpOnLoopback = false;  // for development; anywhere else the URL must be https
 };
 
 // One request for tokens with a grant of your choice, such as `{{"grant_type", "authorization_code"}, {"code", code},
@@ -73,6 +82,12 @@ struct TokenEndpoint {
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
 [[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now);
 
+// How long a response asks to be left alone: its Retry-After, in seconds or as a date (RFC 9110 section 10.2.3).
+[[nodiscard]] std::optional<Seconds> retryAfter(const Response& answer, TimePoint now);
+
+// The POST that revokes `tokens.refreshToken`, or the access token when there is no other (RFC 7009 section 2.1).
+[[nodiscard]] Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
+
 // The POST that spends `tokens.refreshToken`.
 [[nodiscard]] Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
 
@@ -82,45 +97,72 @@ struct Refreshed {
 };
 
 // Sees to it that a refresh token is spent once, however many requests need it at the same time or come late with it.
-// Implementations are thread-safe.
+// It knows the tokens that it has seen succeed one another as a chain, A to B to C. `client` tells issuers and clients
+// apart. Implementations are thread-safe and call nothing of the application's under a lock.
 class RefreshCoordinator {
  public:
+  struct Asked {
+    Result<TokenSet> tokens;                           // errors as readTokenAnswer's
+    std::optional<Seconds> retryAfter = std::nullopt;  // with an error: how long the server wants to be left alone
+  };
   // Asks the token endpoint. Runs on a thread of the coordinator's, so that no request's end interrupts it.
-  using Ask = std::function<Result<TokenSet>(const TokenSet&)>;
+  using Ask = std::function<Asked(const TokenSet&)>;
+  // Where the tokens that are asked about come from: only a cookie tells that the browser has them.
+  enum class From { cookie, memory };
+  // Tells the provider that tokens are no longer wanted; on a thread of the coordinator's, at most once a login.
+  using Revoke = std::function<void(const TokenSet&)>;
 
   RefreshCoordinator() = default;
   RefreshCoordinator(const RefreshCoordinator&) = delete;
   RefreshCoordinator& operator=(const RefreshCoordinator&) = delete;
   virtual ~RefreshCoordinator() = default;
 
-  // The tokens that have succeeded `tokens`, when a refresh in the last minute made them; never waits, never asks.
-  [[nodiscard]] virtual std::optional<TokenSet> newest(std::string_view client, const TokenSet& tokens) = 0;
+  // The tokens that have succeeded `tokens`, nothing when these are the newest known. Never waits, never asks.
+  // Errc::loginRequired when the login was ended with end(), or the token was spent so long ago that its successor is
+  // forgotten: the browser may hold a newer cookie, so this one's is not to be deleted.
+  [[nodiscard]] virtual Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
+                                                               From from) = 0;
 
   // Tokens newer than `rejected`, whose access token an API has refused: those that succeeded it already, those of a
-  // call that is under way, or those that a new call brings. `client` tells issuers and clients apart. At the deadline
-  // Errc::refreshFailed, and the call goes on for whoever comes next; otherwise `ask`'s errors.
+  // call that is under way, or those that a new call brings. Errors: as newest(); `ask`'s; Errc::refreshFailed at the
+  // deadline (the call goes on, for whoever comes next) and while a failed endpoint is left alone; Errc::overloaded
+  // when too many wait.
   [[nodiscard]] virtual Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
                                                   Deadline deadline) = 0;
+
+  // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
+  // its tokens get Errc::loginRequired, and `revoke`, if there is one, gets its last tokens.
+  virtual void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) = 0;
 };
 
 struct LocalCoordinatorOptions {
-  Seconds keep{60};                  // how long a result serves late requests, and a dead token is not asked again
-  std::size_t maxEntries = 100'000;  // the oldest go first
-  std::size_t threads = 4;           // calls to token endpoints at the same time
+  Seconds keep{60};                  // how long a token's successor is known after a request has brought it
+  Seconds keepUnconfirmed{600};      // and while none has: the response with the new cookie may have been lost
+  std::size_t maxEntries = 100'000;  // tokens known; the least recently used go first
+  std::size_t maxBytes = 64 * 1024 * 1024;
+  std::size_t threads = 4;        // calls to token endpoints at the same time
+  std::size_t maxWaiters = 1024;  // requests waiting for a call; beyond: Errc::overloaded
+  std::size_t maxWaitersPerToken = 256;
   std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
+  std::function<double()> jitter = defaultJitter;  // in [0, 1): the part of a backoff's ceiling that is waited
+
+  static double defaultJitter();
 };
 
-// The coordinator for one process. Its destructor waits for the calls under way, each bounded by
-// TokenEndpoint::timeout.
+// The coordinator for one process. After a failure (anything but tokens or invalid_grant) an endpoint is left alone for
+// a random time below 1 s, doubling to 60 s, or as long as its Retry-After says, 10 min at most; then one call probes.
+// The destructor waits for the calls under way, each bounded by TokenEndpoint::timeout.
 class LocalCoordinator final : public RefreshCoordinator {
  public:
-  // Throws std::invalid_argument for zero threads, entries or seconds.
+  // Throws std::invalid_argument for numbers that are zero.
   explicit LocalCoordinator(LocalCoordinatorOptions options = {});
   ~LocalCoordinator() override;
 
-  [[nodiscard]] std::optional<TokenSet> newest(std::string_view client, const TokenSet& tokens) override;
+  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
+                                                       From from) override;
   [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
                                           Deadline deadline) override;
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) override;
 
  private:
   class State;

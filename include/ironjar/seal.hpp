@@ -56,8 +56,9 @@ inline constexpr std::size_t maxSealSize = 64 * 1024;
                                            const SealOptions& options = {});
 
 // Total for any text. Errc::tooLarge, malformed, unsupported (a format that is not listed), unknownKey, tampered,
-// expired; errors come in this order, so a forged seal never learns whether it would have expired. Throws
-// std::invalid_argument for impossible options. Thread-safe.
+// notYetValid, expired, in this order, so a forged seal never learns whether it would have expired; last, what an
+// authentic seal holds: tooLarge (more than 64 levels), malformed (no JSON, a key twice). Throws std::invalid_argument
+// for impossible options. Thread-safe.
 [[nodiscard]] Result<Json> unsealData(std::string_view seal, const Passwords& passwords,
                                       const SealOptions& options = {});
 

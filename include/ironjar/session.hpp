@@ -1,11 +1,15 @@
 // Sessions: a Cookie header in, Set-Cookie values out. The whole session is in the cookie; nothing is stored.
 #pragma once
 
+#include <cstdint>
+#include <exception>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,6 +30,7 @@ struct TokenNames {
   std::string refreshToken = "refreshToken";
   std::string expiresAt = "accessTokenExpiresAt";  // unix milliseconds, JavaScript's Date.now()
   std::string scope = "accessTokenScope";
+  std::string lifetime = "accessTokenLifetime";  // seconds
 };
 
 // One visitor's data for the length of one request. Not thread-safe: a session belongs to the request that opened it.
@@ -33,7 +38,7 @@ class Session {
  public:
   Session();  // empty, as for a visitor without a cookie
 
-  // A member as T; nothing when it is absent or not of that type.
+  // A member as T; nothing when it is absent, not of that type, or a number that T cannot hold.
   template <class T>
   [[nodiscard]] std::optional<T> get(std::string_view key) const {
     const Json* value = find(key);
@@ -46,7 +51,8 @@ class Session {
     if (value) erase(key);
     return value;
   }
-  // Anything that nlohmann::json converts. Setting the value that is there already is no change.
+  // Anything that nlohmann::json converts. Setting the value that is there already is no change. What JSON cannot carry
+  // (invalid UTF-8, NaN, more than 64 levels) is not stored: rejection() says so.
   void set(std::string_view key, Json value);
   void erase(std::string_view key);
 
@@ -57,8 +63,8 @@ class Session {
     if (!value) return fail(Errc::malformed, "the session does not fit the type");
     return *std::move(value);
   }
-  // Replaces every member by `value`'s, the tokens too unless it carries them. Ignored, with rejection() set to
-  // Errc::malformed, when `value` is no JSON object.
+  // Replaces every member by `value`'s, the tokens too unless it carries them. Ignored, as set() does, when `value` is
+  // no JSON object or cannot be carried.
   void assign(Json value);
 
   [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
@@ -66,12 +72,20 @@ class Session {
 
   // The OAuth tokens; defined in tokens.hpp, include it to use them. Nothing without an access or refresh token.
   [[nodiscard]] std::optional<TokenSet> tokens() const;
+  // Whether these are the ones that the cookie brought: then the browser is known to have them.
+  [[nodiscard]] bool tokensAreFromCookie() const { return tokensAreFromCookie_; }
   void setTokens(const TokenSet& tokens);
   void eraseTokens();
+  // What tokens() was when destroy() ended the session: they may still have to be revoked.
+  [[nodiscard]] std::optional<TokenSet> formerTokens() const;
 
   // A new session in this one's place: nothing of the old survives but the members listed, and its identity and
   // absolute lifetime begin anew. Call it at login, so that a cookie planted before (session fixation) ends there.
   void replace(std::initializer_list<std::string_view> keep = {});
+
+  // Lets go of the session without a word to the browser: commit() emits nothing. For a request that came with a cookie
+  // of a login that was ended elsewhere, when the browser may hold a newer one by now. Terminal as destroy().
+  void abandon();
 
   // Ends the session: commit() deletes its cookies. Terminal for this request: what is set afterwards is dropped, and
   // rejection() then says Errc::notAllowed.
@@ -80,6 +94,7 @@ class Session {
   [[nodiscard]] bool empty() const { return data_.empty(); }
   [[nodiscard]] bool changed() const { return changed_; }  // since it was opened or last committed
   [[nodiscard]] bool destroyed() const { return destroyed_; }
+  [[nodiscard]] bool abandoned() const { return abandoned_; }
   // Why a cookie that came was not accepted, or a write was dropped. Its detail is for your log.
   [[nodiscard]] const std::optional<Error>& rejection() const { return rejection_; }
 
@@ -102,19 +117,33 @@ class Session {
   Session(std::shared_ptr<const TokenNames> names, Clock now);  // without an identity yet
   template <class T>
   static std::optional<T> convert(const Json& value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      if (!value.is_boolean()) return std::nullopt;
+    } else if constexpr (std::is_integral_v<T>) {
+      const bool fits = value.is_number_unsigned()
+                            ? std::in_range<T>(value.get<std::uint64_t>())
+                            : std::in_range<T>(value.is_number_integer() ? value.get<std::int64_t>() : 0);
+      if (!value.is_number_integer() || !fits) return std::nullopt;
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (!value.is_number()) return std::nullopt;
+    }
     try {
       return value.get<T>();
-    } catch (const Json::exception&) {
+    } catch (const std::exception&) {  // the user's own from_json may throw what it likes
       return std::nullopt;
     }
   }
   [[nodiscard]] const Json* find(std::string_view key) const;
-  [[nodiscard]] bool isTerminal();
+  [[nodiscard]] bool refuses(const Json& value);
+  [[nodiscard]] std::optional<TokenSet> tokensIn(const Json& data) const;
   void begin();  // a new identity, starting now
 
   Json data_ = Json::object();
+  Json former_ = Json::object();  // the data until destroy()
   bool changed_ = false;
   bool destroyed_ = false;
+  bool abandoned_ = false;
+  bool tokensAreFromCookie_ = false;
   bool outdated_ = false;  // an old password or format, or half the lifetime gone: due for re-sealing
   bool hopeless_ = false;  // cookies came and no replica could open them: due for deletion
   std::optional<Error> rejection_;
@@ -137,6 +166,9 @@ struct SessionOptions {
   bool rolling = false;                // re-seal when half of seal.ttl has passed, so that active sessions go on
   Seconds absoluteTtl{0};              // the end however active, counted from the start; native format only; 0: none
   TokenNames tokenNames = TokenNames();
+  // Runs first when commit() is about to write or delete a session. Fetcher::beforeCommit() makes one, which brings the
+  // tokens up to date, so that a slow response does not write older tokens over newer ones, and keeps a logout final.
+  std::function<void(Session&)> beforeCommit = {};
 };
 
 // Opens and commits the sessions of one cookie. Immutable, thread-safe, cheap to copy.
@@ -148,14 +180,14 @@ class SessionJar {
 
   // Total: whatever the header holds, there is a session. When cookies came and none opened, it is empty and
   // rejection() says why. Decoys set from a sister domain do no harm: of several cookies of our name the first that
-  // opens counts. At most 8 are tried. Several Cookie lines are joined with `; ` by the caller.
+  // opens counts. At most 8 that look like seals are tried. Several Cookie lines are joined with `; ` by the caller.
   [[nodiscard]] Session open(std::string_view cookieHeader) const;
 
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
-  // deletions for stale ones. A session whose cookies could never open (expired, forged, cut) has them deleted; one
-  // sealed under a password not known here is left alone, since another replica may know it. Call it once, when the
-  // response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the cookie that it
-  // has; Errc::malformed for data that JSON cannot carry; Errc::expired when cookie.expires is in the past.
+  // deletions for stale ones. Cookies that are seals and can never open again (expired, forged, cut) are deleted; what
+  // another replica or program may read is left alone: other passwords, formats and clocks, and what is no seal. Call
+  // it once, when the response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps
+  // the cookie that it has; Errc::expired when cookie.expires is in the past.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }

@@ -13,6 +13,7 @@ struct TokenSet {
   std::string refreshToken = {};            // empty: none was issued
   std::optional<TimePoint> expiresAt = {};  // of the access token; unset: unknown
   std::string scope = {};                   // empty: as requested (RFC 6749 section 3.3)
+  std::optional<Seconds> lifetime = {};     // of the access token when it was issued; unset: unknown
 
   friend bool operator==(const TokenSet&, const TokenSet&) = default;
 };

@@ -42,6 +42,9 @@ enum class RefreshedBy {
 struct Trace {
   unsigned attempts = 0;  // requests sent to the API
   RefreshedBy refreshedBy = RefreshedBy::none;
+  // A 401 that was not tried again although the tokens are fresh now, since the body was over maxReplayBody: a second
+  // performFetch of the same request will succeed.
+  bool worthRepeating = false;
 };
 
 struct Response {
@@ -55,8 +58,8 @@ struct Response {
 using Deadline = std::chrono::steady_clock::time_point;
 
 // Sends one request and returns its response, whatever the status: no redirects followed, nothing repeated. Errors:
-// Errc::timeout when the deadline passes, Errc::tooLarge for a body over the transport's limit, Errc::transport
-// otherwise. Called from many threads at once, never under a lock.
+// Errc::timeout when the deadline passes, Errc::tooLarge for a body over the transport's limit, Errc::unreachable when
+// certainly nothing was sent, Errc::transport otherwise. Called from many threads at once, never under a lock.
 using Transport = std::function<Result<Response>(const Request&, Deadline)>;
 
 }  // namespace ironjar

@@ -7,7 +7,7 @@ set -euo pipefail
 root=$1 blocks=$2 program=$3
 work=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 for block in "$blocks"/*.cmake; do
   for project in "$root"/tests/consumer/*/CMakeLists.txt; do

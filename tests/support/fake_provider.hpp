@@ -52,6 +52,11 @@ class FakeProvider {
     changed_.wait(lock, [&] { return tokenCalls_ >= count; });
   }
 
+  void waitForRevocations(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return revocations_ >= count; });
+  }
+
   int tokenCalls() const { return locked(tokenCalls_); }
   int reuses() const { return locked(reuses_); }
   int apiCalls() const { return locked(apiCalls_); }
@@ -60,6 +65,8 @@ class FakeProvider {
     return seen_;
   }
 
+  ironjar::Seconds expiresIn{3600};
+  int revocationStatus = 200;
   bool alwaysRefuse = false;   // the API answers 401 to any token
   bool rotates = true;         // a refresh brings a new refresh token
   int apiStatus = 200;         // the API's answer to a good token
@@ -67,7 +74,8 @@ class FakeProvider {
 
   ironjar::Transport transport() {
     return [this](const ironjar::Request& request, ironjar::Deadline deadline) {
-      return request.url == "https://id.example/token" ? token(request, deadline) : serve(request);
+      if (request.url == "https://id.example/token") return token(request, deadline);
+      return request.url == "https://id.example/revoke" ? revoke() : serve(request);
     };
   }
 
@@ -109,9 +117,16 @@ class FakeProvider {
       current_[login] = presented;
       tokens.refreshToken.clear();
     }
-    ironjar::Json body = {{"access_token", tokens.accessToken}, {"expires_in", 3600}};
+    ironjar::Json body = {{"access_token", tokens.accessToken}, {"expires_in", expiresIn.count()}};
     if (rotates) body["refresh_token"] = tokens.refreshToken;
     return ironjar::Response{.status = 200, .body = body.dump()};
+  }
+
+  ironjar::Result<ironjar::Response> revoke() {
+    const std::lock_guard lock(mutex_);
+    ++revocations_;
+    changed_.notify_all();
+    return ironjar::Response{.status = revocationStatus};
   }
 
   static ironjar::Response dead() { return {.status = 400, .body = R"({"error":"invalid_grant"})"}; }
@@ -134,6 +149,7 @@ class FakeProvider {
   int tokenCalls_ = 0;
   int reuses_ = 0;
   int apiCalls_ = 0;
+  int revocations_ = 0;
   std::map<std::string, int> good_;           // access token -> login
   std::map<std::string, int> refreshTokens_;  // every one ever issued -> login
   std::map<int, std::string> current_;        // login -> its one good refresh token
@@ -141,10 +157,15 @@ class FakeProvider {
   std::vector<ironjar::Request> seen_;
 };
 
+// Failures are not backed off from, unless a test brings a coordinator of its own.
 inline ironjar::FetchOptions fetchOptions(FakeProvider& provider) {
-  return {.transport = provider.transport(),
-          .allowedOrigins = {FakeProvider::api},
-          .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = ironjar::basicAuth("web", "secret")}};
+  ironjar::FetchOptions options = {
+      .transport = provider.transport(),
+      .allowedOrigins = {FakeProvider::api},
+      .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = ironjar::basicAuth("web", "secret")}};
+  options.coordinator =
+      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{.jitter = [] { return 0.0; }});
+  return options;
 }
 
 }  // namespace support

@@ -59,6 +59,17 @@ class FakeClock {
   std::shared_ptr<std::int64_t> now_;
 };
 
+// Monotonic time that moves when told to, for what a coordinator remembers. Copies share it.
+class FakeSteadyClock {
+ public:
+  std::chrono::steady_clock::time_point operator()() const { return *now_; }
+  void advance(std::chrono::milliseconds by) const { *now_ += by; }
+
+ private:
+  std::shared_ptr<std::chrono::steady_clock::time_point> now_ =
+      std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours{1});
+};
+
 // The code of an error, for comparing; a success has none.
 template <class T>
 std::optional<ironjar::Errc> errorOf(const ironjar::Result<T>& result) {

@@ -111,8 +111,8 @@ function decrypt(raw, key, associated) {
 function readTimes(plaintext, now) {
   const [iat, exp, start] = [0, 8, 16].map((at) => plaintext.readBigUInt64LE(at)).map(Number);
   if (Math.max(iat, exp, start) > maxTime) fail('malformed');
+  if (iat > now + clockSkew) fail('notYetValid');
   if (exp !== 0 && now >= exp + clockSkew) fail('expired');
-  if (iat > now + clockSkew) fail('expired');
   return { iat, exp, start };
 }
 

@@ -262,12 +262,15 @@ const expiredCases = group('expired', [
   },
   { name: 'exp of 1', exp: 1 },
   { name: 'opened after 2038 at exp + 60', now: 2200000060, exp: 2200000000 },
+  { name: 'expired and JSON malformed', exp: 1, json: '{' },
+  { name: 'expired and JSON too deep', exp: 1, json: nestArrays(65) },
+]);
+
+const earlyCases = group('notYetValid', [
   { name: 'iat = now + 61', iat: base + 61 },
   { name: 'iat a day ahead', iat: base + day, exp: base + 2 * day },
   { name: 'iat = now + 61 and never expires', iat: base + 61, exp: 0 },
   { name: 'iat of the largest time', iat: maxTime },
-  { name: 'expired and JSON malformed', exp: 1, json: '{' },
-  { name: 'expired and JSON too deep', exp: 1, json: nestArrays(65) },
   { name: 'iat = now + 61 and JSON empty', iat: base + 61, json: '' },
 ]);
 
@@ -375,5 +378,6 @@ const badTextCases = group(
 
 export const invalidCases = [
   ...shapeCases, ...versionCases, ...sizeLimitCases, ...unknownKeyCases, ...tamperedCases,
-  ...expiredCases, ...hugeTimeCases, ...depthCases, ...badTextCases,
+  ...expiredCases,
+  ...earlyCases, ...hugeTimeCases, ...depthCases, ...badTextCases,
 ];

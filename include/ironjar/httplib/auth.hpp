@@ -1,9 +1,11 @@
 // The routes that a page needs to know and end its login.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <string>
-#include <string_view>
-#include <utility>
+#include <vector>
 
 #include <httplib.h>
 #include <ironjar/fetch.hpp>
@@ -13,20 +15,21 @@ namespace ironjar {
 
 struct AuthOptions {
   std::string prefix = "/api/auth";
+  // The site's own origins as browsers see them, e.g. `https://app.example.com`. Needed behind a reverse proxy that
+  // rewrites Host; empty: an Origin is compared with the Host that the request was sent to.
+  std::vector<std::string> origins = {};
 };
 
-// Whether a request that changes something comes from the site itself. A page elsewhere cannot set X-Requested-With
-// without asking first, and browsers tell the truth in Origin and Sec-Fetch-Site; one of them must speak for the
-// request and none against it.
-[[nodiscard]] inline bool isSameOrigin(const httplib::Request& request) {
-  const std::string site = request.get_header_value("Sec-Fetch-Site");
+// Whether a request that changes something comes from the site itself. Browsers tell the truth in Sec-Fetch-Site, older
+// ones in Origin; and a page elsewhere cannot set X-Requested-With without asking first. The first that is there
+// decides.
+[[nodiscard]] inline bool isSameOrigin(const httplib::Request& request, const std::vector<std::string>& origins = {}) {
+  if (request.has_header("Sec-Fetch-Site")) return request.get_header_value("Sec-Fetch-Site") == "same-origin";
+  if (!request.has_header("Origin")) return request.has_header("X-Requested-With");
   const std::string origin = request.get_header_value("Origin");
-  const std::size_t scheme = origin.find("://");
-  const bool ownOrigin =
-      scheme != std::string::npos && std::string_view(origin).substr(scheme + 3) == request.get_header_value("Host");
-  if (!origin.empty() && !ownOrigin) return false;
-  if (!site.empty() && site != "same-origin") return false;
-  return ownOrigin || !site.empty() || request.has_header("X-Requested-With");
+  if (!origins.empty()) return std::find(origins.begin(), origins.end(), origin) != origins.end();
+  const std::string host = request.get_header_value("Host");
+  return origin == "https://" + host || origin == "http://" + host;
 }
 
 namespace detail {
@@ -57,8 +60,9 @@ inline void refuseForeign(httplib::Response& response) {
 inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetcher& fetcher,
                       const AuthOptions& options = {}) {
   const auto post = [&](const std::string& path, const SessionHandler& handler) {
-    const auto guarded = [handler](const httplib::Request& request, httplib::Response& response, Session& session) {
-      isSameOrigin(request) ? handler(request, response, session) : detail::refuseForeign(response);
+    const auto guarded = [handler, origins = options.origins](const httplib::Request& request,
+                                                              httplib::Response& response, Session& session) {
+      isSameOrigin(request, origins) ? handler(request, response, session) : detail::refuseForeign(response);
     };
     server.Post(options.prefix + path, withSession(jar, guarded));
   };
@@ -71,8 +75,8 @@ inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetc
     if (!refreshed) return respond(response, refreshed.error());
     detail::describeLogin(response, session, fetcher);
   });
-  post("/logout", [](const httplib::Request&, httplib::Response& response, Session& session) {
-    session.destroy();
+  post("/logout", [fetcher](const httplib::Request&, httplib::Response& response, Session& session) {
+    fetcher.signOut(session);
     response.status = 204;
   });
 }

@@ -1,7 +1,9 @@
 // Sessions for httplib handlers.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,7 +42,7 @@ inline void respond(httplib::Response& response, const Error& error) {
 }
 
 // All Cookie lines of a request as one (RFC 9113 section 8.2.3 joins them so).
-inline std::string cookieHeader(const httplib::Request& request) {
+[[nodiscard]] inline std::string cookieHeader(const httplib::Request& request) {
   std::string all;
   const auto [begin, end] = request.headers.equal_range("Cookie");
   for (auto header = begin; header != end; ++header) {
@@ -50,8 +52,8 @@ inline std::string cookieHeader(const httplib::Request& request) {
   return all;
 }
 
-// Puts Set-Cookie values into a response, one a name: a later one takes an earlier one's place. Such a response belongs
-// to one visitor, so caches are told.
+// Puts Set-Cookie values into a response, one per name: a later one takes an earlier one's place. Such a response
+// belongs to one visitor, so caches are told.
 inline void setCookies(httplib::Response& response, const std::vector<std::string>& cookies) {
   if (cookies.empty()) return;
   auto& headers = response.headers;
@@ -65,7 +67,9 @@ inline void setCookies(httplib::Response& response, const std::vector<std::strin
   }
   headers.erase("Cache-Control");
   headers.emplace("Cache-Control", "no-store");
-  headers.emplace("Vary", "Cookie");
+  const auto [begin, end] = headers.equal_range("Vary");
+  if (std::none_of(begin, end, [](const auto& vary) { return vary.second == "Cookie"; }))
+    headers.emplace("Vary", "Cookie");
 }
 
 namespace detail {
@@ -86,9 +90,9 @@ inline void keepTokensOnly(const SessionJar& jar, const std::string& cookies, Se
 
 }  // namespace detail
 
-// Opens the session before the handler and commits it after, once. When it cannot be sealed (too large, not UTF-8) the
+// Opens the session before the handler and commits it after, once. When it does not fit a cookie the
 // answer is a 500 {"error": "session_not_saved"} in place of the handler's, and the browser keeps the cookie it has.
-inline httplib::Server::Handler withSession(SessionJar jar, SessionHandler handler) {
+[[nodiscard]] inline httplib::Server::Handler withSession(SessionJar jar, SessionHandler handler) {
   return [jar = std::move(jar), handler = std::move(handler)](const httplib::Request& request,
                                                               httplib::Response& response) {
     const std::string cookies = cookieHeader(request);
@@ -103,6 +107,7 @@ inline httplib::Server::Handler withSession(SessionJar jar, SessionHandler handl
     if (due) return setCookies(response, *due);
     detail::keepTokensOnly(jar, cookies, session, response);
     response.status = 500;
+    response.headers.erase("Location");
     response.set_content(R"({"error":"session_not_saved"})", "application/json");
   };
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,7 +25,7 @@ namespace ironjar {
 struct HttplibTransportOptions {
   std::chrono::milliseconds connectTimeout{2000};
   std::size_t maxBodySize = 8 * 1024 * 1024;    // of a response
-  std::size_t maxIdle = 32;                     // kept connections an origin
+  std::size_t maxIdle = 32;                     // kept connections, per origin
   std::chrono::milliseconds idleTimeout{4000};  // below the 5 s after which many servers close theirs
   std::string caCertFile = {};                  // PEM; empty: the system's authorities
 };
@@ -63,6 +65,14 @@ class HttplibConnection {
   [[nodiscard]] bool wasCut() {
     const std::lock_guard lock(mutex_);
     return cut_;
+  }
+
+  // Between requests nothing is to be read: what is there would be taken for the next one's answer.
+  [[nodiscard]] bool isQuiet() {
+    const std::lock_guard lock(mutex_);
+    char byte = 0;
+    return held_ >= 0 && ::recv(held_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
   }
 
   std::chrono::steady_clock::time_point idleSince{};
@@ -110,54 +120,61 @@ class HttplibWatchdog {
   // Watches one connection for as long as it lives.
   class Watch {
    public:
-    Watch(HttplibWatchdog& dog, HttplibConnection& connection, Deadline deadline) : dog_(dog) {
+    Watch(HttplibWatchdog& dog, HttplibConnection& watched, Deadline deadline) : connection_(watched), dog_(dog) {
       const std::lock_guard lock(dog_.mutex_);
-      entry_ = dog_.watched_.emplace(deadline, &connection);
-      if (entry_ == dog_.watched_.begin()) dog_.changed_.notify_one();
+      entry_ = dog_.watched_.emplace(deadline, this);
+      dog_.changed_.notify_one();
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch() {
       const std::lock_guard lock(dog_.mutex_);
-      dog_.watched_.erase(entry_);
+      if (isWatched_) dog_.watched_.erase(entry_);
     }
 
    private:
+    friend class HttplibWatchdog;
+    HttplibConnection& connection_;
+    bool isWatched_ = true;
     HttplibWatchdog& dog_;
-    std::multimap<Deadline, HttplibConnection*>::iterator entry_;
+    std::multimap<Deadline, Watch*>::iterator entry_;
   };
 
  private:
+  // What was cut leaves the map at once: its request may take a while to notice, and must not hide later deadlines.
   void run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-      // Entries past their deadline stay until their request has noticed; only those ahead are waited for.
-      const auto next = watched_.upper_bound(seen_);
-      if (next == watched_.end()) {
+      if (watched_.empty()) {
         changed_.wait(lock);
         continue;
       }
-      const Deadline deadline = next->first;
-      if (std::chrono::steady_clock::now() < deadline) {
-        changed_.wait_until(lock, deadline);
+      const auto next = watched_.begin();
+      if (std::chrono::steady_clock::now() < next->first) {
+        changed_.wait_until(lock, Deadline(next->first));
         continue;
       }
-      for (auto due = next; due != watched_.end() && due->first == deadline; ++due) due->second->cut();
-      seen_ = deadline;
+      next->second->connection_.cut();
+      next->second->isWatched_ = false;
+      watched_.erase(next);
     }
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<Deadline, HttplibConnection*> watched_;
-  Deadline seen_ = Deadline::min();
+  std::multimap<Deadline, Watch*> watched_;
   bool stopping_ = false;
   std::thread thread_;
 };
 
 class HttplibPool {
  public:
-  explicit HttplibPool(HttplibTransportOptions options) : options_(std::move(options)) {}
+  // A connection may be cut while it is written to: that must be an error, not the end of the process. httplib's own
+  // Server does the same.
+  explicit HttplibPool(HttplibTransportOptions options) : options_(std::move(options)) {
+    struct sigaction action {};
+    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+  }
 
   Result<Response> send(const Request& request, Deadline deadline) {
     const auto [origin, target] = split(request.url);
@@ -167,8 +184,9 @@ class HttplibPool {
     std::unique_ptr<HttplibConnection> connection = request.freshConnection ? nullptr : take(origin);
     if (!connection) connection = std::make_unique<HttplibConnection>(origin, options_);
     Result<Response> response = exchange(*connection, request, target, deadline);
-    const bool keep = response && !request.freshConnection && !connection->wasCut();
-    if (keep) give(origin, std::move(connection));
+    // Only where a body was read to its end is the connection certainly free of remains.
+    const bool hasBody = response && response->status != 204 && response->status != 304 && request.method != "HEAD";
+    if (hasBody && !request.freshConnection && !connection->wasCut()) give(origin, std::move(connection));
     return response;
   }
 
@@ -195,6 +213,7 @@ class HttplibPool {
 
     Response response;
     bool tooLarge = false;
+    bool complete = false;  // without a body: httplib would wait for one after a 304
     httplib::Request out;
     out.method = request.method;
     out.path = target;
@@ -205,18 +224,39 @@ class HttplibPool {
       if (!tooLarge) response.body.append(data, size);
       return !tooLarge;
     };
+    out.response_handler = [&](const httplib::Response& head) {
+      takeHead(response, head);
+      complete = head.status == 304;
+      return head.status >= 200 && !complete;
+    };
     const HttplibWatchdog::Watch watch(watchdog_, connection, deadline);
     const httplib::Result in = client.send(out);
     if (tooLarge) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
-    if (!in) {
-      if (connection.wasCut() || std::chrono::steady_clock::now() >= deadline) {
-        return fail(Errc::timeout, "no complete response by the deadline");
-      }
-      return fail(Errc::transport, "httplib: " + httplib::to_string(in.error()));
+    if (complete) return response;
+    // A cut looks like the end of a body that has no length.
+    if (connection.wasCut() || std::chrono::steady_clock::now() >= deadline) {
+      return fail(Errc::timeout, "no complete response by the deadline");
     }
-    response.status = in->status;
-    for (const auto& [name, value] : in->headers) response.headers.emplace_back(name, value);
-    return response;
+    if (in) return response;
+    return fail(isBeforeSending(in.error()) ? Errc::unreachable : Errc::transport,
+                "httplib: " + httplib::to_string(in.error()));
+  }
+
+  // httplib before 0.44 percent-decodes field values: one that holds a line break would split whatever it is passed on
+  // in.
+  static void takeHead(Response& response, const httplib::Response& head) {
+    response.status = head.status;
+    for (const auto& [name, value] : head.headers) {
+      const bool clean = std::none_of(value.begin(), value.end(),
+                                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
+      if (clean) response.headers.emplace_back(name, value);
+    }
+  }
+
+  static bool isBeforeSending(httplib::Error error) {
+    return error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout ||
+           error == httplib::Error::BindIPAddress || error == httplib::Error::SSLConnection ||
+           error == httplib::Error::SSLLoadingCerts || error == httplib::Error::SSLServerVerification;
   }
 
   std::unique_ptr<HttplibConnection> take(const std::string& origin) {
@@ -230,7 +270,9 @@ class HttplibPool {
     }
     auto connection = std::move(idle.back());
     idle.pop_back();
-    return connection;
+    if (connection->isQuiet()) return connection;
+    stale.push_back(std::move(connection));
+    return nullptr;
   }
 
   void give(const std::string& origin, std::unique_ptr<HttplibConnection> connection) {
@@ -248,7 +290,9 @@ class HttplibPool {
 
 }  // namespace detail
 
-// Thread-safe; copies share the connections. Resolving a host name is the one step that a deadline cannot cut short.
+// Thread-safe; copies share the connections. Resolving a host name is the one step that a deadline cannot cut short,
+// and a response's head is bounded by the deadline alone. Ignores SIGPIPE for the process if nobody handles it. The URL
+// must be one that performFetch accepts. Response fields that hold control characters are dropped.
 [[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
   return [pool = std::make_shared<detail::HttplibPool>(std::move(options))](const Request& request, Deadline deadline) {
     return pool->send(request, deadline);

@@ -1,0 +1,29 @@
+#include "detail/http_field.hpp"
+
+#include "detail/ascii.hpp"
+
+#include <algorithm>
+
+namespace ironjar::detail {
+namespace {
+
+bool isToken(std::string_view text) {
+  return !text.empty() && allOf(text, [](char c) {
+    return isAlphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+}  // namespace
+
+bool isFieldValue(std::string_view text) {
+  return allOf(text, [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != '\x7f'); });
+}
+
+bool isSendable(const Headers& headers) {
+  return std::all_of(headers.begin(), headers.end(),
+                     [](const auto& header) { return isToken(header.first) && isFieldValue(header.second); });
+}
+
+bool isSendable(const Request& request) { return isToken(request.method) && isSendable(request.headers); }
+
+}  // namespace ironjar::detail

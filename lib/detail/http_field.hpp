@@ -1,0 +1,12 @@
+// What may stand in an HTTP request without starting another field or another request (RFC 9110 section 5).
+#pragma once
+
+#include <ironjar/transport.hpp>
+
+namespace ironjar::detail {
+
+[[nodiscard]] bool isFieldValue(std::string_view text);
+[[nodiscard]] bool isSendable(const Headers& headers);
+[[nodiscard]] bool isSendable(const Request& request);  // its method and headers
+
+}  // namespace ironjar::detail

@@ -1,0 +1,253 @@
+#include "backoff.hpp"
+#include "detail/secret.hpp"
+#include "detail/worker_pool.hpp"
+#include "succession.hpp"
+
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include <ironjar/refresh.hpp>
+
+namespace ironjar {
+namespace {
+
+using detail::Fate;
+using detail::Flight;
+using detail::MonotonicTime;
+using detail::TokenKey;
+
+// What the answer leaves out goes on as it was: RFC 6749 section 6 for the refresh token, section 5.1 for the scope.
+TokenSet successorOf(const TokenSet& spent, TokenSet fresh) {
+  if (fresh.refreshToken.empty()) fresh.refreshToken = spent.refreshToken;
+  if (fresh.scope.empty()) fresh.scope = spent.scope;
+  return fresh;
+}
+
+Error loginOver() { return fail(Errc::loginRequired, "signed out meanwhile, or spent long ago"); }
+
+double randomFraction() {
+  std::uint32_t bits = 0;
+  detail::random({reinterpret_cast<unsigned char*>(&bits), sizeof bits});
+  return bits / 4294967296.0;
+}
+
+}  // namespace
+
+class LocalCoordinator::State {
+ public:
+  explicit State(LocalCoordinatorOptions options)
+      : options_(std::move(options)), succession_(options_), pool_(options_.threads) {
+    const auto& o = options_;
+    if (o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 || o.maxWaitersPerToken == 0 ||
+        o.keep <= Seconds{0} || o.keepUnconfirmed < o.keep || !o.now || !o.jitter) {
+      throw std::invalid_argument(
+          "ironjar: LocalCoordinatorOptions: numbers must be positive, functions set, and "
+          "keepUnconfirmed no shorter than keep");
+    }
+    detail::random(processKey_.fill());
+  }
+
+  Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from) {
+    const MonotonicTime now = options_.now();
+    const std::lock_guard lock(mutex_);
+    if (from == From::cookie) succession_.confirm(keyOf(client, tokens.refreshToken), now);
+    Tip tip = tipOf(client, tokens, now);
+    if (tip.fate == Fate::over || tip.fate == Fate::spent) return loginOver();
+    const bool differs = tip.tokens.accessToken != tokens.accessToken || tip.tokens.refreshToken != tokens.refreshToken;
+    const bool newer = differs && !isOlder(tip.tokens, tokens);
+    return newer ? std::optional(std::move(tip.tokens)) : std::nullopt;
+  }
+
+  Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline) {
+    const MonotonicTime now = options_.now();
+    std::unique_lock lock(mutex_);
+    Tip tip = tipOf(client, rejected, now);
+    if (tip.fate == Fate::over || tip.fate == Fate::spent) return loginOver();
+    if (tip.fate == Fate::dead) return fail(Errc::expired, "the provider has ended this login");
+    if (tip.tokens.accessToken != rejected.accessToken) return Refreshed{std::move(tip.tokens), RefreshedBy::chain};
+
+    std::shared_ptr<Flight> flight = tip.flight;
+    const bool leads = flight == nullptr;
+    if (waiters_ >= options_.maxWaiters || (flight && flight->waiters >= options_.maxWaitersPerToken)) {
+      return fail(Errc::overloaded, "too many requests wait for a refresh");
+    }
+    if (leads) {
+      if (!gates_[std::string(client)].admits(now)) {
+        return fail(Errc::refreshFailed, "the token endpoint has failed and is left alone for a while");
+      }
+      flight = std::make_shared<Flight>();
+      succession_.takeOff(tip.key, flight);
+      start({std::string(client), tip.key, std::move(tip.tokens), ask, flight});
+    }
+    return wait(lock, *flight, leads ? RefreshedBy::self : RefreshedBy::follower, deadline);
+  }
+
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
+    const MonotonicTime now = options_.now();
+    const std::lock_guard lock(mutex_);
+    std::vector<TokenKey> path;
+    Tip tip = tipOf(client, tokens, now, &path);
+    if (tip.fate == Fate::over || tip.fate == Fate::dead) return;
+    for (const TokenKey& key : path) succession_.settle(key, Fate::over, now);
+    if (tip.flight) {
+      tip.flight->loginOver = true;
+      tip.flight->revoke = revoke;
+      return;
+    }
+    succession_.settle(tip.key, Fate::over, now);
+    if (revoke) pool_.post([revoke, last = std::move(tip.tokens)] { revoke(last); });
+  }
+
+ private:
+  struct Job {
+    std::string client;
+    TokenKey key;
+    TokenSet spent;
+    Ask ask;
+    std::shared_ptr<Flight> flight;
+  };
+
+  // The end of a chain of successors, and how it stands with the last token.
+  struct Tip {
+    TokenSet tokens;
+    TokenKey key;
+    Fate fate = Fate::succeeded;  // succeeded: nothing is known against it
+    std::shared_ptr<Flight> flight;
+  };
+
+  // Without rotation a chain can end in tokens that were there before: another process may have refreshed since.
+  static bool isOlder(const TokenSet& tip, const TokenSet& tokens) {
+    return tip.refreshToken == tokens.refreshToken && tip.expiresAt && tokens.expiresAt &&
+           *tip.expiresAt < *tokens.expiresAt;
+  }
+
+  // BLAKE2b under a key of this process: what the map holds says nothing about the tokens behind it.
+  TokenKey keyOf(std::string_view client, std::string_view refreshToken) const {
+    std::string message(client);
+    const detail::WipeAtExit wiped(message);
+    message.append(1, '\0').append(refreshToken);
+    TokenKey key{};
+    detail::blake2b(key, processKey_.expose(), detail::bytes(message));
+    return key;
+  }
+
+  // Follows A→B→C from A.
+  Tip tipOf(std::string_view client, const TokenSet& tokens, MonotonicTime now, std::vector<TokenKey>* path = nullptr) {
+    succession_.age(now);
+    Tip tip{tokens, keyOf(client, tokens.refreshToken), Fate::succeeded, nullptr};
+    while (const auto* entry = succession_.find(tip.key)) {
+      tip.fate = entry->fate;
+      tip.flight = entry->flight;
+      if (entry->fate != Fate::succeeded) break;
+      tip.tokens = entry->tokens;
+      if (entry->successor == tip.key) break;  // not rotated
+      if (path) path->push_back(tip.key);
+      tip.key = entry->successor;
+    }
+    return tip;
+  }
+
+  Result<Refreshed> wait(std::unique_lock<std::mutex>& lock, Flight& flight, RefreshedBy by, Deadline deadline) {
+    ++waiters_;
+    ++flight.waiters;
+    const bool landed = flight.landed.wait_until(lock, deadline, [&] { return flight.result.has_value(); });
+    --flight.waiters;
+    --waiters_;
+    if (!landed) return fail(Errc::refreshFailed, "the token endpoint has not answered by the deadline");
+    if (!*flight.result) return flight.result->error();
+    return Refreshed{**flight.result, by};
+  }
+
+  void start(Job job) {
+    pool_.post([this, job = std::move(job)] {
+      if (isUnwanted(job)) return;
+      Asked asked = askSafely(job);
+      const MonotonicTime now = options_.now();
+      const double jitter = options_.jitter();
+      const std::lock_guard lock(mutex_);
+      land(job, std::move(asked), now, jitter);
+    });
+  }
+
+  // Nobody waits any more for a call that has not begun: the token need not be spent.
+  bool isUnwanted(const Job& job) {
+    const std::lock_guard lock(mutex_);
+    const bool unwanted = job.flight->waiters == 0 && !job.flight->loginOver;
+    if (unwanted) {
+      gates_[job.client].withdrawn();
+      succession_.forget(job.key);
+      job.flight->result.emplace(fail(Errc::refreshFailed, "nobody waited for the call"));
+    }
+    return unwanted;
+  }
+
+  // A callback of the application's must not end the process from our thread.
+  static Asked askSafely(const Job& job) {
+    try {
+      return job.ask(job.spent);
+    } catch (...) {
+      return {.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
+    }
+  }
+
+  void land(const Job& job, Asked asked, MonotonicTime now, double jitter) {
+    const bool over = job.flight->loginOver;
+    const Result<TokenSet>& answer = asked.tokens;
+    const bool answered = answer || answer.error().code == Errc::expired;
+    detail::Backoff& gate = gates_[job.client];
+    answered ? gate.succeeded() : gate.failed(now, asked.retryAfter, jitter);
+
+    Result<TokenSet> result = loginOver();
+    if (over) {
+      succession_.settle(job.key, Fate::over, now);
+      revokeLater(job, answer);
+    } else if (answer) {
+      const TokenSet fresh = successorOf(job.spent, *answer);
+      succession_.succeed(job.key, fresh, keyOf(job.client, fresh.refreshToken), now);
+      result = fresh;
+    } else {
+      answered ? succession_.settle(job.key, Fate::dead, now) : succession_.forget(job.key);
+      result = answer.error();
+    }
+    job.flight->result.emplace(std::move(result));
+    job.flight->landed.notify_all();
+  }
+
+  // Signed out while the call was under way: its tokens are nobody's.
+  void revokeLater(const Job& job, const Result<TokenSet>& answer) {
+    if (!job.flight->revoke) return;
+    const TokenSet last = answer ? successorOf(job.spent, *answer) : job.spent;
+    pool_.post([revoke = job.flight->revoke, last] { revoke(last); });
+  }
+
+  const LocalCoordinatorOptions options_;
+  detail::Secret<32> processKey_;
+  std::mutex mutex_;
+  detail::Succession succession_;
+  std::map<std::string, detail::Backoff> gates_;  // by client: one for each issuer that the application knows
+  std::size_t waiters_ = 0;
+  detail::WorkerPool pool_;  // last: its threads use all of the above
+};
+
+double LocalCoordinatorOptions::defaultJitter() { return randomFraction(); }
+
+LocalCoordinator::LocalCoordinator(LocalCoordinatorOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
+LocalCoordinator::~LocalCoordinator() = default;
+
+Result<std::optional<TokenSet>> LocalCoordinator::newest(std::string_view client, const TokenSet& tokens, From from) {
+  return state_->newest(client, tokens, from);
+}
+
+Result<Refreshed> LocalCoordinator::refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
+                                            Deadline deadline) {
+  return state_->refresh(client, rejected, ask, deadline);
+}
+
+void LocalCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
+  state_->end(client, tokens, revoke);
+}
+
+}  // namespace ironjar

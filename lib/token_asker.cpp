@@ -1,0 +1,73 @@
+#include "token_asker.hpp"
+
+#include "detail/http_field.hpp"
+
+namespace ironjar::detail {
+namespace {
+
+using Asked = RefreshCoordinator::Asked;
+
+Deadline in(std::chrono::steady_clock::duration time) { return std::chrono::steady_clock::now() + time; }
+
+// The token POST is repeated only when the first provably never left, or when the provider takes it twice.
+class Asking {
+ public:
+  Asking(const Transport& transport, const TokenEndpoint& endpoint, const Clock& now)
+      : transport_(transport), endpoint_(endpoint), now_(now) {}
+
+  Asked operator()(const TokenSet& tokens) const {
+    const Request request = refreshRequest(endpoint_, tokens);
+    if (!isSendable(request)) return {.tokens = fail(Errc::refreshFailed, "the tokens cannot stand in a header")};
+    const auto begin = std::chrono::steady_clock::now();
+    const bool replays = endpoint_.replay.grace > Seconds{0};
+    const std::chrono::steady_clock::duration whole = endpoint_.timeout;
+    Result<Response> answer = transport_(request, begin + (replays ? whole / 2 : whole));
+    if (!answer && mayRepeat(answer.error().code, begin)) answer = transport_(request, begin + whole);
+    if (answer) return read(*answer);
+    const std::string what = "token endpoint: " + std::string(describe(answer.error().code));
+    const bool lost = answer.error().code != Errc::unreachable;
+    if (lost && endpoint_.replay.strict)
+      return {.tokens = fail(Errc::expired, what + ", and it must not be asked twice")};
+    return {.tokens = fail(Errc::refreshFailed, what)};
+  }
+
+ private:
+  bool mayRepeat(Errc code, std::chrono::steady_clock::time_point begin) const {
+    if (code == Errc::unreachable) return true;
+    const bool lost = code == Errc::transport || code == Errc::timeout;
+    return lost && std::chrono::steady_clock::now() - begin < endpoint_.replay.grace;
+  }
+
+  Asked read(const Response& answer) const {
+    const TimePoint now = now_();
+    Asked asked{.tokens = readTokenAnswer(answer, endpoint_, now)};
+    if (!asked.tokens) asked.retryAfter = retryAfter(answer, now);
+    return asked;
+  }
+
+  Transport transport_;
+  TokenEndpoint endpoint_;
+  Clock now_;
+};
+
+}  // namespace
+
+RefreshCoordinator::Ask asker(const FetchOptions& options) {
+  if (!options.refresh) return Asking(options.transport, options.tokenEndpoint, options.now);
+  return [refresh = options.refresh, timeout = options.tokenEndpoint.timeout](const TokenSet& tokens) {
+    return Asked{.tokens = refresh(tokens, in(timeout))};
+  };
+}
+
+RefreshCoordinator::Revoke revoker(const FetchOptions& options) {
+  if (options.tokenEndpoint.revocationUrl.empty()) return nullptr;
+  return [transport = options.transport, endpoint = options.tokenEndpoint](const TokenSet& tokens) {
+    const Request request = revocationRequest(endpoint, tokens);
+    for (int attempt = 0; attempt < 2; ++attempt) {  // revoking twice is harmless (RFC 7009 section 2.2)
+      const Result<Response> answer = transport(request, in(endpoint.timeout));
+      if (answer && answer->status < 500) return;
+    }
+  };
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Every way to use ironjar in a program of your own, tried from nothing: installs the library, static and shared, and
+# builds and runs the projects beside this script as a user would. One line for each way; at the first that fails, what
+# the tools said.
+# Usage: [CXX=compiler] run.sh ROOT BUILD_DIR; works in BUILD_DIR/consumer, which is emptied first.
+set -euo pipefail
+
+[ $# -eq 2 ] || { echo "usage: run.sh ROOT BUILD_DIR"; exit 2; }
+root=$(cd "$1" && pwd)
+mkdir -p "$2"
+work=$(cd "$2" && pwd)/consumer
+rm -rf "$work"
+mkdir "$work"
+here=$root/tests/consumer
+log=$work/log
+: >"$log"
+
+# What every cmake below takes from its environment; so its command lines are those of a user.
+export CXX=${CXX:-g++} CMAKE_GENERATOR=Ninja CMAKE_BUILD_TYPE=Release CMAKE_EXPORT_COMPILE_COMMANDS=ON
+unset CXXFLAGS LDFLAGS
+if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+
+current="set-up"
+explain() {
+  local status=$?
+  [ $status -eq 0 ] || { echo "$current: FAILED"; cat "$log"; }
+  exit $status
+}
+trap explain EXIT
+# way NAME COMMAND...: in a subshell of its own, traced into the log.
+way() {
+  current=$1
+  (set -x; "${@:2}") >"$log" 2>&1
+  echo "$current: ok"
+}
+
+# Fails when the command prints something.
+nothing() {
+  local found
+  found=$("$@" || true)
+  [ -z "$found" ]
+}
+
+# install_library KIND [cmake options]: into $work/KIND, a prefix that the build has never heard of.
+install_library() {
+  local prefix=$work/$1
+  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_TESTS=OFF -DIRONJAR_BUILD_DEMO=OFF \
+    -DCMAKE_INSTALL_LIBDIR=lib "${@:2}"
+  cmake --build "$work/build-$1"
+  cmake --install "$work/build-$1" --prefix "$prefix"
+
+  # Every public header, nothing that is not ours, and no trace of this machine.
+  diff <(cd "$root/include" && find . -type f | sort) <(cd "$prefix/include" && find . -type f | sort)
+  nothing grep -rF -e "$root" -e "$work" -e ironjar_flags "$prefix/lib/cmake" "$prefix/lib/pkgconfig"
+  cd "$prefix"
+  nothing find . -regextype posix-extended ! -type d \
+    ! -regex '\./(include/ironjar/.*|lib/(libironjar\..*|cmake/ironjar/[^/]*|pkgconfig/ironjar\.pc))'
+}
+install_static() { install_library static -DBUILD_SHARED_LIBS=OFF; test -f "$work/static/lib/libironjar.a"; }
+install_shared() { install_library shared -DBUILD_SHARED_LIBS=ON; test -f "$work/shared/lib/libironjar.so"; }
+
+headers_alone() { cmake --build "$work/build-static" --target all_verify_interface_header_sets; }
+
+# project NAME FOLDER [cmake options]: a user's project with FOLDER's CMakeLists.txt, built and run.
+project() {
+  mkdir -p "$work/$1"
+  cd "$work/$1"
+  cp "$here/main.cpp" .
+  cp "$here/$2"/* .
+  cmake -S . -B build "${@:3}"
+  cmake --build build
+  ./build/app
+}
+find_package_of() { project "find_package-$1" find_package -DCMAKE_PREFIX_PATH="$work/$1" "${@:2}"; }
+
+# With the user's own warnings, as errors, and not hidden from them as a system's headers are.
+httplib() {
+  project httplib httplib -DCMAKE_PREFIX_PATH="$work/static" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
+}
+
+# pkg_config_of KIND [--static]
+pkg_config_of() {
+  export PKG_CONFIG_PATH=$work/$1/lib/pkgconfig:${PKG_CONFIG_PATH:-} LD_LIBRARY_PATH=$work/$1/lib:${LD_LIBRARY_PATH:-}
+  cd "$work/$1"
+  # shellcheck disable=SC2046
+  "$CXX" -std=c++20 "$here/main.cpp" $(pkg-config --cflags --libs "${@:2}" ironjar) -o app
+  ./app
+}
+
+# A project that builds ironjar itself gets the library and nothing else: none of our warnings, programs, tests, files.
+embedded() {
+  project "$@"
+  cd "$work/$1"
+  grep 'CMakeFiles/app\.dir/' build/compile_commands.json >commands.txt
+  nothing grep -e ' -W' commands.txt
+  nothing find build -name CTestTestfile.cmake
+  nothing find build -type f -executable ! -path '*/CMakeFiles/*' ! -path build/app ! -name 'libironjar.so*'
+  cmake --install build --prefix installed
+  nothing find . -path ./installed
+}
+
+add_subdirectory() {
+  mkdir -p "$work/add_subdirectory/third_party"
+  ln -s "$root" "$work/add_subdirectory/third_party/ironjar"
+  embedded add_subdirectory add_subdirectory
+}
+
+way "install static" install_static
+way "find_package static" find_package_of static
+way "pkg-config static" pkg_config_of static --static
+way "cpp-httplib, warnings as errors" httplib
+way "each header alone" headers_alone
+way "install shared" install_shared
+# A shared library has linked what it needs: its users have no use for the development files of that.
+way "find_package shared" find_package_of shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON \
+  -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON
+way "pkg-config shared" pkg_config_of shared
+way "add_subdirectory" add_subdirectory
+# Without a network, and in a project with wide-reaching settings of its own.
+way "FetchContent" embedded fetch_content fetch_content -DFETCHCONTENT_SOURCE_DIR_IRONJAR="$root" \
+  -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DBUILD_SHARED_LIBS=ON -DCMAKE_UNITY_BUILD=ON \
+  -DCMAKE_CXX_VISIBILITY_PRESET=hidden -DCMAKE_VISIBILITY_INLINES_HIDDEN=ON

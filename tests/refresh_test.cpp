@@ -1,0 +1,490 @@
+// The refresh scenarios that concern one process: whole requests, with a jar, against a strict provider.
+#include "support/fake_provider.hpp"
+#include "support/support.hpp"
+
+#include <atomic>
+#include <thread>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::errorOf;
+using support::FakeClock;
+using support::FakeProvider;
+using support::FakeSteadyClock;
+
+namespace {
+
+const Request items{.url = std::string(FakeProvider::api) + "/items"};
+
+// A provider, an API and a site in front of them, on clocks that move together.
+struct World {
+  explicit World(Seconds expiresIn = Seconds{3600}, FetchOptions changes = {})
+      : fetcher(prepared(expiresIn, std::move(changes))),
+        jar({.cookieName = "sid", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()}) {}
+
+  FetchOptions prepared(Seconds expiresIn, FetchOptions changes) {
+    provider.expiresIn = expiresIn;
+    FetchOptions options = support::fetchOptions(provider);
+    options.now = wall;
+    options.refreshThreshold = changes.refreshThreshold;
+    options.maxReplayBody = changes.maxReplayBody;
+    options.tokenEndpoint.replay = changes.tokenEndpoint.replay;
+    options.tokenEndpoint.timeout = changes.tokenEndpoint.timeout;
+    options.tokenEndpoint.revocationUrl = "https://id.example/revoke";
+    options.coordinator =
+        std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = steady, .jitter = [] { return 1.0; }});
+    return options;
+  }
+
+  void advance(std::chrono::milliseconds by) {
+    wall.advance(by);
+    steady.advance(by);
+  }
+
+  // A login's first cookie, with tokens that have just been issued.
+  std::string login() {
+    Session session = jar.open("");
+    TokenSet tokens = provider.login();
+    tokens.lifetime = provider.expiresIn;
+    tokens.expiresAt = wall() + provider.expiresIn;
+    session.setTokens(tokens);
+    return cookieOf(session);
+  }
+  // What commit() sets: the cookie's pair, "deleted", or "" for nothing.
+  std::string cookieOf(Session& session) {
+    const auto cookies = jar.commit(session).value();
+    if (cookies.empty()) return "";
+    REQUIRE(cookies.size() == 1);
+    if (cookies[0].starts_with("sid=;")) return "deleted";
+    return cookies[0].substr(0, cookies[0].find(';'));
+  }
+  struct Visit {
+    Result<Response> response;
+    std::string cookie;
+  };
+  Visit visit(const std::string& cookie) {
+    Session session = jar.open(cookie);
+    auto response = fetcher.performFetch(session, items);
+    return {std::move(response), cookieOf(session)};
+  }
+  TokenSet tokensIn(const std::string& cookie) const { return jar.open(cookie).tokens().value(); }
+
+  FakeProvider provider;
+  FakeClock wall;
+  FakeSteadyClock steady;
+  Fetcher fetcher;
+  SessionJar jar;
+};
+
+}  // namespace
+
+TEST_CASE("C16 100 requests at once with one spent token: one call, and each response carries the new cookie") {
+  World world;
+  const std::string cookie = world.login();
+  world.provider.expireAccessTokens();
+  world.provider.hold();
+  std::vector<std::optional<World::Visit>> visits(100);
+  std::vector<std::thread> threads;
+  for (auto& visit : visits) threads.emplace_back([&] { visit = world.visit(cookie); });
+  world.provider.waitForTokenCalls(1);
+  world.provider.release();
+  for (std::thread& thread : threads) thread.join();
+  int leaders = 0;
+  for (const auto& visit : visits) {
+    REQUIRE(visit->response);
+    CHECK(visit->response->status == 200);
+    CHECK(world.tokensIn(visit->cookie) == world.tokensIn(visits[0]->cookie));
+    leaders += visit->response->trace.refreshedBy == RefreshedBy::self;
+  }
+  CHECK(leaders == 1);
+  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.reuses() == 0);
+}
+
+TEST_CASE("C17 two logins refresh side by side, each with its own result") {
+  World world;
+  const std::string ada = world.login();
+  const std::string bob = world.login();
+  world.provider.expireAccessTokens();
+  world.provider.hold();
+  std::string adas;
+  std::string bobs;
+  std::thread first([&] { adas = world.visit(ada).response.value().body; });
+  std::thread second([&] { bobs = world.visit(bob).response.value().body; });
+  world.provider.waitForTokenCalls(2);  // both are under way at once
+  world.provider.release();
+  first.join();
+  second.join();
+  CHECK(adas == "login 1");
+  CHECK(bobs == "login 2");
+}
+
+TEST_CASE("C25 the request that comes 40 ms late with the old cookie") {
+  World world;
+  const std::string old = world.login();
+  world.provider.expireAccessTokens();
+  const std::string fresh = world.visit(old).cookie;
+  world.advance(40ms);
+  const auto late = world.visit(old);
+  CHECK(late.response->status == 200);
+  CHECK(late.response->trace.refreshedBy == RefreshedBy::chain);
+  CHECK(late.response->trace.attempts == 1);
+  CHECK(world.tokensIn(late.cookie) == world.tokensIn(fresh));
+  CHECK(world.provider.tokenCalls() == 1);
+}
+
+TEST_CASE("C26 a cookie whose successor has long been seen: nobody, no call, and no cookie deleted") {
+  World world;
+  const std::string old = world.login();
+  world.provider.expireAccessTokens();
+  const std::string fresh = world.visit(old).cookie;
+  CHECK(world.visit(fresh).response->status == 200);
+  world.advance(59s);
+  CHECK(world.visit(old).response->status == 200);
+  world.advance(2s);
+  const auto loser = world.visit(old);
+  CHECK(errorOf(loser.response) == Errc::expired);
+  CHECK(loser.cookie == "");
+  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.reuses() == 0);
+  CHECK(world.visit(fresh).response->status == 200);
+}
+
+TEST_CASE("C29 the response with the new cookie was lost, and the user comes back minutes later") {
+  World world;
+  const std::string old = world.login();
+  world.provider.expireAccessTokens();
+  CHECK(world.visit(old).cookie != "");  // never arrives
+  world.advance(5min);
+  const auto back = world.visit(old);
+  CHECK(back.response->status == 200);
+  CHECK(back.cookie != "");
+  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.reuses() == 0);
+}
+
+TEST_CASE("C32 after a restart an old cookie is one attempt with a classified end") {
+  World before;
+  const std::string old = before.login();
+  before.provider.expireAccessTokens();
+  CHECK(before.visit(old).response->status == 200);
+  FetchOptions options = support::fetchOptions(before.provider);
+  options.now = before.wall;
+  const Fetcher restarted(options);
+  Session session = before.jar.open(old);
+  CHECK(errorOf(restarted.performFetch(session, items)) == Errc::expired);
+  CHECK(before.provider.tokenCalls() == 2);
+}
+
+TEST_CASE("a slow response does not write older tokens over newer ones, whatever order they finish in") {
+  World world;
+  const std::string old = world.login();
+  Session slow = world.jar.open(old);  // a request that fetches nothing, but keeps something
+  slow.set("cart", 1);
+  world.provider.expireAccessTokens();
+  const std::string fresh = world.visit(old).cookie;
+  const std::string late = world.cookieOf(slow);
+  CHECK(world.tokensIn(late) == world.tokensIn(fresh));
+  CHECK(world.jar.open(late).get<int>("cart") == 1);
+}
+
+TEST_CASE("a session without a refresh token: kept while its token is good, and at its end over (C07)") {
+  World world;
+  Session session = world.jar.open("");
+  session.setTokens({.accessToken = "other", .expiresAt = world.wall() + 60s});
+  CHECK(world.fetcher.performFetch(session, items)->status == 401);  // by the clock it is good: this API's own affair
+  CHECK(errorOf(world.fetcher.refresh(session)) == Errc::loginRequired);
+  CHECK_FALSE(session.destroyed());
+  world.advance(61s);
+  CHECK(errorOf(world.fetcher.performFetch(session, items)) == Errc::expired);
+  CHECK(session.destroyed());
+  CHECK(world.provider.tokenCalls() == 0);
+}
+
+TEST_CASE("C34 invalid_grant ends the session: its cookie is deleted, and it is not asked again") {
+  World world;
+  const std::string cookie = world.login();
+  world.provider.expireAccessTokens();
+  world.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_grant"})"}});
+  for (int i = 0; i < 2; ++i) {
+    const auto visit = world.visit(cookie);
+    CHECK(errorOf(visit.response) == Errc::expired);
+    CHECK(visit.cookie == "deleted");
+  }
+  CHECK(world.provider.tokenCalls() == 1);
+}
+
+TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") {
+  const std::vector<Result<Response>> failures = {Response{.status = 408},
+                                                  Response{.status = 429},
+                                                  Response{.status = 500},
+                                                  Response{.status = 502},
+                                                  Response{.status = 503},
+                                                  Response{.status = 504},
+                                                  fail(Errc::transport),
+                                                  fail(Errc::timeout),
+                                                  Response{.status = 403, .body = "<html>"},
+                                                  Response{.status = 200, .body = "<html>"},
+                                                  Response{.status = 200, .body = "{}"}};
+  for (const auto& failure : failures) {
+    World world;
+    const std::string cookie = world.login();
+    world.provider.expireAccessTokens();
+    world.provider.answerTokenCalls({failure});
+    const auto failed = world.visit(cookie);
+    CHECK(errorOf(failed.response) == Errc::refreshFailed);
+    CHECK(failed.cookie == "");
+    world.advance(1s);
+    CHECK(world.visit(cookie).response->status == 200);
+    CHECK(world.provider.reuses() == 0);
+  }
+}
+
+TEST_CASE("C42 after a 429 nobody asks until the server's time has passed, and good tokens go on") {
+  World world;
+  const std::string spent = world.login();
+  world.provider.expireAccessTokens();
+  const std::string good = world.login();
+  const std::string alsoSpent = [&] {
+    Session session = world.jar.open("");
+    session.setTokens({.accessToken = "spent", .refreshToken = world.provider.login().refreshToken});
+    return world.cookieOf(session);
+  }();
+  world.provider.answerTokenCalls({Response{.status = 429, .headers = {{"Retry-After", "30"}}}});
+  CHECK(errorOf(world.visit(spent).response) == Errc::refreshFailed);
+  for (int second = 0; second < 29; ++second) {
+    world.advance(1s);
+    CHECK(errorOf(world.visit(alsoSpent).response) == Errc::refreshFailed);
+    CHECK(world.visit(good).response->status == 200);
+  }
+  CHECK(world.provider.tokenCalls() == 1);
+  world.advance(1s);
+  CHECK(world.visit(alsoSpent).response->status == 200);
+  CHECK(world.visit(spent).response->status == 200);
+}
+
+TEST_CASE("C44 500 sessions against a provider that is down for a minute: a bounded number of calls") {
+  World world;
+  std::vector<std::string> cookies;
+  for (int i = 0; i < 500; ++i) cookies.push_back(world.login());
+  world.provider.expireAccessTokens();
+  world.provider.answerTokenCalls(std::vector<Result<Response>>(1000, Response{.status = 503}));
+  for (int half = 0; half < 120; ++half) {
+    world.advance(500ms);
+    for (const std::string& cookie : cookies) REQUIRE(errorOf(world.visit(cookie).response) == Errc::refreshFailed);
+  }
+  CHECK(world.provider.tokenCalls() <= 7);  // after 0, 1, 3, 7, 15, 31 and 63 s
+}
+
+TEST_CASE("C48 a token is refreshed shortly before it ends, not earlier") {
+  FetchOptions changes;
+  changes.refreshThreshold = Seconds{60};
+  for (int round = 0; round < 20; ++round) {  // the spread is random
+    World world(Seconds{3600}, changes);
+    const std::string cookie = world.login();
+    world.advance(3500s);
+    CHECK(world.visit(cookie).response->trace.refreshedBy == RefreshedBy::none);
+    world.advance(52s);
+    const auto visit = world.visit(cookie);
+    CHECK(visit.response->trace.refreshedBy == RefreshedBy::self);
+    CHECK(visit.response->trace.attempts == 1);
+    CHECK(visit.cookie != "");
+  }
+}
+
+TEST_CASE("C49 short lifetimes: at most one refresh in half of one") {
+  for (const Seconds lifetime : {Seconds{60}, Seconds{30}, Seconds{5}}) {
+    World world(lifetime);
+    std::string cookie = world.login();
+    for (int step = 0; step < 100; ++step) {
+      world.advance(std::chrono::milliseconds(lifetime) / 20);
+      auto visit = world.visit(cookie);
+      REQUIRE(visit.response);
+      if (visit.cookie != "") cookie = visit.cookie;
+    }
+    const int calls = world.provider.tokenCalls();  // over five lifetimes
+    CHECK(calls >= 5);
+    CHECK(calls <= 10);
+    CHECK(world.provider.apiCalls() == 100);  // never a 401
+  }
+}
+
+TEST_CASE("C52 a refresh ahead that fails while the token is good: the old token serves, nothing is written") {
+  World world;
+  const std::string cookie = world.login();
+  world.advance(3560s);
+  world.provider.answerTokenCalls({Response{.status = 503}});
+  const auto visit = world.visit(cookie);
+  CHECK(visit.response->status == 200);
+  CHECK(visit.cookie == "");
+  CHECK(world.visit(cookie).response->status == 200);  // and is not asked at every request
+  CHECK(world.provider.tokenCalls() == 1);
+}
+
+TEST_CASE("C51 the wall clock jumps: no loop, no logout") {
+  World world;
+  std::string cookie = world.login();
+  for (const auto jump : {600s, -600s, 3600s, -3600s}) {
+    world.wall.advance(jump);
+    for (int i = 0; i < 5; ++i) {
+      const auto visit = world.visit(cookie);
+      REQUIRE(visit.response);
+      CHECK(visit.response->status == 200);
+      if (visit.cookie != "") cookie = visit.cookie;
+    }
+  }
+  CHECK(world.provider.tokenCalls() <= 4);
+}
+
+TEST_CASE("C58 an answer that was lost: asked again within the grace; given up where that would be theft; else later") {
+  struct Case {
+    ReplayPolicy replay;
+    std::optional<Errc> error;
+    int calls;
+  };
+  for (const Errc lost : {Errc::transport, Errc::timeout}) {
+    for (const Case& test : {Case{{.grace = Seconds{30}}, std::nullopt, 2}, Case{{.strict = true}, Errc::expired, 1},
+                             Case{{}, Errc::refreshFailed, 1}}) {
+      FetchOptions changes;
+      changes.tokenEndpoint.replay = test.replay;
+      World world(Seconds{3600}, changes);
+      const std::string cookie = world.login();
+      world.provider.expireAccessTokens();
+      world.provider.answerTokenCalls({fail(lost)});
+      CHECK(errorOf(world.visit(cookie).response) == test.error);
+      CHECK(world.provider.tokenCalls() == test.calls);
+    }
+  }
+}
+
+TEST_CASE("C59 a call that certainly never left is made again") {
+  World world;
+  const std::string cookie = world.login();
+  world.provider.expireAccessTokens();
+  world.provider.answerTokenCalls({fail(Errc::unreachable)});
+  CHECK(world.visit(cookie).response->status == 200);
+  CHECK(world.provider.tokenCalls() == 2);
+}
+
+TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed, the 401 returned and marked") {
+  FetchOptions changes;
+  changes.maxReplayBody = 10'000;
+  World world(Seconds{3600}, changes);
+  const std::string cookie = world.login();
+  world.provider.expireAccessTokens();
+  Request upload = items;
+  upload.method = "POST";
+  upload.body = std::string(10'001, 'x');
+  Session session = world.jar.open(cookie);
+  const auto response = world.fetcher.performFetch(session, upload);
+  CHECK(response->status == 401);
+  CHECK(response->trace.worthRepeating);
+  CHECK(world.provider.apiCalls() == 1);
+  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.fetcher.performFetch(session, upload)->trace.attempts == 1);
+  CHECK(world.cookieOf(session) != "");
+}
+
+TEST_CASE("C15 a preflight never refreshes") {
+  World world;
+  Session session = world.jar.open(world.login());
+  world.provider.expireAccessTokens();
+  Request preflight = items;
+  preflight.method = "OPTIONS";
+  CHECK(world.fetcher.performFetch(session, preflight)->status == 401);
+  CHECK(world.provider.tokenCalls() == 0);
+}
+
+TEST_CASE("C72 signing out while a refresh is under way: an empty browser, a revoked token, no way back") {
+  World world;
+  const std::string cookie = world.login();
+  world.provider.expireAccessTokens();
+  world.provider.hold();
+  std::optional<World::Visit> follower;
+  std::thread request([&] { follower = world.visit(cookie); });
+  world.provider.waitForTokenCalls(1);
+  Session session = world.jar.open(cookie);
+  session.destroy();
+  CHECK(world.cookieOf(session) == "deleted");
+  world.provider.release();
+  request.join();
+  CHECK(errorOf(follower->response) == Errc::expired);
+  CHECK(follower->cookie == "");
+  world.provider.waitForRevocations(1);
+  const auto replay = world.visit(cookie);
+  CHECK(errorOf(replay.response) == Errc::expired);
+  CHECK(replay.cookie == "");
+  CHECK(world.provider.tokenCalls() == 1);
+}
+
+TEST_CASE("C73 a slow write does not bring back a session that was signed out") {
+  World world;
+  const std::string cookie = world.login();
+  Session slow = world.jar.open(cookie);
+  slow.set("cart", 1);
+  Session session = world.jar.open(cookie);
+  session.destroy();
+  CHECK(world.cookieOf(session) == "deleted");
+  CHECK(world.cookieOf(slow) == "");
+  CHECK(slow.abandoned());
+}
+
+TEST_CASE("C74 signing out twice is once, and works when revoking does not") {
+  World world;
+  world.provider.revocationStatus = 503;
+  const std::string cookie = world.login();
+  for (int i = 0; i < 2; ++i) {
+    Session session = world.jar.open(cookie);
+    world.fetcher.signOut(session);
+    CHECK(world.cookieOf(session) == "deleted");
+  }
+  world.provider.waitForRevocations(2);  // tried again
+}
+
+TEST_CASE("200 threads, again and again on one spent session: one call a round, no reuse") {
+  World world;
+  std::string cookie = world.login();
+  constexpr int rounds = 20;
+  for (int round = 1; round <= rounds; ++round) {
+    world.provider.expireAccessTokens();
+    std::vector<std::string> cookies(200);
+    std::vector<std::thread> threads;
+    std::atomic<int> good = 0;
+    for (std::string& one : cookies) {
+      threads.emplace_back([&] {
+        const auto visit = world.visit(cookie);
+        good += visit.response && visit.response->status == 200;
+        one = visit.cookie;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    REQUIRE(good == 200);
+    REQUIRE(world.provider.tokenCalls() == round);
+    cookie = cookies[static_cast<std::size_t>(round)];
+  }
+  CHECK(world.provider.reuses() == 0);
+}
+
+TEST_CASE("two users mixed, thousands of times: no answer reaches the other") {
+  World world;
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  const std::vector<std::string> cookies = {world.login(), world.login()};
+  for (std::size_t user = 0; user < 2; ++user) {
+    threads.emplace_back([&, user] {
+      std::string cookie = cookies[user];
+      const std::string own = "login " + std::to_string(user + 1);
+      for (int round = 0; round < 2000; ++round) {
+        if (round % 7 == 0) world.provider.expireAccessTokens();
+        const auto visit = world.visit(cookie);
+        const bool refused =
+            visit.response && visit.response->status == 401;  // expired again between refresh and retry
+        wrong += !visit.response || (!refused && visit.response->body != own);
+        if (visit.cookie != "") cookie = visit.cookie;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(world.provider.reuses() == 0);
+}
