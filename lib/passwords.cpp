@@ -36,7 +36,7 @@ constexpr std::array<std::string_view, 5> published = {
   throw std::invalid_argument("ironjar: password " + std::to_string(id) + " " + why);
 }
 
-void check(std::uint32_t id, std::string_view password) {
+std::uint32_t checked(std::uint32_t id, std::string_view password) {
   if (password.empty()) refuse(id, "is empty or missing: is its environment variable set?");
   if (password.back() == '\n' || password.back() == '\r') refuse(id, "ends in a line break: strip it");
   const std::optional<std::size_t> length = utf16Length(password);
@@ -50,6 +50,7 @@ void check(std::uint32_t id, std::string_view password) {
   if (std::find(published.begin(), published.end(), password) != published.end()) {
     refuse(id, "is a published sample that anybody can look up: use `openssl rand -base64 32`");
   }
+  return id;
 }
 
 void deriveNative(Secret<aeadKeySize>& key, std::uint32_t id, std::string_view password) {
@@ -72,8 +73,7 @@ std::string randomPassword() {
 
 }  // namespace
 
-Key::Key(std::uint32_t id_, std::string_view password)
-    : id((check(id_, password), id_)), nativeId{}, fe26(bytes(password)) {
+Key::Key(std::uint32_t id_, std::string_view password) : id(checked(id_, password)), nativeId{}, fe26(bytes(password)) {
   deriveNative(native, id, password);
   std::array<unsigned char, 16> commitment{};
   blake2b(commitment, native.expose(), bytes(keyIdContext));
@@ -159,6 +159,11 @@ std::string readSecretFile(const std::filesystem::path& file) {
 }  // namespace detail
 
 Passwords::Passwords(const char* only) : Passwords({std::pair<std::uint32_t, const char*>(1, only)}) {}
+
+Passwords::Passwords(const std::string& only) {
+  const std::array<std::pair<std::uint32_t, std::string_view>, 1> list = {{{1, only}}};
+  keyring_ = detail::makeKeyring(list);
+}
 
 Passwords::Passwords(std::initializer_list<std::pair<std::uint32_t, const char*>> byId) {
   std::vector<std::pair<std::uint32_t, std::string_view>> list;

@@ -17,19 +17,21 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/tests/support/packages.sh"
 export CTEST_OUTPUT_ON_FAILURE=1
 
-test_packages=("${build_packages[@]}" "${httplib_packages[@]}" doctest-dev ccache)
+test_packages=("${build_packages[@]}" "${httplib_packages[@]}" doctest-dev ccache openssl curl)
 
 # Node is only for the interoperability tests; any version from 18 on serves.
 need_node() {
   command -v node >/dev/null && command -v npm >/dev/null && return
-  need_packages nodejs npm || echo "NODE IS MISSING: interoperability with iron-session is not tested"
+  need_packages nodejs npm || echo "NODE IS MISSING: interoperability with iron-session is NOT tested"
 }
 
 # build_and_test NAME [cmake options]
 build_and_test() {
+  need_node
   local build="$root/build/$1"
   echo "== $1"
-  cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_STRICT=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
+  cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_TESTS=ON \
+    -DIRONJAR_BUILD_DEMO=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
   cmake --build "$build"
   ctest --test-dir "$build" --no-tests=error -j "$(nproc)"
 }
@@ -41,7 +43,7 @@ clang() {
 }
 # clang's sanitizers; -O1 keeps the build and the tests short.
 sanitized() {
-  need_packages clang libclang-rt-14-dev llvm
+  need_packages clang libclang-rt-dev llvm
   build_and_test "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-O1 "-DIRONJAR_SANITIZE=$2"
 }
 asan() { sanitized asan address,undefined; }
@@ -53,11 +55,11 @@ install() {
 format() {
   need_packages clang-format
   echo "== format"
-  git -C "$root" ls-files -z '*.hpp' '*.cpp' | (cd "$root" && xargs -0 clang-format --dry-run -Werror)
+  find "$root"/{include,lib,bindings,tests} \( -name '*.hpp' -o -name '*.cpp' \) -print0 |
+    xargs -0 clang-format --dry-run -Werror
 }
 
 need_packages "${test_packages[@]}"
-need_node
 case "${1:-release}" in
   release | clang | asan | tsan | install | format) "${1:-release}" ;;
   all) for step in format release clang asan tsan install; do $step; done ;;

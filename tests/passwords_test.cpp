@@ -90,6 +90,11 @@ TEST_CASE("the highest id seals, every id unseals (G01)") {
   CHECK_FALSE(opens(both, first));
 }
 
+TEST_CASE("a password may be a std::string, and is then taken whole") {
+  CHECK(opens(Passwords(password), Passwords(std::string(password))));
+  CHECK_FALSE(opens(Passwords(password), Passwords(password + std::string("\0x", 2))));
+}
+
 TEST_CASE("a PASERK is the raw key, and a broken one is told") {
   CHECK(refusal("k4.local.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8").empty());
   CHECK(mentions(refusal("k4.local.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo"), "PASERK"));

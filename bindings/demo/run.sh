@@ -12,7 +12,7 @@ build="$root/build/demo"
 . "$root/tests/support/packages.sh"
 
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" openssl curl
-cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=OFF >/dev/null
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON >/dev/null
 cmake --build "$build" --target ironjar-demo
 
 SESSION_PASSWORD=${SESSION_PASSWORD:-$(openssl rand -base64 32)}

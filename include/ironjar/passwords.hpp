@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -28,7 +29,8 @@ class Keyring;
 class Passwords {
  public:
   // One password, with id 1. std::getenv goes straight in.
-  Passwords(const char* only);  // NOLINT: implicit, so that `.passwords = std::getenv("SESSION_PASSWORD")` works
+  Passwords(const char* only);         // NOLINT: implicit, so that `.passwords = std::getenv("SESSION_PASSWORD")` works
+  Passwords(const std::string& only);  // NOLINT: and so does a text from a configuration file
   Passwords(std::initializer_list<std::pair<std::uint32_t, const char*>> byId);
   explicit Passwords(std::span<const std::pair<std::uint32_t, std::string_view>> byId);
 

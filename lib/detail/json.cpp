@@ -2,7 +2,6 @@
 
 #include "detail/secret.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -27,10 +26,10 @@ class StrictBuilder {
   bool number_integer(std::int64_t value) { return put(value) != nullptr; }
   bool number_unsigned(std::uint64_t value) { return put(value) != nullptr; }
   bool number_float(double value, const std::string&) {
-    return std::isfinite(value) ? put(value) != nullptr : object("a number out of range");
+    return std::isfinite(value) ? put(value) != nullptr : reject("a number out of range");
   }
   bool string(std::string& value) { return put(std::move(value)) != nullptr; }
-  bool binary(Json::binary_t&) { return object("a binary value"); }
+  bool binary(Json::binary_t&) { return reject("a binary value"); }
   bool start_object(std::size_t) { return descend(Json::object()); }
   bool start_array(std::size_t) { return descend(Json::array()); }
   bool end_object() { return open_.pop_back(), true; }
@@ -38,10 +37,10 @@ class StrictBuilder {
   bool key(std::string& name) {
     const auto [member, isNew] = open_.back()->emplace(std::move(name), nullptr);
     member_ = &*member;
-    return isNew || object("a duplicate key");
+    return isNew || reject("a duplicate key");
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) {
-    return object("something that is not JSON");
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) {
+    return reject("something that is not JSON");
   }
 
  private:
@@ -57,11 +56,14 @@ class StrictBuilder {
   }
   bool descend(Json container) {
     tooDeep_ = open_.size() == maxDepth;
-    if (tooDeep_) return object(tooManyLevels);
+    if (tooDeep_) return reject(tooManyLevels);
     open_.push_back(put(std::move(container)));
     return true;
   }
-  bool object(const char* what) { return objection_ = what, false; }
+  bool reject(const char* what) {
+    objection_ = what;
+    return false;
+  }
 
   Json& root_;
   std::vector<Json*> open_;  // the path to the innermost container; none of its ancestors changes while it is open

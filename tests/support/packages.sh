@@ -7,6 +7,10 @@ need_packages() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
+  if ! command -v apt-get >/dev/null; then
+    echo "please install what is Debian's ${missing[*]}" >&2
+    return 1
+  fi
   local as_root=()
   [ "$(id -u)" -eq 0 ] || as_root=(sudo)
   echo "installing ${missing[*]}"
