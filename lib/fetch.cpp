@@ -63,9 +63,11 @@ class Fetcher::State {
   [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, Deadline deadline) const;
   // By its own expiry the access token is good.
   [[nodiscard]] bool isGood(const TokenSet& tokens) const;
+  [[nodiscard]] std::optional<std::chrono::duration<double>> ahead(const TokenSet& tokens) const;
   [[nodiscard]] static Error giveUp(Session& session);
   void end(const std::optional<TokenSet>& tokens) const;
   void settle(Deadline deadline) const;
+  [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
 
  private:
   [[nodiscard]] bool isDue(const TokenSet& tokens) const;
@@ -144,6 +146,13 @@ Result<RefreshedBy> Fetcher::refresh(Session& session) const {
   return state_->renew(session, *session.tokens(), in(state_->options.timeout));
 }
 
+std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
+  const std::optional<TokenSet> tokens = session.tokens();
+  const auto margin = tokens ? state_->ahead(*tokens) : std::nullopt;
+  if (!margin) return std::nullopt;
+  return *tokens->expiresAt - std::chrono::duration_cast<TimePoint::duration>(*margin);
+}
+
 std::function<void(Session&)> Fetcher::beforeCommit() const {
   return [state = state_](Session& session) {
     if (session.destroyed()) return state->end(session.formerTokens());
@@ -155,6 +164,10 @@ std::function<void(Session&)> Fetcher::beforeCommit() const {
 void Fetcher::signOut(Session& session) const {
   state_->end(session.tokens());
   session.destroy();
+}
+
+RefreshServiceOptions Fetcher::serviceOptions(TokenSet tokens) const {
+  return state_->serviceOptions(std::move(tokens));
 }
 
 Result<detail::Url> Fetcher::State::allowedUrl(const Request& request) const {
@@ -190,12 +203,16 @@ Result<RefreshedBy> Fetcher::State::catchUp(Session& session) const {
   return RefreshedBy::chain;
 }
 
+// How long before its end a token is refreshed; nothing for one that cannot be, or whose end is unknown.
+std::optional<std::chrono::duration<double>> Fetcher::State::ahead(const TokenSet& tokens) const {
+  if (!tokens.expiresAt || tokens.refreshToken.empty()) return std::nullopt;
+  if (!tokens.lifetime) return std::chrono::duration<double>(0);
+  return std::min<std::chrono::duration<double>>(options.refreshThreshold, *tokens.lifetime * 0.2);
+}
+
 bool Fetcher::State::isDue(const TokenSet& tokens) const {
-  if (!tokens.expiresAt || tokens.refreshToken.empty()) return false;
-  const auto left = *tokens.expiresAt - options.now();
-  if (!tokens.lifetime) return left <= left.zero();
-  const auto ahead = std::min<std::chrono::duration<double>>(options.refreshThreshold, *tokens.lifetime * 0.2);
-  return left <= ahead * spread();
+  const auto margin = ahead(tokens);
+  return margin && *tokens.expiresAt - options.now() <= *margin * spread();
 }
 
 bool Fetcher::State::isGood(const TokenSet& tokens) const {
@@ -243,6 +260,14 @@ void Fetcher::State::end(const std::optional<TokenSet>& tokens) const {
 void Fetcher::State::settle(Deadline deadline) const {
   const auto left = deadline - std::chrono::steady_clock::now();
   if (options.settleDelay.count() > 0) std::this_thread::sleep_for(std::min<decltype(left)>(left, options.settleDelay));
+}
+
+RefreshServiceOptions Fetcher::State::serviceOptions(TokenSet tokens) const {
+  return {.tokens = std::move(tokens),
+          .coordinator = options.coordinator,
+          .client = client_,
+          .ask = ask_,
+          .now = options.now};
 }
 
 }  // namespace ironjar

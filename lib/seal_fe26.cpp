@@ -1,6 +1,7 @@
 #include "seal_fe26.hpp"
 
 #include "detail/base64url.hpp"
+#include "detail/hex.hpp"
 #include "detail/json.hpp"
 
 #include <algorithm>
@@ -109,15 +110,9 @@ unsigned verify(const Parts& parts, const Shape& shape, const Key& key, const Se
 }
 
 std::string hexSalt() {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::array<unsigned char, saltSize / 2> raw{};
   random(raw);
-  std::string text;
-  for (const unsigned char byte : raw) {
-    text.push_back(digits[byte >> 4U]);
-    text.push_back(digits[byte & 15U]);
-  }
-  return text;
+  return hex(raw);
 }
 
 std::string expiryText(const SealOptions& options) {

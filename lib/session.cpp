@@ -1,3 +1,4 @@
+#include "detail/hex.hpp"
 #include "detail/json.hpp"
 #include "detail/sodium.hpp"
 #include "seal_format.hpp"
@@ -101,15 +102,7 @@ void Session::destroy() {
   changed_ = true;
 }
 
-std::string Session::id() const {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (const char c : id_) {
-    hex.push_back(digits[static_cast<unsigned char>(c) >> 4U]);
-    hex.push_back(digits[static_cast<unsigned char>(c) & 15U]);
-  }
-  return hex;
-}
+std::string Session::id() const { return detail::hex(detail::bytes(id_)); }
 
 TimePoint Session::startedAt() const { return detail::fromUnixMilliseconds(start_ * 1000); }
 

@@ -19,18 +19,22 @@ TEST_CASE("status, refresh and logout (C72 C76)") {
   FakeProvider provider;
   const Fetcher fetcher(support::fetchOptions(provider));
   Site site;
-  mountAuth(site.web.server, site.jar, fetcher);
+  mountAuth(site.web.server, site.jar, fetcher, {.refreshInterval = Seconds{0}});
   site.start();
   const auto status = [&] { return Json::parse(site.visit("/api/auth/status").body); };
-  CHECK(status() == Json{{"authenticated", false}, {"expiresIn", nullptr}, {"reason", "login_required"}});
+  CHECK(status() ==
+        Json{{"authenticated", false}, {"expiresIn", nullptr}, {"refreshAt", nullptr}, {"reason", "login_required"}});
   CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 401);
 
   const TokenSet tokens = provider.login();
   site.putSession({{"user", "ada"}, {"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
-  CHECK(status() == Json{{"authenticated", true}, {"expiresIn", nullptr}});
+  CHECK(status() == Json{{"authenticated", true}, {"expiresIn", nullptr}, {"refreshAt", nullptr}});
   const auto refreshed = site.send("POST", "/api/auth/refresh", ownPage);
   CHECK(refreshed.status == 200);
   CHECK(Json::parse(refreshed.body)["expiresIn"].get<int>() > 3590);
+  const auto now = std::chrono::system_clock::now().time_since_epoch() / Seconds{1};
+  const auto wait = Json::parse(refreshed.body)["refreshAt"].get<std::int64_t>() - now;
+  CHECK((wait > 2990 && wait <= 3000));  // ten minutes before the end
   CHECK(refreshed.body.find("at-") == std::string::npos);
   CHECK(site.session().tokens()->refreshToken != tokens.refreshToken);
 
@@ -43,10 +47,47 @@ TEST_CASE("status, refresh and logout (C72 C76)") {
   CHECK(site.send("POST", "/api/auth/logout", ownPage).status == 204);
 }
 
+TEST_CASE("a session may ask for a refresh now and then only, and others are not held up") {
+  FakeProvider provider;
+  Site site;
+  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(provider)), {.refreshInterval = Seconds{3600}});
+  site.start();
+  const auto signIn = [&] {
+    const TokenSet tokens = provider.login();
+    site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
+  };
+  signIn();
+  CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 200);
+  const auto again = site.send("POST", "/api/auth/refresh", ownPage);
+  CHECK(again.status == 429);
+  CHECK(again.get_header_value("Retry-After") == "3600");
+  CHECK(provider.tokenCalls() == 1);
+  signIn();
+  CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 200);
+}
+
+TEST_CASE("a script that needs a login is told so; a page is sent to sign in (C40)") {
+  const auto answer = [](const httplib::Headers& headers, Errc code) {
+    httplib::Request request;
+    request.headers = headers;
+    httplib::Response response;
+    respond(request, response, fail(code), "/login");
+    return std::to_string(response.status) + response.get_header_value("Location");
+  };
+  for (const Errc code : {Errc::loginRequired, Errc::expired}) {
+    CHECK(answer({{"Sec-Fetch-Mode", "navigate"}}, code) == "302/login");
+    CHECK(answer({{"Accept", "text/html,*/*"}}, code) == "302/login");
+    CHECK(answer({{"Sec-Fetch-Mode", "cors"}, {"Accept", "text/html"}}, code) == "401");
+    CHECK(answer({{"Accept", "text/html"}, {"X-Requested-With", "fetch"}}, code) == "401");
+    CHECK(answer({{"Accept", "application/json"}}, code) == "401");
+  }
+  CHECK(answer({{"Sec-Fetch-Mode", "navigate"}}, Errc::refreshFailed) == "503");
+}
+
 TEST_CASE("what changes something must come from the site itself (C76)") {
   FakeProvider provider;
   Site site;
-  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(provider)));
+  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(provider)), {.refreshInterval = Seconds{0}});
   site.start();
   site.putSession({{"accessToken", "a"}, {"refreshToken", "r"}});
   const std::string own = site.web.origin();

@@ -11,7 +11,7 @@ set(floors
   "session: session session_jar"
   "tokens: tokens"
   "transport: transport"
-  "refresh: refresh token_endpoint local_coordinator succession backoff"
+  "refresh: refresh refresh_service token_endpoint local_coordinator succession backoff"
   "fetch: fetch token_asker")
 
 set(level 0)

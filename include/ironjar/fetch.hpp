@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <ironjar/refresh.hpp>
+#include <ironjar/refresh_service.hpp>
 #include <ironjar/session.hpp>
 #include <ironjar/transport.hpp>
 
@@ -57,6 +59,10 @@ class Fetcher {
   // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side; the session is kept.
   [[nodiscard]] Result<Response> performFetch(Session& session, Request request) const;
 
+  // From when on performFetch refreshes the session's access token ahead of its end, give or take the spread; nothing
+  // when only a 401 will tell.
+  [[nodiscard]] std::optional<TimePoint> refreshAt(const Session& session) const;
+
   // For SessionOptions::beforeCommit: brings a session that is about to be written onto the newest tokens of its login,
   // whatever order responses finish in, and makes a logout final: what is under way for that login is discarded,
   // requests still coming with its cookies are nobody's, and its tokens are revoked if TokenEndpoint::revocationUrl is
@@ -68,6 +74,10 @@ class Fetcher {
 
   // Refreshes now, whatever the access token's state; errors as above. Who brought the new tokens.
   [[nodiscard]] Result<RefreshedBy> refresh(Session& session) const;
+
+  // For a RefreshService that keeps these tokens fresh at this Fetcher's token endpoint and never races with its
+  // requests. Read there for which tokens that is.
+  [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
 
   [[nodiscard]] const FetchOptions& options() const;
 

@@ -6,6 +6,7 @@
 #include <ironjar/fetch.hpp>
 #include <ironjar/passwords.hpp>
 #include <ironjar/refresh.hpp>
+#include <ironjar/refresh_service.hpp>
 #include <ironjar/seal.hpp>
 #include <ironjar/session.hpp>
 #include <ironjar/tokens.hpp>

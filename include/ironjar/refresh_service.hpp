@@ -75,7 +75,7 @@ class RefreshService {
   [[nodiscard]] TokenSet tokens() const;
 
  private:
-  class State;
+  struct State;
   std::shared_ptr<State> state_;
 };
 

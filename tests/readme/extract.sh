@@ -17,10 +17,12 @@ prelude='#include <cstdlib>
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
 '
-statements='void snippet(ironjar::Session& session, const ironjar::SessionJar& jar, std::string_view cookieHeader,
-             const ironjar::Passwords& passwords);
+statements='void store(bool success, const ironjar::TokenSet& tokens);
+void snippet(ironjar::Session& session, const ironjar::SessionJar& jar, std::string_view cookieHeader,
+             const ironjar::Passwords& passwords, const ironjar::Fetcher& fetcher);
 void snippet([[maybe_unused]] ironjar::Session& session, [[maybe_unused]] const ironjar::SessionJar& jar,
-             [[maybe_unused]] std::string_view cookieHeader, [[maybe_unused]] const ironjar::Passwords& passwords) {'
+             [[maybe_unused]] std::string_view cookieHeader, [[maybe_unused]] const ironjar::Passwords& passwords,
+             [[maybe_unused]] const ironjar::Fetcher& fetcher) {'
 for block in "$2"/*.cpp; do
   text=$(cat "$block")
   case $text in

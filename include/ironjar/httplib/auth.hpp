@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,6 +21,8 @@ struct AuthOptions {
   // The site's own origins as browsers see them, e.g. `https://app.example.com`. Needed behind a reverse proxy that
   // rewrites Host; empty: an Origin is compared with the Host that the request was sent to.
   std::vector<std::string> origins = {};
+  // How often a session may ask for a refresh; sooner is 429 with Retry-After. 0: as often as it likes.
+  Seconds refreshInterval{5};
 };
 
 // Whether a request that changes something comes from the site itself. Browsers tell the truth in Sec-Fetch-Site, older
@@ -36,15 +41,44 @@ namespace detail {
 
 inline void describeLogin(httplib::Response& response, const Session& session, const Fetcher& fetcher) {
   const auto tokens = session.tokens();
-  Json status = {{"authenticated", tokens.has_value()}, {"expiresIn", nullptr}};
+  Json status = {{"authenticated", tokens.has_value()}, {"expiresIn", nullptr}, {"refreshAt", nullptr}};
   if (tokens && tokens->expiresAt) {
     const auto left = std::chrono::floor<Seconds>(*tokens->expiresAt - fetcher.options().now());
     status["expiresIn"] = std::max<std::int64_t>(0, left.count());
+  }
+  if (const auto time = fetcher.refreshAt(session)) {
+    status["refreshAt"] = std::chrono::floor<Seconds>(time->time_since_epoch()).count();
   }
   if (!tokens) status["reason"] = session.rejection() || session.destroyed() ? "session_expired" : "login_required";
   response.set_header("Cache-Control", "no-store");
   response.set_content(status.dump(), "application/json");
 }
+
+// At most one in an interval for each session.
+class RateLimit {
+ public:
+  explicit RateLimit(Seconds interval) : interval_(interval) {}
+
+  [[nodiscard]] bool admits(const std::string& session) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    // Forgets what has lapsed whenever it has doubled, so that the work per call stays constant.
+    if (last_.size() >= 2 * kept_) {
+      std::erase_if(last_, [&](const auto& entry) { return now - entry.second >= interval_; });
+      kept_ = std::max<std::size_t>(1000, last_.size());
+    }
+    const auto [entry, isNew] = last_.try_emplace(session, now);
+    if (!isNew && now - entry->second < interval_) return false;
+    entry->second = now;
+    return true;
+  }
+
+ private:
+  const Seconds interval_;
+  std::mutex mutex_;
+  std::size_t kept_ = 1000;
+  std::map<std::string, std::chrono::steady_clock::time_point> last_;
+};
 
 inline void refuseForeign(httplib::Response& response) {
   response.status = 403;
@@ -53,8 +87,9 @@ inline void refuseForeign(httplib::Response& response) {
 
 }  // namespace detail
 
-// GET  {prefix}/status   {"authenticated": bool, "expiresIn": seconds of the access token or null, "reason"?: text}
-// POST {prefix}/refresh  refreshes now; the status, or what respond() says of the error
+// GET  {prefix}/status   {"authenticated": bool, "expiresIn": seconds of the access token or null, "refreshAt": unix
+//                        seconds from which on it is refreshed ahead or null, "reason"?: why nobody is signed in}
+// POST {prefix}/refresh  refreshes now; the status, or what respond() says of the error; 429 when asked too often
 // POST {prefix}/logout   ends the session: 204, its cookies deleted
 // A POST from another site gets 403 {"error": "cross_site_request"}: send `X-Requested-With` where Origin is missing.
 inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetcher& fetcher,
@@ -70,7 +105,14 @@ inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetc
              withSession(jar, [fetcher](const httplib::Request&, httplib::Response& response, Session& session) {
                detail::describeLogin(response, session, fetcher);
              }));
-  post("/refresh", [fetcher](const httplib::Request&, httplib::Response& response, Session& session) {
+  const auto limit = std::make_shared<detail::RateLimit>(options.refreshInterval);
+  const std::string pause = std::to_string(options.refreshInterval.count());
+  post("/refresh", [fetcher, limit, pause](const httplib::Request&, httplib::Response& response, Session& session) {
+    if (session.tokens() && !limit->admits(session.id())) {
+      response.status = 429;
+      response.set_header("Retry-After", pause);
+      return response.set_content(R"({"error":"too_many_requests"})", "application/json");
+    }
     const auto refreshed = fetcher.refresh(session);
     if (!refreshed) return respond(response, refreshed.error());
     detail::describeLogin(response, session, fetcher);

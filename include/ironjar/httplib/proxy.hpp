@@ -97,8 +97,9 @@ inline bool isNamed(std::string_view connection, const std::string& name) {
 
 inline Request upstreamRequest(const httplib::Request& in, std::string url) {
   Request out{.method = in.method, .url = std::move(url)};
+  const std::string connection = in.get_header_value("Connection");
   for (const auto& [name, value] : in.headers) {
-    if (isForUpstream(name, value) && !isNamed(in.get_header_value("Connection"), name)) out.headers.emplace_back(name, value);
+    if (isForUpstream(name, value) && !isNamed(connection, name)) out.headers.emplace_back(name, value);
   }
   out.body = in.body;
   return out;

@@ -41,6 +41,19 @@ inline void respond(httplib::Response& response, const Error& error) {
   }
 }
 
+// The same, but a page that the browser navigates to, rather than a script's fetch, is sent to sign in when it needs a
+// login: 302 to `loginUrl`.
+inline void respond(const httplib::Request& request, httplib::Response& response, const Error& error,
+                    const std::string& loginUrl) {
+  const bool needsLogin = error.code == Errc::loginRequired || error.code == Errc::expired;
+  const bool navigates = request.has_header("Sec-Fetch-Mode")
+                             ? request.get_header_value("Sec-Fetch-Mode") == "navigate"
+                             : !request.has_header("X-Requested-With") &&
+                                   request.get_header_value("Accept").find("text/html") != std::string::npos;
+  if (needsLogin && navigates) return response.set_redirect(loginUrl);
+  respond(response, error);
+}
+
 // All Cookie lines of a request as one (RFC 9113 section 8.2.3 joins them so).
 [[nodiscard]] inline std::string cookieHeader(const httplib::Request& request) {
   std::string all;
