@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <optional>
 
 #include <ironjar/seal.hpp>
@@ -14,16 +13,23 @@ class Backoff {
  public:
   using Time = std::chrono::steady_clock::time_point;
   using Duration = std::chrono::steady_clock::duration;
+  using Permit = unsigned;  // how many failures there had been
 
-  // Whether a call may start now. After a failure's pause one call may, as a probe; the others when it has succeeded.
-  [[nodiscard]] bool admits(Time now);
-  // How a call that was admitted ended. `jitter` is in [0, 1); what the server asked for is never shortened by it.
-  void failed(Time now, std::optional<Seconds> retryAfter, double jitter);
-  void succeeded() { *this = {}; }
-  void withdrawn() { probing_ = false; }  // it was not made
+  // A permit when a call may start now. After a failure's pause one call may, as a probe; the others when it has
+  // succeeded.
+  [[nodiscard]] std::optional<Permit> admit(Time now);
+  // Whether no call has failed since.
+  [[nodiscard]] bool isValid(Permit permit) const { return permit == counted_; }
+
+  // How the call ended. Calls that were under way together fail together: they count once. `jitter` is in [0, 1); what
+  // the server asked for is never shortened by it.
+  void failed(Permit permit, Time now, std::optional<Seconds> retryAfter, double jitter);
+  void succeeded();
+  void withdrawn(Permit permit);  // it was not made
 
  private:
-  unsigned failures_ = 0;
+  Permit counted_ = 0;
+  unsigned failures_ = 0;  // in a row
   Time until_{};
   bool probing_ = false;
 };

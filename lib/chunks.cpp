@@ -13,37 +13,27 @@ std::string chunkName(std::string_view cookieName, std::size_t index) {
   return std::string(cookieName).append(".").append(std::to_string(index));
 }
 
-Carried::Carried(std::string_view header, std::string_view cookieName) {
+Carried::Carried(std::string_view header, std::string_view cookieName, SealTest looksSealed) {
   for (const auto& [name, value] : parseCookies(header)) {
     if (value.empty() || !name.starts_with(cookieName)) continue;
     const std::string_view suffix = name.substr(cookieName.size());
-    if (suffix.empty()) {
-      whole_.push_back(value);
-    } else if (suffix.size() == 2 && suffix[0] == '.' && suffix[1] >= '0' &&
-               static_cast<std::size_t>(suffix[1] - '0') < maxChunks) {
-      chunks_[static_cast<std::size_t>(suffix[1] - '0')].push_back(value);
-    }
+    const bool isChunk = suffix.size() == 2 && suffix[0] == '.' && suffix[1] >= '0' &&
+                         static_cast<std::size_t>(suffix[1] - '0') < maxChunks;
+    if (!suffix.empty() && !isChunk) continue;
+    came_ = true;
+    const std::size_t index = isChunk ? static_cast<std::size_t>(suffix[1] - '0') : 0;
+    if (index == 0 && !looksSealed(value)) continue;
+    (isChunk ? chunks_[index] : whole_).push_back(value);
   }
 }
 
-bool Carried::isEmpty() const {
-  return whole_.empty() &&
-         std::all_of(chunks_.begin(), chunks_.end(), [](const auto& copies) { return copies.empty(); });
-}
-
-bool Carried::hasWhole(bool (*looksSealed)(std::string_view)) const {
-  return std::any_of(whole_.begin(), whole_.end(), looksSealed);
-}
-
-bool Carried::offer(bool (*looksSealed)(std::string_view), const std::function<bool(std::string_view)>& accepts) const {
+bool Carried::offer(const std::function<bool(std::string_view)>& accepts) const {
   std::size_t tries = 0;
   for (const std::string_view text : whole_) {
-    if (!looksSealed(text)) continue;
     if (tries++ == maxTries) return false;
     if (accepts(text)) return true;
   }
   for (const Choice& choice : choices()) {
-    if (!looksSealed(chunks_[0][choice.copies[0]])) continue;
     if (tries++ == maxTries) return false;
     std::string joined;
     for (std::size_t i = 0; i < choice.run; ++i) joined += chunks_[i][choice.copies[i]];

@@ -16,21 +16,25 @@ inline constexpr std::size_t maxChunks = 4;
 
 [[nodiscard]] std::string chunkName(std::string_view cookieName, std::size_t index);
 
-// Everything a Cookie header carries under a name, whole or in chunks; views into the header. Empty values do not
-// count.
+using SealTest = bool (*)(std::string_view);
+
+// Everything a Cookie header carries under a name, whole or in chunks, as far as it looks like a seal: what does not is
+// somebody else's. Views into the header.
 class Carried {
  public:
-  Carried(std::string_view header, std::string_view cookieName);
+  Carried(std::string_view header, std::string_view cookieName, SealTest looksSealed);
 
-  [[nodiscard]] bool isEmpty() const;
-  [[nodiscard]] bool hasWhole(bool (*looksSealed)(std::string_view)) const;
-  [[nodiscard]] bool hasChunk(std::size_t index) const { return !chunks_[index].empty(); }
+  // Whether there was anything of that name, seal or not.
+  [[nodiscard]] bool came() const { return came_; }
+  [[nodiscard]] bool hasWhole() const { return !whole_.empty(); }
+  // A chunk is ours when there is a first one.
+  [[nodiscard]] bool hasChunk(std::size_t index) const { return !chunks_[0].empty() && !chunks_[index].empty(); }
 
-  // Hands over every text that looks like a seal, until one is accepted or 8 have been tried: the whole cookies in
-  // their order, then the chunks joined, the longest run first (a stale last chunk must not hide the session), and for
-  // chunks that came several times every choice among them, those of one rank first. False when there were more than
-  // could be tried.
-  bool offer(bool (*looksSealed)(std::string_view), const std::function<bool(std::string_view)>& accepts) const;
+  // Hands over every text that may be the seal, until one is accepted or 8 have been tried: the whole cookies in their
+  // order, then the chunks joined, the longest run first (a stale last chunk must not hide the session). Of chunks that
+  // came several times, first the copies of one rank, which were most likely set together, then every choice among
+  // them. False when there were more than could be tried.
+  bool offer(const std::function<bool(std::string_view)>& accepts) const;
 
  private:
   // How many chunks to join, and which copy of each.
@@ -40,6 +44,7 @@ class Carried {
   };
   [[nodiscard]] std::vector<Choice> choices() const;
 
+  bool came_ = false;
   std::vector<std::string_view> whole_;
   std::array<std::vector<std::string_view>, maxChunks> chunks_;
 };

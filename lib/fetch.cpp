@@ -15,6 +15,7 @@ namespace ironjar {
 namespace {
 
 constexpr int unauthorized = 401;
+constexpr Seconds longestAhead{2};         // waited for a refresh ahead of time
 constexpr Seconds longest{1'000'000'000};  // some 30 years, and no sum overflows
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: FetchOptions: " + why); }
@@ -227,7 +228,9 @@ Error Fetcher::State::giveUp(Session& session) {
 Result<RefreshedBy> Fetcher::State::refreshAhead(Session& session, Deadline deadline) const {
   const std::optional<TokenSet> tokens = session.tokens();
   if (!tokens || !isDue(*tokens)) return RefreshedBy::none;
-  Result<RefreshedBy> refreshed = renew(session, *tokens, deadline);
+  // While the token is good, the request must not wait for a slow provider: the call goes on for the next one.
+  const Deadline patience = isGood(*tokens) ? std::min(deadline, in(longestAhead)) : deadline;
+  Result<RefreshedBy> refreshed = renew(session, *tokens, patience);
   const bool isOver = !refreshed && refreshed.error().code == Errc::expired;
   if (refreshed || isOver) return refreshed;
   return isGood(*tokens) ? Result<RefreshedBy>(RefreshedBy::none) : refreshed;

@@ -38,10 +38,11 @@ double randomFraction() {
 class LocalCoordinator::State {
  public:
   explicit State(LocalCoordinatorOptions options)
-      : options_(std::move(options)), succession_(options_), pool_(options_.threads) {
+      : options_(std::move(options)), succession_(options_), revoking_(1), asking_(options_.threads) {
+    constexpr Seconds longest{1'000'000'000};
     const auto& o = options_;
-    if (o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 || o.maxWaitersPerToken == 0 ||
-        o.keep <= Seconds{0} || o.keepUnconfirmed < o.keep || !o.now || !o.jitter) {
+    if (o.keepUnconfirmed > longest || o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 ||
+        o.maxWaitersPerToken == 0 || o.keep <= Seconds{0} || o.keepUnconfirmed < o.keep || !o.now || !o.jitter) {
       throw std::invalid_argument(
           "ironjar: LocalCoordinatorOptions: numbers must be positive, functions set, and "
           "keepUnconfirmed no shorter than keep");
@@ -66,7 +67,9 @@ class LocalCoordinator::State {
     Tip tip = tipOf(client, rejected, now);
     if (tip.fate == Fate::over || tip.fate == Fate::spent) return loginOver();
     if (tip.fate == Fate::dead) return fail(Errc::expired, "the provider has ended this login");
-    if (tip.tokens.accessToken != rejected.accessToken) return Refreshed{std::move(tip.tokens), RefreshedBy::chain};
+    if (tip.tokens.accessToken != rejected.accessToken && !isOlder(tip.tokens, rejected)) {
+      return Refreshed{std::move(tip.tokens), RefreshedBy::chain};
+    }
 
     std::shared_ptr<Flight> flight = tip.flight;
     const bool leads = flight == nullptr;
@@ -74,12 +77,16 @@ class LocalCoordinator::State {
       return fail(Errc::overloaded, "too many requests wait for a refresh");
     }
     if (leads) {
-      if (!gates_[std::string(client)].admits(now)) {
-        return fail(Errc::refreshFailed, "the token endpoint has failed and is left alone for a while");
-      }
+      detail::Backoff& gate = gates_[std::string(client)];
+      const auto permit = gate.admit(now);
+      if (!permit) return fail(Errc::refreshFailed, "the token endpoint has failed and is left alone for a while");
       flight = std::make_shared<Flight>();
       succession_.takeOff(tip.key, flight);
-      start({std::string(client), tip.key, std::move(tip.tokens), ask, flight});
+      if (!start({std::string(client), tip.key, std::move(tip.tokens), ask, flight, *permit})) {
+        gate.withdrawn(*permit);
+        succession_.forget(tip.key);
+        return fail(Errc::overloaded, "no thread could be had for the call");
+      }
     }
     return wait(lock, *flight, leads ? RefreshedBy::self : RefreshedBy::follower, deadline);
   }
@@ -97,7 +104,10 @@ class LocalCoordinator::State {
       return;
     }
     succession_.settle(tip.key, Fate::over, now);
-    if (revoke) pool_.post([revoke, last = std::move(tip.tokens)] { revoke(last); });
+    // With no thread to be had the tokens stay good until they end: the logout itself must not fail.
+    const bool queued =
+        revoke && revoking_.post([revoke, last = std::move(tip.tokens)] { revokeSafely(revoke, last); });
+    static_cast<void>(queued);
   }
 
  private:
@@ -107,6 +117,7 @@ class LocalCoordinator::State {
     TokenSet spent;
     Ask ask;
     std::shared_ptr<Flight> flight;
+    detail::Backoff::Permit permit;
   };
 
   // The end of a chain of successors, and how it stands with the last token.
@@ -140,6 +151,7 @@ class LocalCoordinator::State {
     while (const auto* entry = succession_.find(tip.key)) {
       tip.fate = entry->fate;
       tip.flight = entry->flight;
+      if (tip.flight && tip.flight->loginOver) tip.fate = Fate::over;
       if (entry->fate != Fate::succeeded) break;
       tip.tokens = entry->tokens;
       if (entry->successor == tip.key) break;  // not rotated
@@ -160,30 +172,50 @@ class LocalCoordinator::State {
     return Refreshed{**flight.result, by};
   }
 
-  void start(Job job) {
-    pool_.post([this, job = std::move(job)] {
+  bool start(Job job) {
+    return asking_.post([this, job = std::move(job)] {
       if (isUnwanted(job)) return;
       Asked asked = askSafely(job);
-      const MonotonicTime now = options_.now();
-      const double jitter = options_.jitter();
-      const std::lock_guard lock(mutex_);
-      land(job, std::move(asked), now, jitter);
+      const auto [now, jitter] = nowAndJitter();
+      std::optional<TokenSet> unwanted;
+      {
+        const std::lock_guard lock(mutex_);
+        unwanted = land(job, std::move(asked), now, jitter);
+      }
+      if (unwanted) revokeSafely(job.flight->revoke, *unwanted);
     });
   }
 
-  // Nobody waits any more for a call that has not begun: the token need not be spent.
+  // A call that has not begun need not be made when nobody waits for it any more, or when another has failed meanwhile.
   bool isUnwanted(const Job& job) {
     const std::lock_guard lock(mutex_);
-    const bool unwanted = job.flight->waiters == 0 && !job.flight->loginOver;
-    if (unwanted) {
-      gates_[job.client].withdrawn();
-      succession_.forget(job.key);
-      job.flight->result.emplace(fail(Errc::refreshFailed, "nobody waited for the call"));
-    }
-    return unwanted;
+    detail::Backoff& gate = gates_[job.client];
+    const bool wanted = job.flight->loginOver || (job.flight->waiters > 0 && gate.isValid(job.permit));
+    if (wanted) return false;
+    gate.withdrawn(job.permit);
+    succession_.forget(job.key);
+    job.flight->result.emplace(fail(Errc::refreshFailed, "the call was not made"));
+    job.flight->landed.notify_all();
+    return true;
   }
 
-  // A callback of the application's must not end the process from our thread.
+  // What the application brought must not end the process from our threads.
+  std::pair<MonotonicTime, double> nowAndJitter() const {
+    try {
+      return {options_.now(), options_.jitter()};
+    } catch (...) {
+      return {std::chrono::steady_clock::now(), 1.0};
+    }
+  }
+
+  static void revokeSafely(const Revoke& revoke, const TokenSet& tokens) {
+    try {
+      if (revoke) revoke(tokens);
+    } catch (...) {
+      return;  // the login has ended all the same
+    }
+  }
+
   static Asked askSafely(const Job& job) {
     try {
       return job.ask(job.spent);
@@ -192,17 +224,18 @@ class LocalCoordinator::State {
     }
   }
 
-  void land(const Job& job, Asked asked, MonotonicTime now, double jitter) {
-    const bool over = job.flight->loginOver;
+  // Tokens that are nobody's, because somebody signed out while the call was under way.
+  std::optional<TokenSet> land(const Job& job, Asked asked, MonotonicTime now, double jitter) {
     const Result<TokenSet>& answer = asked.tokens;
     const bool answered = answer || answer.error().code == Errc::expired;
     detail::Backoff& gate = gates_[job.client];
-    answered ? gate.succeeded() : gate.failed(now, asked.retryAfter, jitter);
+    asked.endpointIsWell.value_or(answered) ? gate.succeeded() : gate.failed(job.permit, now, asked.retryAfter, jitter);
 
+    std::optional<TokenSet> unwanted;
     Result<TokenSet> result = loginOver();
-    if (over) {
+    if (job.flight->loginOver) {
       succession_.settle(job.key, Fate::over, now);
-      revokeLater(job, answer);
+      unwanted = answer ? successorOf(job.spent, *answer) : job.spent;
     } else if (answer) {
       const TokenSet fresh = successorOf(job.spent, *answer);
       succession_.succeed(job.key, fresh, keyOf(job.client, fresh.refreshToken), now);
@@ -213,13 +246,7 @@ class LocalCoordinator::State {
     }
     job.flight->result.emplace(std::move(result));
     job.flight->landed.notify_all();
-  }
-
-  // Signed out while the call was under way: its tokens are nobody's.
-  void revokeLater(const Job& job, const Result<TokenSet>& answer) {
-    if (!job.flight->revoke) return;
-    const TokenSet last = answer ? successorOf(job.spent, *answer) : job.spent;
-    pool_.post([revoke = job.flight->revoke, last] { revoke(last); });
+    return unwanted;
   }
 
   const LocalCoordinatorOptions options_;
@@ -228,7 +255,8 @@ class LocalCoordinator::State {
   detail::Succession succession_;
   std::map<std::string, detail::Backoff> gates_;  // by client: one for each issuer that the application knows
   std::size_t waiters_ = 0;
-  detail::WorkerPool pool_;  // last: its threads use all of the above
+  detail::WorkerPool revoking_;  // apart, so that a slow revocation endpoint holds up no refresh
+  detail::WorkerPool asking_;    // last: its threads use all of the above
 };
 
 double LocalCoordinatorOptions::defaultJitter() { return randomFraction(); }

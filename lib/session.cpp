@@ -90,6 +90,7 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
 }
 
 void Session::abandon() {
+  if (destroyed_) return;
   data_ = Json::object();
   abandoned_ = true;
 }

@@ -83,9 +83,9 @@ SessionJar::SessionJar(SessionOptions options)
 
 Session SessionJar::open(std::string_view cookieHeader) const {
   const SealOptions& sealing = options_->seal;
-  const detail::Carried carried(cookieHeader, options_->cookieName);
+  const detail::Carried carried(cookieHeader, options_->cookieName, looksSealed);
   Session session(tokenNames_, sealing.now);
-  session.presence_.whole = carried.hasWhole(looksSealed);
+  session.presence_.whole = carried.hasWhole();
   for (std::size_t i = 0; i < detail::maxChunks; ++i) {
     if (carried.hasChunk(i)) session.presence_.chunks |= 1U << i;
   }
@@ -102,13 +102,13 @@ Session SessionJar::open(std::string_view cookieHeader) const {
     opened = true;
     return true;
   };
-  const bool allTried = carried.offer(looksSealed, accepts);
+  const bool allTried = carried.offer(accepts);
   if (opened) {
     session.rejection_.reset();
     return session;
   }
   session.begin();
-  if (carried.isEmpty()) return session;
+  if (!carried.came()) return session;
   if (!session.rejection_) session.rejection_ = fail(Errc::malformed, "not a seal");
   session.hopeless_ = allTried && !someoneElseMay;
   return session;

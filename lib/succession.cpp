@@ -30,6 +30,9 @@ void Succession::takeOff(const TokenKey& key, std::shared_ptr<Flight> flight) {
 }
 
 void Succession::succeed(const TokenKey& key, TokenSet tokens, const TokenKey& successor, MonotonicTime now) {
+  // A token that is issued again is good again; and a chain never runs in a circle.
+  const auto again = entries_.find(successor);
+  if (successor != key && again != entries_.end() && again->second.fate != Fate::underWay) erase(again);
   Entry& entry = at(key);
   entry.fate = Fate::succeeded;
   entry.flight.reset();

@@ -17,7 +17,9 @@ class Asking {
 
   Asked operator()(const TokenSet& tokens) const {
     const Request request = refreshRequest(endpoint_, tokens);
-    if (!isSendable(request)) return {.tokens = fail(Errc::refreshFailed, "the tokens cannot stand in a header")};
+    if (!isSendable(request)) {
+      return {.tokens = fail(Errc::refreshFailed, "the tokens cannot stand in a header"), .endpointIsWell = true};
+    }
     const auto begin = std::chrono::steady_clock::now();
     const bool replays = endpoint_.replay.grace > Seconds{0};
     const std::chrono::steady_clock::duration whole = endpoint_.timeout;
@@ -27,7 +29,7 @@ class Asking {
     const std::string what = "token endpoint: " + std::string(describe(answer.error().code));
     const bool lost = answer.error().code != Errc::unreachable;
     if (lost && endpoint_.replay.strict)
-      return {.tokens = fail(Errc::expired, what + ", and it must not be asked twice")};
+      return {.tokens = fail(Errc::expired, what + ", and it must not be asked twice"), .endpointIsWell = false};
     return {.tokens = fail(Errc::refreshFailed, what)};
   }
 
@@ -42,6 +44,9 @@ class Asking {
     const TimePoint now = now_();
     Asked asked{.tokens = readTokenAnswer(answer, endpoint_, now)};
     if (!asked.tokens) asked.retryAfter = retryAfter(answer, now);
+    // What it says of this request alone is no reason to leave it alone.
+    const bool ownError = answer.status >= 400 && answer.status < 500 && answer.status != 408 && answer.status != 429;
+    if (!asked.tokens && asked.tokens.error().code == Errc::refreshFailed && ownError) asked.endpointIsWell = true;
     return asked;
   }
 

@@ -389,6 +389,99 @@ TEST_CASE("signing out while a call is under way discards its result and revokes
   while (revoked == 0) std::this_thread::yield();
 }
 
+TEST_CASE("from the moment of signing out nobody gets anywhere, while the call is still under way") {
+  Fixture f;
+  Gate gate;
+  std::thread waiting(
+      [&] { CHECK(errorOf(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon()))); });
+  gate.waitUntilEntered();
+  f.coordinator.end("c", tokens("a"), nullptr);
+  CHECK(f.newest("a") == "over");
+  CHECK(f.failing("a", Errc::expired) == Errc::loginRequired);
+  gate.open();
+  waiting.join();
+}
+
+TEST_CASE("a coordinator that goes while a call is under way that somebody signed out of") {
+  std::atomic<int> revoked = 0;
+  Gate gate;
+  std::thread opener;
+  {
+    LocalCoordinator coordinator;
+    std::thread waiting([&] {
+      CHECK(errorOf(coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}),
+                                        std::chrono::steady_clock::now() + 200ms)));
+    });
+    gate.waitUntilEntered();
+    coordinator.end("c", tokens("a"), [&](const TokenSet& last) { revoked += last == tokens("b"); });
+    waiting.join();
+    opener = std::thread([&] { gate.open(); });
+  }  // waits for the call
+  opener.join();
+  CHECK(revoked == 1);
+}
+
+TEST_CASE("a revocation that throws, or takes long, disturbs nobody") {
+  Fixture f;
+  Gate gate;
+  const auto slow = gate.ask({.tokens = tokens("x")});
+  std::atomic<int> begun = 0;
+  for (int i = 0; i < 8; ++i) {
+    f.coordinator.end("c", tokens(std::to_string(i)), [&, slow](const TokenSet& last) {
+      ++begun;
+      static_cast<void>(slow(last).tokens.has_value());
+      throw 42;
+    });
+  }
+  CHECK(f.refresh("a", "b"));
+  gate.open();
+  while (begun < 8) std::this_thread::yield();
+}
+
+TEST_CASE("a provider that issues an earlier token again makes no circle") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  REQUIRE(f.refresh("b", "a"));
+  CHECK(f.newest("b") == "a");
+  CHECK(f.newest("a") == "");
+  REQUIRE(f.refresh("a", "c"));
+  CHECK(f.newest("b") == "c");
+}
+
+TEST_CASE("calls that fail together count once, and those still queued are not made") {
+  Fixture f({.threads = 2});
+  Gate gate;
+  std::vector<std::thread> threads;
+  std::atomic<int> failed = 0;
+  std::atomic<int> asked = 0;
+  const auto ask = [&, held = gate.ask({.tokens = fail(Errc::refreshFailed)})](const TokenSet& t) {
+    ++asked;
+    return held(t);
+  };
+  for (int i = 0; i < 10; ++i) {
+    threads.emplace_back([&, i] {
+      failed += errorOf(f.coordinator.refresh("c", tokens(std::to_string(i)), ask, soon())) == Errc::refreshFailed;
+    });
+  }
+  gate.waitUntilEntered(2);
+  gate.open();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(failed == 10);
+  CHECK(asked <= 4);  // two under way, and what began before the first had landed
+  f.time.advance(1s);
+  CHECK(f.refresh("a", "b"));  // one failure's pause
+}
+
+TEST_CASE("what an endpoint says of one request alone closes it for nobody") {
+  Fixture f;
+  const Asked own{.tokens = fail(Errc::refreshFailed), .endpointIsWell = true};
+  CHECK(errorOf(f.refresh("a", own)) == Errc::refreshFailed);
+  CHECK(f.refresh("b", "c"));
+  const Asked lost{.tokens = fail(Errc::expired), .endpointIsWell = false};
+  CHECK(errorOf(f.refresh("x", lost)) == Errc::expired);
+  CHECK(f.failing("y", Errc::expired) == Errc::refreshFailed);
+}
+
 TEST_CASE("entries are bounded; the least recently used go first") {
   Fixture f({.maxEntries = 10});
   for (int i = 0; i < 10; ++i) REQUIRE(f.refresh(std::to_string(i), "new" + std::to_string(i)));
@@ -423,4 +516,5 @@ TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(LocalCoordinator({.maxEntries = 0}), std::invalid_argument);
   CHECK_THROWS_AS(LocalCoordinator({.threads = 0}), std::invalid_argument);
   CHECK_THROWS_AS(LocalCoordinator({.maxWaiters = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(LocalCoordinator({.keepUnconfirmed = Seconds::max()}), std::invalid_argument);
 }

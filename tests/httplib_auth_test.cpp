@@ -187,6 +187,9 @@ TEST_CASE("what comes down the proxy is one visitor's: not stored, not shared, a
                                 {"access-control-allow-credentials", "true"},
                                 {"Clear-Site-Data", "\"cookies\""},
                                 {"Strict-Transport-Security", "max-age=1"},
+                                {"CDN-Cache-Control", "max-age=600"},
+                                {"Surrogate-Control", "max-age=600"},
+                                {"X-Accel-Redirect", "/internal"},
                                 {"Location", "/a\r\nSet-Cookie: sid=evil"},
                                 {"X-Kept", "1"}},
                     .body = "private"};
@@ -201,7 +204,8 @@ TEST_CASE("what comes down the proxy is one visitor's: not stored, not shared, a
   CHECK(response.get_header_value("Vary") == "Cookie");
   CHECK(response.get_header_value("X-Kept") == "1");
   for (const char* name : {"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Clear-Site-Data",
-                           "Strict-Transport-Security", "Expires", "Location", "Set-Cookie"}) {
+                           "Strict-Transport-Security", "Expires", "Location", "Set-Cookie", "CDN-Cache-Control",
+                           "Surrogate-Control", "X-Accel-Redirect"}) {
     CAPTURE(name);
     CHECK_FALSE(response.has_header(name));
   }

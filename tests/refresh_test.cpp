@@ -417,6 +417,35 @@ TEST_CASE("C72 signing out while a refresh is under way: an empty browser, a rev
   CHECK(world.provider.tokenCalls() == 1);
 }
 
+TEST_CASE("C72 a response that is slower than the logout does not bring the cookie back") {
+  World world;
+  const std::string cookie = world.login();
+  Session slow = world.jar.open(cookie);
+  slow.set("cart", 1);
+  world.provider.expireAccessTokens();
+  world.provider.hold();
+  std::thread request([&] { CHECK(world.visit(cookie).cookie == ""); });
+  world.provider.waitForTokenCalls(1);
+  Session session = world.jar.open(cookie);
+  world.fetcher.signOut(session);
+  CHECK(world.cookieOf(session) == "deleted");
+  CHECK(errorOf(world.visit(cookie).response) == Errc::expired);
+  CHECK(world.cookieOf(slow) == "");
+  world.provider.release();
+  request.join();
+}
+
+TEST_CASE("a provider that hangs does not hold up a request whose token is good") {
+  World world;
+  const std::string cookie = world.login();
+  world.advance(3560s);
+  world.provider.hold();
+  const auto visit = world.visit(cookie);
+  CHECK(visit.response->status == 200);
+  CHECK(visit.cookie == "");
+  world.provider.release();
+}
+
 TEST_CASE("C73 a slow write does not bring back a session that was signed out") {
   World world;
   const std::string cookie = world.login();

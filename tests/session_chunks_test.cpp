@@ -99,7 +99,7 @@ TEST_CASE("chunks of two sessions, reordered, doubled or missing are nothing, an
     Session session = jar.open(header(bad));
     CHECK(session.empty());
     CHECK(session.rejection());
-    CHECK(jar.commit(session)->size() == 4);
+    CHECK(jar.commit(session)->size() == (bad[0] == a[0] ? 4 : 0));  // no seal begins otherwise: not ours
   }
   for (unsigned kept = 1; kept < 15; ++kept) {
     auto some = a;
@@ -127,6 +127,9 @@ TEST_CASE("a stale last chunk, or a decoy among the chunks, does not hide the se
   CHECK_FALSE(jar.open("sid.0=ij1.decoy; sid.1=decoy; " + browser.header()).empty());
   CHECK_FALSE(jar.open(browser.header() + "; sid.0=ij1.decoy; sid.1=decoy; sid.2=d; sid.3=d").empty());
   CHECK_FALSE(jar.open("sid.0=ij1.d; sid.1=d; sid.2=d; sid.3=d; " + browser.header()).empty());
+  std::string junk;
+  for (int i = 0; i < 100; ++i) junk += "sid.0=x; ";
+  CHECK_FALSE(jar.open(junk + browser.header()).empty());
   Session session = jar.open(browser.header() + "; sid.2=stale");
   session.set("e", 1);
   const Cookies cookies = jar.commit(session).value();

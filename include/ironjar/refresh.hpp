@@ -102,14 +102,19 @@ struct Refreshed {
 class RefreshCoordinator {
  public:
   struct Asked {
-    Result<TokenSet> tokens;                           // errors as readTokenAnswer's
-    std::optional<Seconds> retryAfter = std::nullopt;  // with an error: how long the server wants to be left alone
+    Result<TokenSet> tokens;  // errors as readTokenAnswer's
+    // With an error: how long the server wants to be left alone.
+    std::optional<Seconds> retryAfter = std::nullopt;
+    // Whether the endpoint works, whatever it said; unset: when it gave tokens or invalid_grant. If not, nobody asks it
+    // for a while.
+    std::optional<bool> endpointIsWell = std::nullopt;
   };
-  // Asks the token endpoint. Runs on a thread of the coordinator's, so that no request's end interrupts it.
+  // Asks the token endpoint. Runs on one of the coordinator's threads, so that no request's end interrupts it.
   using Ask = std::function<Asked(const TokenSet&)>;
   // Where the tokens that are asked about come from: only a cookie tells that the browser has them.
   enum class From { cookie, memory };
-  // Tells the provider that tokens are no longer wanted; on a thread of the coordinator's, at most once a login.
+  // Tells the provider that tokens are no longer wanted; on one of the coordinator's threads, at most once per login.
+  // What is still queued when the coordinator goes is not told.
   using Revoke = std::function<void(const TokenSet&)>;
 
   RefreshCoordinator() = default;
@@ -131,7 +136,8 @@ class RefreshCoordinator {
                                                   Deadline deadline) = 0;
 
   // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
-  // its tokens get Errc::loginRequired, and `revoke`, if there is one, gets its last tokens.
+  // its tokens get Errc::loginRequired for as long as it is remembered (LocalCoordinator: keepUnconfirmed), and
+  // `revoke`, if there is one, gets its last tokens.
   virtual void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) = 0;
 };
 
@@ -154,7 +160,7 @@ struct LocalCoordinatorOptions {
 // The destructor waits for the calls under way, each bounded by TokenEndpoint::timeout.
 class LocalCoordinator final : public RefreshCoordinator {
  public:
-  // Throws std::invalid_argument for numbers that are zero.
+  // Throws std::invalid_argument for numbers that are zero or absurdly large.
   explicit LocalCoordinator(LocalCoordinatorOptions options = {});
   ~LocalCoordinator() override;
 

@@ -3,9 +3,15 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 namespace ironjar::detail {
+namespace {
+
+constexpr std::size_t maxQueue = 10'000;
+
+}  // namespace
 
 // Shared with the threads, so that one of them may outlive the pool by the rest of its job.
 struct WorkerPool::Queue {
@@ -47,15 +53,28 @@ WorkerPool::~WorkerPool() {
   }
 }
 
-void WorkerPool::post(std::function<void()> job) {
+bool WorkerPool::post(std::function<void()> job) {
   {
     const std::lock_guard lock(queue_->mutex);
+    if (queue_->stopping || queue_->jobs.size() >= maxQueue) return false;
     queue_->jobs.push_back(std::move(job));
-    if (queue_->idle < queue_->jobs.size() && threads_.size() < most_) {
-      threads_.emplace_back([queue = queue_] { queue->run(); });
+    if (queue_->idle < queue_->jobs.size() && threads_.size() < most_ && !grow() && threads_.empty()) {
+      queue_->jobs.pop_back();
+      return false;
     }
   }
   queue_->changed.notify_one();
+  return true;
+}
+
+// One more thread; the machine may have none left.
+bool WorkerPool::grow() {
+  try {
+    threads_.emplace_back([queue = queue_] { queue->run(); });
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
 }
 
 }  // namespace ironjar::detail

@@ -17,10 +17,12 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
   ~WorkerPool();
 
-  void post(std::function<void()> job);
+  // False when the job will not run: no thread can be had, the queue is full, or the pool is going.
+  [[nodiscard]] bool post(std::function<void()> job);
 
  private:
   struct Queue;
+  [[nodiscard]] bool grow();
 
   std::shared_ptr<Queue> queue_;
   std::vector<std::thread> threads_;

@@ -51,11 +51,25 @@ inline bool isForUpstream(std::string_view name, std::string_view value) {
 // Of the API's response: nothing that speaks for our origin, and no caching, since what made the answer private, the
 // Authorization of the request (RFC 9111 section 3.5), is not on this side.
 inline bool isForBrowser(std::string_view name, std::string_view value) {
-  constexpr std::array<std::string_view, 6> withheld = {
-      "set-cookie", "cache-control", "clear-site-data", "expires", "strict-transport-security", "vary"};
+  constexpr std::array<std::string_view, 13> withheld = {"set-cookie",
+                                                         "clear-site-data",
+                                                         "expires",
+                                                         "strict-transport-security",
+                                                         "vary",
+                                                         "alt-svc",
+                                                         "nel",
+                                                         "report-to",
+                                                         "x-accel-expires",
+                                                         "x-sendfile",
+                                                         "x-accel-redirect",
+                                                         "surrogate-control",
+                                                         "service-worker-allowed"};
+  constexpr std::string_view caching = "cache-control";  // RFC 9213: CDN-Cache-Control and its like go before it
+  const bool isCaching = name.size() >= caching.size() &&
+                         isOneOf(name.substr(name.size() - caching.size()), std::array<std::string_view, 1>{caching});
   const bool isCors =
       name.size() > 15 && isOneOf(name.substr(0, 15), std::array<std::string_view, 1>{"access-control-"});
-  return !isHopByHop(name) && !isOneOf(name, withheld) && !isCors && !hasControls(value);
+  return !isHopByHop(name) && !isOneOf(name, withheld) && !isCaching && !isCors && !hasControls(value);
 }
 
 // Whether a path leads out of the part that is passed on, as it stands or after some server has decoded it, once or
