@@ -355,11 +355,10 @@ TEST_CASE("the last reference to a coordinator may go on one of its own threads"
 }
 
 TEST_CASE("signing out ends the login for every token of its chain, and revokes the last (C72)") {
+  std::atomic<int> revoked = 0;
   Fixture f;
   REQUIRE(f.refresh("a", "b"));
   REQUIRE(f.refresh("b", "c"));
-  Gate gate;
-  std::atomic<int> revoked = 0;
   const auto revoke = [&](const TokenSet& last) { revoked += last == tokens("c"); };
   f.coordinator.end("c", tokens("b"), revoke);
   f.coordinator.end("c", tokens("a"), revoke);  // twice is once (C74)
@@ -374,13 +373,13 @@ TEST_CASE("signing out ends the login for every token of its chain, and revokes 
 }
 
 TEST_CASE("signing out while a call is under way discards its result and revokes it (C72)") {
-  Fixture f;
   Gate gate;
+  std::atomic<int> revoked = 0;
+  Fixture f;
   std::optional<Errc> error;
   std::thread follower(
       [&] { error = errorOf(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon())); });
   gate.waitUntilEntered();
-  std::atomic<int> revoked = 0;
   f.coordinator.end("c", tokens("a"), [&](const TokenSet& last) { revoked += last == tokens("b"); });
   gate.open();
   follower.join();
@@ -422,10 +421,10 @@ TEST_CASE("a coordinator that goes while a call is under way that somebody signe
 }
 
 TEST_CASE("a revocation that throws, or takes long, disturbs nobody") {
-  Fixture f;
-  Gate gate;
+  Gate gate;  // before the coordinator, whose threads are the last to use it
   const auto slow = gate.ask({.tokens = tokens("x")});
   std::atomic<int> begun = 0;
+  Fixture f;
   for (int i = 0; i < 8; ++i) {
     f.coordinator.end("c", tokens(std::to_string(i)), [&, slow](const TokenSet& last) {
       ++begun;
