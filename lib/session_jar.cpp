@@ -118,12 +118,13 @@ Result<detail::Unsealed> SessionJar::unsealSession(std::string_view text) const 
   Result<detail::Unsealed> unsealed = detail::unseal(text, options_->passwords.keyring(), options_->seal);
   if (!unsealed) return unsealed;
   if (!unsealed->data.is_object()) return fail(Errc::malformed, "sealed, but not a JSON object");
-  const std::int64_t limit = options_->absoluteTtl.count();
-  if (limit != 0 && unsealed->lineage &&
-      detail::unixSeconds(options_->seal.now()) - unsealed->lineage->start >= limit) {
-    return fail(Errc::expired, "past absoluteTtl");
-  }
+  if (unsealed->lineage && isPastAbsoluteTtl(unsealed->lineage->start)) return fail(Errc::expired, "past absoluteTtl");
   return unsealed;
+}
+
+bool SessionJar::isPastAbsoluteTtl(std::int64_t start) const {
+  const std::int64_t limit = options_->absoluteTtl.count();
+  return limit != 0 && detail::unixSeconds(options_->seal.now()) - start >= limit;
 }
 
 void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const {
@@ -133,7 +134,7 @@ void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::strin
     session.start_ = unsealed.lineage->start;
     session.id_.assign(unsealed.lineage->id.begin(), unsealed.lineage->id.end());
   } else {
-    session.begin();
+    session.start_ = detail::unixSeconds(options_->seal.now());
     session.id_ = idOf(text);
   }
   const SealOptions& sealing = options_->seal;
@@ -160,9 +161,7 @@ Result<Cookies> SessionJar::due(const Session& session) const {
     if (!session.changed_) return Cookies();
     return expire({.whole = true, .chunks = session.presence_.chunks});
   }
-  const std::int64_t limit = options_->absoluteTtl.count();
-  const bool isOver = limit != 0 && detail::unixSeconds(options_->seal.now()) - session.start_ >= limit;
-  if (isOver) return expire(session.presence_);
+  if (isPastAbsoluteTtl(session.start_)) return expire(session.presence_);
   if (session.changed_ || session.outdated_) return write(session);
   if (session.hopeless_) return expire(session.presence_);
   return Cookies();

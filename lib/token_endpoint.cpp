@@ -65,17 +65,19 @@ std::string basicCredentials(const ClientAuth& auth) {
   return "Basic " + text;
 }
 
+// A member without a name is left out by configuration, one without a value has nothing to say.
+void add(Headers& fields, const std::string& name, const std::string& value) {
+  if (!name.empty() && !value.empty()) fields.emplace_back(name, value);
+}
+
 Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
   const ClientAuth& auth = endpoint.clientAuth;
   Request request{.method = "POST", .url = endpoint.url, .headers = endpoint.headers};
   request.freshConnection = true;
   request.headers.emplace_back("Accept", "application/json");
   if (auth.method == ClientAuth::Method::basic) request.headers.emplace_back("Authorization", basicCredentials(auth));
-  const auto add = [&](const std::string& name, const std::string& value) {
-    if (!name.empty() && !value.empty()) fields.emplace_back(name, value);
-  };
-  if (auth.method != ClientAuth::Method::basic) add(endpoint.fields.clientId, auth.clientId);
-  if (auth.method == ClientAuth::Method::post) add(endpoint.fields.clientSecret, auth.clientSecret);
+  if (auth.method != ClientAuth::Method::basic) add(fields, endpoint.fields.clientId, auth.clientId);
+  if (auth.method == ClientAuth::Method::post) add(fields, endpoint.fields.clientSecret, auth.clientSecret);
   if (endpoint.body == BodyStyle::form) {
     request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     request.body = form(fields);
@@ -211,12 +213,9 @@ Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& en
 
 Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
   Headers fields;
-  const auto add = [&](const std::string& name, const std::string& value) {
-    if (!name.empty() && !value.empty()) fields.emplace_back(name, value);
-  };
-  add(endpoint.fields.grantType, "refresh_token");
-  if (endpoint.refreshTokenCookie.empty()) add(endpoint.fields.refreshToken, tokens.refreshToken);
-  add(endpoint.fields.scope, endpoint.scope);
+  add(fields, endpoint.fields.grantType, "refresh_token");
+  if (endpoint.refreshTokenCookie.empty()) add(fields, endpoint.fields.refreshToken, tokens.refreshToken);
+  add(fields, endpoint.fields.scope, endpoint.scope);
   Request request = tokenRequest(endpoint, std::move(fields));
   if (!endpoint.refreshTokenCookie.empty()) {
     request.headers.emplace_back("Cookie", endpoint.refreshTokenCookie + "=" + tokens.refreshToken);

@@ -196,6 +196,7 @@ class SessionJar {
   using Cookies = std::vector<std::string>;
 
   [[nodiscard]] Result<detail::Unsealed> unsealSession(std::string_view text) const;
+  [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start) const;
   void adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const;
   [[nodiscard]] Result<Cookies> due(const Session& session) const;
   [[nodiscard]] Result<Cookies> write(const Session& session) const;

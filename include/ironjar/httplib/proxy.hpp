@@ -12,6 +12,7 @@
 #include <ironjar/fetch.hpp>
 #include <ironjar/httplib/auth.hpp>
 #include <ironjar/httplib/session.hpp>
+#include <ironjar/httplib/transport.hpp>
 
 namespace ironjar {
 
@@ -32,11 +33,6 @@ inline bool isHopByHop(std::string_view name) {
                                                       "transfer-encoding",   "trailer",          "upgrade",
                                                       "content-length"};
   return isOneOf(name, names);
-}
-
-inline bool hasControls(std::string_view value) {
-  return std::any_of(value.begin(), value.end(),
-                     [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
 }
 
 // Of the browser's request: neither its credentials, nor what httplib answers itself (ranges, compression), nor what

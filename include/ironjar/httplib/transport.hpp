@@ -32,6 +32,12 @@ struct HttplibTransportOptions {
 
 namespace detail {
 
+// What would break out of a header field.
+inline bool hasControls(std::string_view value) {
+  return std::any_of(value.begin(), value.end(),
+                     [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
+}
+
 // One connection. Its socket is also held as a duplicate, so that the watchdog can cut it whatever httplib does with
 // its own descriptor meanwhile: Client::stop() would wait for a lock that is held while connecting.
 class HttplibConnection {
@@ -247,9 +253,7 @@ class HttplibPool {
   static void takeHead(Response& response, const httplib::Response& head) {
     response.status = head.status;
     for (const auto& [name, value] : head.headers) {
-      const bool clean = std::none_of(value.begin(), value.end(),
-                                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
-      if (clean) response.headers.emplace_back(name, value);
+      if (!hasControls(value)) response.headers.emplace_back(name, value);
     }
   }
 
