@@ -3,6 +3,7 @@
 #include "detail/worker_pool.hpp"
 #include "succession.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -18,10 +19,12 @@ using detail::Flight;
 using detail::MonotonicTime;
 using detail::TokenKey;
 
-// What the answer leaves out goes on as it was: RFC 6749 section 6 for the refresh token, section 5.1 for the scope.
+// What the answer leaves out goes on as it was: RFC 6749 section 6 for the refresh token, section 5.1 for the scope,
+// OpenID Connect Core section 12.2 for the user.
 TokenSet successorOf(const TokenSet& spent, TokenSet fresh) {
   if (fresh.refreshToken.empty()) fresh.refreshToken = spent.refreshToken;
   if (fresh.scope.empty()) fresh.scope = spent.scope;
+  if (fresh.subject.empty()) fresh.subject = spent.subject;
   return fresh;
 }
 
@@ -89,6 +92,16 @@ class LocalCoordinator::State {
       }
     }
     return wait(lock, *flight, leads ? RefreshedBy::self : RefreshedBy::follower, deadline);
+  }
+
+  CoordinatorStats stats() const {
+    const MonotonicTime now = options_.now();
+    const std::lock_guard lock(mutex_);
+    const auto isLeftAlone = [now](const auto& gate) { return gate.second.isClosed(now); };
+    return {.tokens = succession_.size(),
+            .bytes = succession_.bytes(),
+            .waiters = waiters_,
+            .endpointsLeftAlone = static_cast<std::size_t>(std::count_if(gates_.begin(), gates_.end(), isLeftAlone))};
   }
 
   void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
@@ -251,7 +264,7 @@ class LocalCoordinator::State {
 
   const LocalCoordinatorOptions options_;
   detail::Secret<32> processKey_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   detail::Succession succession_;
   std::map<std::string, detail::Backoff> gates_;  // by client: one for each issuer that the application knows
   std::size_t waiters_ = 0;
@@ -277,5 +290,7 @@ Result<Refreshed> LocalCoordinator::refresh(std::string_view client, const Token
 void LocalCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
   state_->end(client, tokens, revoke);
 }
+
+CoordinatorStats LocalCoordinator::stats() const { return state_->stats(); }
 
 }  // namespace ironjar

@@ -1,3 +1,5 @@
+#include "detail/notify.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <condition_variable>
@@ -98,8 +100,17 @@ struct RefreshService::State {
       if (stopping) return fail(Errc::refreshFailed, "stopped");
       calling = true;  // from here on stop() does not wait
     }
-    const auto refreshed = options.coordinator->refresh(options.client, current, options.ask,
-                                                        std::chrono::steady_clock::now() + options.timeout);
+    return refresh(current);
+  }
+
+  Found refresh(const TokenSet& current) const {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto refreshed = options.coordinator->refresh(options.client, current, options.ask, begin + options.timeout);
+    detail::notify(options.observer, [&]() -> Event {
+      const auto took = std::chrono::steady_clock::now() - begin;
+      if (refreshed) return event::Refreshed{"", refreshed->by, RefreshTrigger::service, took};
+      return event::RefreshFailed{"", RefreshedBy::self, RefreshTrigger::service, refreshed.error(), took};
+    });
     return refreshed ? Found(refreshed->tokens) : refreshed.error();
   }
 

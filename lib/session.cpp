@@ -3,6 +3,8 @@
 #include "detail/sodium.hpp"
 #include "seal_format.hpp"
 
+#include <array>
+#include <span>
 #include <utility>
 
 #include <ironjar/session.hpp>
@@ -83,7 +85,7 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
   for (const std::string_view key : keep) {
     if (const Json* value = find(key)) kept[std::string(key)] = *value;
   }
-  data_ = std::move(kept);
+  former_ = std::exchange(data_, std::move(kept));
   changed_ = true;
   expiresAt_.reset();
   begin();
@@ -104,6 +106,12 @@ void Session::destroy() {
 }
 
 std::string Session::id() const { return detail::hex(detail::bytes(id_)); }
+
+std::string Session::tag() const {
+  std::array<unsigned char, 16> digest{};
+  detail::blake2b(digest, detail::bytes("ironjar session tag"), detail::bytes(id_));
+  return detail::hex(std::span(digest).first(8));
+}
 
 TimePoint Session::startedAt() const { return detail::fromUnixMilliseconds(start_ * 1000); }
 

@@ -1,4 +1,5 @@
 #include "chunks.hpp"
+#include "detail/notify.hpp"
 #include "seal_fe26.hpp"
 #include "seal_format.hpp"
 #include "seal_native.hpp"
@@ -6,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <numeric>
 #include <stdexcept>
 
 #include <ironjar/session.hpp>
@@ -33,8 +35,9 @@ SessionOptions checked(SessionOptions options) {
   }
   if (options.rolling && options.seal.ttl <= Seconds{0}) refuse("rolling needs a seal.ttl to extend");
   const TokenNames& names = options.tokenNames;
-  const std::array<const std::string*, 5> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
-                                                  &names.scope, &names.lifetime};
+  const std::array<const std::string*, 7> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
+                                                  &names.scope,       &names.lifetime,     &names.subject,
+                                                  &names.cookies};
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (keys[i]->empty()) refuse("tokenNames holds an empty name");
     for (std::size_t j = 0; j < i; ++j) {
@@ -99,6 +102,7 @@ Session SessionJar::open(std::string_view cookieHeader) const {
       return false;
     }
     adopt(session, *std::move(unsealed), text);
+    detail::notify(options_->observer, [&] { return event::Unsealed{session.tag(), text.size()}; });
     opened = true;
     return true;
   };
@@ -111,6 +115,7 @@ Session SessionJar::open(std::string_view cookieHeader) const {
   if (!carried.came()) return session;
   if (!session.rejection_) session.rejection_ = fail(Errc::malformed, "not a seal");
   session.hopeless_ = allTried && !someoneElseMay;
+  detail::notify(options_->observer, [&] { return event::Rejected{*session.rejection_}; });
   return session;
 }
 
@@ -159,6 +164,7 @@ Result<Cookies> SessionJar::due(const Session& session) const {
   if (session.abandoned_) return Cookies();
   if (session.destroyed_) {
     if (!session.changed_) return Cookies();
+    detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
     return expire({.whole = true, .chunks = session.presence_.chunks});
   }
   if (isPastAbsoluteTtl(session.start_)) return expire(session.presence_);
@@ -183,7 +189,13 @@ Result<Cookies> SessionJar::write(const Session& session) const {
   std::copy_n(session.id_.begin(), std::min(session.id_.size(), lineage.id.size()), lineage.id.begin());
   const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, lineage);
   if (!seal) return seal.error();
-  return wrap(*seal, attributes, session.presence_);
+  Result<Cookies> cookies = wrap(*seal, attributes, session.presence_);
+  if (!cookies) return cookies;
+  const auto add = [](std::size_t sum, const std::string& cookie) { return sum + cookie.size(); };
+  detail::notify(options_->observer, [&] {
+    return event::Sealed{session.tag(), std::accumulate(cookies->begin(), cookies->end(), std::size_t{0}, add)};
+  });
+  return cookies;
 }
 
 Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& attributes,

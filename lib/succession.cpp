@@ -6,7 +6,7 @@ namespace ironjar::detail {
 namespace {
 
 void wipe(TokenSet& tokens) {
-  for (std::string* text : {&tokens.accessToken, &tokens.refreshToken}) {
+  for (std::string* text : {&tokens.accessToken, &tokens.refreshToken, &tokens.cookies}) {
     detail::wipe(writable(text->data(), text->size()));
   }
   tokens = {};
@@ -104,7 +104,8 @@ void Succession::account(Entry& entry) {
   constexpr std::size_t overhead = 512;  // of the maps' nodes, generously
   bytes_ -= entry.bytes;
   const TokenSet& tokens = entry.tokens;
-  entry.bytes = overhead + tokens.accessToken.capacity() + tokens.refreshToken.capacity() + tokens.scope.capacity();
+  entry.bytes = overhead + tokens.accessToken.capacity() + tokens.refreshToken.capacity() + tokens.scope.capacity() +
+                tokens.subject.capacity() + tokens.cookies.capacity();
   bytes_ += entry.bytes;
 }
 

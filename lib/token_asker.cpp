@@ -1,6 +1,7 @@
 #include "token_asker.hpp"
 
 #include "detail/http_field.hpp"
+#include "upstream_cookies.hpp"
 
 namespace ironjar::detail {
 namespace {
@@ -25,7 +26,7 @@ class Asking {
     const std::chrono::steady_clock::duration whole = endpoint_.timeout;
     Result<Response> answer = transport_(request, begin + (replays ? whole / 2 : whole));
     if (!answer && mayRepeat(answer.error().code, begin)) answer = transport_(request, begin + whole);
-    if (answer) return read(*answer);
+    if (answer) return read(*answer, tokens);
     const std::string what = "token endpoint: " + std::string(describe(answer.error().code));
     const bool lost = answer.error().code != Errc::unreachable;
     if (lost && endpoint_.replay.strict)
@@ -40,14 +41,23 @@ class Asking {
     return lost && std::chrono::steady_clock::now() - begin < endpoint_.replay.grace;
   }
 
-  Asked read(const Response& answer) const {
+  Asked read(const Response& answer, const TokenSet& spent) const {
     const TimePoint now = now_();
     Asked asked{.tokens = readTokenAnswer(answer, endpoint_, now)};
+    if (asked.tokens && !isSameUser(*asked.tokens, spent)) {
+      return {.tokens = fail(Errc::expired, "the id_token is another user's"), .endpointIsWell = true};
+    }
+    if (asked.tokens) asked.tokens->cookies = withCookiesOf(answer, endpoint_.cookies, spent.cookies);
     if (!asked.tokens) asked.retryAfter = retryAfter(answer, now);
     // What it says of this request alone is no reason to leave it alone.
     const bool ownError = answer.status >= 400 && answer.status < 500 && answer.status != 408 && answer.status != 429;
     if (!asked.tokens && asked.tokens.error().code == Errc::refreshFailed && ownError) asked.endpointIsWell = true;
     return asked;
+  }
+
+  // OpenID Connect Core section 12.2: the sub of a refresh is that of the login.
+  static bool isSameUser(const TokenSet& fresh, const TokenSet& spent) {
+    return fresh.subject.empty() || spent.subject.empty() || fresh.subject == spent.subject;
   }
 
   Transport transport_;
@@ -58,9 +68,15 @@ class Asking {
 }  // namespace
 
 RefreshCoordinator::Ask asker(const FetchOptions& options) {
-  if (!options.refresh) return Asking(options.transport, options.tokenEndpoint, options.now);
+  if (!options.refresh) {
+    // Shared, since a copy is made for each call.
+    const auto asking = std::make_shared<const Asking>(options.transport, options.tokenEndpoint, options.now);
+    return [asking](const TokenSet& tokens) { return (*asking)(tokens); };
+  }
   return [refresh = options.refresh, timeout = options.tokenEndpoint.timeout](const TokenSet& tokens) {
-    return Asked{.tokens = refresh(tokens, in(timeout))};
+    Asked asked{.tokens = refresh(tokens, in(timeout))};
+    if (asked.tokens && asked.tokens->cookies.empty()) asked.tokens->cookies = tokens.cookies;
+    return asked;
   };
 }
 

@@ -7,7 +7,9 @@
 #include "detail/json.hpp"
 #include "detail/jwt.hpp"
 #include "detail/url.hpp"
+#include "upstream_cookies.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -134,7 +136,8 @@ Error classify(int status, const Result<Json>& body, const TokenEndpoint& endpoi
     return fail(Errc::refreshFailed, seen);
   }
   const auto& code = error->get_ref<const std::string&>();
-  if (code == "invalid_grant") return fail(Errc::expired, seen + " invalid_grant");
+  const auto& over = endpoint.grantErrors;
+  if (std::find(over.begin(), over.end(), code) != over.end()) return fail(Errc::expired, seen + " " + code);
   if (isConfigurationError(code)) return fail(Errc::notAllowed, seen + " " + code + ": check TokenEndpoint");
   return fail(Errc::refreshFailed, seen + " with an error of its own");
 }
@@ -172,7 +175,7 @@ void detail::requireValid(const TokenEndpoint& endpoint) {
   }
   const AnswerPointers& answer = endpoint.answer;
   for (const std::string& pointer :
-       {answer.accessToken, answer.refreshToken, answer.expiresIn, answer.scope, answer.error}) {
+       {answer.accessToken, answer.refreshToken, answer.expiresIn, answer.scope, answer.error, answer.idToken}) {
     try {
       const Json::json_pointer parsed(pointer);
     } catch (const Json::exception&) {
@@ -208,6 +211,11 @@ Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& en
   }
   const Json* scope = at(*body, endpoint.answer.scope);
   if (scope != nullptr && scope->is_string()) tokens.scope = scope->get<std::string>();
+  const Json* idToken = at(*body, endpoint.answer.idToken);
+  if (idToken != nullptr && idToken->is_string()) {
+    tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>());
+  }
+  tokens.cookies = detail::withCookiesOf(answer, endpoint.cookies, "");
   return tokens;
 }
 

@@ -24,7 +24,9 @@ std::optional<TokenSet> Session::formerTokens() const { return tokensIn(former_)
 std::optional<TokenSet> Session::tokensIn(const Json& data) const {
   TokenSet tokens{.accessToken = textAt(data, tokenNames_->accessToken),
                   .refreshToken = textAt(data, tokenNames_->refreshToken),
-                  .scope = textAt(data, tokenNames_->scope)};
+                  .scope = textAt(data, tokenNames_->scope),
+                  .subject = textAt(data, tokenNames_->subject),
+                  .cookies = textAt(data, tokenNames_->cookies)};
   if (tokens.accessToken.empty() && tokens.refreshToken.empty()) return std::nullopt;
   if (const auto end = integerAt(data, tokenNames_->expiresAt)) tokens.expiresAt = detail::fromUnixMilliseconds(*end);
   constexpr std::int64_t longest = 100LL * 365 * 24 * 3600;
@@ -48,6 +50,8 @@ void Session::setTokens(const TokenSet& tokens) {
   putText(tokenNames_->accessToken, tokens.accessToken);
   putText(tokenNames_->refreshToken, tokens.refreshToken);
   putText(tokenNames_->scope, tokens.scope);
+  putText(tokenNames_->subject, tokens.subject);
+  putText(tokenNames_->cookies, tokens.cookies);
   putNumber(tokenNames_->expiresAt, expiresAt);
   putNumber(tokenNames_->lifetime, lifetime);
 }

@@ -17,4 +17,16 @@ void eraseHeader(Headers& headers, std::string_view name) {
   std::erase_if(headers, [&](const auto& header) { return detail::equalIgnoringCase(header.first, name); });
 }
 
+Result<std::string> readBody(const Request& request) {
+  if (!request.openBody) return request.body;
+  const BodyReader next = request.openBody();
+  if (!next) return fail(Errc::malformed, "the body cannot be read again");
+  std::string body;
+  while (true) {
+    const Result<std::string> piece = next();
+    if (!piece || piece->empty()) return piece ? Result<std::string>(std::move(body)) : piece;
+    body += *piece;
+  }
+}
+
 }  // namespace ironjar

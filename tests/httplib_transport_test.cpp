@@ -346,3 +346,34 @@ TEST_CASE("TLS: an unknown authority is refused, a known one is not, and neither
   CHECK(response->body == "secure");
   CHECK(errorOf(trusting({.url = "https://127.0.0.1:" + port}, in(5s))) == Errc::unreachable);
 }
+
+TEST_CASE("a body that is read piece by piece arrives whole; one that cannot be read is its reader's error") {
+  support::Running<> api;
+  api.server.Post("/items", [](const httplib::Request& request, httplib::Response& response) {
+    response.set_content(request.get_header_value("Transfer-Encoding") + " " + request.body, "text/plain");
+  });
+  api.start();
+  const Transport transport = httplibTransport();
+  const auto post = [&](std::vector<Result<std::string>> pieces) {
+    const auto rest = std::make_shared<std::vector<Result<std::string>>>(std::move(pieces));
+    const BodyReader next = [rest]() -> Result<std::string> {
+      if (rest->empty()) return std::string();
+      Result<std::string> piece = rest->front();
+      rest->erase(rest->begin());
+      return piece;
+    };
+    const Request request{
+        .method = "POST", .url = api.origin() + "/items", .headers = {{"Content-Length", "3"}}, .openBody = [next] {
+          return next;
+        }};
+    return transport(request, in(10s));
+  };
+  CHECK(post({std::string("one "), std::string("two "), std::string(100'000, 'x')})->body ==
+        "chunked one two " + std::string(100'000, 'x'));
+  CHECK(post({})->body == "chunked ");
+  CHECK(errorOf(post({std::string("one "), fail(Errc::notAllowed, "no more")})) == Errc::notAllowed);
+  const auto again = transport({.method = "POST", .url = api.origin() + "/items", .body = "x"}, in(10s));
+  CHECK(again->body == " x");
+  const Request gone{.method = "POST", .url = api.origin() + "/items", .openBody = [] { return BodyReader(); }};
+  CHECK(errorOf(transport(gone, in(10s))) == Errc::malformed);
+}

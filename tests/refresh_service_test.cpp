@@ -173,6 +173,7 @@ class Refusing final : public RefreshCoordinator {
     throw std::runtime_error("no connection");
   }
   void end(std::string_view, const TokenSet&, const Revoke&) override {}
+  CoordinatorStats stats() const override { return {}; }
 
   From from = From::cookie;
   Deadline deadline;

@@ -28,12 +28,16 @@ struct FetchOptions {
   Seconds refreshThreshold{600};
   std::chrono::milliseconds settleDelay{0};  // between a refresh and the next try, for APIs that learn of tokens late
   std::size_t maxReplayBody = 1024 * 1024;   // a larger body is sent once: the tokens are refreshed, the 401 returned
+  // Names of cookies that the API sets with a 401 and wants to see on the next try. All others are only in the
+  // response; TokenEndpoint::cookies are those that come with the tokens.
+  std::vector<std::string> cookies = {};
   // Who makes sure that a refresh token is spent once. Share one among Fetchers of the same client; the default is a
   // LocalCoordinator of this Fetcher's own.
   std::shared_ptr<RefreshCoordinator> coordinator = {};
   // In place of tokenEndpoint, for a protocol that it cannot describe. Errors as readTokenAnswer's; must return by
   // then.
   std::function<Result<TokenSet>(const TokenSet&, Deadline)> refresh = {};
+  Observer observer = {};  // told of RefreshStarted, TokensAnswered, Refreshed, RefreshFailed and FetchRetried
   Clock now = systemClock;
 };
 
@@ -46,7 +50,7 @@ class Fetcher {
 
   // The API's response, whatever its status, with the trace of how it came about. New tokens are in the session when it
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
-  // do not travel. Errors:
+  // do not travel: the tokens' own cookies do. Errors:
   // - Errc::loginRequired: the API wants a token and the session has none.
   // - Errc::expired: the login is over. The session is destroyed when the provider said invalid_grant, or when a 401
   //   came for an access token that may have ended and there is no refresh token; it is abandoned, so that the
@@ -66,7 +70,8 @@ class Fetcher {
   // For SessionOptions::beforeCommit: brings a session that is about to be written onto the newest tokens of its login,
   // whatever order responses finish in, and makes a logout final: what is under way for that login is discarded,
   // requests still coming with its cookies are nobody's, and its tokens are revoked if TokenEndpoint::revocationUrl is
-  // set.
+  // set. A login that another one has replaced (Session::replace) ends likewise, so that a late response of it does not
+  // take the new one's place; but nothing is revoked, since some providers would revoke the new one too.
   [[nodiscard]] std::function<void(Session&)> beforeCommit() const;
 
   // Ends the login and destroys the session, as destroy() does for a jar with beforeCommit().

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ironjar/tokens.hpp>
 #include <ironjar/transport.hpp>
@@ -43,7 +44,8 @@ struct AnswerPointers {
   std::string refreshToken = "/refresh_token";
   std::string expiresIn = "/expires_in";  // seconds
   std::string scope = "/scope";
-  std::string error = "/error";  // RFC 6749 section 5.2
+  std::string error = "/error";       // RFC 6749 section 5.2
+  std::string idToken = "/id_token";  // OpenID Connect: a refresh that brings another user's ends the login
 };
 
 // What a provider makes of a refresh token that it gets a second time, when the answer to the first was lost. Unknown
@@ -66,6 +68,10 @@ struct TokenEndpoint {
   std::string refreshTokenCookie = {};  // a name: the refresh token travels as this cookie instead of in the body
   Seconds timeout{10};                  // of one call, counted apart from the request that needs it
   ReplayPolicy replay = ReplayPolicy();
+  // The errors by which this provider says that a refresh token is no longer good. Dex also says invalid_request.
+  std::vector<std::string> grantErrors = {"invalid_grant"};
+  // Names of cookies that it sets along with the tokens and the API wants, such as sso_session.
+  std::vector<std::string> cookies = {};
   std::string revocationUrl = {};    // RFC 7009; empty: tokens of an ended login are not revoked
   bool allowHttpOnLoopback = false;  // for development; anywhere else the URL must be https
 };
@@ -76,7 +82,7 @@ struct TokenEndpoint {
                                              const Headers& fields, const Clock& now = systemClock);
 
 // What a token endpoint's answer means. Total. Errors:
-// - Errc::expired: the grant is over. Only a well-formed `invalid_grant`, status 400 or 401, says so.
+// - Errc::expired: the grant is over. Only a well-formed error of grantErrors, status 400 or 401, says so.
 // - Errc::notAllowed: the provider refuses this client or this kind of request: configuration, nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
@@ -94,6 +100,14 @@ struct TokenEndpoint {
 struct Refreshed {
   TokenSet tokens;
   RefreshedBy by = RefreshedBy::self;
+};
+
+// How a coordinator stands at the moment.
+struct CoordinatorStats {
+  std::size_t tokens = 0;   // known, with what became of them
+  std::size_t bytes = 0;    // of memory that they take
+  std::size_t waiters = 0;  // requests waiting for a call
+  std::size_t endpointsLeftAlone = 0;
 };
 
 // Sees to it that a refresh token is spent once, however many requests need it at the same time or come late with it.
@@ -139,6 +153,8 @@ class RefreshCoordinator {
   // its tokens get Errc::loginRequired for as long as it is remembered (LocalCoordinator: keepUnconfirmed), and
   // `revoke`, if there is one, gets its last tokens.
   virtual void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) = 0;
+
+  [[nodiscard]] virtual CoordinatorStats stats() const = 0;
 };
 
 struct LocalCoordinatorOptions {
@@ -169,6 +185,7 @@ class LocalCoordinator final : public RefreshCoordinator {
   [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
                                           Deadline deadline) override;
   void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) override;
+  [[nodiscard]] CoordinatorStats stats() const override;
 
  private:
   class State;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <ironjar/cookie.hpp>
+#include <ironjar/observer.hpp>
 #include <ironjar/seal.hpp>
 
 namespace ironjar {
@@ -31,6 +32,8 @@ struct TokenNames {
   std::string expiresAt = "accessTokenExpiresAt";  // unix milliseconds, JavaScript's Date.now()
   std::string scope = "accessTokenScope";
   std::string lifetime = "accessTokenLifetime";  // seconds
+  std::string subject = "accessTokenSubject";
+  std::string cookies = "accessTokenCookies";
 };
 
 // One visitor's data for the length of one request. Not thread-safe: a session belongs to the request that opened it.
@@ -76,7 +79,7 @@ class Session {
   [[nodiscard]] bool tokensAreFromCookie() const { return tokensAreFromCookie_; }
   void setTokens(const TokenSet& tokens);
   void eraseTokens();
-  // What tokens() was when destroy() ended the session: they may still have to be revoked.
+  // What tokens() was when destroy() or replace() ended the session: their login may have to be ended, too.
   [[nodiscard]] std::optional<TokenSet> formerTokens() const;
 
   // A new session in this one's place: nothing of the old survives but the members listed, and its identity and
@@ -101,6 +104,8 @@ class Session {
   // 32 hexadecimal characters, random at the session's start, unchanged by re-sealing: a key for revocation lists and
   // logs. Fe26.2 has no place for it: there it is the same for one cookie, and changes when the cookie is rewritten.
   [[nodiscard]] std::string id() const;
+  // 16 hexadecimal characters made from id(), one way: the session's name in events and logs.
+  [[nodiscard]] std::string tag() const;
   [[nodiscard]] TimePoint startedAt() const;
   // When the cookie that came stops opening; nothing for a new session and for one that never expires.
   [[nodiscard]] std::optional<TimePoint> expiresAt() const { return expiresAt_; }
@@ -169,6 +174,7 @@ struct SessionOptions {
   // Runs first when commit() is about to write or delete a session. Fetcher::beforeCommit() makes one, which brings the
   // tokens up to date, so that a slow response does not write older tokens over newer ones, and keeps a logout final.
   std::function<void(Session&)> beforeCommit = {};
+  Observer observer = {};  // told of Unsealed, Rejected, Sealed and LoggedOut
 };
 
 // Opens and commits the sessions of one cookie. Immutable, thread-safe, cheap to copy.

@@ -14,6 +14,8 @@ struct TokenSet {
   std::optional<TimePoint> expiresAt = {};  // of the access token; unset: unknown
   std::string scope = {};                   // empty: as requested (RFC 6749 section 3.3)
   std::optional<Seconds> lifetime = {};     // of the access token when it was issued; unset: unknown
+  std::string subject = {};                 // whose they are: the id_token's `sub`; empty: none came
+  std::string cookies = {};                 // that came with them and go with each request: `a=1; b=2`
 
   friend bool operator==(const TokenSet&, const TokenSet&) = default;
 };

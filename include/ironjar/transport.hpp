@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <ironjar/error.hpp>
+#include <ironjar/observer.hpp>
 
 namespace ironjar {
 
@@ -20,30 +20,29 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::optional<std::string_view> findHeader(const Headers& headers, std::string_view name);
 void eraseHeader(Headers& headers, std::string_view name);
 
+// The next piece of a body; an empty one is its end.
+using BodyReader = std::function<Result<std::string>()>;
+
 struct Request {
   std::string method = "GET";
   std::string url;  // absolute
   Headers headers = {};
   std::string body = {};
+  // In place of `body`, for one that is not held in memory: begins it and gives its reader, which must return by
+  // itself. performFetch calls it for each try; when it gives an empty reader then, because the stream is gone, there
+  // is none. Transports call it once and send the body in chunks (RFC 9112 section 7.1).
+  std::function<BodyReader()> openBody = {};
   // On a connection of its own: for a request that must not be sent twice, such as a refresh token's only use. A kept
   // connection may be closed by the peer just as the request leaves, and then nobody knows whether it arrived.
   bool freshConnection = false;
-};
-
-// Who brought the tokens that a response was fetched with.
-enum class RefreshedBy {
-  none,      // the session's own were good
-  self,      // this request asked the token endpoint
-  follower,  // another request was asking already; this one waited for its answer
-  chain,     // an earlier request had asked; no call, no wait
 };
 
 // How a response came about.
 struct Trace {
   unsigned attempts = 0;  // requests sent to the API
   RefreshedBy refreshedBy = RefreshedBy::none;
-  // A 401 that was not tried again although the tokens are fresh now, since the body was over maxReplayBody: a second
-  // performFetch of the same request will succeed.
+  // A 401 that was not tried again although the tokens are fresh now, since the body was over maxReplayBody or could
+  // not be begun again: a second performFetch of the same request will succeed.
   bool worthRepeating = false;
 };
 
@@ -53,6 +52,9 @@ struct Response {
   std::string body = {};
   Trace trace = {};  // filled by performFetch
 };
+
+// The whole body, whichever way the request has it. The reader's error, if it gives one.
+[[nodiscard]] Result<std::string> readBody(const Request& request);
 
 // Monotonic: the moment by which an answer must have come.
 using Deadline = std::chrono::steady_clock::time_point;

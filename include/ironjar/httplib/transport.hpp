@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -219,12 +220,14 @@ class HttplibPool {
 
     Response response;
     bool tooLarge = false;
-    bool complete = false;  // without a body: httplib would wait for one after a 304
+    bool complete = false;            // without a body: httplib would wait for one after a 304
+    std::optional<Error> unreadable;  // what the body's reader said
     httplib::Request out;
     out.method = request.method;
     out.path = target;
     for (const auto& [name, value] : request.headers) out.headers.emplace(name, value);
     out.body = request.body;
+    if (request.openBody) sendInChunks(out, request.openBody(), unreadable);
     out.content_receiver = [&](const char* data, std::size_t size, auto, auto) {
       tooLarge = response.body.size() + size > options_.maxBodySize;
       if (!tooLarge) response.body.append(data, size);
@@ -237,6 +240,7 @@ class HttplibPool {
     };
     const HttplibWatchdog::Watch watch(watchdog_, connection, deadline);
     const httplib::Result in = client.send(out);
+    if (unreadable) return *unreadable;
     if (tooLarge) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
     if (complete) return response;
     // A cut looks like the end of a body that has no length.
@@ -246,6 +250,20 @@ class HttplibPool {
     if (in) return response;
     return fail(isBeforeSending(in.error()) ? Errc::unreachable : Errc::transport,
                 "httplib: " + httplib::to_string(in.error()));
+  }
+
+  // As httplib's own Post() with a provider does, which has no room for a receiver.
+  static void sendInChunks(httplib::Request& out, BodyReader next, std::optional<Error>& problem) {
+    out.headers.erase("Content-Length");
+    out.headers.emplace("Transfer-Encoding", "chunked");
+    out.is_chunked_content_provider_ = true;
+    out.content_provider_ = [next = std::move(next), &problem](std::size_t, std::size_t, httplib::DataSink& sink) {
+      Result<std::string> piece = next ? next() : fail(Errc::malformed, "the body cannot be read again");
+      if (!piece) problem = std::move(piece).error();
+      if (problem) return false;
+      if (piece->empty()) return sink.done(), true;
+      return sink.write(piece->data(), piece->size());
+    };
   }
 
   // httplib before 0.44 percent-decodes field values: one that holds a line break would split whatever it is passed on

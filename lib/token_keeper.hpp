@@ -1,0 +1,48 @@
+// Keeps the tokens in sessions fresh, for one Fetcher: through its coordinator, telling its observer.
+#pragma once
+
+#include <ironjar/fetch.hpp>
+
+namespace ironjar::detail {
+
+// Immutable, thread-safe.
+class TokenKeeper {
+ public:
+  explicit TokenKeeper(const FetchOptions& options);
+
+  // Puts the newest tokens of the login into the session. Errc::expired when it is over: the session is abandoned then.
+  [[nodiscard]] Result<RefreshedBy> catchUp(Session& session) const;
+  // Refreshes ahead of the end. An error only when there is no way on without new tokens.
+  [[nodiscard]] Result<RefreshedBy> refreshAhead(Session& session, Deadline deadline) const;
+  // Tokens newer than `rejected`. Errors: as performFetch's; the session is destroyed or abandoned where the login is
+  // over.
+  [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
+                                          Deadline deadline) const;
+
+  // Ends the login that the session has destroyed, or replaced by another.
+  void endFormer(const Session& session) const;
+  void end(const std::optional<TokenSet>& tokens) const;
+
+  // By its own expiry the access token is good.
+  [[nodiscard]] bool isGood(const TokenSet& tokens) const;
+  // How long before its end a token is refreshed; nothing for one that cannot be, or whose end is unknown.
+  [[nodiscard]] std::optional<std::chrono::duration<double>> ahead(const TokenSet& tokens) const;
+
+  [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
+
+ private:
+  [[nodiscard]] bool isDue(const TokenSet& tokens) const;
+  [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
+  [[nodiscard]] Result<Refreshed> ask(const std::string& tag, const TokenSet& rejected, RefreshTrigger trigger,
+                                      Deadline deadline) const;
+
+  std::shared_ptr<RefreshCoordinator> coordinator_;
+  std::string client_;  // what sets this issuer and client apart at the coordinator
+  RefreshCoordinator::Ask ask_;
+  RefreshCoordinator::Revoke revoke_;
+  Seconds threshold_;
+  Clock now_;
+  Observer observer_;
+};
+
+}  // namespace ironjar::detail

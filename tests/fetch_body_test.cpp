@@ -1,0 +1,96 @@
+// Bodies that are sent again after a refresh, and those that cannot be.
+#include "support/fake_provider.hpp"
+#include "support/support.hpp"
+
+using namespace ironjar;
+using support::errorOf;
+using support::FakeProvider;
+
+namespace {
+
+// A reader of `text` in pieces of three bytes.
+BodyReader readerOf(std::string text) {
+  return [text = std::move(text), at = std::size_t{0}]() mutable -> Result<std::string> {
+    std::string piece = text.substr(at, 3);
+    at += piece.size();
+    return piece;
+  };
+}
+
+// A spent session at an API that writes down the bodies it gets.
+struct Api {
+  Api() {
+    FetchOptions options = support::fetchOptions(provider);
+    options.transport = [this, inner = provider.transport()](const Request& request,
+                                                             Deadline deadline) -> Result<Response> {
+      if (request.url.starts_with(FakeProvider::api)) {
+        const Result<std::string> body = readBody(request);
+        if (!body) return body.error();
+        bodies.push_back(*body);
+      }
+      return inner(request, deadline);
+    };
+    fetcher.emplace(options);
+    session.setTokens(provider.login());
+    provider.expireAccessTokens();
+  }
+  Result<Response> post(std::function<BodyReader()> openBody) {
+    return fetcher->performFetch(
+        session, {.method = "POST", .url = std::string(FakeProvider::api) + "/items", .openBody = std::move(openBody)});
+  }
+
+  FakeProvider provider;
+  std::vector<std::string> bodies;
+  std::optional<Fetcher> fetcher;
+  Session session;
+};
+
+}  // namespace
+
+TEST_CASE("C11 a body that can be opened again is sent again, byte for byte, however large") {
+  Api api;
+  const std::string text = std::string("a\0b", 3) + std::string(2'000'000, 'x');
+  int opened = 0;
+  const auto response = api.post([&] {
+    ++opened;
+    return readerOf(text);
+  });
+  CHECK(response->status == 200);
+  CHECK(opened == 2);
+  CHECK(api.bodies == std::vector<std::string>{text, text});
+  CHECK_FALSE(response->trace.worthRepeating);
+}
+
+TEST_CASE("C10 a stream is sent once: the tokens are fresh, the 401 is marked, and the next POST succeeds") {
+  Api api;
+  const TokenSet spent = api.session.tokens().value();
+  BodyReader stream = readerOf("only once");
+  const auto response = api.post([&] { return std::exchange(stream, nullptr); });
+  CHECK(response->status == 401);
+  CHECK(response->trace.attempts == 1);
+  CHECK(response->trace.worthRepeating);
+  CHECK(api.bodies == std::vector<std::string>{"only once"});
+  CHECK(api.session.tokens()->refreshToken != spent.refreshToken);
+  CHECK(api.session.changed());
+
+  BodyReader next = readerOf("the next");
+  const auto again = api.post([&] { return std::exchange(next, nullptr); });
+  CHECK(again->status == 200);
+  CHECK(again->trace.attempts == 1);
+  CHECK(api.provider.tokenCalls() == 1);
+}
+
+TEST_CASE("a body that fails while it is read, or cannot be opened at all, is the caller's error") {
+  Api api;
+  const auto broken = api.post([] { return [] { return Result<std::string>(fail(Errc::transport, "upload cut")); }; });
+  CHECK(errorOf(broken) == Errc::transport);
+  CHECK(errorOf(api.post([] { return BodyReader(); })) == Errc::malformed);
+  CHECK(api.provider.tokenCalls() == 0);
+  CHECK_FALSE(api.session.destroyed());
+}
+
+TEST_CASE("readBody reads a body whichever way a request has it") {
+  CHECK(readBody({.url = "", .body = "text"}).value() == "text");
+  CHECK(readBody({.url = "", .openBody = [] { return readerOf("in pieces"); }}).value() == "in pieces");
+  CHECK(readBody({.url = "", .openBody = [] { return readerOf(""); }}).value() == "");
+}
