@@ -71,7 +71,7 @@ TEST_CASE("a script that needs a login is told so; a page is sent to sign in (C4
     httplib::Request request;
     request.headers = headers;
     httplib::Response response;
-    respond(request, response, fail(code), "/login");
+    respond(request, response, fail(code), {.loginUrl = "/login"});
     return std::to_string(response.status) + response.get_header_value("Location");
   };
   for (const Errc code : {Errc::loginRequired, Errc::expired}) {
@@ -82,6 +82,67 @@ TEST_CASE("a script that needs a login is told so; a page is sent to sign in (C4
     CHECK(answer({{"Accept", "application/json"}}, code) == "401");
   }
   CHECK(answer({{"Sec-Fetch-Mode", "navigate"}}, Errc::refreshFailed) == "503");
+}
+
+TEST_CASE("C40 scripts of allowed origins can read why they get a 401 or a 503, others cannot") {
+  const auto answer = [](const std::string& origin, Errc code) {
+    httplib::Request request;
+    request.headers = {{"Origin", origin}, {"Sec-Fetch-Mode", "cors"}};
+    httplib::Response response;
+    respond(request, response, fail(code), {.loginUrl = "/login", .corsOrigins = {"https://app.example"}});
+    return response;
+  };
+  for (const Errc code : {Errc::loginRequired, Errc::expired, Errc::refreshFailed, Errc::overloaded}) {
+    const auto allowed = answer("https://app.example", code);
+    CHECK((allowed.status == 401 || allowed.status == 503));
+    CHECK(allowed.get_header_value("Access-Control-Allow-Origin") == "https://app.example");
+    CHECK(allowed.get_header_value("Access-Control-Allow-Credentials") == "true");
+    CHECK(allowed.get_header_value("Vary") == "Origin");
+    for (const char* origin : {"https://evil.example", "null", "", "https://app.example.evil", "HTTPS://APP.EXAMPLE"}) {
+      const auto refused = answer(origin, code);
+      CHECK(refused.status == allowed.status);
+      CHECK_FALSE(refused.has_header("Access-Control-Allow-Origin"));
+      CHECK(refused.get_header_value("Vary") == "Origin");
+    }
+  }
+  CHECK(Json::parse(answer("", Errc::overloaded).body) == Json{{"reason", "temporarily_unavailable"}});
+  CHECK(answer("", Errc::overloaded).get_header_value("Retry-After") == "2");
+}
+
+TEST_CASE("C12 of the API's cookies those that may reach the browser do, each one, and never one of ours") {
+  FakeProvider provider;
+  FetchOptions options = support::fetchOptions(provider);
+  options.transport = [inner = provider.transport()](const Request& request, Deadline deadline) {
+    auto response = inner(request, deadline);
+    if (!request.url.starts_with(api) || !response) return response;
+    response->headers = response->status == 401 ? Headers{{"Set-Cookie", "x=1"}}
+                                                : Headers{{"Set-Cookie", "y=1; Path=/; domain=.api.example; Secure"},
+                                                          {"set-cookie", "z=1; DOMAIN = api.example"},
+                                                          {"Set-Cookie", "sid=evil; Path=/"},
+                                                          {"Set-Cookie", "other=1"},
+                                                          {"Set-Cookie", "y"}};
+    return response;
+  };
+  Site site;
+  const Fetcher fetcher(options);
+  proxy(site.web.server, "/api", site.jar, fetcher, api, {.setCookies = {"x", "y", "z"}});
+  for (const char* own : {"sid", "sid.0"}) {
+    CHECK_THROWS_AS(proxy(site.web.server, "/b", site.jar, fetcher, api, {.setCookies = {own}}), std::invalid_argument);
+  }
+  site.start();
+  const TokenSet tokens = provider.login();
+  site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
+  provider.expireAccessTokens();
+  const auto response = site.visit("/api/items");
+  CHECK(response.status == 200);
+  std::vector<std::string> cookies;
+  const auto [begin, end] = response.headers.equal_range("Set-Cookie");
+  for (auto header = begin; header != end; ++header) cookies.push_back(header->second);
+  REQUIRE(cookies.size() == 3);
+  CHECK(cookies[0] == "y=1; Path=/; Secure");
+  CHECK(cookies[1] == "z=1");
+  CHECK(cookies[2].starts_with("sid=ij1."));
+  CHECK(site.session().tokens()->accessToken != tokens.accessToken);
 }
 
 TEST_CASE("what changes something must come from the site itself (C76)") {

@@ -132,7 +132,7 @@ TEST_CASE("a session that cannot be sealed is a 500 with a reason, and the old c
   site.putSession({{"user", "ada"}});
   const auto response = site.visit("/");
   CHECK(response.status == 500);
-  CHECK(Json::parse(response.body) == Json{{"error", "session_not_saved"}});
+  CHECK(Json::parse(response.body) == Json{{"reason", "session_not_saved"}});
   CHECK(site.session().data() == Json{{"user", "ada"}});
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("respond: the status that an error calls for") {
     respond(response, fail(code, "secret detail"));
     CHECK(response.body.find("secret") == std::string::npos);
     CHECK((response.status == 503) == response.has_header("Retry-After"));
-    return std::to_string(response.status) + " " + Json::parse(response.body)["error"].get<std::string>();
+    return std::to_string(response.status) + " " + Json::parse(response.body)["reason"].get<std::string>();
   };
   CHECK(answer(Errc::loginRequired) == "401 login_required");
   CHECK(answer(Errc::expired) == "401 session_expired");

@@ -82,16 +82,17 @@ class RateLimit {
 
 inline void refuseForeign(httplib::Response& response) {
   response.status = 403;
-  response.set_content(R"({"error":"cross_site_request"})", "application/json");
+  response.set_content(R"({"reason":"cross_site_request"})", "application/json");
 }
 
 }  // namespace detail
 
 // GET  {prefix}/status   {"authenticated": bool, "expiresIn": seconds of the access token or null, "refreshAt": unix
-//                        seconds from which on it is refreshed ahead or null, "reason"?: why nobody is signed in}
+//                        seconds from which on it is refreshed ahead or null, "reason"?: login_required or
+//                        session_expired}
 // POST {prefix}/refresh  refreshes now; the status, or what respond() says of the error; 429 when asked too often
 // POST {prefix}/logout   ends the session: 204, its cookies deleted
-// A POST from another site gets 403 {"error": "cross_site_request"}: send `X-Requested-With` where Origin is missing.
+// A POST from another site gets 403 {"reason": "cross_site_request"}: send `X-Requested-With` where Origin is missing.
 inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetcher& fetcher,
                       const AuthOptions& options = {}) {
   const auto post = [&](const std::string& path, const SessionHandler& handler) {
@@ -111,7 +112,7 @@ inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetc
     if (session.tokens() && !limit->admits(session.id())) {
       response.status = 429;
       response.set_header("Retry-After", pause);
-      return response.set_content(R"({"error":"too_many_requests"})", "application/json");
+      return response.set_content(R"({"reason":"too_many_requests"})", "application/json");
     }
     const auto refreshed = fetcher.refresh(session);
     if (!refreshed) return respond(response, refreshed.error());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -115,10 +116,36 @@ inline Request upstreamRequest(const httplib::Request& in, std::string url) {
   return out;
 }
 
-inline void passOn(httplib::Response& out, const Response& in) {
+// What stands before the `=` of a Set-Cookie value's part, without blanks.
+inline std::string_view nameIn(std::string_view part) {
+  const std::string_view blanks = " \t";
+  part = part.substr(0, part.find('='));
+  part.remove_prefix(std::min(part.find_first_not_of(blanks), part.size()));
+  return part.substr(0, part.find_last_not_of(blanks) + 1);
+}
+
+// A Set-Cookie value for the browser: without its Domain, which is the API's. Nothing for a name that may not pass.
+inline std::optional<std::string> cookieForBrowser(std::string_view line, const std::vector<std::string>& names) {
+  std::size_t end = std::min(line.find(';'), line.size());
+  const std::string_view pair = line.substr(0, end);
+  const bool mayPass = std::find(names.begin(), names.end(), nameIn(pair)) != names.end();
+  if (!mayPass || pair.find('=') == std::string_view::npos || hasControls(line)) return std::nullopt;
+  std::string kept(pair);
+  while (end < line.size()) {
+    line.remove_prefix(end + 1);
+    end = std::min(line.find(';'), line.size());
+    const std::string_view attribute = line.substr(0, end);
+    if (!isOneOf(nameIn(attribute), std::array<std::string_view, 1>{"domain"})) kept.append(";").append(attribute);
+  }
+  return kept;
+}
+
+inline void passOn(httplib::Response& out, const Response& in, const std::vector<std::string>& cookies) {
   if (in.status != 200) out.status = in.status;  // httplib makes it 200, or 206 when it cuts a range out of the body
   for (const auto& [name, value] : in.headers) {
     if (isForBrowser(name, value)) out.headers.emplace(name, value);
+    if (!isOneOf(name, std::array<std::string_view, 1>{"set-cookie"})) continue;
+    if (auto cookie = cookieForBrowser(value, cookies)) out.headers.emplace("Set-Cookie", *std::move(cookie));
   }
   out.headers.emplace("Cache-Control", "no-store");
   out.headers.emplace("Vary", "Cookie");
@@ -146,28 +173,39 @@ inline std::string asPattern(std::string_view prefix) {
 
 struct ProxyOptions {
   std::vector<std::string> origins = {};  // as AuthOptions::origins
+  // Names of cookies that the API may set in the browser, host-only: their Domain is taken off. All others stay here,
+  // and none go back up.
+  std::vector<std::string> setCookies = {};
+  RespondOptions errors = RespondOptions();
 };
 
 // `{prefix}/rest?query` becomes `{upstream}/rest?query` for GET, HEAD, POST, PUT, PATCH and DELETE, by performFetch: so
 // the upstream's origin must be among the fetcher's allowedOrigins. The browser's Cookie and Authorization do not
-// travel up; the API's Set-Cookie, caching and CORS fields do not come down, and no answer is stored by caches. A
-// request that changes something must come from this site (isSameOrigin), or gets 403. Bodies that httplib takes apart
-// before a handler sees them, multipart/form-data and compressed ones, get 415. `prefix` has no slash at its end;
-// routes of your own below it must be mounted before.
+// travel up; the API's caching and CORS fields and its Set-Cookie do not come down, and no answer is stored by caches.
+// A request that changes something must come from this site (isSameOrigin), or gets 403. Bodies that httplib takes
+// apart before a handler sees them, multipart/form-data and compressed ones, get 415. `prefix` has no slash at its end;
+// routes of your own below it must be mounted before. Throws std::invalid_argument when setCookies names the session's
+// own cookie.
 inline void proxy(httplib::Server& server, const std::string& prefix, const SessionJar& jar, const Fetcher& fetcher,
                   const std::string& upstream, const ProxyOptions& options = {}) {
-  const auto handler = [prefix, fetcher, upstream, origins = options.origins](
-                           const httplib::Request& in, httplib::Response& out, Session& session) {
+  const std::string& own = jar.options().cookieName;
+  for (const std::string& name : options.setCookies) {
+    if (name == own || name.starts_with(own + ".")) {
+      throw std::invalid_argument("ironjar: ProxyOptions: setCookies names the session's own cookie `" + name + "`");
+    }
+  }
+  const auto handler = [prefix, fetcher, upstream, options](const httplib::Request& in, httplib::Response& out,
+                                                            Session& session) {
     const bool safe = in.method == "GET" || in.method == "HEAD";
-    if (!safe && !isSameOrigin(in, origins)) return detail::refuseForeign(out);
+    if (!safe && !isSameOrigin(in, options.origins)) return detail::refuseForeign(out);
     const auto answer = [&](int status) { out.status = status; };
     if (in.is_multipart_form_data() || in.has_header("Content-Encoding")) return answer(415);
     const auto rest = detail::behindPrefix(in.target, prefix);
     if (!rest) return answer(404);
     if (detail::climbs(*rest)) return answer(400);
     const auto response = fetcher.performFetch(session, detail::upstreamRequest(in, upstream + std::string(*rest)));
-    if (response) return detail::passOn(out, *response);
-    response.error().code == Errc::malformed ? answer(400) : respond(out, response.error());
+    if (response) return detail::passOn(out, *response, options.setCookies);
+    response.error().code == Errc::malformed ? answer(400) : respond(in, out, response.error(), options.errors);
   };
   const std::string pattern = detail::asPattern(prefix);
   server.Get(pattern, withSession(jar, handler));

@@ -18,12 +18,13 @@ namespace ironjar {
 // A handler that also gets the visitor's session.
 using SessionHandler = std::function<void(const httplib::Request&, httplib::Response&, Session&)>;
 
-// Answers for an error of performFetch's or commit's: the status and a JSON body {"error": reason}; 503 with
-// Retry-After. Neither names a detail, which is for your log.
+// Answers for an error of performFetch's or commit's: the status and a JSON body {"reason": …}. 401 login_required
+// (nobody was signed in) or session_expired, 503 temporarily_unavailable with Retry-After, 504 upstream_timeout, else
+// 502 upstream_failed. No detail: that is for your log.
 inline void respond(httplib::Response& response, const Error& error) {
   const auto answer = [&](int status, const char* reason) {
     response.status = status;
-    response.set_content(Json{{"error", reason}}.dump(), "application/json");
+    response.set_content(Json{{"reason", reason}}.dump(), "application/json");
   };
   switch (error.code) {
     case Errc::loginRequired:
@@ -41,16 +42,39 @@ inline void respond(httplib::Response& response, const Error& error) {
   }
 }
 
-// The same, but a page that the browser navigates to, rather than a script's fetch, is sent to sign in when it needs a
-// login: 302 to `loginUrl`.
+struct RespondOptions {
+  // Where a page that the browser navigates to is sent (302) when it needs a login. A script's fetch never is.
+  std::string loginUrl = {};
+  // Origins of other sites whose scripts may read these answers (CORS). Whoever needs more than errors there sets such
+  // headers for the whole server; those that are set already are left as they are.
+  std::vector<std::string> corsOrigins = {};
+};
+
+namespace detail {
+
+inline void allowOrigin(const httplib::Request& request, httplib::Response& response,
+                        const std::vector<std::string>& origins) {
+  const std::string origin = request.get_header_value("Origin");
+  const bool isAllowed = std::find(origins.begin(), origins.end(), origin) != origins.end();
+  if (!origins.empty()) response.headers.emplace("Vary", "Origin");
+  if (!isAllowed || origin.empty() || response.has_header("Access-Control-Allow-Origin")) return;
+  response.set_header("Access-Control-Allow-Origin", origin);
+  response.set_header("Access-Control-Allow-Credentials", "true");
+  response.set_header("Access-Control-Expose-Headers", "Retry-After");
+}
+
+}  // namespace detail
+
+// The same for this request: pages go to sign in, and scripts of allowed origins can read why they must.
 inline void respond(const httplib::Request& request, httplib::Response& response, const Error& error,
-                    const std::string& loginUrl) {
+                    const RespondOptions& options) {
   const bool needsLogin = error.code == Errc::loginRequired || error.code == Errc::expired;
   const bool navigates = request.has_header("Sec-Fetch-Mode")
                              ? request.get_header_value("Sec-Fetch-Mode") == "navigate"
                              : !request.has_header("X-Requested-With") &&
                                    request.get_header_value("Accept").find("text/html") != std::string::npos;
-  if (needsLogin && navigates) return response.set_redirect(loginUrl);
+  if (needsLogin && navigates && !options.loginUrl.empty()) return response.set_redirect(options.loginUrl);
+  detail::allowOrigin(request, response, options.corsOrigins);
   respond(response, error);
 }
 
@@ -104,7 +128,7 @@ inline void keepTokensOnly(const SessionJar& jar, const std::string& cookies, Se
 }  // namespace detail
 
 // Opens the session before the handler and commits it after, once. When it does not fit a cookie the
-// answer is a 500 {"error": "session_not_saved"} in place of the handler's, and the browser keeps the cookie it has.
+// answer is a 500 {"reason": "session_not_saved"} in place of the handler's, and the browser keeps the cookie it has.
 [[nodiscard]] inline httplib::Server::Handler withSession(SessionJar jar, SessionHandler handler) {
   return [jar = std::move(jar), handler = std::move(handler)](const httplib::Request& request,
                                                               httplib::Response& response) {
@@ -121,7 +145,7 @@ inline void keepTokensOnly(const SessionJar& jar, const std::string& cookies, Se
     detail::keepTokensOnly(jar, cookies, session, response);
     response.status = 500;
     response.headers.erase("Location");
-    response.set_content(R"({"error":"session_not_saved"})", "application/json");
+    response.set_content(R"({"reason":"session_not_saved"})", "application/json");
   };
 }
 
