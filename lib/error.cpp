@@ -36,4 +36,38 @@ std::string_view describe(Errc code) noexcept {
   return "unknown error";
 }
 
+std::string_view nameOf(Errc code) noexcept {
+  switch (code) {
+    case Errc::malformed:
+      return "malformed";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::unknownKey:
+      return "unknownKey";
+    case Errc::tampered:
+      return "tampered";
+    case Errc::expired:
+      return "expired";
+    case Errc::notYetValid:
+      return "notYetValid";
+    case Errc::tooLarge:
+      return "tooLarge";
+    case Errc::unreachable:
+      return "unreachable";
+    case Errc::transport:
+      return "transport";
+    case Errc::timeout:
+      return "timeout";
+    case Errc::notAllowed:
+      return "notAllowed";
+    case Errc::refreshFailed:
+      return "refreshFailed";
+    case Errc::loginRequired:
+      return "loginRequired";
+    case Errc::overloaded:
+      return "overloaded";
+  }
+  return "unknown";
+}
+
 }  // namespace ironjar

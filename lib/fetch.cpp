@@ -27,6 +27,12 @@ bool isAboutScope(const Response& response) {
   return challenge && challenge->find("insufficient_scope") != std::string_view::npos;
 }
 
+// The API wants a token. A visitor whose session has just ended is told so, once: its cookie is deleted.
+Error nobody(const Session& session) {
+  const bool ended = session.rejection() && session.rejection()->code == Errc::expired;
+  return ended ? fail(Errc::expired, "the session is past its end") : fail(Errc::loginRequired, "there are no tokens");
+}
+
 void requireValid(FetchOptions& options) {
   if (!options.transport) refuse("transport is empty: httplibTransport() makes one");
   if (options.allowedOrigins.empty()) refuse("allowedOrigins is empty: list the origins that may see tokens");
@@ -105,7 +111,7 @@ Result<Response> Fetcher::performFetch(Session& session, Request request) const 
     ++trace.attempts;
     response->trace = trace;
     if (response->status != unauthorized || !mayRefresh || isAboutScope(*response)) return response;
-    if (!tokens) return fail(Errc::loginRequired, "the API wants a token and the session has none");
+    if (!tokens) return nobody(session);
     if (trace.attempts > state.options.maxRetries) return response;
     if (tokens->refreshToken.empty()) return state.withoutRefreshToken(session, *tokens, std::move(response));
     const Result<RefreshedBy> refreshed = state.keeper.renew(session, *tokens, RefreshTrigger::unauthorized, deadline);

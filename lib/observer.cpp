@@ -34,7 +34,7 @@ class Line {
   }
   Line& session(const std::string& tag) { return tag.empty() ? *this : add("session", tag); }
   Line& error(const Error& error) {
-    add("error", describe(error.code));
+    add("error", nameOf(error.code));
     return error.detail.empty() ? *this : add("detail", error.detail);
   }
 

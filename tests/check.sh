@@ -17,7 +17,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/tests/support/packages.sh"
 export CTEST_OUTPUT_ON_FAILURE=1
 
-test_packages=("${build_packages[@]}" "${httplib_packages[@]}" doctest-dev ccache openssl curl)
+test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" doctest-dev ccache openssl curl)
 
 # Node is only for the interoperability tests; any version from 18 on serves.
 need_node() {

@@ -28,12 +28,17 @@ TEST_CASE("value() of an error throws with its description") {
   CHECK_THROWS_WITH_AS(static_cast<void>(greet(false).value()), "the deadline passed: nobody home", std::runtime_error);
 }
 
-TEST_CASE("every Errc has a description of its own") {
+TEST_CASE("every Errc has a description and a name of its own") {
   std::vector<std::string_view> seen;
+  std::vector<std::string_view> names;
   for (int code = static_cast<int>(Errc::malformed); code <= static_cast<int>(Errc::overloaded); ++code) {
     const auto text = describe(static_cast<Errc>(code));
     CHECK(std::find(seen.begin(), seen.end(), text) == seen.end());
     CHECK(text != "unknown error");
     seen.push_back(text);
+    const auto name = nameOf(static_cast<Errc>(code));
+    CHECK(std::find(names.begin(), names.end(), name) == names.end());
+    CHECK(name != "unknown");
+    names.push_back(name);
   }
 }

@@ -31,6 +31,8 @@ enum class Errc {
 
 // One English sentence fragment, for logs. Never null, static storage.
 [[nodiscard]] std::string_view describe(Errc code) noexcept;
+// The enumerator itself, for programs: `unknownKey`.
+[[nodiscard]] std::string_view nameOf(Errc code) noexcept;
 
 struct Error {
   Errc code;

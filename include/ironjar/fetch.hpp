@@ -52,7 +52,8 @@ class Fetcher {
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
   // do not travel: the tokens' own cookies do. Errors:
   // - Errc::loginRequired: the API wants a token and the session has none.
-  // - Errc::expired: the login is over. The session is destroyed when the provider said invalid_grant, or when a 401
+  // - Errc::expired: the session that came is past its end, or the login is over. The session is destroyed when the
+  // provider said invalid_grant, or when a 401
   //   came for an access token that may have ended and there is no refresh token; it is abandoned, so that the
   //   browser's cookie stays, when the login was ended or superseded elsewhere.
   // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later. While

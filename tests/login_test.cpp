@@ -1,0 +1,210 @@
+// How a login begins, changes hands and ends, as far as tokens go.
+#include "support/fake_provider.hpp"
+#include "support/support.hpp"
+
+#include <thread>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::errorOf;
+using support::FakeClock;
+using support::FakeProvider;
+
+namespace {
+
+const Request items{.url = std::string(FakeProvider::api) + "/items"};
+
+struct Site {
+  explicit Site(const std::function<void(FetchOptions&, SessionOptions&)>& change = {}) {
+    FetchOptions fetch = support::fetchOptions(provider);
+    fetch.tokenEndpoint.revocationUrl = "https://id.example/revoke";
+    SessionOptions session{.cookieName = "sid", .passwords = support::password};
+    session.seal.now = fetch.now = clock;
+    if (change) change(fetch, session);
+    fetcher.emplace(fetch);
+    session.beforeCommit = fetcher->beforeCommit();
+    jar.emplace(session);
+  }
+  // The cookie that commit() sets, its pair; "" for none.
+  std::string save(Session& session) const {
+    const auto cookies = jar->commit(session).value();
+    return cookies.empty() ? "" : cookies.at(0).substr(0, cookies.at(0).find(';'));
+  }
+  std::string login() {
+    Session session = jar->open("");
+    session.setTokens(provider.login());
+    return save(session);
+  }
+
+  FakeClock clock;
+  FakeProvider provider;
+  std::optional<Fetcher> fetcher;
+  std::optional<SessionJar> jar;
+};
+
+Response answer(const Json& members) {
+  Json body = {{"access_token", "at-x"}, {"refresh_token", "rt-x"}};
+  body.update(members);
+  return {.status = 200, .body = body.dump()};
+}
+
+// An id_token as far as we read one. The payloads are {"sub":"ada"} and {"sub":"eve"}.
+const std::string adasToken = "e30.eyJzdWIiOiJhZGEifQ.c2ln";
+const std::string evesToken = "e30.eyJzdWIiOiJldmUifQ.c2ln";
+
+}  // namespace
+
+TEST_CASE(
+    "C24 a new login while the old one's refresh is under way: the new cookie stays, the late response writes none") {
+  Site site;
+  const std::string old = site.login();
+  site.provider.expireAccessTokens();
+  site.provider.hold();
+  Result<Response> late = fail(Errc::timeout);
+  std::string lateCookie = "?";
+  std::thread slow([&] {
+    Session session = site.jar->open(old);
+    late = site.fetcher->performFetch(session, items);
+    session.set("cart", 1);
+    lateCookie = site.save(session);
+  });
+  site.provider.waitForTokenCalls(1);
+  Session fresh = site.jar->open(old);
+  fresh.replace();
+  fresh.setTokens(site.provider.login());
+  const std::string cookie = site.save(fresh);
+  site.provider.release();
+  slow.join();
+  CHECK(errorOf(late) == Errc::expired);
+  CHECK(lateCookie == "");
+  Session next = site.jar->open(cookie);
+  CHECK(site.fetcher->performFetch(next, items)->status == 200);
+  CHECK(site.provider.reuses() == 0);
+}
+
+TEST_CASE("C24 a response of the old login that was refreshed before the new one is not written after it") {
+  Site site;
+  const std::string old = site.login();
+  site.provider.expireAccessTokens();
+  Session slow = site.jar->open(old);
+  CHECK(site.fetcher->performFetch(slow, items)->status == 200);
+  Session fresh = site.jar->open(old);
+  fresh.replace();
+  fresh.setTokens(site.provider.login());
+  CHECK(site.save(fresh) != "");
+  CHECK(site.save(slow) == "");
+}
+
+TEST_CASE("replace() with the same login's tokens, rotated or not, ends nothing") {
+  Site site;
+  std::string cookie = site.login();
+  for (const bool refreshed : {false, true}) {
+    Session session = site.jar->open(cookie);
+    const TokenSet tokens = session.tokens().value();
+    session.replace();
+    session.setTokens(tokens);
+    site.provider.expireAccessTokens();
+    if (refreshed) CHECK(site.fetcher->performFetch(session, items)->status == 200);
+    cookie = site.save(session);
+    Session next = site.jar->open(cookie);
+    CHECK(site.fetcher->performFetch(next, items)->status == 200);
+  }
+}
+
+TEST_CASE("C60 a refresh that brings another user's id_token ends the session, and its tokens are not used") {
+  Site site;
+  site.provider.answerTokenCalls({answer({{"id_token", evesToken}})});
+  Session session = site.jar->open("");
+  session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});
+  CHECK(errorOf(site.fetcher->performFetch(session, items)) == Errc::expired);
+  CHECK(session.destroyed());
+  for (const Request& seen : site.provider.seen()) {
+    CHECK(findHeader(seen.headers, "Authorization") != "Bearer at-x");
+  }
+}
+
+TEST_CASE("the same user's id_token, none, and one that cannot be read are no reason to end a session") {
+  for (const Json& idToken : {Json(adasToken), Json(nullptr), Json("garbage"), Json("a.b.c"), Json(7), Json("")}) {
+    Site site;
+    site.provider.answerTokenCalls({answer({{"id_token", idToken}})});
+    Session session = site.jar->open("");
+    session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});
+    CHECK(site.fetcher->refresh(session).value() == RefreshedBy::self);
+    CHECK(session.tokens()->subject == "ada");
+  }
+}
+
+TEST_CASE("the user of a login is read from its id_token and kept in the session") {
+  FakeProvider provider;
+  provider.answerTokenCalls({answer({{"id_token", adasToken}})});
+  const FetchOptions options = support::fetchOptions(provider);
+  const auto tokens = requestTokens(options.transport, options.tokenEndpoint, {{"grant_type", "authorization_code"}});
+  CHECK(tokens->subject == "ada");
+  Session session;
+  session.setTokens(*tokens);
+  CHECK(session.tokens() == *tokens);
+}
+
+TEST_CASE("C61 a scope that was narrowed is kept and can be read; one that is not named goes on") {
+  Site site;
+  Session session = site.jar->open("");
+  session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .scope = "read write"});
+  for (const auto& [members, scope] : {std::pair<Json, std::string>{Json::object(), "read write"},
+                                       std::pair<Json, std::string>{{{"scope", "read"}}, "read"}}) {
+    site.provider.answerTokenCalls({answer(members)});
+    REQUIRE(site.fetcher->refresh(session));
+    CHECK(session.tokens()->scope == scope);
+  }
+}
+
+TEST_CASE("C38 a provider that says invalid_request of a spent token, as Dex does, is believed when it is told so") {
+  for (const bool dex : {false, true}) {
+    Site site([&](FetchOptions& fetch, SessionOptions&) {
+      if (dex) fetch.tokenEndpoint.grantErrors = {"invalid_grant", "invalid_request"};
+    });
+    const std::string cookie = site.login();
+    site.provider.expireAccessTokens();
+    site.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_request"})"}});
+    Session session = site.jar->open(cookie);
+    CHECK(errorOf(site.fetcher->performFetch(session, items)) == (dex ? Errc::expired : Errc::notAllowed));
+    CHECK(session.destroyed() == dex);
+  }
+}
+
+TEST_CASE("C54 no refresh moves the absolute end: a second before it the session works, a second after it is over") {
+  Site site([](FetchOptions&, SessionOptions& session) { session.absoluteTtl = Seconds{3600}; });
+  std::string cookie = site.login();
+  for (const auto step : {1800s, 1799s}) {
+    site.clock.advance(step);
+    site.provider.expireAccessTokens();
+    Session session = site.jar->open(cookie);
+    CHECK(site.fetcher->performFetch(session, items)->status == 200);
+    cookie = site.save(session);
+    REQUIRE(cookie.starts_with("sid=ij1."));
+  }
+  const int calls = site.provider.tokenCalls();
+  site.clock.advance(2s);
+  Session session = site.jar->open(cookie);
+  CHECK(errorOf(site.fetcher->performFetch(session, items)) == Errc::expired);
+  CHECK(site.save(session) == "sid=");
+  CHECK(site.provider.tokenCalls() == calls);
+}
+
+TEST_CASE(
+    "C41 a session that has grown too large for its cookie after a rotation: a typed error, and nothing is lost") {
+  Site site;
+  const std::string old = site.login();
+  site.provider.expireAccessTokens();
+  Session session = site.jar->open(old);
+  CHECK(site.fetcher->performFetch(session, items)->status == 200);
+  const TokenSet fresh = session.tokens().value();
+  session.set("report", std::string(5000, 'x'));
+  CHECK(errorOf(site.jar->commit(session)) == Errc::tooLarge);
+
+  Session next = site.jar->open(old);
+  CHECK(site.fetcher->performFetch(next, items)->status == 200);
+  CHECK(next.tokens() == fresh);
+  CHECK(site.save(next) != "");
+  CHECK(site.provider.tokenCalls() == 1);
+  CHECK(site.provider.reuses() == 0);
+}
