@@ -103,7 +103,7 @@ Result<Response> Fetcher::performFetch(Session& session, Request request) const 
   if (request.openBody && !body) return fail(Errc::malformed, "openBody gave no reader");
   std::string apiCookies;  // those that the API has set on the way
   while (true) {
-    const std::optional<TokenSet> tokens = session.tokens();
+    const std::optional<TokenSet> tokens = state.keeper.tokens(session);
     Request next = request;
     if (body) next.openBody = [reader = std::exchange(body, nullptr)] { return reader; };
     Result<Response> response = state.send(std::move(next), tokens, apiCookies, deadline);
@@ -129,16 +129,16 @@ Result<Response> Fetcher::performFetch(Session& session, Request request) const 
 
 Result<RefreshedBy> Fetcher::refresh(Session& session) const {
   const detail::TokenKeeper& keeper = state_->keeper;
-  const std::optional<TokenSet> before = session.tokens();
+  const std::optional<TokenSet> before = keeper.tokens(session);
   if (!before) return fail(Errc::loginRequired, "the session has no tokens");
   const Result<RefreshedBy> caughtUp = keeper.catchUp(session);
   if (!caughtUp || *caughtUp == RefreshedBy::chain) return caughtUp;
   if (before->refreshToken.empty()) return fail(Errc::loginRequired, "the session has no refresh token");
-  return keeper.renew(session, *session.tokens(), RefreshTrigger::request, in(state_->options.timeout));
+  return keeper.renew(session, *keeper.tokens(session), RefreshTrigger::request, in(state_->options.timeout));
 }
 
 std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
-  const std::optional<TokenSet> tokens = session.tokens();
+  const std::optional<TokenSet> tokens = state_->keeper.tokens(session);
   const auto margin = tokens ? state_->keeper.ahead(*tokens) : std::nullopt;
   if (!margin) return std::nullopt;
   return *tokens->expiresAt - std::chrono::duration_cast<TimePoint::duration>(*margin);

@@ -23,7 +23,7 @@ using detail::TokenKey;
 // OpenID Connect Core section 12.2 for the user.
 TokenSet successorOf(const TokenSet& spent, TokenSet fresh) {
   if (fresh.refreshToken.empty()) fresh.refreshToken = spent.refreshToken;
-  if (fresh.scope.empty()) fresh.scope = spent.scope;
+  if (fresh.scope.empty() && fresh.resource == spent.resource) fresh.scope = spent.scope;
   if (fresh.subject.empty()) fresh.subject = spent.subject;
   return fresh;
 }

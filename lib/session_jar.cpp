@@ -35,9 +35,9 @@ SessionOptions checked(SessionOptions options) {
   }
   if (options.rolling && options.seal.ttl <= Seconds{0}) refuse("rolling needs a seal.ttl to extend");
   const TokenNames& names = options.tokenNames;
-  const std::array<const std::string*, 7> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
+  const std::array<const std::string*, 8> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
                                                   &names.scope,       &names.lifetime,     &names.subject,
-                                                  &names.cookies};
+                                                  &names.cookies,     &names.resources};
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (keys[i]->empty()) refuse("tokenNames holds an empty name");
     for (std::size_t j = 0; j < i; ++j) {

@@ -73,9 +73,12 @@ RefreshCoordinator::Ask asker(const FetchOptions& options) {
     const auto asking = std::make_shared<const Asking>(options.transport, options.tokenEndpoint, options.now);
     return [asking](const TokenSet& tokens) { return (*asking)(tokens); };
   }
-  return [refresh = options.refresh, timeout = options.tokenEndpoint.timeout](const TokenSet& tokens) {
+  const TokenEndpoint& endpoint = options.tokenEndpoint;
+  return [refresh = options.refresh, timeout = endpoint.timeout, resource = endpoint.resource](const TokenSet& tokens) {
     Asked asked{.tokens = refresh(tokens, in(timeout))};
-    if (asked.tokens && asked.tokens->cookies.empty()) asked.tokens->cookies = tokens.cookies;
+    if (!asked.tokens) return asked;
+    if (asked.tokens->cookies.empty()) asked.tokens->cookies = tokens.cookies;
+    asked.tokens->resource = resource;
     return asked;
   };
 }

@@ -216,6 +216,7 @@ Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& en
     tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>());
   }
   tokens.cookies = detail::withCookiesOf(answer, endpoint.cookies, "");
+  tokens.resource = endpoint.resource;
   return tokens;
 }
 
@@ -224,6 +225,7 @@ Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
   add(fields, endpoint.fields.grantType, "refresh_token");
   if (endpoint.refreshTokenCookie.empty()) add(fields, endpoint.fields.refreshToken, tokens.refreshToken);
   add(fields, endpoint.fields.scope, endpoint.scope);
+  add(fields, endpoint.fields.resource, endpoint.resource);
   Request request = tokenRequest(endpoint, std::move(fields));
   if (!endpoint.refreshTokenCookie.empty()) {
     request.headers.emplace_back("Cookie", endpoint.refreshTokenCookie + "=" + tokens.refreshToken);

@@ -54,6 +54,7 @@ RefreshCoordinator::Ask watched(const RefreshCoordinator::Ask& ask, const Observ
 
 TokenKeeper::TokenKeeper(const FetchOptions& options)
     : coordinator_(options.coordinator),
+      resource_(options.tokenEndpoint.resource),
       client_(options.tokenEndpoint.url + '\n' + options.tokenEndpoint.clientAuth.clientId),
       ask_(asker(options)),
       revoke_(revoker(options)),
@@ -62,51 +63,64 @@ TokenKeeper::TokenKeeper(const FetchOptions& options)
       observer_(options.observer) {}
 
 Result<RefreshedBy> TokenKeeper::catchUp(Session& session) const {
-  const std::optional<TokenSet> tokens = session.tokens();
-  if (!tokens || tokens->refreshToken.empty()) return RefreshedBy::none;
-  const auto newest =
-      coordinator_->newest(client_, *tokens, session.tokensAreFromCookie() ? From::cookie : From::memory);
-  if (newest && !*newest) return RefreshedBy::none;
-  if (newest) {
-    notify(observer_, [&] { return event::Refreshed{session.tag(), RefreshedBy::chain, RefreshTrigger::late}; });
-    session.setTokens(**newest);
-    return RefreshedBy::chain;
+  const std::optional<TokenSet> held = tokens(session);
+  if (!held || held->refreshToken.empty()) return RefreshedBy::none;
+  const auto newest = coordinator_->newest(client_, *held, session.tokensAreFromCookie() ? From::cookie : From::memory);
+  if (!newest) {
+    notify(observer_, [&] {
+      return event::RefreshFailed{session.tag(), RefreshedBy::chain, RefreshTrigger::late, newest.error()};
+    });
+    return letGo(session);
   }
-  notify(observer_, [&] {
-    return event::RefreshFailed{session.tag(), RefreshedBy::chain, RefreshTrigger::late, newest.error()};
-  });
-  return letGo(session);
+  const bool isOfAnother = *newest && (*newest)->resource != resource_;
+  if (!*newest || (isOfAnother && (*newest)->refreshToken == held->refreshToken)) return RefreshedBy::none;
+  session.renewTokens(**newest);
+  if (isOfAnother) return RefreshedBy::none;
+  notify(observer_, [&] { return event::Refreshed{session.tag(), RefreshedBy::chain, RefreshTrigger::late}; });
+  return RefreshedBy::chain;
 }
 
 Result<RefreshedBy> TokenKeeper::refreshAhead(Session& session, Deadline deadline) const {
-  const std::optional<TokenSet> tokens = session.tokens();
-  if (!tokens || !isDue(*tokens)) return RefreshedBy::none;
+  const std::optional<TokenSet> held = tokens(session);
+  if (!held || !isDue(*held)) return RefreshedBy::none;
   // While the token is good, the request must not wait for a slow provider: the call goes on for the next one.
-  const Deadline patience = isGood(*tokens) ? std::min(deadline, monotonicNow() + longestAhead) : deadline;
-  Result<RefreshedBy> refreshed = renew(session, *tokens, RefreshTrigger::expiry, patience);
+  const Deadline patience = isGood(*held) ? std::min(deadline, monotonicNow() + longestAhead) : deadline;
+  Result<RefreshedBy> refreshed = renew(session, *held, RefreshTrigger::expiry, patience);
   const bool isOver = !refreshed && refreshed.error().code == Errc::expired;
   if (refreshed || isOver) return refreshed;
-  return isGood(*tokens) ? Result<RefreshedBy>(RefreshedBy::none) : refreshed;
+  return isGood(*held) ? Result<RefreshedBy>(RefreshedBy::none) : refreshed;
 }
 
 Result<RefreshedBy> TokenKeeper::renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
                                        Deadline deadline) const {
-  const Result<Refreshed> refreshed = ask(session.tag(), rejected, trigger, deadline);
-  if (refreshed) {
-    session.setTokens(refreshed->tokens);
-    return refreshed->by;
-  }
+  const Result<Refreshed> refreshed =
+      observer_ ? watchedAskFor(session, rejected, trigger, deadline) : askFor(session, rejected, ask_, deadline);
+  if (refreshed) return refreshed->by;
   if (refreshed.error().code == Errc::expired) session.destroy();
   return refreshed.error().code == Errc::loginRequired ? letGo(session) : refreshed.error();
 }
 
-Result<Refreshed> TokenKeeper::ask(const std::string& tag, const TokenSet& rejected, RefreshTrigger trigger,
-                                   Deadline deadline) const {
-  if (!observer_) return coordinator_->refresh(client_, rejected, ask_, deadline);
+// A call for another resource spends the refresh token just the same. Its result is kept, and asked from in turn.
+Result<Refreshed> TokenKeeper::askFor(Session& session, const TokenSet& rejected, const RefreshCoordinator::Ask& ask,
+                                      Deadline deadline) const {
+  constexpr int patience = 16;
+  TokenSet spent = rejected;
+  for (int turn = 0; turn < patience; ++turn) {
+    Result<Refreshed> refreshed = coordinator_->refresh(client_, spent, ask, deadline);
+    if (!refreshed) return refreshed;
+    session.renewTokens(refreshed->tokens);
+    if (refreshed->tokens.resource == resource_) return refreshed;
+    spent = refreshed->tokens;
+  }
+  return fail(Errc::refreshFailed, "other resources' refreshes kept coming first");
+}
+
+Result<Refreshed> TokenKeeper::watchedAskFor(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
+                                             Deadline deadline) const {
+  const std::string tag = session.tag();
   const auto wasMade = std::make_shared<std::atomic<bool>>(false);
   const Moment begin = monotonicNow();
-  Result<Refreshed> refreshed =
-      coordinator_->refresh(client_, rejected, watched(ask_, observer_, tag, trigger, wasMade), deadline);
+  Result<Refreshed> refreshed = askFor(session, rejected, watched(ask_, observer_, tag, trigger, wasMade), deadline);
   const auto took = monotonicNow() - begin;
   notify(observer_, [&]() -> Event {
     if (refreshed) return event::Refreshed{tag, refreshed->by, trigger, took};
@@ -145,6 +159,7 @@ std::optional<std::chrono::duration<double>> TokenKeeper::ahead(const TokenSet& 
 }
 
 bool TokenKeeper::isDue(const TokenSet& tokens) const {
+  if (tokens.accessToken.empty() && !tokens.refreshToken.empty()) return true;
   const auto margin = ahead(tokens);
   return margin && *tokens.expiresAt - now_() <= *margin * spread();
 }

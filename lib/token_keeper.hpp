@@ -10,6 +10,9 @@ class TokenKeeper {
  public:
   explicit TokenKeeper(const FetchOptions& options);
 
+  // The session's, for the resource that the Fetcher is for.
+  [[nodiscard]] std::optional<TokenSet> tokens(const Session& session) const { return session.tokens(resource_); }
+
   // Puts the newest tokens of the login into the session. Errc::expired when it is over: the session is abandoned then.
   [[nodiscard]] Result<RefreshedBy> catchUp(Session& session) const;
   // Refreshes ahead of the end. An error only when there is no way on without new tokens.
@@ -33,10 +36,13 @@ class TokenKeeper {
  private:
   [[nodiscard]] bool isDue(const TokenSet& tokens) const;
   [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
-  [[nodiscard]] Result<Refreshed> ask(const std::string& tag, const TokenSet& rejected, RefreshTrigger trigger,
-                                      Deadline deadline) const;
+  [[nodiscard]] Result<Refreshed> askFor(Session& session, const TokenSet& rejected, const RefreshCoordinator::Ask& ask,
+                                         Deadline deadline) const;
+  [[nodiscard]] Result<Refreshed> watchedAskFor(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
+                                                Deadline deadline) const;
 
   std::shared_ptr<RefreshCoordinator> coordinator_;
+  std::string resource_;
   std::string client_;  // what sets this issuer and client apart at the coordinator
   RefreshCoordinator::Ask ask_;
   RefreshCoordinator::Revoke revoke_;

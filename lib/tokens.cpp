@@ -1,5 +1,7 @@
 #include "seal_format.hpp"
 
+#include <array>
+
 #include <ironjar/tokens.hpp>
 
 namespace ironjar {
@@ -16,44 +18,67 @@ std::optional<std::int64_t> integerAt(const Json& data, const std::string& key) 
   return member->get<std::int64_t>();
 }
 
+const Json& memberOf(const Json& data, std::string_view key) {
+  static const Json none = Json::object();
+  const auto member = data.find(key);
+  return member != data.end() && member->is_object() ? *member : none;
+}
+
 }  // namespace
 
-std::optional<TokenSet> Session::tokens() const { return tokensIn(data_); }
-std::optional<TokenSet> Session::formerTokens() const { return tokensIn(former_); }
+std::optional<TokenSet> Session::tokens(std::string_view resource) const { return tokensIn(data_, resource); }
+std::optional<TokenSet> Session::formerTokens() const { return tokensIn(former_, {}); }
 
-std::optional<TokenSet> Session::tokensIn(const Json& data) const {
-  TokenSet tokens{.accessToken = textAt(data, tokenNames_->accessToken),
-                  .refreshToken = textAt(data, tokenNames_->refreshToken),
-                  .scope = textAt(data, tokenNames_->scope),
-                  .subject = textAt(data, tokenNames_->subject),
-                  .cookies = textAt(data, tokenNames_->cookies)};
+std::optional<TokenSet> Session::tokensIn(const Json& data, std::string_view resource) const {
+  const TokenNames& names = *tokenNames_;
+  const Json& access = resource.empty() ? data : memberOf(memberOf(data, names.resources), resource);
+  TokenSet tokens{.accessToken = textAt(access, names.accessToken),
+                  .refreshToken = textAt(data, names.refreshToken),
+                  .scope = textAt(access, names.scope),
+                  .subject = textAt(data, names.subject),
+                  .cookies = textAt(data, names.cookies),
+                  .resource = std::string(resource)};
   if (tokens.accessToken.empty() && tokens.refreshToken.empty()) return std::nullopt;
-  if (const auto end = integerAt(data, tokenNames_->expiresAt)) tokens.expiresAt = detail::fromUnixMilliseconds(*end);
+  if (const auto end = integerAt(access, names.expiresAt)) tokens.expiresAt = detail::fromUnixMilliseconds(*end);
   constexpr std::int64_t longest = 100LL * 365 * 24 * 3600;
-  const auto lifetime = integerAt(data, tokenNames_->lifetime);
+  const auto lifetime = integerAt(access, names.lifetime);
   if (lifetime && *lifetime > 0 && *lifetime <= longest) tokens.lifetime = Seconds{*lifetime};
   return tokens;
 }
 
 void Session::setTokens(const TokenSet& tokens) {
-  tokensAreFromCookie_ = tokensAreFromCookie_ && tokens == this->tokens();
-  const auto putText = [&](const std::string& key, const std::string& value) {
-    value.empty() ? erase(key) : set(key, value);
-  };
-  const auto putNumber = [&](const std::string& key, std::optional<std::int64_t> value) {
-    value ? set(key, *value) : erase(key);
-  };
-  std::optional<std::int64_t> expiresAt;
-  if (tokens.expiresAt) expiresAt = detail::unixMilliseconds(*tokens.expiresAt);
-  std::optional<std::int64_t> lifetime;
-  if (tokens.lifetime) lifetime = tokens.lifetime->count();
-  putText(tokenNames_->accessToken, tokens.accessToken);
-  putText(tokenNames_->refreshToken, tokens.refreshToken);
-  putText(tokenNames_->scope, tokens.scope);
-  putText(tokenNames_->subject, tokens.subject);
-  putText(tokenNames_->cookies, tokens.cookies);
-  putNumber(tokenNames_->expiresAt, expiresAt);
-  putNumber(tokenNames_->lifetime, lifetime);
+  erase(tokenNames_->resources);
+  if (!tokens.resource.empty()) {
+    for (const std::string& name : {tokenNames_->accessToken, tokenNames_->expiresAt, tokenNames_->lifetime})
+      erase(name);
+  }
+  renewTokens(tokens);
+}
+
+void Session::renewTokens(const TokenSet& tokens) {
+  tokensAreFromCookie_ = tokensAreFromCookie_ && tokens == this->tokens(tokens.resource);
+  const TokenNames& names = *tokenNames_;
+  const auto put = [&](const std::string& key, const Json& value) { value.is_null() ? erase(key) : set(key, value); };
+  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  const Json expiresAt = tokens.expiresAt ? Json(detail::unixMilliseconds(*tokens.expiresAt)) : Json();
+  const Json lifetime = tokens.lifetime ? Json(tokens.lifetime->count()) : Json();
+  const std::array<std::pair<const std::string&, Json>, 4> access = {{{names.accessToken, text(tokens.accessToken)},
+                                                                      {names.expiresAt, expiresAt},
+                                                                      {names.lifetime, lifetime},
+                                                                      {names.scope, text(tokens.scope)}}};
+  put(names.refreshToken, text(tokens.refreshToken));
+  put(names.subject, text(tokens.subject));
+  put(names.cookies, text(tokens.cookies));
+  if (tokens.resource.empty()) {
+    for (const auto& [name, value] : access) put(name, value);
+    return;
+  }
+  Json resources = memberOf(data_, names.resources);
+  Json& named = resources[tokens.resource] = Json::object();
+  for (const auto& [name, value] : access) {
+    if (!value.is_null()) named[name] = value;
+  }
+  set(names.resources, std::move(resources));
 }
 
 void Session::eraseTokens() { setTokens({}); }

@@ -34,6 +34,7 @@ struct FieldNames {
   std::string grantType = "grant_type";
   std::string refreshToken = "refresh_token";
   std::string scope = "scope";
+  std::string resource = "resource";
   std::string clientId = "client_id";
   std::string clientSecret = "client_secret";
 };
@@ -62,7 +63,10 @@ struct TokenEndpoint {
   ClientAuth clientAuth = ClientAuth();
   FieldNames fields = FieldNames();
   AnswerPointers answer = AnswerPointers();
-  std::string scope = {};               // asked for; empty: what was granted before
+  std::string scope = {};  // asked for; empty: what was granted before
+  // Asked for (RFC 8707), where a login is used for several APIs whose access tokens differ: one Fetcher for each, with
+  // one coordinator. The session then keeps this one's access token apart; empty: the login's own.
+  std::string resource = {};
   Headers headers = {};                 // sent along
   bool sendAccessToken = false;         // the access token travels as Authorization: Bearer
   std::string refreshTokenCookie = {};  // a name: the refresh token travels as this cookie instead of in the body

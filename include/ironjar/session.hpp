@@ -34,6 +34,7 @@ struct TokenNames {
   std::string lifetime = "accessTokenLifetime";  // seconds
   std::string subject = "accessTokenSubject";
   std::string cookies = "accessTokenCookies";
+  std::string resources = "accessTokens";  // an object: those for named resources, each with the members above
 };
 
 // One visitor's data for the length of one request. Not thread-safe: a session belongs to the request that opened it.
@@ -73,11 +74,13 @@ class Session {
   [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
   [[nodiscard]] const Json& data() const { return data_; }  // always an object
 
-  // The OAuth tokens; defined in tokens.hpp, include it to use them. Nothing without an access or refresh token.
-  [[nodiscard]] std::optional<TokenSet> tokens() const;
+  // The OAuth tokens; defined in tokens.hpp, include it to use them. Nothing without an access or refresh token. A
+  // login has one refresh token, and an access token for each resource that a Fetcher names (TokenEndpoint::resource).
+  [[nodiscard]] std::optional<TokenSet> tokens(std::string_view resource = {}) const;
   // Whether these are the ones that the cookie brought: then the browser is known to have them.
   [[nodiscard]] bool tokensAreFromCookie() const { return tokensAreFromCookie_; }
-  void setTokens(const TokenSet& tokens);
+  void setTokens(const TokenSet& tokens);    // a login's: none of another login is kept
+  void renewTokens(const TokenSet& tokens);  // what came after those that are there: other resources' are kept
   void eraseTokens();
   // What tokens() was when destroy() or replace() ended the session: their login may have to be ended, too.
   [[nodiscard]] std::optional<TokenSet> formerTokens() const;
@@ -140,7 +143,7 @@ class Session {
   }
   [[nodiscard]] const Json* find(std::string_view key) const;
   [[nodiscard]] bool refuses(const Json& value);
-  [[nodiscard]] std::optional<TokenSet> tokensIn(const Json& data) const;
+  [[nodiscard]] std::optional<TokenSet> tokensIn(const Json& data, std::string_view resource) const;
   void begin();  // a new identity, starting now
 
   Json data_ = Json::object();

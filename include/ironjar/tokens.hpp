@@ -16,6 +16,7 @@ struct TokenSet {
   std::optional<Seconds> lifetime = {};     // of the access token when it was issued; unset: unknown
   std::string subject = {};                 // whose they are: the id_token's `sub`; empty: none came
   std::string cookies = {};                 // that came with them and go with each request: `a=1; b=2`
+  std::string resource = {};                // what the access token is for, as TokenEndpoint::resource
 
   friend bool operator==(const TokenSet&, const TokenSet&) = default;
 };
