@@ -1,0 +1,102 @@
+// One user of a real OAuth server under load: her access token ends, and many requests come at once with her cookie,
+// then some late ones with the cookie before. Reads what provider.mjs prints.
+//
+//   oauth_load ROUNDS THREADS < line
+#include <atomic>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <ironjar/httplib.hpp>
+#include <ironjar/ironjar.hpp>
+
+namespace {
+
+using namespace ironjar;
+
+struct Load {
+  explicit Load(const Json& provider)
+      : api(provider.at("api").get<std::string>()),
+        fetcher({.transport = httplibTransport(),
+                 .allowedOrigins = {api},
+                 .tokenEndpoint = {.url = provider.at("tokenEndpoint").get<std::string>(),
+                                   .clientAuth =
+                                       basicAuth(provider.at("client").at("client_id").get<std::string>().c_str(),
+                                                 provider.at("client").at("client_secret").get<std::string>().c_str()),
+                                   .allowHttpOnLoopback = true}}),
+        jar({.cookieName = "session",
+             .passwords = "a-password-of-this-test-that-is-long-enough",
+             .beforeCommit = fetcher.beforeCommit()}) {}
+
+  std::string save(Session& session) {
+    const auto cookies = jar.commit(session).value();
+    return cookies.empty() ? "" : cookies.at(0).substr(0, cookies.at(0).find(';'));
+  }
+
+  // Sends one request with this cookie; the cookie that the response sets.
+  std::string visit(const std::string& cookie) {
+    Session session = jar.open(cookie);
+    const auto response = fetcher.performFetch(session, {.url = api + "/items"});
+    if (response && response->status == 200) {
+      ++good;
+    } else {
+      std::cerr << (response ? std::to_string(response->status) : response.error().detail) + "\n";
+    }
+    if (session.destroyed() || session.abandoned()) ++logouts;
+    return save(session);
+  }
+
+  Json ask(const std::string& path) {
+    httplib::Client client(api);
+    return Json::parse(client.Get(path)->body);
+  }
+
+  std::string api;
+  Fetcher fetcher;
+  SessionJar jar;
+  std::atomic<int> good{0};
+  std::atomic<int> logouts{0};
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return std::cerr << "usage: oauth_load ROUNDS THREADS < line\n", 2;
+  const int rounds = std::atoi(argv[1]);
+  const int count = std::atoi(argv[2]);
+  constexpr int late = 5;
+  std::string line;
+  std::getline(std::cin, line);
+  const Json provider = Json::parse(line);
+  Load load(provider);
+
+  Session session = load.jar.open("");
+  const Json& granted = provider.at("tokens");
+  session.setTokens({.accessToken = granted.at("access_token"), .refreshToken = granted.at("refresh_token")});
+  std::string cookie = load.save(session);
+  for (int round = 0; round < rounds; ++round) {
+    load.ask("/expire");
+    std::vector<std::string> cookies(static_cast<std::size_t>(count));
+    std::vector<std::thread> threads;
+    for (std::string& mine : cookies) threads.emplace_back([&] { mine = load.visit(cookie); });
+    for (std::thread& thread : threads) thread.join();
+    for (int i = 0; i < late; ++i) static_cast<void>(load.visit(cookie));
+    cookie = cookies.back();
+  }
+
+  const Json stats = load.ask("/stats");
+  const int requests = rounds * (count + late);
+  std::cout << requests << " requests, " << load.good << " answered, " << stats.at("refreshes") << " refreshes in "
+            << rounds << " rounds, " << stats.at("refused") << " refused, " << load.logouts << " logouts\n";
+  const bool held = load.good == requests && load.logouts == 0 && stats.at("refreshes") == rounds &&
+                    stats.at("refused") == 0 && stats.at("loginsEnded") == 0;
+  // The server does what the test is about: a refresh token that comes twice ends the login.
+  const FetchOptions& options = load.fetcher.options();
+  const auto stolen = requestTokens(options.transport, options.tokenEndpoint,
+                                    {{"grant_type", "refresh_token"}, {"refresh_token", granted.at("refresh_token")}});
+  const bool isStrict = !stolen && stolen.error().code == Errc::expired && load.ask("/stats").at("loginsEnded") == 1;
+  if (!isStrict) std::cout << "FAILED: the server does not punish reuse, so this proves nothing\n";
+  return held && isStrict ? 0 : 1;
+}

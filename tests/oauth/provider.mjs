@@ -1,0 +1,92 @@
+// A real OAuth server, npm's oidc-provider, with strict rotation (a refresh token that comes twice ends the login), an API
+// behind it, and one user who signs in through its pages. Prints one line of JSON when it is ready.
+//
+//   node provider.mjs MODULES_DIR
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { pathToFileURL } from 'node:url';
+import path from 'node:path';
+
+const entry = path.join(process.argv[2], 'node_modules/oidc-provider/lib/index.js');
+const { default: Provider } = await import(pathToFileURL(entry));
+
+const client = { client_id: 'web', client_secret: 'a-secret-of-the-test', redirect_uris: ['https://app.example/back'] };
+const counts = { refreshes: 0, refused: 0, loginsEnded: 0 };
+const issued = new Set(); // access tokens that the API takes
+
+const listen = async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return [server, `http://127.0.0.1:${server.address().port}`];
+};
+const [identity, issuer] = await listen();
+const [api, apiOrigin] = await listen();
+
+console.warn = console.info = () => {}; // it advises on production use
+const provider = new Provider(issuer, {
+  clients: [{ ...client, grant_types: ['authorization_code', 'refresh_token'] }],
+  scopes: ['openid', 'offline_access'],
+  pkce: { methods: ['S256'], required: () => false },
+  rotateRefreshToken: true,
+  ttl: { AccessToken: 3600, RefreshToken: 3600, Grant: 3600, Session: 3600, Interaction: 600 },
+});
+provider.on('grant.success', (ctx) => {
+  if (ctx.oidc.params.grant_type === 'refresh_token') counts.refreshes += 1;
+  issued.add(ctx.body.access_token);
+});
+provider.on('grant.error', () => (counts.refused += 1));
+provider.on('grant.revoked', () => (counts.loginsEnded += 1));
+identity.on('request', provider.callback());
+
+api.on('request', (request, response) => {
+  const answer = (status, body) => response.writeHead(status).end(JSON.stringify(body));
+  if (request.url === '/stats') return answer(200, counts);
+  if (request.url === '/expire') {
+    issued.clear();
+    return answer(200, {});
+  }
+  const bearer = (request.headers.authorization ?? '').replace(/^Bearer /, '');
+  return issued.has(bearer) ? answer(200, ['a jar']) : answer(401, {});
+});
+
+// As a browser would: follows redirects, keeps cookies, fills in the two forms.
+const signIn = async () => {
+  const cookies = new Map();
+  const visit = async (url, form) => {
+    const response = await fetch(new URL(url, issuer), {
+      method: form ? 'POST' : 'GET',
+      redirect: 'manual',
+      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+      body: form && new URLSearchParams(form),
+    });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
+      cookies.set(name, value);
+    }
+    const next = response.headers.get('location');
+    if (!next) return response.text();
+    return next.startsWith('https://app.example/') ? new URL(next).searchParams.get('code') : visit(next);
+  };
+  const query = new URLSearchParams({
+    client_id: client.client_id,
+    redirect_uri: client.redirect_uris[0],
+    response_type: 'code',
+    scope: 'openid offline_access',
+    prompt: 'consent',
+  });
+  const formIn = (page) => /action="([^"]+)"/.exec(page)[1];
+  const loginPage = await visit(`/auth?${query}`);
+  const consentPage = await visit(formIn(loginPage), { prompt: 'login', login: 'ada', password: 'x' });
+  const code = await visit(formIn(consentPage), { prompt: 'consent' });
+  const answer = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${client.client_id}:${client.client_secret}`)}` },
+    body: new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: client.redirect_uris[0] }),
+  });
+  return answer.json();
+};
+
+const tokens = await signIn();
+if (!tokens.refresh_token) throw new Error(`no refresh token: ${JSON.stringify(tokens)}`);
+console.log(JSON.stringify({ tokenEndpoint: `${issuer}/token`, api: apiOrigin, client, tokens }));
+process.stdin.resume().on('end', () => process.exit(0)); // until whoever started it is gone
