@@ -16,13 +16,14 @@ prelude='#include <cstdlib>
 #include <iostream>
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
+#include <ironjar/prometheus.hpp>
 '
 statements='void store(bool success, const ironjar::TokenSet& tokens);
 void snippet(ironjar::Session& session, const ironjar::SessionJar& jar, std::string_view cookieHeader,
-             const ironjar::Passwords& passwords, const ironjar::Fetcher& fetcher);
+             const ironjar::Passwords& passwords, const ironjar::Fetcher& fetcher, httplib::Server& server);
 void snippet([[maybe_unused]] ironjar::Session& session, [[maybe_unused]] const ironjar::SessionJar& jar,
              [[maybe_unused]] std::string_view cookieHeader, [[maybe_unused]] const ironjar::Passwords& passwords,
-             [[maybe_unused]] const ironjar::Fetcher& fetcher) {'
+             [[maybe_unused]] const ironjar::Fetcher& fetcher, [[maybe_unused]] httplib::Server& server) {'
 for block in "$2"/*.cpp; do
   text=$(cat "$block")
   case $text in
