@@ -283,6 +283,28 @@ TEST_CASE("a body without a length that the deadline cuts is no response") {
   CHECK(errorOf(httplibTransport()({.url = peer.origin()}, in(200ms))) == Errc::timeout);
 }
 
+TEST_CASE("a response that never has a body has its status and its fields") {
+  support::Running<> peer;
+  peer.server.Get("/", [](const auto&, auto& response) {
+    response.set_header("X-Good", "1");
+    response.set_content("body", "text/plain");
+  });
+  peer.server.Post("/", [](const auto&, auto& response) {
+    response.status = 204;
+    response.set_header("X-Good", "1");
+  });
+  peer.start();
+  const Transport transport = httplibTransport();
+  for (const std::string method : {"HEAD", "POST"}) {
+    CAPTURE(method);
+    const auto response = transport({.method = method, .url = peer.origin() + "/"}, in(5s));
+    REQUIRE(response);
+    CHECK(response->status == (method == "POST" ? 204 : 200));
+    CHECK(findHeader(response->headers, "X-Good") == "1");
+    CHECK(response->body == "");
+  }
+}
+
 TEST_CASE("304 is complete with its head; an informational response is no response") {
   const RawServer peer([](int socket) {
     readRequest(socket);

@@ -247,6 +247,8 @@ class HttplibPool {
     if (connection.wasCut() || std::chrono::steady_clock::now() >= deadline) {
       return fail(Errc::timeout, "no complete response by the deadline");
     }
+    // The handler is not called where no body may follow: HEAD, 204.
+    if (in && response.status == 0) takeHead(response, *in);
     if (in) return response;
     return fail(isBeforeSending(in.error()) ? Errc::unreachable : Errc::transport,
                 "httplib: " + httplib::to_string(in.error()));
