@@ -1,16 +1,18 @@
-#include "support/fake_provider.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <thread>
 
 using namespace ironjar;
 using support::errorOf;
-using support::FakeProvider;
 using support::fetchOptions;
+using support::Upstream;
 
 namespace {
 
-Request get(const std::string& path = "/items") { return {.url = FakeProvider::api + path}; }
+const std::string refusal = R"({"error":"invalid_token"})";
+
+Request get(const std::string& path = "/items") { return {.url = support::api + path}; }
 
 Session sessionWith(const TokenSet& tokens) {
   Session session;
@@ -26,30 +28,30 @@ std::string bearer(const Request& request) {
 }  // namespace
 
 TEST_CASE("a good token: one call, nothing refreshed, the session untouched") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session session = sessionWith(provider.login());
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
+  Session session = sessionWith(upstream.provider.login());
   const Json before = session.data();
   const auto response = fetcher.performFetch(session, get());
   CHECK(response->status == 200);
   CHECK(response->trace.attempts == 1);
   CHECK(response->trace.refreshedBy == RefreshedBy::none);
   CHECK(session.data() == before);
-  CHECK(provider.tokenCalls() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 0);
 }
 
 TEST_CASE("a spent token is refreshed once and the call repeated; the session holds the new tokens (C01)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  const TokenSet old = provider.login();
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
+  const TokenSet old = upstream.provider.login();
   Session session = sessionWith(old);
-  provider.expireAccessTokens();
+  upstream.provider.expireAccessTokens();
   const auto response = fetcher.performFetch(session, get());
   CHECK(response->status == 200);
   CHECK(response->trace.attempts == 2);
   CHECK(response->trace.refreshedBy == RefreshedBy::self);
-  CHECK(provider.apiCalls() == 2);
-  CHECK(provider.tokenCalls() == 1);
+  CHECK(upstream.api.counts().calls == 2);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
   CHECK(session.tokens()->accessToken != old.accessToken);
   CHECK(session.tokens()->refreshToken != old.refreshToken);
   CHECK(session.get<std::string>("user") == "ada");
@@ -58,86 +60,86 @@ TEST_CASE("a spent token is refreshed once and the call repeated; the session ho
 }
 
 TEST_CASE("an API that refuses every token: its second 401 is the caller's, the session stays (C02)") {
-  FakeProvider provider;
-  provider.alwaysRefuse = true;
-  const Fetcher fetcher(fetchOptions(provider));
-  const TokenSet old = provider.login();
+  Upstream upstream;
+  upstream.api.behave({.always401 = true});
+  const Fetcher fetcher(fetchOptions(upstream));
+  const TokenSet old = upstream.provider.login();
   Session session = sessionWith(old);
   const auto response = fetcher.performFetch(session, get());
   CHECK(response->status == 401);
-  CHECK(response->body == "no");
-  CHECK(provider.apiCalls() == 2);
-  CHECK(provider.tokenCalls() == 1);
+  CHECK(response->body == refusal);
+  CHECK(upstream.api.counts().calls == 2);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
   CHECK_FALSE(session.destroyed());
   CHECK(session.tokens()->refreshToken != old.refreshToken);
 }
 
 TEST_CASE("the retry counter bounds the calls (C03)") {
   for (const unsigned limit : {0U, 1U, 2U}) {
-    FakeProvider provider;
-    provider.alwaysRefuse = true;
-    FetchOptions options = fetchOptions(provider);
+    Upstream upstream;
+    upstream.api.behave({.always401 = true});
+    FetchOptions options = fetchOptions(upstream);
     options.maxRetries = limit;
-    Session session = sessionWith(provider.login());
+    Session session = sessionWith(upstream.provider.login());
     CHECK(Fetcher(options).performFetch(session, get())->status == 401);
-    CHECK(provider.apiCalls() == static_cast<int>(limit) + 1);
-    CHECK(provider.tokenCalls() == static_cast<int>(limit));
+    CHECK(upstream.api.counts().calls == static_cast<int>(limit) + 1);
+    CHECK(upstream.provider.counts().tokenCalls == static_cast<int>(limit));
   }
 }
 
 TEST_CASE("403 and a lack of scope are the caller's (C04)") {
-  FakeProvider provider;
-  provider.apiStatus = 403;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session session = sessionWith(provider.login());
+  Upstream upstream;
+  upstream.api.behave({.status = 403});
+  const Fetcher fetcher(fetchOptions(upstream));
+  Session session = sessionWith(upstream.provider.login());
   CHECK(fetcher.performFetch(session, get())->status == 403);
-  provider.alwaysRefuse = true;
-  provider.challenge = {{"www-authenticate", R"(Bearer error="insufficient_scope", scope="admin")"}};
+  upstream.api.behave(
+      {.always401 = true, .challenge = {{"www-authenticate", R"(Bearer error="insufficient_scope", scope="admin")"}}});
   CHECK(fetcher.performFetch(session, get())->status == 401);
-  CHECK(provider.tokenCalls() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 0);
 }
 
 TEST_CASE("a 401 on an excluded path is an answer (C05)") {
-  FakeProvider provider;
-  provider.alwaysRefuse = true;
-  FetchOptions options = fetchOptions(provider);
+  Upstream upstream;
+  upstream.api.behave({.always401 = true});
+  FetchOptions options = fetchOptions(upstream);
   options.excludedPaths = {"/login"};
   const Fetcher fetcher(options);
-  Session session = sessionWith(provider.login());
+  Session session = sessionWith(upstream.provider.login());
   const Json before = session.data();
   for (const char* path : {"/login", "/login?next=/", "/login/otp"})
-    CHECK(fetcher.performFetch(session, get(path))->body == "no");
-  CHECK(provider.tokenCalls() == 0);
+    CHECK(fetcher.performFetch(session, get(path))->body == refusal);
+  CHECK(upstream.provider.counts().tokenCalls == 0);
   CHECK(session.data() == before);
   CHECK(fetcher.performFetch(session, get("/loginx"))->status == 401);
-  CHECK(provider.tokenCalls() == 1);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
   Session anonymous;
   CHECK(fetcher.performFetch(anonymous, get("/login"))->status == 401);
 }
 
 TEST_CASE("without tokens: sent as it is, and a 401 asks for a login (C06)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
   Session session;
   CHECK(errorOf(fetcher.performFetch(session, get())) == Errc::loginRequired);
-  CHECK(bearer(provider.seen()[0]) == "(none)");
+  CHECK(bearer(upstream.api.seen()[0]) == "(none)");
   CHECK_FALSE(session.changed());
   CHECK(errorOf(fetcher.refresh(session)) == Errc::loginRequired);
 }
 
 TEST_CASE("an access token that ended and cannot be refreshed ends the session (C07)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
   Session session = sessionWith({.accessToken = "spent"});
   CHECK(errorOf(fetcher.performFetch(session, get())) == Errc::expired);
   CHECK(session.destroyed());
-  CHECK(provider.tokenCalls() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 0);
 }
 
 TEST_CASE("a refresh token alone is enough") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session session = sessionWith({.refreshToken = provider.login().refreshToken});
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
+  Session session = sessionWith({.refreshToken = upstream.provider.login().refreshToken});
   CHECK(fetcher.performFetch(session, get())->status == 200);
 }
 
@@ -163,12 +165,12 @@ TEST_CASE("only invalid_grant logs out (C34 C35 C36 C37)") {
       {fail(Errc::tooLarge), Errc::refreshFailed, false},
   };
   for (const Case& test : all) {
-    FakeProvider provider;
-    const Fetcher fetcher(fetchOptions(provider));
-    Session session = sessionWith(provider.login());
+    Upstream upstream;
+    const Fetcher fetcher(fetchOptions(upstream));
+    Session session = sessionWith(upstream.provider.login());
     const Json before = session.data();
-    provider.expireAccessTokens();
-    provider.answerTokenCalls({test.answer});
+    upstream.provider.expireAccessTokens();
+    upstream.provider.answerTokenCalls({test.answer});
     CHECK(errorOf(fetcher.performFetch(session, get())) == test.code);
     CHECK(session.destroyed() == test.destroyed);
     if (test.destroyed) continue;
@@ -178,10 +180,10 @@ TEST_CASE("only invalid_grant logs out (C34 C35 C36 C37)") {
 }
 
 TEST_CASE("a callback that asks in a way of its own, and one that throws") {
-  FakeProvider provider;
-  FetchOptions options = fetchOptions(provider);
+  Upstream upstream;
+  FetchOptions options = fetchOptions(upstream);
   options.tokenEndpoint.url.clear();
-  const TokenSet fresh = provider.login();
+  const TokenSet fresh = upstream.provider.login();
   options.refresh = [&](const TokenSet& spent, Deadline) -> Result<TokenSet> {
     if (spent.refreshToken == "throws") throw std::runtime_error("no");
     return TokenSet{.accessToken = fresh.accessToken, .refreshToken = "from-callback"};
@@ -195,29 +197,29 @@ TEST_CASE("a callback that asks in a way of its own, and one that throws") {
 }
 
 TEST_CASE("a refresh without rotation keeps the refresh token, and can happen again (C55 C56)") {
-  FakeProvider provider;
-  provider.rotates = false;
-  const Fetcher fetcher(fetchOptions(provider));
-  const TokenSet first = provider.login();
+  Upstream upstream;
+  upstream.provider.behave({.rotation = testing::Rotation::none, .omitRefreshToken = true});
+  const Fetcher fetcher(fetchOptions(upstream));
+  const TokenSet first = upstream.provider.login();
   Session session = sessionWith(first);
   for (int round = 1; round <= 3; ++round) {
-    provider.expireAccessTokens();
+    upstream.provider.expireAccessTokens();
     CHECK(fetcher.performFetch(session, get())->status == 200);
     CHECK(session.tokens()->refreshToken == first.refreshToken);
-    CHECK(provider.tokenCalls() == round);
+    CHECK(upstream.provider.counts().tokenCalls == round);
   }
   Session late = sessionWith(first);
   CHECK(fetcher.performFetch(late, get())->status == 200);
-  CHECK(provider.tokenCalls() == 3);
+  CHECK(upstream.provider.counts().tokenCalls == 3);
 }
 
 TEST_CASE("late requests: served with the newest tokens of the chain, without a call (C25 C27)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  const TokenSet a = provider.login();
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
+  const TokenSet a = upstream.provider.login();
   Session session = sessionWith(a);
   for (int i = 0; i < 2; ++i) {  // A -> B -> C
-    provider.expireAccessTokens();
+    upstream.provider.expireAccessTokens();
     CHECK(fetcher.performFetch(session, get())->status == 200);
   }
   Session late = sessionWith(a);
@@ -226,44 +228,44 @@ TEST_CASE("late requests: served with the newest tokens of the chain, without a 
   CHECK(response->trace.attempts == 1);
   CHECK(late.tokens() == session.tokens());
   CHECK(late.changed());
-  CHECK(provider.tokenCalls() == 2);
-  CHECK(provider.reuses() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 2);
+  CHECK(upstream.provider.counts().reuses == 0);
 
-  provider.expireAccessTokens();  // late, and the tip is spent as well
+  upstream.provider.expireAccessTokens();  // late, and the tip is spent as well
   Session later = sessionWith(a);
   CHECK(fetcher.performFetch(later, get())->status == 200);
-  CHECK(provider.tokenCalls() == 3);
-  CHECK(provider.reuses() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 3);
+  CHECK(upstream.provider.counts().reuses == 0);
 }
 
 TEST_CASE("a 401 for an older token is retried with the newer one that came meanwhile (C08)") {
-  FakeProvider provider;
-  FetchOptions options = fetchOptions(provider);
-  const TokenSet old = provider.login();
+  Upstream upstream;
+  FetchOptions options = fetchOptions(upstream);
+  const TokenSet old = upstream.provider.login();
   Session fast = sessionWith(old);
   std::function<void()> meanwhile;
-  options.transport = [&, inner = provider.transport()](const Request& request, Deadline deadline) {
+  options.transport = [&, inner = upstream.transport()](const Request& request, Deadline deadline) {
     if (meanwhile && request.url.ends_with("/slow")) std::exchange(meanwhile, nullptr)();
     return inner(request, deadline);
   };
   const Fetcher fetcher(options);
   meanwhile = [&] {
-    provider.expireAccessTokens();
+    upstream.provider.expireAccessTokens();
     CHECK(fetcher.performFetch(fast, get())->status == 200);
   };
   Session slow = sessionWith(old);
   const auto response = fetcher.performFetch(slow, get("/slow"));
   CHECK(response->status == 200);
   CHECK(response->trace.refreshedBy == RefreshedBy::chain);
-  CHECK(provider.tokenCalls() == 1);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
 }
 
 TEST_CASE("tokens go to allowed origins only (C14)") {
-  FakeProvider provider;
-  FetchOptions options = fetchOptions(provider);
+  Upstream upstream;
+  FetchOptions options = fetchOptions(upstream);
   options.allowedOrigins = {"https://api.example", "https://other.example:8443"};
   const Fetcher fetcher(options);
-  Session session = sessionWith(provider.login());
+  Session session = sessionWith(upstream.provider.login());
   for (const char* url : {"https://evil.example/", "http://api.example/", "https://api.example:444/",
                           "https://api.example.evil/", "https://sub.api.example/", "https://other.example/"}) {
     CAPTURE(url);
@@ -274,26 +276,26 @@ TEST_CASE("tokens go to allowed origins only (C14)") {
     CAPTURE(url);
     CHECK(errorOf(fetcher.performFetch(session, {.url = url})) == Errc::malformed);
   }
-  CHECK(provider.apiCalls() == 0);
+  CHECK(upstream.api.counts().calls == 0);
   CHECK(fetcher.performFetch(session, {.url = "https://API.example:443/x"})->status == 200);
 }
 
 TEST_CASE("redirects are answers (C14)") {
-  FakeProvider provider;
-  provider.apiStatus = 302;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session session = sessionWith(provider.login());
+  Upstream upstream;
+  upstream.api.behave({.status = 302});
+  const Fetcher fetcher(fetchOptions(upstream));
+  Session session = sessionWith(upstream.provider.login());
   CHECK(fetcher.performFetch(session, get())->status == 302);
-  CHECK(provider.apiCalls() == 1);
+  CHECK(upstream.api.counts().calls == 1);
 }
 
 TEST_CASE("the request's own credentials do not travel, everything else does, on the retry too (C09 C13)") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session session = sessionWith(provider.login());
-  provider.expireAccessTokens();
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
+  Session session = sessionWith(upstream.provider.login());
+  upstream.provider.expireAccessTokens();
   Request request{.method = "POST",
-                  .url = std::string(FakeProvider::api) + "/items",
+                  .url = std::string(support::api) + "/items",
                   .headers = {{"authorization", "Bearer mine"},
                               {"COOKIE", "sid=1"},
                               {"Idempotency-Key", "k"},
@@ -301,7 +303,7 @@ TEST_CASE("the request's own credentials do not travel, everything else does, on
                               {"X-A", "2"}},
                   .body = std::string("a\0b", 3) + std::string(10'000, 'x')};
   CHECK(fetcher.performFetch(session, request)->status == 200);
-  const auto seen = provider.seen();
+  const auto seen = upstream.api.seen();
   REQUIRE(seen.size() == 2);
   for (const Request& sent : seen) {
     CHECK(sent.method == "POST");
@@ -314,9 +316,9 @@ TEST_CASE("the request's own credentials do not travel, everything else does, on
 }
 
 TEST_CASE("what cannot be sent is refused before anything is") {
-  FakeProvider provider;
-  const Fetcher fetcher(fetchOptions(provider));
-  Session session = sessionWith(provider.login());
+  Upstream upstream;
+  const Fetcher fetcher(fetchOptions(upstream));
+  Session session = sessionWith(upstream.provider.login());
   for (const Headers& headers :
        {Headers{{"a", "b\r\nc: d"}}, Headers{{"a b", "c"}}, Headers{{"", "c"}}, Headers{{"a", std::string("\0", 1)}}}) {
     CHECK(errorOf(fetcher.performFetch(session, {.url = get().url, .headers = headers})) == Errc::malformed);
@@ -326,43 +328,43 @@ TEST_CASE("what cannot be sent is refused before anything is") {
   }
   Session odd = sessionWith({.accessToken = "a\r\nX: y", .refreshToken = "r"});
   CHECK(errorOf(fetcher.performFetch(odd, get())) == Errc::malformed);
-  CHECK(provider.apiCalls() == 0);
+  CHECK(upstream.api.counts().calls == 0);
 }
 
 TEST_CASE("errors of the API's side are passed on, and the session stays") {
-  FakeProvider provider;
+  Upstream upstream;
   for (const Errc code : {Errc::transport, Errc::timeout, Errc::tooLarge}) {
-    FetchOptions options = fetchOptions(provider);
+    FetchOptions options = fetchOptions(upstream);
     options.transport = [code](const Request&, Deadline) -> Result<Response> { return fail(code); };
-    Session session = sessionWith(provider.login());
+    Session session = sessionWith(upstream.provider.login());
     CHECK(errorOf(Fetcher(options).performFetch(session, get())) == code);
     CHECK_FALSE(session.destroyed());
   }
 }
 
 TEST_CASE("one deadline: a provider that hangs does not hold the request, and its answer is not lost") {
-  FakeProvider provider;
-  FetchOptions options = fetchOptions(provider);
+  Upstream upstream;
+  FetchOptions options = fetchOptions(upstream);
   options.timeout = Seconds{1};
   const Fetcher fetcher(options);
-  const TokenSet old = provider.login();
+  const TokenSet old = upstream.provider.login();
   Session session = sessionWith(old);
   const Json before = session.data();
-  provider.expireAccessTokens();
-  provider.hold();
+  upstream.provider.expireAccessTokens();
+  upstream.provider.hold();
   CHECK(errorOf(fetcher.performFetch(session, get())) == Errc::refreshFailed);
   CHECK(session.data() == before);
-  provider.release();
+  upstream.provider.release();
   Session next = sessionWith(old);  // joins the call that is still under way, or finds its result
   CHECK(fetcher.performFetch(next, get())->status == 200);
-  CHECK(provider.tokenCalls() == 1);
-  CHECK(provider.reuses() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
+  CHECK(upstream.provider.counts().reuses == 0);
 }
 
 TEST_CASE("configuration that cannot be is refused at start-up (G11)") {
-  FakeProvider provider;
+  Upstream upstream;
   const auto refuses = [&](auto change) {
-    FetchOptions options = fetchOptions(provider);
+    FetchOptions options = fetchOptions(upstream);
     change(options);
     CHECK_THROWS_AS(Fetcher{options}, std::invalid_argument);
   };
@@ -382,7 +384,7 @@ TEST_CASE("configuration that cannot be is refused at start-up (G11)") {
     CAPTURE(url);
     refuses([url](FetchOptions& o) { o.tokenEndpoint.url = url; });
   }
-  FetchOptions local = fetchOptions(provider);
+  FetchOptions local = fetchOptions(upstream);
   local.tokenEndpoint.allowHttpOnLoopback = true;
   local.tokenEndpoint.url = "http://127.0.0.1:9/token";
   CHECK_NOTHROW(Fetcher{local});

@@ -1,23 +1,23 @@
-#include "support/fake_provider.hpp"
 #include "support/site.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <ironjar/httplib.hpp>
 
 using namespace ironjar;
-using support::FakeProvider;
 using support::Site;
+using support::Upstream;
 
 namespace {
 
-const std::string api = FakeProvider::api;
+const std::string api = support::api;
 const httplib::Headers ownPage = {{"X-Requested-With", "fetch"}};
 
 }  // namespace
 
 TEST_CASE("status, refresh and logout (C72 C76)") {
-  FakeProvider provider;
-  const Fetcher fetcher(support::fetchOptions(provider));
+  Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
   Site site;
   mountAuth(site.web.server, site.jar, fetcher, {.refreshInterval = Seconds{0}});
   site.start();
@@ -26,7 +26,7 @@ TEST_CASE("status, refresh and logout (C72 C76)") {
         Json{{"authenticated", false}, {"expiresIn", nullptr}, {"refreshAt", nullptr}, {"reason", "login_required"}});
   CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 401);
 
-  const TokenSet tokens = provider.login();
+  const TokenSet tokens = upstream.provider.login();
   site.putSession({{"user", "ada"}, {"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
   CHECK(status() == Json{{"authenticated", true}, {"expiresIn", nullptr}, {"refreshAt", nullptr}});
   const auto refreshed = site.send("POST", "/api/auth/refresh", ownPage);
@@ -38,7 +38,7 @@ TEST_CASE("status, refresh and logout (C72 C76)") {
   CHECK(refreshed.body.find("at-") == std::string::npos);
   CHECK(site.session().tokens()->refreshToken != tokens.refreshToken);
 
-  provider.answerTokenCalls({Response{.status = 503}});
+  upstream.provider.answerTokenCalls({Response{.status = 503}});
   CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 503);
   CHECK(status()["authenticated"] == true);
 
@@ -48,12 +48,12 @@ TEST_CASE("status, refresh and logout (C72 C76)") {
 }
 
 TEST_CASE("a session may ask for a refresh now and then only, and others are not held up") {
-  FakeProvider provider;
+  Upstream upstream;
   Site site;
-  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(provider)), {.refreshInterval = Seconds{3600}});
+  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{3600}});
   site.start();
   const auto signIn = [&] {
-    const TokenSet tokens = provider.login();
+    const TokenSet tokens = upstream.provider.login();
     site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
   };
   signIn();
@@ -61,7 +61,7 @@ TEST_CASE("a session may ask for a refresh now and then only, and others are not
   const auto again = site.send("POST", "/api/auth/refresh", ownPage);
   CHECK(again.status == 429);
   CHECK(again.get_header_value("Retry-After") == "3600");
-  CHECK(provider.tokenCalls() == 1);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
   signIn();
   CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 200);
 }
@@ -146,9 +146,9 @@ TEST_CASE("C12 of the API's cookies those that may reach the browser do, each on
 }
 
 TEST_CASE("what changes something must come from the site itself (C76)") {
-  FakeProvider provider;
+  Upstream upstream;
   Site site;
-  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(provider)), {.refreshInterval = Seconds{0}});
+  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{0}});
   site.start();
   site.putSession({{"accessToken", "a"}, {"refreshToken", "r"}});
   const std::string own = site.web.origin();
@@ -168,9 +168,9 @@ TEST_CASE("what changes something must come from the site itself (C76)") {
     for (const char* path : {"/api/auth/refresh", "/api/auth/logout"})
       CHECK(site.send("POST", path, headers).status == 403);
   }
-  CHECK(provider.tokenCalls() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 0);
   CHECK_FALSE(site.cookies.empty());
-  provider.answerTokenCalls({Response{.status = 503}, Response{.status = 503}, Response{.status = 503}});
+  upstream.provider.answerTokenCalls({Response{.status = 503}, Response{.status = 503}, Response{.status = 503}});
   for (const auto& headers :
        {httplib::Headers{{"Origin", own}}, httplib::Headers{{"Sec-Fetch-Site", "same-origin"}}, ownPage}) {
     CHECK(site.send("POST", "/api/auth/refresh", headers).status == 503);
@@ -178,10 +178,10 @@ TEST_CASE("what changes something must come from the site itself (C76)") {
 }
 
 TEST_CASE("the proxy: path, query, method, body and headers go up with the session's token, credentials do not") {
-  FakeProvider provider;
-  FetchOptions options = support::fetchOptions(provider);
+  Upstream upstream;
+  FetchOptions options = support::fetchOptions(upstream);
   Request seen;
-  options.transport = [&, inner = provider.transport()](const Request& request, Deadline deadline) -> Result<Response> {
+  options.transport = [&, inner = upstream.transport()](const Request& request, Deadline deadline) -> Result<Response> {
     if (request.url.starts_with("https://id.")) return inner(request, deadline);
     seen = request;
     auto response = inner(request, deadline);
@@ -192,13 +192,13 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
   Site site;
   proxy(site.web.server, "/api", site.jar, Fetcher(options), api + "/v1");
   site.start();
-  const TokenSet tokens = provider.login();
+  const TokenSet tokens = upstream.provider.login();
   site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
 
   const auto response =
       site.send("GET", "/api/items/7?a=b%20c&d", {{"Authorization", "Bearer mine"}, {"X-Custom", "1"}});
   CHECK(response.status == 200);
-  CHECK(response.body == "login 1");
+  CHECK(response.body == "user-1");
   CHECK(response.get_header_value("X-Upstream") == "yes");
   CHECK(response.get_header_value("Content-Type") == "text/x");
   CHECK(response.get_header_value("ETag") == "\"1\"");
@@ -215,10 +215,10 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
   // httplib serves ranges itself, from the whole that it is given.
   const auto range = site.send("GET", "/api/items", {{"Range", "bytes=0-1"}});
   CHECK(range.status == 206);
-  CHECK(range.body == "lo");
+  CHECK(range.body == "us");
   CHECK_FALSE(findHeader(seen.headers, "Range"));
 
-  provider.expireAccessTokens();
+  upstream.provider.expireAccessTokens();
   const auto posted = site.send(
       "POST", "/api/items", {{"Sec-Fetch-Site", "same-origin"}, {"Content-Type", "application/json"}}, R"({"a":1})");
   CHECK(posted.status == 200);
@@ -237,8 +237,8 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
 }
 
 TEST_CASE("what comes down the proxy is one visitor's: not stored, not shared, and speaks for no origin") {
-  FakeProvider provider;
-  FetchOptions options = support::fetchOptions(provider);
+  Upstream upstream;
+  FetchOptions options = support::fetchOptions(upstream);
   options.transport = [](const Request&, Deadline) -> Result<Response> {
     return Response{.status = 200,
                     .headers = {{"Cache-Control", "public, max-age=600"},
@@ -273,9 +273,9 @@ TEST_CASE("what comes down the proxy is one visitor's: not stored, not shared, a
 }
 
 TEST_CASE("the prefix is plain text, and the target must begin with it as it stands") {
-  FakeProvider provider;
+  Upstream upstream;
   Site site;
-  proxy(site.web.server, "/a.b", site.jar, Fetcher(support::fetchOptions(provider)), api + "/v1");
+  proxy(site.web.server, "/a.b", site.jar, Fetcher(support::fetchOptions(upstream)), api + "/v1");
   site.start();
   httplib::Client client(site.web.origin());
   client.set_url_encode(false);
@@ -283,9 +283,9 @@ TEST_CASE("the prefix is plain text, and the target must begin with it as it sta
     CAPTURE(path);
     CHECK(client.Get(path)->status == 404);
   }
-  CHECK(provider.apiCalls() == 0);
+  CHECK(upstream.api.counts().calls == 0);
   CHECK(client.Get("/a.b?q")->status == 401);
-  CHECK(provider.seen()[0].url == api + "/v1?q");
+  CHECK(upstream.api.seen()[0].url == api + "/v1?q");
 }
 
 TEST_CASE("behind a proxy that rewrites Host, the site's own origins are told") {
@@ -304,9 +304,9 @@ TEST_CASE("behind a proxy that rewrites Host, the site's own origins are told") 
 }
 
 TEST_CASE("the proxy does not climb out of its part, and says what it cannot pass on") {
-  FakeProvider provider;
+  Upstream upstream;
   Site site;
-  proxy(site.web.server, "/api", site.jar, Fetcher(support::fetchOptions(provider)), api + "/v1");
+  proxy(site.web.server, "/api", site.jar, Fetcher(support::fetchOptions(upstream)), api + "/v1");
   site.start();
   for (const char* path :
        {"/api/../admin", "/api/..", "/api/a/../../admin", "/api/%2e%2e/admin", "/api/.%2E/admin", "/api/..%2fadmin",
@@ -325,6 +325,6 @@ TEST_CASE("the proxy does not climb out of its part, and says what it cannot pas
             .status == 415);
   CHECK(site.send("POST", "/api/x", {{"Sec-Fetch-Site", "same-origin"}, {"Content-Encoding", "br"}}, "x").status ==
         415);
-  CHECK(provider.apiCalls() == 0);
+  CHECK(upstream.api.counts().calls == 0);
   CHECK(site.visit("/api/x").status == 401);
 }

@@ -1,14 +1,14 @@
-#include "support/fake_provider.hpp"
 #include "support/site.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <set>
 
 #include <ironjar/httplib.hpp>
 
 using namespace ironjar;
-using support::FakeProvider;
 using support::Site;
+using support::Upstream;
 
 namespace {
 
@@ -19,7 +19,7 @@ std::vector<std::string> valuesOf(const httplib::Response& response, const std::
   return values;
 }
 
-const std::string api = FakeProvider::api;
+const std::string api = support::api;
 
 }  // namespace
 
@@ -76,8 +76,8 @@ TEST_CASE("Cookie lines are one header, in any number (C18), and httplib's decod
 }
 
 TEST_CASE("a handler that throws: its writes are dropped, but refreshed tokens are kept") {
-  FakeProvider provider;
-  const Fetcher fetcher(support::fetchOptions(provider));
+  Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     Site site(SessionJar({.cookieName = "sid", .passwords = support::password, .seal = {.formats = {format}}}));
     site.get("/", [&](const auto&, auto&, Session& session) {
@@ -86,9 +86,9 @@ TEST_CASE("a handler that throws: its writes are dropped, but refreshed tokens a
       throw std::runtime_error("handler");
     });
     site.start();
-    const TokenSet old = provider.login();
+    const TokenSet old = upstream.provider.login();
     site.putSession({{"user", "ada"}, {"accessToken", old.accessToken}, {"refreshToken", old.refreshToken}});
-    provider.expireAccessTokens();
+    upstream.provider.expireAccessTokens();
     CHECK(site.visit("/").status == 500);
     const Session after = site.session();
     CHECK(after.get<std::string>("user") == "ada");

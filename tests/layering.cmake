@@ -1,5 +1,5 @@
-# Fails when a floor includes one below it, when <sodium.h> or <openssl/…> leave lib/detail, or when a framework enters
-# the core. Run as: cmake -DROOT=<source folder> -P layering.cmake
+# Fails when a floor includes one below it, when <sodium.h> or <openssl/…> leave lib/detail, when a framework enters the
+# core, or when the library includes its test kit. Run as: cmake -DROOT=<source folder> -P layering.cmake
 cmake_minimum_required(VERSION 3.22)
 
 # From the top: a file may include its own topic's header and those of floors above it. `topic: files of lib/`.
@@ -36,8 +36,13 @@ function(check file)
     if(line MATCHES "<(sodium\\.h|openssl/)" AND NOT name MATCHES "^lib/detail/")
       list(APPEND problems "${name}: ${line} (belongs into lib/detail)")
     endif()
-    if(line MATCHES "<(httplib|prometheus/)|ironjar/(httplib|prometheus)" AND NOT name MATCHES "^include/ironjar/(httplib|prometheus)")
+    set(framework "(httplib|prometheus)")
+    if(line MATCHES "<(httplib|prometheus/)|ironjar/(testing/)?${framework}" AND
+       NOT name MATCHES "^include/ironjar/(testing/)?${framework}")
       list(APPEND problems "${name}: ${line} (the core knows no framework)")
+    endif()
+    if(line MATCHES "testing/" AND NOT name MATCHES "^include/ironjar/testing/")
+      list(APPEND problems "${name}: ${line} (only tests include the test kit)")
     endif()
     if(line MATCHES "^#include [<\"](ironjar/)?([a-z0-9_]+)\\.hpp[>\"]" AND is_of_a_floor AND DEFINED level_of_${stem})
       set(included ${CMAKE_MATCH_2})

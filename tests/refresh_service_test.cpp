@@ -1,6 +1,6 @@
 // RefreshService: when it looks, when it refreshes, what it tells, and that it stops at any moment.
-#include "support/fake_provider.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 using support::errorOf;
 using support::FakeClock;
-using support::FakeProvider;
+using support::Upstream;
 using Asked = RefreshCoordinator::Asked;
 
 namespace {
@@ -475,9 +475,9 @@ TEST_CASE("refreshNow() ends a wait, between intervals as between retries") {
 }
 
 TEST_CASE("refreshNow() of many threads: each gets new tokens, no refresh token is spent twice") {
-  FakeProvider provider;
-  const Fetcher fetcher(support::fetchOptions(provider));
-  RefreshService service(fetcher.serviceOptions(provider.login()));
+  Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
+  RefreshService service(fetcher.serviceOptions(upstream.provider.login()));
   std::vector<std::thread> threads;
   std::atomic<int> good = 0;
   for (int i = 0; i < 20; ++i) {
@@ -487,25 +487,25 @@ TEST_CASE("refreshNow() of many threads: each gets new tokens, no refresh token 
   for (std::thread& thread : threads) thread.join();
   service.stop();
   CHECK(good == 20);
-  CHECK(provider.reuses() == 0);
+  CHECK(upstream.provider.counts().reuses == 0);
 }
 
 TEST_CASE("a service and requests with the login's cookie do not get in each other's way") {
-  FakeProvider provider;
-  const Fetcher fetcher(support::fetchOptions(provider));
+  Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
   const SessionJar jar({.cookieName = "sid", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()});
   Session session = jar.open("");
-  session.setTokens(provider.login());
+  session.setTokens(upstream.provider.login());
   RefreshService service(fetcher.serviceOptions(*session.tokens()));
   REQUIRE(service.refreshNow());
-  provider.expireAccessTokens();
-  const Request items{.url = std::string(FakeProvider::api) + "/items"};
+  upstream.provider.expireAccessTokens();
+  const Request items{.url = std::string(support::api) + "/items"};
   CHECK(fetcher.performFetch(session, items)->status == 200);
   const TokenSet held = service.tokens();
   CHECK(session.tokens()->refreshToken != held.refreshToken);
   CHECK(service.refreshNow()->refreshToken == session.tokens()->refreshToken);  // the request has just brought them
-  CHECK(provider.tokenCalls() == 2);
-  CHECK(provider.reuses() == 0);
+  CHECK(upstream.provider.counts().tokenCalls == 2);
+  CHECK(upstream.provider.counts().reuses == 0);
 }
 
 TEST_CASE("a callback that throws ends nothing") {

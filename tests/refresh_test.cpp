@@ -1,6 +1,6 @@
 // The refresh scenarios that concern one process: whole requests, with a jar, against a strict provider.
-#include "support/fake_provider.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <atomic>
 #include <thread>
@@ -8,13 +8,11 @@
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
-using support::FakeClock;
-using support::FakeProvider;
-using support::FakeSteadyClock;
+using support::Upstream;
 
 namespace {
 
-const Request items{.url = std::string(FakeProvider::api) + "/items"};
+const Request items{.url = std::string(support::api) + "/items"};
 
 // A provider, an API and a site in front of them, on clocks that move together.
 struct World {
@@ -23,31 +21,25 @@ struct World {
         jar({.cookieName = "sid", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()}) {}
 
   FetchOptions prepared(Seconds expiresIn, FetchOptions changes) {
-    provider.expiresIn = expiresIn;
-    FetchOptions options = support::fetchOptions(provider);
+    provider.behave({.accessTokenLifetime = expiresIn});
+    FetchOptions options = support::fetchOptions(upstream);
     options.now = wall;
     options.refreshThreshold = changes.refreshThreshold;
     options.maxReplayBody = changes.maxReplayBody;
     options.tokenEndpoint.replay = changes.tokenEndpoint.replay;
     options.tokenEndpoint.timeout = changes.tokenEndpoint.timeout;
-    options.tokenEndpoint.revocationUrl = "https://id.example/revoke";
-    options.coordinator =
-        std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = steady, .jitter = [] { return 1.0; }});
+    options.tokenEndpoint.revocationUrl = provider.revocationUrl();
+    options.coordinator = std::make_shared<LocalCoordinator>(
+        LocalCoordinatorOptions{.now = clock.monotonic(), .jitter = [] { return 1.0; }});
     return options;
   }
 
-  void advance(std::chrono::milliseconds by) {
-    wall.advance(by);
-    steady.advance(by);
-  }
+  void advance(std::chrono::milliseconds by) { clock.advance(by); }
 
   // A login's first cookie, with tokens that have just been issued.
   std::string login() {
     Session session = jar.open("");
-    TokenSet tokens = provider.login();
-    tokens.lifetime = provider.expiresIn;
-    tokens.expiresAt = wall() + provider.expiresIn;
-    session.setTokens(tokens);
+    session.setTokens(provider.login());
     return cookieOf(session);
   }
   // What commit() sets: the cookie's pair, "deleted", or "" for nothing.
@@ -69,9 +61,11 @@ struct World {
   }
   TokenSet tokensIn(const std::string& cookie) const { return jar.open(cookie).tokens().value(); }
 
-  FakeProvider provider;
-  FakeClock wall;
-  FakeSteadyClock steady;
+  testing::VirtualClock clock;
+  Clock wall = clock.wall();
+  Upstream upstream{clock};
+  testing::Provider& provider = upstream.provider;
+  testing::Api& api = upstream.api;
   Fetcher fetcher;
   SessionJar jar;
 };
@@ -97,8 +91,8 @@ TEST_CASE("C16 100 requests at once with one spent token: one call, and each res
     leaders += visit->response->trace.refreshedBy == RefreshedBy::self;
   }
   CHECK(leaders == 1);
-  CHECK(world.provider.tokenCalls() == 1);
-  CHECK(world.provider.reuses() == 0);
+  CHECK(world.provider.counts().tokenCalls == 1);
+  CHECK(world.provider.counts().reuses == 0);
 }
 
 TEST_CASE("C17 two logins refresh side by side, each with its own result") {
@@ -115,8 +109,8 @@ TEST_CASE("C17 two logins refresh side by side, each with its own result") {
   world.provider.release();
   first.join();
   second.join();
-  CHECK(adas == "login 1");
-  CHECK(bobs == "login 2");
+  CHECK(adas == "user-1");
+  CHECK(bobs == "user-2");
 }
 
 TEST_CASE("C25 the request that comes 40 ms late with the old cookie") {
@@ -130,7 +124,7 @@ TEST_CASE("C25 the request that comes 40 ms late with the old cookie") {
   CHECK(late.response->trace.refreshedBy == RefreshedBy::chain);
   CHECK(late.response->trace.attempts == 1);
   CHECK(world.tokensIn(late.cookie) == world.tokensIn(fresh));
-  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.counts().tokenCalls == 1);
 }
 
 TEST_CASE("C26 a cookie whose successor has long been seen: nobody, no call, and no cookie deleted") {
@@ -145,8 +139,8 @@ TEST_CASE("C26 a cookie whose successor has long been seen: nobody, no call, and
   const auto loser = world.visit(old);
   CHECK(errorOf(loser.response) == Errc::expired);
   CHECK(loser.cookie == "");
-  CHECK(world.provider.tokenCalls() == 1);
-  CHECK(world.provider.reuses() == 0);
+  CHECK(world.provider.counts().tokenCalls == 1);
+  CHECK(world.provider.counts().reuses == 0);
   CHECK(world.visit(fresh).response->status == 200);
 }
 
@@ -159,8 +153,8 @@ TEST_CASE("C29 the response with the new cookie was lost, and the user comes bac
   const auto back = world.visit(old);
   CHECK(back.response->status == 200);
   CHECK(back.cookie != "");
-  CHECK(world.provider.tokenCalls() == 1);
-  CHECK(world.provider.reuses() == 0);
+  CHECK(world.provider.counts().tokenCalls == 1);
+  CHECK(world.provider.counts().reuses == 0);
 }
 
 TEST_CASE("C32 after a restart an old cookie is one attempt with a classified end") {
@@ -168,12 +162,12 @@ TEST_CASE("C32 after a restart an old cookie is one attempt with a classified en
   const std::string old = before.login();
   before.provider.expireAccessTokens();
   CHECK(before.visit(old).response->status == 200);
-  FetchOptions options = support::fetchOptions(before.provider);
+  FetchOptions options = support::fetchOptions(before.upstream);
   options.now = before.wall;
   const Fetcher restarted(options);
   Session session = before.jar.open(old);
   CHECK(errorOf(restarted.performFetch(session, items)) == Errc::expired);
-  CHECK(before.provider.tokenCalls() == 2);
+  CHECK(before.provider.counts().tokenCalls == 2);
 }
 
 TEST_CASE("a slow response does not write older tokens over newer ones, whatever order they finish in") {
@@ -198,7 +192,7 @@ TEST_CASE("a session without a refresh token: kept while its token is good, and 
   world.advance(61s);
   CHECK(errorOf(world.fetcher.performFetch(session, items)) == Errc::expired);
   CHECK(session.destroyed());
-  CHECK(world.provider.tokenCalls() == 0);
+  CHECK(world.provider.counts().tokenCalls == 0);
 }
 
 TEST_CASE("C34 invalid_grant ends the session: its cookie is deleted, and it is not asked again") {
@@ -211,7 +205,7 @@ TEST_CASE("C34 invalid_grant ends the session: its cookie is deleted, and it is 
     CHECK(errorOf(visit.response) == Errc::expired);
     CHECK(visit.cookie == "deleted");
   }
-  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.counts().tokenCalls == 1);
 }
 
 TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") {
@@ -236,7 +230,7 @@ TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") 
     CHECK(failed.cookie == "");
     world.advance(1s);
     CHECK(world.visit(cookie).response->status == 200);
-    CHECK(world.provider.reuses() == 0);
+    CHECK(world.provider.counts().reuses == 0);
   }
 }
 
@@ -257,7 +251,7 @@ TEST_CASE("C42 after a 429 nobody asks until the server's time has passed, and g
     CHECK(errorOf(world.visit(alsoSpent).response) == Errc::refreshFailed);
     CHECK(world.visit(good).response->status == 200);
   }
-  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.counts().tokenCalls == 1);
   world.advance(1s);
   CHECK(world.visit(alsoSpent).response->status == 200);
   CHECK(world.visit(spent).response->status == 200);
@@ -273,7 +267,7 @@ TEST_CASE("C44 500 sessions against a provider that is down for a minute: a boun
     world.advance(500ms);
     for (const std::string& cookie : cookies) REQUIRE(errorOf(world.visit(cookie).response) == Errc::refreshFailed);
   }
-  CHECK(world.provider.tokenCalls() <= 7);  // after 0, 1, 3, 7, 15, 31 and 63 s
+  CHECK(world.provider.counts().tokenCalls <= 7);  // after 0, 1, 3, 7, 15, 31 and 63 s
 }
 
 TEST_CASE("C48 a token is refreshed shortly before it ends, not earlier") {
@@ -302,10 +296,10 @@ TEST_CASE("C49 short lifetimes: at most one refresh in half of one") {
       REQUIRE(visit.response);
       if (visit.cookie != "") cookie = visit.cookie;
     }
-    const int calls = world.provider.tokenCalls();  // over five lifetimes
+    const int calls = world.provider.counts().tokenCalls;  // over five lifetimes
     CHECK(calls >= 5);
     CHECK(calls <= 10);
-    CHECK(world.provider.apiCalls() == 100);  // never a 401
+    CHECK(world.api.counts().calls == 100);  // never a 401
   }
 }
 
@@ -318,14 +312,14 @@ TEST_CASE("C52 a refresh ahead that fails while the token is good: the old token
   CHECK(visit.response->status == 200);
   CHECK(visit.cookie == "");
   CHECK(world.visit(cookie).response->status == 200);  // and is not asked at every request
-  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.counts().tokenCalls == 1);
 }
 
 TEST_CASE("C51 the wall clock jumps: no loop, no logout") {
   World world;
   std::string cookie = world.login();
   for (const auto jump : {600s, -600s, 3600s, -3600s}) {
-    world.wall.advance(jump);
+    world.clock.jump(jump);
     for (int i = 0; i < 5; ++i) {
       const auto visit = world.visit(cookie);
       REQUIRE(visit.response);
@@ -333,7 +327,7 @@ TEST_CASE("C51 the wall clock jumps: no loop, no logout") {
       if (visit.cookie != "") cookie = visit.cookie;
     }
   }
-  CHECK(world.provider.tokenCalls() <= 4);
+  CHECK(world.provider.counts().tokenCalls <= 4);
 }
 
 TEST_CASE("C58 an answer that was lost: asked again within the grace; given up where that would be theft; else later") {
@@ -352,7 +346,7 @@ TEST_CASE("C58 an answer that was lost: asked again within the grace; given up w
       world.provider.expireAccessTokens();
       world.provider.answerTokenCalls({fail(lost)});
       CHECK(errorOf(world.visit(cookie).response) == test.error);
-      CHECK(world.provider.tokenCalls() == test.calls);
+      CHECK(world.provider.counts().tokenCalls == test.calls);
     }
   }
 }
@@ -363,7 +357,7 @@ TEST_CASE("C59 a call that certainly never left is made again") {
   world.provider.expireAccessTokens();
   world.provider.answerTokenCalls({fail(Errc::unreachable)});
   CHECK(world.visit(cookie).response->status == 200);
-  CHECK(world.provider.tokenCalls() == 2);
+  CHECK(world.provider.counts().tokenCalls == 2);
 }
 
 TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed, the 401 returned and marked") {
@@ -379,8 +373,8 @@ TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed,
   const auto response = world.fetcher.performFetch(session, upload);
   CHECK(response->status == 401);
   CHECK(response->trace.worthRepeating);
-  CHECK(world.provider.apiCalls() == 1);
-  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.api.counts().calls == 1);
+  CHECK(world.provider.counts().tokenCalls == 1);
   CHECK(world.fetcher.performFetch(session, upload)->trace.attempts == 1);
   CHECK(world.cookieOf(session) != "");
 }
@@ -392,7 +386,7 @@ TEST_CASE("C15 a preflight never refreshes") {
   Request preflight = items;
   preflight.method = "OPTIONS";
   CHECK(world.fetcher.performFetch(session, preflight)->status == 401);
-  CHECK(world.provider.tokenCalls() == 0);
+  CHECK(world.provider.counts().tokenCalls == 0);
 }
 
 TEST_CASE("C72 signing out while a refresh is under way: an empty browser, a revoked token, no way back") {
@@ -414,7 +408,7 @@ TEST_CASE("C72 signing out while a refresh is under way: an empty browser, a rev
   const auto replay = world.visit(cookie);
   CHECK(errorOf(replay.response) == Errc::expired);
   CHECK(replay.cookie == "");
-  CHECK(world.provider.tokenCalls() == 1);
+  CHECK(world.provider.counts().tokenCalls == 1);
 }
 
 TEST_CASE("C72 a response that is slower than the logout does not bring the cookie back") {
@@ -460,7 +454,7 @@ TEST_CASE("C73 a slow write does not bring back a session that was signed out") 
 
 TEST_CASE("C74 signing out twice is once, and works when revoking does not") {
   World world;
-  world.provider.revocationStatus = 503;
+  world.provider.behave({.revocationStatus = 503});
   const std::string cookie = world.login();
   for (int i = 0; i < 2; ++i) {
     Session session = world.jar.open(cookie);
@@ -488,10 +482,10 @@ TEST_CASE("200 threads, again and again on one spent session: one call a round, 
     }
     for (std::thread& thread : threads) thread.join();
     REQUIRE(good == 200);
-    REQUIRE(world.provider.tokenCalls() == round);
+    REQUIRE(world.provider.counts().tokenCalls == round);
     cookie = cookies[static_cast<std::size_t>(round)];
   }
-  CHECK(world.provider.reuses() == 0);
+  CHECK(world.provider.counts().reuses == 0);
 }
 
 TEST_CASE("two users mixed, thousands of times: no answer reaches the other") {
@@ -502,7 +496,7 @@ TEST_CASE("two users mixed, thousands of times: no answer reaches the other") {
   for (std::size_t user = 0; user < 2; ++user) {
     threads.emplace_back([&, user] {
       std::string cookie = cookies[user];
-      const std::string own = "login " + std::to_string(user + 1);
+      const std::string own = "user-" + std::to_string(user + 1);
       for (int round = 0; round < 2000; ++round) {
         if (round % 7 == 0) world.provider.expireAccessTokens();
         const auto visit = world.visit(cookie);
@@ -515,5 +509,5 @@ TEST_CASE("two users mixed, thousands of times: no answer reaches the other") {
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(wrong == 0);
-  CHECK(world.provider.reuses() == 0);
+  CHECK(world.provider.counts().reuses == 0);
 }

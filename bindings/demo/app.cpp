@@ -3,9 +3,11 @@
 #include "app.hpp"
 
 #include "page.hpp"
-#include "provider.hpp"
 
 #include <cstdlib>
+#include <iomanip>
+#include <random>
+#include <sstream>
 
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
@@ -15,6 +17,15 @@ namespace demo {
 using ironjar::Session;
 
 namespace {
+
+// 128 bits from the operating system.
+std::string randomText() {
+  std::random_device entropy;
+  std::ostringstream text;
+  text << std::hex << std::setfill('0');
+  for (int i = 0; i < 4; ++i) text << std::setw(8) << entropy();
+  return text.str();
+}
 
 std::size_t sizeOfCookie(const httplib::Request& request, const std::string& name) {
   std::size_t size = 0;
@@ -29,9 +40,8 @@ std::size_t sizeOfCookie(const httplib::Request& request, const std::string& nam
 
 void mountApp(httplib::Server& server, const AppOptions& options) {
   const ironjar::Transport transport = ironjar::httplibTransport();
-  const ironjar::TokenEndpoint tokenEndpoint = {.url = options.provider + "/token",
-                                                .clientAuth = ironjar::basicAuth("web", clientSecret),
-                                                .allowHttpOnLoopback = true};
+  const ironjar::TokenEndpoint tokenEndpoint = {
+      .url = options.provider + "/token", .clientAuth = options.client, .allowHttpOnLoopback = true};
   const ironjar::Fetcher api({.transport = transport, .allowedOrigins = {options.api}, .tokenEndpoint = tokenEndpoint});
   const ironjar::SessionJar jar(
       {.cookieName = "__Host-demo", .passwords = std::getenv("SESSION_PASSWORD"), .beforeCommit = api.beforeCommit()});

@@ -3,13 +3,15 @@
 #include <string>
 
 #include <httplib.h>
+#include <ironjar/refresh.hpp>
 
 namespace demo {
 
 struct AppOptions {
-  std::string self;      // where browsers reach the app, e.g. http://localhost:8080
-  std::string provider;  // the identity provider's origin
-  std::string api;       // the API's origin
+  std::string self;            // where browsers reach the app, e.g. http://localhost:8080
+  std::string provider;        // the identity provider's origin
+  std::string api;             // the API's origin
+  ironjar::ClientAuth client;  // what the provider knows the app by
 };
 
 // The web app's routes. Reads SESSION_PASSWORD from the environment.

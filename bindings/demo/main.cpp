@@ -1,7 +1,6 @@
 // One program, three servers on this machine: an identity provider, an API, and the web app between them and the
 // browser.
 #include "app.hpp"
-#include "provider.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -10,6 +9,10 @@
 #include <iostream>
 #include <string>
 #include <thread>
+
+#include <ironjar/testing/httplib.hpp>
+
+namespace testing = ironjar::testing;
 
 namespace {
 
@@ -50,26 +53,22 @@ class Running {
   std::thread thread_;
 };
 
-void mountApi(httplib::Server& server, const demo::Provider& provider) {
-  const auto guarded = [&provider](const auto& answer) {
-    return [&provider, answer](const httplib::Request& request, httplib::Response& response) {
-      const std::string bearer = request.get_header_value("Authorization");
-      const auto user = provider.userOf(bearer.substr(std::min<std::size_t>(7, bearer.size())));
-      if (user) return response.set_content(answer(*user), "application/json");
-      response.status = 401;
-      response.set_header("WWW-Authenticate", "Bearer error=\"invalid_token\"");
-      response.set_content(R"({"error":"invalid_token"})", "application/json");
-    };
-  };
-  server.Get("/profile", guarded([](const std::string& user) { return R"({"name":")" + user + "\"}"; }));
-  server.Get("/items", guarded([](const std::string&) { return std::string(R"(["a jar","of iron"])"); }));
+ironjar::Response answer(const ironjar::Request& request, const std::string& user) {
+  const ironjar::Json body =
+      request.url.ends_with("/profile") ? ironjar::Json{{"name", user}} : ironjar::Json{"a jar", "of iron"};
+  return {.headers = {{"Content-Type", "application/json"}}, .body = body.dump()};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 2) return std::cerr << "usage: ironjar-demo [port]\n", 2;
-  demo::Provider provider;
+  // Strict: a refresh token that is used twice ends the login.
+  const ironjar::ClientAuth client = ironjar::basicAuth("web", "the-demo-client-secret");
+  testing::Provider provider({.client = client, .randomTokens = true},
+                             {.accessTokenLifetime = std::chrono::seconds{10}});
+  testing::Api items(provider, {.answer = answer},
+                     {.challenge = {{"WWW-Authenticate", "Bearer error=\"invalid_token\""}}});
   Running identity;
   Running api;
   Running app;
@@ -80,11 +79,12 @@ int main(int argc, char** argv) {
   if (port < 0) return std::cerr << "port " << wanted << " is taken: name another\n", 1;
   const std::string self = "http://localhost:" + std::to_string(port);
 
-  provider.mount(identity.server);
-  app.server.Get("/stats",
-                 [&](const auto&, auto& response) { response.set_content(provider.stats(), "application/json"); });
-  mountApi(api.server, provider);
-  demo::mountApp(app.server, {.self = self, .provider = identityOrigin, .api = apiOrigin});
+  testing::mount(identity.server, provider);
+  testing::mount(api.server, items);
+  app.server.Get("/stats", [&](const auto&, auto& response) {
+    response.set_content(ironjar::Json(provider.counts()).dump(), "application/json");
+  });
+  demo::mountApp(app.server, {.self = self, .provider = identityOrigin, .api = apiOrigin, .client = client});
   identity.start();
   api.start();
   app.start();

@@ -1,0 +1,151 @@
+// An API for tests, that accepts the access tokens of a testing::Provider: in process as a Transport, or over HTTP with
+// <ironjar/testing/httplib.hpp>.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ironjar/testing/gate.hpp>
+#include <ironjar/testing/provider.hpp>
+#include <ironjar/testing/text.hpp>
+#include <ironjar/transport.hpp>
+
+namespace ironjar::testing {
+
+struct ApiOptions {
+  std::string origin = "https://api.example";
+  // What a request with a good token gets, with the status of ApiBehaviour unless it brings one; unset: the user's
+  // name. Called from many threads, under no lock.
+  std::function<Response(const Request& request, const std::string& user)> answer = {};
+  std::size_t keepRequests = 10'000;  // the newest that seen() knows
+};
+
+// The knobs. By default a good token gets a 200, anything else a 401.
+struct ApiBehaviour {
+  bool always401 = false;                      // whatever the token
+  bool processesBefore401 = false;             // what is refused has had its effect
+  int status = 200;                            // of an answer to a good token
+  Headers headers = {};                        // of such an answer
+  Headers challenge = {};                      // of a 401, e.g. WWW-Authenticate
+  std::vector<std::string> cookies = {};       // Set-Cookie values of an answer to a good token
+  std::vector<std::string> cookiesOn401 = {};  // and of a 401
+  std::chrono::milliseconds latency{0};        // on the provider's clock, before the token is looked at
+};
+
+struct ApiCounts {
+  int calls = 0;
+  int accepted = 0;
+  int refused = 0;    // 401
+  int processed = 0;  // requests that had an effect: once per Idempotency-Key, where they brought one
+};
+
+// Thread-safe. The provider must outlive it, and it whatever uses its transport.
+class Api {
+ public:
+  explicit Api(Provider& provider, ApiOptions options = {}, ApiBehaviour behaviour = {})
+      : provider_(provider),
+        options_(std::move(options)),
+        gate_(provider.options().clock),
+        behaviour_(std::move(behaviour)) {}
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  [[nodiscard]] const ApiOptions& options() const { return options_; }
+
+  [[nodiscard]] ApiBehaviour behaviour() const {
+    const auto lock = gate_.lock();
+    return behaviour_;
+  }
+  void behave(ApiBehaviour behaviour) {
+    const auto lock = gate_.lock();
+    behaviour_ = std::move(behaviour);
+  }
+
+  // Calls wait at the door, before their token is looked at. As Provider's.
+  void hold() { gate_.hold(); }
+  void release() { gate_.release(); }
+  void waitForCalls(int count) const { gate_.waitFor(counts_.calls, count, "calls of the API"); }
+
+  [[nodiscard]] ApiCounts counts() const {
+    const auto lock = gate_.lock();
+    return counts_;
+  }
+  // The requests that came, in order, as they came.
+  [[nodiscard]] std::vector<Request> seen() const {
+    const auto lock = gate_.lock();
+    return {seen_.begin(), seen_.end()};
+  }
+
+  // Any method and path, whatever the origin. Errc::timeout at the deadline.
+  Result<Response> handle(const Request& request, Deadline deadline) {
+    auto lock = gate_.lock();
+    ++counts_.calls;
+    seen_.push_back(request);
+    if (seen_.size() > options_.keepRequests) seen_.pop_front();
+    gate_.ring();
+    if (!gate_.pass(lock, deadline) || !gate_.delay(lock, behaviour_.latency, deadline)) return fail(Errc::timeout);
+    const ApiBehaviour behaviour = behaviour_;
+    const auto user = behaviour.always401 ? std::nullopt : provider_.userOf(bearerOf(request));
+    ++(user ? counts_.accepted : counts_.refused);
+    if ((user || behaviour.processesBefore401) && isNew(request)) ++counts_.processed;
+    lock.unlock();
+    return user ? accepted(request, *user, behaviour) : refused(behaviour);
+  }
+  [[nodiscard]] Transport transport() {
+    return [this](const Request& request, Deadline deadline) { return handle(request, deadline); };
+  }
+
+ private:
+  // RFC 6750 section 2.1; the scheme's case does not matter.
+  static std::string bearerOf(const Request& request) {
+    const std::string_view value = findHeader(request.headers, "Authorization").value_or("");
+    return detail::lower(value.substr(0, 7)) == "bearer " ? std::string(value.substr(7)) : std::string();
+  }
+
+  bool isNew(const Request& request) {
+    const auto key = findHeader(request.headers, "Idempotency-Key");
+    return !key || processedKeys_.emplace(*key).second;
+  }
+
+  Response accepted(const Request& request, const std::string& user, const ApiBehaviour& behaviour) const {
+    Response response = options_.answer ? options_.answer(request, user) : Response{.body = user};
+    if (response.status == 0) response.status = behaviour.status;
+    response.headers.insert(response.headers.end(), behaviour.headers.begin(), behaviour.headers.end());
+    for (const std::string& cookie : behaviour.cookies) response.headers.emplace_back("Set-Cookie", cookie);
+    return response;
+  }
+
+  static Response refused(const ApiBehaviour& behaviour) {
+    Response response{.status = 401, .headers = behaviour.challenge, .body = R"({"error":"invalid_token"})"};
+    for (const std::string& cookie : behaviour.cookiesOn401) response.headers.emplace_back("Set-Cookie", cookie);
+    return response;
+  }
+
+  Provider& provider_;
+  const ApiOptions options_;
+  detail::Gate gate_;  // its lock is for everything below; the provider's is taken after it, never before
+  ApiBehaviour behaviour_;
+  ApiCounts counts_;
+  std::deque<Request> seen_;
+  std::set<std::string> processedKeys_;
+};
+
+// Both, each at its origin; anywhere else is Errc::unreachable.
+[[nodiscard]] inline Transport transport(Provider& provider, Api& api) {
+  return [&provider, &api](const Request& request, Deadline deadline) -> Result<Response> {
+    const std::string origin = detail::originOf(request.url);
+    if (origin == detail::originOf(provider.options().origin)) return provider.handle(request, deadline);
+    if (origin == detail::originOf(api.options().origin)) return api.handle(request, deadline);
+    return fail(Errc::unreachable, "neither the provider's origin nor the API's");
+  };
+}
+
+}  // namespace ironjar::testing

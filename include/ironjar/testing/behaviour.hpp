@@ -1,0 +1,76 @@
+// What a fake identity provider does, and what it has counted.
+#pragma once
+
+#include <chrono>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ironjar/refresh.hpp>
+
+namespace ironjar::testing {
+
+// What becomes of a refresh token that has been used. "Reuse" ends the whole login, as RFC 9700 section 4.14.2 has it.
+enum class Rotation {
+  none,                          // it stays good
+  strict,                        // using it again is reuse
+  graceSamePair,                 // for `grace` after its first use it gives the same pair again
+  graceNewChild,                 // for `grace` it gives another new pair, and all of them are good
+  graceNewChildRevokesPrevious,  // for `grace` it gives another new pair, and what it gave before is good no more
+  untilConfirmed,                // the same pair again, until one of that pair is used, and for `grace` after that
+};
+
+// Answers that get lost: the next `times` of them.
+struct Drop {
+  enum class How {
+    reset,  // the connection breaks: Errc::transport
+    hang,   // nothing comes until the caller's deadline (Errc::timeout), or until release() breaks the connection
+  };
+  static constexpr unsigned always = std::numeric_limits<unsigned>::max();
+
+  unsigned times = 0;
+  How how = How::reset;
+};
+
+// The knobs. By default a strict provider without faults.
+struct ProviderBehaviour {
+  Rotation rotation = Rotation::strict;
+  Seconds grace{30};
+  bool omitRefreshToken = false;       // a refresh's answer has none, and the one that was used stays good
+  Seconds accessTokenLifetime{3600};   // the API accepts it for so long
+  std::optional<Json> expiresIn = {};  // what the answer says of that, be it nonsense; unset: the truth
+  bool omitExpiresIn = false;
+  bool idToken = false;                   // an id_token comes along: a JWT in shape, signed by nobody
+  std::string idTokenSubject = {};        // its `sub`; empty: the user's name
+  std::string scope = {};                 // granted; empty: not mentioned
+  std::vector<std::string> cookies = {};  // Set-Cookie values that come with tokens, e.g. "sso_session=1; Path=/"
+  // Before the provider has made up its books, and after. On a caller that gives up meanwhile the books are made up
+  // all the same, as a real provider's would be.
+  std::chrono::milliseconds latencyBeforeCommit{0};
+  std::chrono::milliseconds latencyAfterCommit{0};
+  Drop dropBeforeCommit = Drop();
+  Drop dropAfterCommit = Drop();
+  std::optional<Result<Response>> instead = {};  // what every token call gets in place of its own answer: an outage
+  int revocationStatus = 200;                    // any other: nothing is revoked
+  std::string authorizeAs = "ada";               // who signs in at /authorize
+};
+
+struct ProviderCounts {
+  int logins = 0;
+  int tokenCalls = 0;      // whatever came of them
+  int refreshes = 0;       // that gave new tokens
+  int replays = 0;         // that gave the same pair once more
+  int reuses = 0;          // of a refresh token that had been used, beyond all grace
+  int familiesKilled = 0;  // logins that ended by that
+  int revocations = 0;     // calls, whatever came of them
+};
+
+inline void to_json(Json& json, const ProviderCounts& counts) {
+  json = {{"logins", counts.logins},          {"tokenCalls", counts.tokenCalls},
+          {"refreshes", counts.refreshes},    {"replays", counts.replays},
+          {"reuses", counts.reuses},          {"familiesKilled", counts.familiesKilled},
+          {"revocations", counts.revocations}};
+}
+
+}  // namespace ironjar::testing

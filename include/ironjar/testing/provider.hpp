@@ -1,0 +1,264 @@
+// An identity provider for tests: OAuth 2.0's token endpoint (RFC 6749 section 6, authorization codes too) and
+// revocation (RFC 7009), in process as a Transport, or over HTTP with <ironjar/testing/httplib.hpp>.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ironjar/refresh.hpp>
+#include <ironjar/testing/behaviour.hpp>
+#include <ironjar/testing/clock.hpp>
+#include <ironjar/testing/gate.hpp>
+#include <ironjar/testing/ledger.hpp>
+#include <ironjar/testing/text.hpp>
+#include <ironjar/transport.hpp>
+
+namespace ironjar::testing {
+
+struct ProviderOptions {
+  std::string origin = "https://id.example";
+  std::optional<VirtualClock> clock = {};  // on which tokens end and latencies pass; unset: real time
+  std::optional<ClientAuth> client = {};   // who may ask; unset: anybody
+  bool randomTokens = false;               // unset: at-1, rt-1, at-2, …, the same in every run
+};
+
+// Thread-safe. Must outlive whatever uses its transport; a call that is held or hangs is inside it until its deadline.
+class Provider {
+ public:
+  explicit Provider(ProviderOptions options = {}, ProviderBehaviour behaviour = {})
+      : options_(std::move(options)),
+        gate_(options_.clock),
+        ledger_(options_.randomTokens),
+        behaviour_(std::move(behaviour)) {}
+  Provider(const Provider&) = delete;
+  Provider& operator=(const Provider&) = delete;
+
+  [[nodiscard]] const ProviderOptions& options() const { return options_; }
+  [[nodiscard]] std::string tokenUrl() const { return options_.origin + "/token"; }
+  [[nodiscard]] std::string revocationUrl() const { return options_.origin + "/revoke"; }
+
+  // The knobs as they are, with what is left of the drops; and new ones from now on, for calls that are inside too.
+  [[nodiscard]] ProviderBehaviour behaviour() const {
+    const auto lock = gate_.lock();
+    return behaviour_;
+  }
+  void behave(ProviderBehaviour behaviour) {
+    const auto lock = gate_.lock();
+    behaviour_ = std::move(behaviour);
+  }
+  // What the next token calls get in place of the provider's own answers, in order: a Retry-After, garbage, an error.
+  void answerTokenCalls(std::vector<Result<Response>> answers) {
+    const auto lock = gate_.lock();
+    answers_.assign(answers.begin(), answers.end());
+  }
+
+  // A login's first tokens, without a request. Without a name, the users are `user-1`, `user-2` and so on.
+  TokenSet login(std::string user = {}) {
+    const auto lock = gate_.lock();
+    if (user.empty()) user = "user-" + std::to_string(ledger_.counts.logins + 1);
+    const detail::Pair pair = ledger_.begin(user, behaviour_.accessTokenLifetime, gate_.now());
+    return readTokenAnswer(answerWith(pair, true), {}, gate_.wallNow()).value();
+  }
+  // A code that buys a login's first tokens, once: what /authorize redirects with.
+  std::string authorize(const std::string& user) {
+    const auto lock = gate_.lock();
+    return newCode({.user = user});
+  }
+  // What the API refuses from now on: every access token issued so far.
+  void expireAccessTokens() {
+    const auto lock = gate_.lock();
+    ledger_.expireAccessTokens();
+  }
+  // Whose access token it is, while it is good. For APIs: it counts as used.
+  [[nodiscard]] std::optional<std::string> userOf(const std::string& accessToken) {
+    const auto lock = gate_.lock();
+    return ledger_.admit(accessToken, gate_.now());
+  }
+
+  // Token calls wait at the door, where nothing has happened yet, until they are released or their deadline passes.
+  // release() also ends the latencies and hangs that are under way.
+  void hold() { gate_.hold(); }
+  void release() { gate_.release(); }
+  // Until that many have come in all. Throw std::runtime_error when they do not in half a minute.
+  void waitForTokenCalls(int count) const { gate_.waitFor(ledger_.counts.tokenCalls, count, "token calls"); }
+  void waitForRevocations(int count) const { gate_.waitFor(ledger_.counts.revocations, count, "revocations"); }
+
+  [[nodiscard]] ProviderCounts counts() const {
+    const auto lock = gate_.lock();
+    return ledger_.counts;
+  }
+  // How often this refresh token has given new tokens, and how often this token was to be revoked.
+  [[nodiscard]] int refreshesOf(const std::string& refreshToken) const {
+    return find(ledger_.refreshesOf, refreshToken);
+  }
+  [[nodiscard]] int revocationsOf(const std::string& token) const { return find(revocationsOf_, token); }
+
+  // POST /token, POST /revoke, GET /authorize, GET /stats (the counts as JSON), whatever the origin. The errors are
+  // those of a Transport.
+  Result<Response> handle(const Request& request, Deadline deadline) {
+    const std::string_view path = detail::pathOf(request.url);
+    const bool posts = request.method == "POST";
+    if (path == "/token") return posts ? token(request, deadline) : Response{.status = 405};
+    if (path == "/revoke") return posts ? revoke(request) : Response{.status = 405};
+    if (path == "/authorize") return authorizeFrom(detail::formFields(detail::queryOf(request.url)));
+    if (path == "/stats") return json(200, counts());
+    return Response{.status = 404};
+  }
+  [[nodiscard]] Transport transport() {
+    return [this](const Request& request, Deadline deadline) { return handle(request, deadline); };
+  }
+
+ private:
+  struct Code {
+    std::string user;
+    std::string redirectUri = {};
+  };
+
+  static Response json(int status, const Json& body) {
+    return {.status = status,
+            .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+            .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+  }
+  static Response refused(const char* error) { return json(400, {{"error", error}}); }
+
+  int find(const std::map<std::string, int>& counted, const std::string& token) const {
+    const auto lock = gate_.lock();
+    const auto found = counted.find(token);
+    return found == counted.end() ? 0 : found->second;
+  }
+
+  Result<Response> token(const Request& request, Deadline deadline) {
+    auto lock = gate_.lock();
+    ++ledger_.counts.tokenCalls;
+    gate_.ring();
+    if (!gate_.pass(lock, deadline)) return fail(Errc::timeout);
+    if (!answers_.empty()) {
+      const Result<Response> answer = answers_.front();
+      answers_.pop_front();
+      return answer;
+    }
+    if (behaviour_.instead) return *behaviour_.instead;
+    const bool inTime = gate_.delay(lock, behaviour_.latencyBeforeCommit, deadline);
+    if (inTime && takes(behaviour_.dropBeforeCommit)) return dropped(lock, behaviour_.dropBeforeCommit.how, deadline);
+    Response answer = granted(request);
+    if (!inTime || !gate_.delay(lock, behaviour_.latencyAfterCommit, deadline)) return fail(Errc::timeout);
+    if (takes(behaviour_.dropAfterCommit)) return dropped(lock, behaviour_.dropAfterCommit.how, deadline);
+    return answer;
+  }
+
+  static bool takes(Drop& drop) {
+    if (drop.times == 0) return false;
+    if (drop.times != Drop::always) --drop.times;
+    return true;
+  }
+  Error dropped(detail::Gate::Lock& lock, Drop::How how, Deadline deadline) const {
+    const bool broken = how == Drop::How::reset || gate_.hang(lock, deadline);
+    return fail(broken ? Errc::transport : Errc::timeout);
+  }
+
+  Response granted(const Request& request) {
+    const detail::Fields fields = detail::bodyFields(request);
+    if (!isClient(request, fields)) return invalidClient();
+    const std::string grant = member(fields, "grant_type");
+    if (grant == "authorization_code") return codeExchanged(fields);
+    if (grant != "refresh_token") return refused("unsupported_grant_type");
+    if (!fields.contains("refresh_token")) return refused("invalid_request");
+    const auto pair = ledger_.refresh(member(fields, "refresh_token"), behaviour_, gate_.now());
+    return pair ? answerWith(*pair, !behaviour_.omitRefreshToken) : refused("invalid_grant");
+  }
+
+  // RFC 6749 section 4.1.3: a code works once, and with the redirect_uri that it was asked for with.
+  Response codeExchanged(const detail::Fields& fields) {
+    const auto known = codes_.find(member(fields, "code"));
+    if (known == codes_.end()) return refused("invalid_grant");
+    const Code code = known->second;
+    codes_.erase(known);
+    if (!code.redirectUri.empty() && code.redirectUri != member(fields, "redirect_uri"))
+      return refused("invalid_grant");
+    return answerWith(ledger_.begin(code.user, behaviour_.accessTokenLifetime, gate_.now()), true);
+  }
+
+  Response answerWith(const detail::Pair& pair, bool withRefreshToken) const {
+    Json body = {{"access_token", pair.accessToken}, {"token_type", "Bearer"}};
+    if (withRefreshToken) body["refresh_token"] = pair.refreshToken;
+    const auto left = std::max(Seconds{0}, std::chrono::ceil<Seconds>(pair.endsAt - gate_.now()));
+    if (!behaviour_.omitExpiresIn) body["expires_in"] = behaviour_.expiresIn.value_or(Json(left.count()));
+    if (!behaviour_.scope.empty()) body["scope"] = behaviour_.scope;
+    if (behaviour_.idToken) {
+      const std::string& subject = behaviour_.idTokenSubject.empty() ? pair.user : behaviour_.idTokenSubject;
+      body["id_token"] = detail::unsignedJwt({{"iss", options_.origin}, {"sub", subject}});
+    }
+    Response answer = json(200, body);
+    for (const std::string& cookie : behaviour_.cookies) answer.headers.emplace_back("Set-Cookie", cookie);
+    return answer;
+  }
+
+  Result<Response> revoke(const Request& request) {
+    const auto lock = gate_.lock();
+    const detail::Fields fields = detail::bodyFields(request);
+    const std::string token = member(fields, "token");
+    ++ledger_.counts.revocations;
+    ++revocationsOf_[token];
+    gate_.ring();
+    if (behaviour_.revocationStatus != 200) return Response{.status = behaviour_.revocationStatus};
+    if (!isClient(request, fields)) return invalidClient();
+    if (!fields.contains("token")) return refused("invalid_request");
+    ledger_.revoke(token);
+    return Response{.status = 200};
+  }
+
+  // A real provider shows a login page here; this one asks nothing.
+  Result<Response> authorizeFrom(const detail::Fields& query) {
+    const auto lock = gate_.lock();
+    const std::string uri = member(query, "redirect_uri");
+    const auto isControl = [](char c) { return (c >= 0 && c <= ' ') || c == '\x7f'; };
+    if (!uri.starts_with("http") || std::any_of(uri.begin(), uri.end(), isControl)) return refused("invalid_request");
+    const std::string code = newCode({.user = behaviour_.authorizeAs, .redirectUri = uri});
+    const std::string separator = uri.find('?') == std::string::npos ? "?" : "&";
+    const std::string state = query.contains("state") ? "&state=" + detail::percentEncoded(member(query, "state")) : "";
+    return Response{.status = 302, .headers = {{"Location", uri + separator + "code=" + code + state}}};
+  }
+
+  std::string newCode(Code code) {
+    const std::string name = ledger_.freshName("code-");
+    codes_[name] = std::move(code);
+    return name;
+  }
+
+  static std::string member(const detail::Fields& fields, const std::string& name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::string() : found->second;
+  }
+
+  [[nodiscard]] bool isClient(const Request& request, const detail::Fields& fields) const {
+    if (!options_.client) return true;
+    const ClientAuth& client = *options_.client;
+    if (client.method == ClientAuth::Method::basic) {
+      const Request own = refreshRequest({.url = tokenUrl(), .clientAuth = client}, {});
+      return findHeader(request.headers, "Authorization") == findHeader(own.headers, "Authorization");
+    }
+    if (member(fields, "client_id") != client.clientId) return false;
+    return client.method == ClientAuth::Method::none || member(fields, "client_secret") == client.clientSecret;
+  }
+  static Response invalidClient() {
+    Response answer = json(401, {{"error", "invalid_client"}});
+    answer.headers.emplace_back("WWW-Authenticate", "Basic realm=\"token\"");
+    return answer;
+  }
+
+  const ProviderOptions options_;
+  detail::Gate gate_;  // its lock is for everything below
+  detail::Ledger ledger_;
+  ProviderBehaviour behaviour_;
+  std::deque<Result<Response>> answers_;
+  std::map<std::string, Code> codes_;
+  std::map<std::string, int> revocationsOf_;
+};
+
+}  // namespace ironjar::testing

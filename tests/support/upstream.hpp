@@ -1,0 +1,36 @@
+// What a site talks to, in process: an identity provider and an API that accepts its tokens.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <ironjar/ironjar.hpp>
+#include <ironjar/testing/api.hpp>
+#include <ironjar/testing/provider.hpp>
+
+namespace support {
+
+inline constexpr const char* api = "https://api.example";
+
+struct Upstream {
+  explicit Upstream(std::optional<ironjar::testing::VirtualClock> clock = {}) : provider({.clock = std::move(clock)}) {}
+
+  ironjar::Transport transport() { return ironjar::testing::transport(provider, api); }
+
+  ironjar::testing::Provider provider;
+  ironjar::testing::Api api{provider};
+};
+
+// Failures are not backed off from, unless a test brings a coordinator of its own.
+inline ironjar::FetchOptions fetchOptions(Upstream& upstream) {
+  ironjar::FetchOptions options = {
+      .transport = upstream.transport(),
+      .allowedOrigins = {api},
+      .tokenEndpoint = {.url = upstream.provider.tokenUrl(), .clientAuth = ironjar::basicAuth("web", "secret")}};
+  options.coordinator =
+      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{.jitter = [] { return 0.0; }});
+  return options;
+}
+
+}  // namespace support

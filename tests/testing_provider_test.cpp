@@ -1,0 +1,497 @@
+// The test kit's identity provider: each knob does what it says.
+#include "support/support.hpp"
+
+#include <set>
+#include <thread>
+
+#include <ironjar/testing/provider.hpp>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::errorOf;
+using testing::Drop;
+using testing::Provider;
+using testing::ProviderBehaviour;
+using testing::Rotation;
+using testing::VirtualClock;
+
+namespace {
+
+Deadline soon() { return std::chrono::steady_clock::now() + 30s; }
+Deadline now() { return std::chrono::steady_clock::now(); }
+
+// A strict provider on a virtual clock, and a client of it.
+struct World {
+  explicit World(ProviderBehaviour behaviour = {}) : provider({.clock = clock}, std::move(behaviour)) {}
+
+  Result<Response> ask(const std::string& refreshToken, Deadline deadline = soon()) {
+    return provider.handle(refreshRequest({.url = provider.tokenUrl()}, {.refreshToken = refreshToken}), deadline);
+  }
+  // The tokens, or "" twice when it says invalid_grant.
+  TokenSet refresh(const std::string& refreshToken) {
+    const auto answer = ask(refreshToken);
+    if (answer->status == 400 && Json::parse(answer->body) == Json{{"error", "invalid_grant"}}) return {};
+    return readTokenAnswer(*answer, {}, clock.wallNow()).value();
+  }
+  Json body(const std::string& refreshToken) { return Json::parse(ask(refreshToken)->body); }
+  bool isGood(const TokenSet& tokens) { return provider.userOf(tokens.accessToken).has_value(); }
+  void change(void (*knob)(ProviderBehaviour&)) {
+    ProviderBehaviour behaviour = provider.behaviour();
+    knob(behaviour);
+    provider.behave(behaviour);
+  }
+
+  VirtualClock clock;
+  Provider provider;
+};
+
+const TokenSet refusedTokens;
+
+}  // namespace
+
+TEST_CASE("a login's tokens: whose they are, how long they last, and the same in every run") {
+  World world;
+  const TokenSet tokens = world.provider.login("ada");
+  CHECK(tokens.accessToken == "at-1");
+  CHECK(tokens.refreshToken == "rt-1");
+  CHECK(tokens.lifetime == 3600s);
+  CHECK(tokens.expiresAt == world.clock.wallNow() + 3600s);
+  CHECK(world.provider.userOf("at-1") == "ada");
+  CHECK(world.provider.userOf("at-2") == std::nullopt);
+  CHECK(world.provider.userOf(world.provider.login().accessToken) == "user-2");
+  world.clock.jump(24h);
+  CHECK(world.isGood(tokens));  // the provider's time is not the wall clock's
+  world.clock.advance(3599s);
+  CHECK(world.isGood(tokens));
+  world.clock.advance(1s);
+  CHECK_FALSE(world.isGood(tokens));
+  CHECK(world.provider.counts().logins == 2);
+}
+
+TEST_CASE("random tokens differ from one provider to the next") {
+  std::set<std::string> seen;
+  for (int i = 0; i < 4; ++i) {
+    Provider provider({.randomTokens = true});
+    const TokenSet tokens = provider.login();
+    CHECK(tokens.accessToken.size() == 35);
+    CHECK(tokens.refreshToken.starts_with("rt-"));
+    seen.insert({tokens.accessToken.substr(3), tokens.refreshToken.substr(3), provider.authorize("ada").substr(5)});
+  }
+  CHECK(seen.size() == 12);
+}
+
+TEST_CASE("strict rotation: a refresh token works once, the second time ends the login and no other") {
+  World world;
+  const TokenSet a = world.provider.login();
+  const TokenSet other = world.provider.login();
+  const TokenSet b = world.refresh(a.refreshToken);
+  CHECK(b.refreshToken != a.refreshToken);
+  CHECK(world.isGood(b));
+  CHECK(world.isGood(a));  // an access token lasts as long as it was to
+  CHECK(world.refresh(a.refreshToken) == refusedTokens);
+  CHECK(world.refresh(b.refreshToken) == refusedTokens);
+  CHECK_FALSE(world.isGood(b));
+  CHECK(world.isGood(other));
+  CHECK(world.refresh(other.refreshToken) != refusedTokens);
+  const auto counts = world.provider.counts();
+  CHECK(counts.tokenCalls == 4);
+  CHECK(counts.refreshes == 2);
+  CHECK(counts.reuses == 1);
+  CHECK(counts.familiesKilled == 1);
+  CHECK(world.provider.refreshesOf(a.refreshToken) == 1);
+  CHECK(world.provider.refreshesOf(b.refreshToken) == 0);
+}
+
+TEST_CASE("no rotation: one refresh token for ever, said again or left out") {
+  for (const bool omits : {false, true}) {
+    World world({.rotation = Rotation::none, .omitRefreshToken = omits});
+    const TokenSet a = world.provider.login();
+    std::set<std::string> accessTokens = {a.accessToken};
+    for (int i = 0; i < 3; ++i) {
+      const TokenSet b = world.refresh(a.refreshToken);
+      CHECK(b.refreshToken == (omits ? "" : a.refreshToken));
+      accessTokens.insert(b.accessToken);
+      CHECK(world.isGood(b));
+    }
+    CHECK(accessTokens.size() == 4);
+    CHECK(world.provider.refreshesOf(a.refreshToken) == 3);
+    CHECK(world.provider.counts().reuses == 0);
+  }
+}
+
+TEST_CASE("a strict provider that leaves the refresh token out goes on accepting the one that was used") {
+  World world({.omitRefreshToken = true});
+  const TokenSet a = world.provider.login();
+  CHECK(a.refreshToken != "");
+  CHECK(world.refresh(a.refreshToken).refreshToken == "");
+  world.change([](ProviderBehaviour& b) { b.omitRefreshToken = false; });
+  CHECK(world.refresh(a.refreshToken).refreshToken != "");
+  CHECK(world.refresh(a.refreshToken) == refusedTokens);
+  CHECK(world.provider.counts().reuses == 1);
+}
+
+TEST_CASE("grace, same pair: the same tokens again until the grace ends, then reuse") {
+  World world({.rotation = Rotation::graceSamePair, .grace = 30s});
+  const TokenSet a = world.provider.login();
+  const TokenSet b = world.refresh(a.refreshToken);
+  world.clock.advance(29s);
+  const TokenSet again = world.refresh(a.refreshToken);
+  CHECK(again.accessToken == b.accessToken);
+  CHECK(again.refreshToken == b.refreshToken);
+  CHECK(again.lifetime == 3571s);  // what is left of it
+  CHECK(world.provider.counts().refreshes == 1);
+  CHECK(world.provider.counts().replays == 1);
+  world.clock.advance(1s);
+  CHECK(world.refresh(a.refreshToken) == refusedTokens);
+  CHECK_FALSE(world.isGood(b));
+  CHECK(world.provider.counts().reuses == 1);
+}
+
+TEST_CASE("grace, new child: another pair each time, all of them good") {
+  World world({.rotation = Rotation::graceNewChild, .grace = 30s});
+  const TokenSet a = world.provider.login();
+  const TokenSet b = world.refresh(a.refreshToken);
+  world.clock.advance(29s);
+  const TokenSet c = world.refresh(a.refreshToken);
+  CHECK(c.refreshToken != b.refreshToken);
+  CHECK(world.isGood(b));
+  CHECK(world.isGood(c));
+  CHECK(world.refresh(b.refreshToken) != refusedTokens);
+  CHECK(world.refresh(c.refreshToken) != refusedTokens);
+  CHECK(world.provider.refreshesOf(a.refreshToken) == 2);
+  world.clock.advance(1s);  // counted from the first use
+  CHECK(world.refresh(a.refreshToken) == refusedTokens);
+  CHECK(world.provider.counts().familiesKilled == 1);
+}
+
+TEST_CASE("grace, new child that revokes the previous one, and what came of it") {
+  World world({.rotation = Rotation::graceNewChildRevokesPrevious, .grace = 30s});
+  const TokenSet a = world.provider.login();
+  const TokenSet b = world.refresh(a.refreshToken);
+  const TokenSet d = world.refresh(b.refreshToken);
+  const TokenSet c = world.refresh(a.refreshToken);
+  for (const TokenSet& revoked : {b, d}) {
+    CHECK_FALSE(world.isGood(revoked));
+    CHECK(world.refresh(revoked.refreshToken) == refusedTokens);
+  }
+  CHECK(world.isGood(c));
+  CHECK(world.refresh(c.refreshToken) != refusedTokens);
+  CHECK(world.provider.counts().reuses == 0);
+}
+
+TEST_CASE("until confirmed: the same pair however late, until one of it is used, and for the grace after that") {
+  for (const bool byApi : {false, true}) {
+    World world({.rotation = Rotation::untilConfirmed, .grace = 30s});
+    const TokenSet a = world.provider.login();
+    const TokenSet b = world.refresh(a.refreshToken);
+    world.clock.advance(1800s);
+    CHECK(world.refresh(a.refreshToken).refreshToken == b.refreshToken);
+    if (byApi) {
+      CHECK(world.isGood(b));
+    } else {
+      CHECK(world.refresh(b.refreshToken) != refusedTokens);
+    }
+    world.clock.advance(29s);
+    CHECK(world.refresh(a.refreshToken).refreshToken == b.refreshToken);
+    CHECK(world.provider.counts().reuses == 0);
+    world.clock.advance(1s);
+    CHECK(world.refresh(a.refreshToken) == refusedTokens);
+    CHECK(world.provider.counts().reuses == 1);
+  }
+}
+
+TEST_CASE("what the answer says of the lifetime is anything, or nothing; the token ends when it ends") {
+  World world({.rotation = Rotation::none, .accessTokenLifetime = 10s});
+  const TokenSet a = world.provider.login();
+  CHECK(world.body(a.refreshToken)["expires_in"] == 10);
+  const std::vector<Json> all = {-1, 0, 1e300, "3600", 3600.5, true, nullptr, Json::array({1})};
+  for (const Json& expiresIn : all) {
+    world.provider.behave({.rotation = Rotation::none, .accessTokenLifetime = 10s, .expiresIn = expiresIn});
+    const Json body = world.body(a.refreshToken);
+    CHECK(body["expires_in"] == expiresIn);
+    CHECK(world.provider.userOf(body["access_token"]));
+  }
+  world.provider.behave({.rotation = Rotation::none, .accessTokenLifetime = 10s, .omitExpiresIn = true});
+  const Json body = world.body(a.refreshToken);
+  CHECK_FALSE(body.contains("expires_in"));
+  world.clock.advance(10s);
+  CHECK_FALSE(world.provider.userOf(body["access_token"]));
+  CHECK_FALSE(world.provider.login().expiresAt);
+}
+
+TEST_CASE("scope, id_token and cookies come along when they are to") {
+  World world;
+  TokenSet tokens = world.provider.login("ada");
+  Json body = world.body(tokens.refreshToken);
+  CHECK_FALSE(body.contains("scope"));
+  CHECK_FALSE(body.contains("id_token"));
+  world.provider.behave({.idToken = true, .scope = "read", .cookies = {"sso_session=1; Path=/", "b=2"}});
+  body = world.body(body["refresh_token"]);
+  CHECK(body["scope"] == "read");
+  // {"alg":"none","typ":"JWT"} and {"iss":"https://id.example","sub":"ada"} in base64url, by another program
+  CHECK(body["id_token"] ==
+        "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0."
+        "eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJzdWIiOiJhZGEifQ.");
+  world.change([](ProviderBehaviour& b) { b.idTokenSubject = "mallory"; });
+  const auto answer = world.ask(body["refresh_token"]);
+  CHECK(Json::parse(answer->body)["id_token"] ==
+        "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0."
+        "eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJzdWIiOiJtYWxsb3J5In0.");
+  std::vector<std::string> cookies;
+  for (const auto& [name, value] : answer->headers) {
+    if (name == "Set-Cookie") cookies.push_back(value);
+  }
+  CHECK(cookies == std::vector<std::string>{"sso_session=1; Path=/", "b=2"});
+}
+
+TEST_CASE("answers of one's own come first and in order, an outage until it ends; nothing is spent by either") {
+  World world;
+  const TokenSet a = world.provider.login();
+  world.provider.answerTokenCalls(
+      {Response{.status = 429, .headers = {{"Retry-After", "30"}}}, fail(Errc::unreachable, "told so")});
+  world.provider.behave({.instead = Response{.status = 503}});
+  CHECK(findHeader(world.ask(a.refreshToken)->headers, "Retry-After") == "30");
+  CHECK(world.ask(a.refreshToken).error() == fail(Errc::unreachable, "told so"));
+  for (int i = 0; i < 3; ++i) CHECK(world.ask(a.refreshToken)->status == 503);
+  world.provider.behave({});
+  CHECK(world.refresh(a.refreshToken) != refusedTokens);
+  CHECK(world.provider.counts().tokenCalls == 6);
+  CHECK(world.provider.counts().refreshes == 1);
+}
+
+TEST_CASE("an answer dropped before the commit spends nothing, one dropped after it has spent the token") {
+  World world({.dropBeforeCommit = {.times = 2}});
+  const TokenSet a = world.provider.login();
+  for (int i = 0; i < 2; ++i) CHECK(errorOf(world.ask(a.refreshToken)) == Errc::transport);
+  CHECK(world.provider.counts().refreshes == 0);
+  CHECK(world.provider.behaviour().dropBeforeCommit.times == 0);
+  world.provider.behave({.dropAfterCommit = {.times = 1}});
+  CHECK(errorOf(world.ask(a.refreshToken)) == Errc::transport);
+  CHECK(world.provider.counts().refreshes == 1);
+  CHECK(world.refresh(a.refreshToken) == refusedTokens);
+  CHECK(world.provider.counts().reuses == 1);
+  world.provider.behave({.dropBeforeCommit = {.times = Drop::always}});
+  for (int i = 0; i < 5; ++i) CHECK(errorOf(world.ask(a.refreshToken)) == Errc::transport);
+}
+
+TEST_CASE("a call that hangs: until its deadline, or until it is released") {
+  for (const bool after : {false, true}) {
+    const Drop hang = {.times = 2, .how = Drop::How::hang};
+    World world({.dropBeforeCommit = after ? Drop() : hang, .dropAfterCommit = after ? hang : Drop()});
+    const TokenSet a = world.provider.login();
+    const TokenSet b = world.provider.login();
+    CHECK(errorOf(world.ask(a.refreshToken, now())) == Errc::timeout);
+    std::optional<Errc> end;
+    std::thread caller([&] { end = errorOf(world.ask(b.refreshToken)); });
+    while (world.provider.behaviour().dropBeforeCommit.times + world.provider.behaviour().dropAfterCommit.times > 0) {
+      std::this_thread::yield();
+    }
+    world.provider.release();
+    caller.join();
+    CHECK(end == Errc::transport);
+    CHECK(world.provider.counts().refreshes == (after ? 2 : 0));
+  }
+}
+
+TEST_CASE("calls that are held wait at the door: nothing has happened at their deadline, all goes on when released") {
+  World world;
+  const TokenSet a = world.provider.login();
+  world.provider.hold();
+  CHECK(errorOf(world.ask(a.refreshToken, now())) == Errc::timeout);
+  CHECK(world.provider.counts().refreshes == 0);
+  TokenSet b;
+  std::thread caller([&] { b = world.refresh(a.refreshToken); });
+  world.provider.waitForTokenCalls(2);
+  world.provider.release();
+  caller.join();
+  CHECK(b != refusedTokens);
+}
+
+TEST_CASE("latency passes on the virtual clock, and a caller that gives up does not stop the provider") {
+  for (const bool after : {false, true}) {
+    World world(after ? ProviderBehaviour{.latencyAfterCommit = 300ms}
+                      : ProviderBehaviour{.latencyBeforeCommit = 300ms});
+    const TokenSet a = world.provider.login();
+    std::atomic<bool> answered = false;
+    TokenSet b;
+    std::thread caller([&] {
+      b = world.refresh(a.refreshToken);
+      answered = true;
+    });
+    world.provider.waitForTokenCalls(1);
+    CHECK(world.provider.counts().refreshes == (after ? 1 : 0));
+    world.clock.advance(299ms);
+    CHECK_FALSE(answered);
+    world.clock.advance(1ms);
+    caller.join();
+    CHECK(b != refusedTokens);
+    CHECK(errorOf(world.ask(b.refreshToken, now())) == Errc::timeout);
+    CHECK(world.provider.counts().refreshes == 2);
+    world.provider.behave({});
+    CHECK(world.refresh(b.refreshToken) == refusedTokens);
+  }
+}
+
+TEST_CASE("without a virtual clock latency is real, and released early all the same") {
+  Provider provider({}, {.latencyBeforeCommit = 1h});
+  const Request request = refreshRequest({.url = provider.tokenUrl()}, provider.login());
+  std::optional<int> status;
+  std::thread caller([&] { status = provider.handle(request, Deadline::max()).value().status; });
+  provider.waitForTokenCalls(1);
+  while (provider.counts().refreshes == 0) provider.release();
+  caller.join();
+  CHECK(status == 200);
+  provider.behave({.latencyAfterCommit = 1ms});
+  CHECK(provider.handle(request, soon())->status == 400);
+}
+
+TEST_CASE("expired access tokens are nobody's, their refresh tokens stay good") {
+  World world;
+  const TokenSet a = world.provider.login();
+  world.provider.expireAccessTokens();
+  CHECK_FALSE(world.isGood(a));
+  CHECK(world.isGood(world.refresh(a.refreshToken)));
+}
+
+TEST_CASE("the books of ended access tokens do not grow") {
+  World world({.rotation = Rotation::none});
+  const TokenSet a = world.provider.login();
+  TokenSet last;
+  for (int i = 0; i < 5000; ++i) {
+    world.clock.advance(60s);
+    last = world.refresh(a.refreshToken);
+  }
+  CHECK(world.isGood(last));
+  CHECK_FALSE(world.isGood(a));
+}
+
+TEST_CASE("revocation ends the login, or an access token alone; unknown tokens are no error (RFC 7009)") {
+  World world;
+  const TokenEndpoint endpoint = {.url = world.provider.tokenUrl(), .revocationUrl = world.provider.revocationUrl()};
+  const auto revoke = [&](const TokenSet& tokens) {
+    return world.provider.handle(revocationRequest(endpoint, tokens), soon())->status;
+  };
+  const TokenSet a = world.provider.login();
+  CHECK(revoke({.accessToken = a.accessToken}) == 200);
+  CHECK_FALSE(world.isGood(a));
+  const TokenSet b = world.refresh(a.refreshToken);
+  world.provider.behave({.revocationStatus = 503});
+  CHECK(revoke(b) == 503);
+  CHECK(world.isGood(b));
+  world.provider.behave({});
+  CHECK(revoke(b) == 200);
+  CHECK_FALSE(world.isGood(b));
+  CHECK(world.refresh(b.refreshToken) == refusedTokens);
+  CHECK(revoke({.accessToken = "never-issued"}) == 200);
+  world.provider.waitForRevocations(4);
+  CHECK(world.provider.counts().revocations == 4);
+  CHECK(world.provider.revocationsOf(b.refreshToken) == 2);
+  CHECK(world.provider.revocationsOf(a.accessToken) == 1);
+  CHECK(world.provider.counts().familiesKilled == 0);
+}
+
+TEST_CASE("a code buys tokens once, and only with the redirect_uri that it was asked for with") {
+  World world;
+  const auto buy = [&](const std::string& code, const std::string& uri) {
+    return requestTokens(world.provider.transport(), {.url = world.provider.tokenUrl()},
+                         {{"grant_type", "authorization_code"}, {"code", code}, {"redirect_uri", uri}});
+  };
+  const std::string code = world.provider.authorize("ada");
+  CHECK(world.provider.userOf(buy(code, "").value().accessToken) == "ada");
+  CHECK(errorOf(buy(code, "")) == Errc::expired);
+
+  const auto visit = [&](const std::string& query) {
+    return world.provider.handle({.url = world.provider.options().origin + "/authorize?" + query}, soon()).value();
+  };
+  const auto codeIn = [&](const std::string& uri) {
+    const auto answer = visit("redirect_uri=" + testing::detail::percentEncoded(uri) + "&state=a%26b");
+    const std::string location(findHeader(answer.headers, "Location").value());
+    CHECK(answer.status == 302);
+    CHECK(location.starts_with(uri));
+    CHECK(location.ends_with("&state=a%26b"));
+    return location.substr(uri.size() + 6, location.rfind("&state") - uri.size() - 6);
+  };
+  CHECK(buy(codeIn("https://app.example/callback"), "https://app.example/callback"));
+  CHECK(buy(codeIn("https://app.example/callback?x=1"), "https://app.example/callback?x=1"));
+  CHECK(errorOf(buy(codeIn("https://app.example/callback"), "https://evil.example/")) == Errc::expired);
+  world.provider.behave({.authorizeAs = "bob"});
+  const auto bobs = buy(codeIn("https://app.example/"), "https://app.example/");
+  CHECK(world.provider.userOf(bobs.value().accessToken) == "bob");
+  for (const char* query : {"", "redirect_uri=", "redirect_uri=javascript:x", "redirect_uri=http://a/%0d%0aX:y"}) {
+    CHECK(visit(query).status == 400);
+  }
+}
+
+TEST_CASE("the client must say who it is, as it was registered") {
+  const std::vector<ClientAuth> ways = {basicAuth("w:e b", "s%cret+"), postAuth("web", "secret"), publicClient("web")};
+  for (const ClientAuth& client : ways) {
+    Provider provider({.client = client});
+    const auto ask = [&](const ClientAuth& as, BodyStyle body) {
+      TokenEndpoint endpoint = {.url = provider.tokenUrl(), .body = body, .clientAuth = as};
+      return provider.handle(refreshRequest(endpoint, provider.login()), soon())->status;
+    };
+    for (const BodyStyle body : {BodyStyle::form, BodyStyle::json}) {
+      CHECK(ask(client, body) == 200);
+      CHECK(ask({}, body) == 401);
+      CHECK(ask(basicAuth("web", "other"), body) == 401);
+      CHECK(ask(postAuth("other", "secret"), body) == 401);
+    }
+    const Request nobody = revocationRequest({.url = "", .revocationUrl = provider.revocationUrl()}, provider.login());
+    CHECK(provider.handle(nobody, soon())->status == 401);
+  }
+}
+
+TEST_CASE("whatever comes, there is an answer") {
+  World world;
+  const auto post = [&](const std::string& body, const char* type = "application/x-www-form-urlencoded") {
+    return world.provider
+        .handle({.method = "POST", .url = world.provider.tokenUrl(), .headers = {{"Content-Type", type}}, .body = body},
+                soon())
+        ->status;
+  };
+  for (const char* body : {"", "&&=&", "grant_type", "grant_type=refresh_token", "grant_type=%", "grant_type=%zz%4",
+                           "grant_type=refresh_token&refresh_token=%00", "grant_type=authorization_code",
+                           "grant_type=password&username=a"}) {
+    CAPTURE(body);
+    CHECK(post(body) == 400);
+  }
+  for (const char* body : {"", "[]", "{", R"({"grant_type":1})", R"({"grant_type":"refresh_token"})", "\xff"}) {
+    CAPTURE(body);
+    CHECK(post(body, "application/json") == 400);
+  }
+  for (const char* url : {"https://id.example", "https://id.example/", "/x", "", "https://id.example/tokens"}) {
+    CAPTURE(url);
+    CHECK(world.provider.handle({.url = url}, soon())->status == 404);
+  }
+  CHECK(world.provider.handle({.url = world.provider.tokenUrl()}, soon())->status == 405);
+  CHECK(world.provider.handle({.url = world.provider.revocationUrl()}, soon())->status == 405);
+}
+
+TEST_CASE("the counts as JSON") {
+  World world;
+  const TokenSet a = world.provider.login();
+  world.refresh(a.refreshToken);
+  const auto answer = world.provider.handle({.url = "https://id.example/stats"}, soon());
+  CHECK(Json::parse(answer->body) == Json{{"logins", 1},
+                                          {"tokenCalls", 1},
+                                          {"refreshes", 1},
+                                          {"replays", 0},
+                                          {"reuses", 0},
+                                          {"familiesKilled", 0},
+                                          {"revocations", 0}});
+}
+
+TEST_CASE("many threads with many tokens: every call is counted, none twice") {
+  World world;
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 8; ++i) tokens.push_back(world.provider.login().refreshToken);
+  std::vector<std::thread> threads;
+  for (std::string& token : tokens) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) token = world.refresh(token).refreshToken;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(world.provider.counts().refreshes == 1600);
+  CHECK(world.provider.counts().reuses == 0);
+}
