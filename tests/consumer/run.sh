@@ -79,6 +79,11 @@ httplib() {
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
 }
 
+testing() {
+  project testing testing -DCMAKE_PREFIX_PATH="$work/static" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
+}
+
 # pkg_config_of KIND [--static]
 pkg_config_of() {
   export PKG_CONFIG_PATH=$work/$1/lib/pkgconfig:${PKG_CONFIG_PATH:-} LD_LIBRARY_PATH=$work/$1/lib:${LD_LIBRARY_PATH:-}
@@ -110,6 +115,7 @@ way "install static" install_static
 way "find_package static" find_package_of static
 way "pkg-config static" pkg_config_of static --static
 way "cpp-httplib, warnings as errors" httplib
+way "the test kit, warnings as errors" testing
 way "each header alone" headers_alone
 way "install shared" install_shared
 # A shared library has linked what it needs: its users have no use for the development files of that.
