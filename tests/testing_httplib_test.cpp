@@ -105,6 +105,18 @@ TEST_CASE("every method reaches the API, with its cookies and its status on the 
   }
 }
 
+TEST_CASE("a status without a body leaves the connection usable") {
+  World world;
+  const Headers headers = {{"Authorization", "Bearer " + world.provider.login().accessToken}};
+  for (const int status : {204, 200, 304, 200}) {
+    world.api.behave({.status = status});
+    const auto response = world.transport({.url = world.items.origin(), .headers = headers}, in(30s));
+    REQUIRE(response);
+    CHECK(response->status == status);
+    CHECK(response->body == (status == 200 ? "user-1" : ""));
+  }
+}
+
 TEST_CASE("what is dropped breaks the connection, before or after the books are made up") {
   World world;
   const TokenSet tokens = world.provider.login();

@@ -43,10 +43,8 @@ class Gate {
     ring();
   }
 
-  // Until nothing is held. False when the deadline passes first; likewise below.
-  bool pass(Lock& own, Deadline deadline) const {
-    return bell_->rung.wait_until(own, deadline, [this] { return !held_; });
-  }
+  // Until it is released, should calls be held now. False when the deadline passes first; likewise below.
+  bool pass(Lock& own, Deadline deadline) const { return !held_ || hang(own, deadline); }
   // Until `latency` has passed on the server's clock.
   bool delay(Lock& own, std::chrono::milliseconds latency, Deadline deadline) const {
     if (latency.count() <= 0) return true;

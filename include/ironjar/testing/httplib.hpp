@@ -35,7 +35,8 @@ inline void answer(httplib::Response& out, const Result<Response>& result) {
   if (!result) return hangUp(out);
   out.status = result->status;
   const std::string type(findHeader(result->headers, "Content-Type").value_or("text/plain"));
-  out.set_content(result->body, type.c_str());
+  const bool hasBody = result->status != 204 && result->status != 304;  // RFC 9110 section 6.4.1
+  if (hasBody) out.set_content(result->body, type.c_str());
   for (const auto& [name, value] : result->headers) {
     if (lower(name) != "content-type") out.headers.emplace(name, value);
   }
