@@ -1,10 +1,10 @@
 // Bodies that are sent again after a refresh, and those that cannot be.
-#include "support/fake_provider.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 using namespace ironjar;
 using support::errorOf;
-using support::FakeProvider;
+using support::Upstream;
 
 namespace {
 
@@ -20,10 +20,10 @@ BodyReader readerOf(std::string text) {
 // A spent session at an API that writes down the bodies it gets.
 struct Api {
   Api() {
-    FetchOptions options = support::fetchOptions(provider);
-    options.transport = [this, inner = provider.transport()](const Request& request,
+    FetchOptions options = support::fetchOptions(upstream);
+    options.transport = [this, inner = upstream.transport()](const Request& request,
                                                              Deadline deadline) -> Result<Response> {
-      if (request.url.starts_with(FakeProvider::api)) {
+      if (request.url.starts_with(support::api)) {
         const Result<std::string> body = readBody(request);
         if (!body) return body.error();
         bodies.push_back(*body);
@@ -31,15 +31,15 @@ struct Api {
       return inner(request, deadline);
     };
     fetcher.emplace(options);
-    session.setTokens(provider.login());
-    provider.expireAccessTokens();
+    session.setTokens(upstream.provider.login());
+    upstream.provider.expireAccessTokens();
   }
   Result<Response> post(std::function<BodyReader()> openBody) {
     return fetcher->performFetch(
-        session, {.method = "POST", .url = std::string(FakeProvider::api) + "/items", .openBody = std::move(openBody)});
+        session, {.method = "POST", .url = std::string(support::api) + "/items", .openBody = std::move(openBody)});
   }
 
-  FakeProvider provider;
+  Upstream upstream;
   std::vector<std::string> bodies;
   std::optional<Fetcher> fetcher;
   Session session;
@@ -77,7 +77,7 @@ TEST_CASE("C10 a stream is sent once: the tokens are fresh, the 401 is marked, a
   const auto again = api.post([&] { return std::exchange(next, nullptr); });
   CHECK(again->status == 200);
   CHECK(again->trace.attempts == 1);
-  CHECK(api.provider.tokenCalls() == 1);
+  CHECK(api.upstream.provider.counts().tokenCalls == 1);
 }
 
 TEST_CASE("a body that fails while it is read, or cannot be opened at all, is the caller's error") {
@@ -85,7 +85,7 @@ TEST_CASE("a body that fails while it is read, or cannot be opened at all, is th
   const auto broken = api.post([] { return [] { return Result<std::string>(fail(Errc::transport, "upload cut")); }; });
   CHECK(errorOf(broken) == Errc::transport);
   CHECK(errorOf(api.post([] { return BodyReader(); })) == Errc::malformed);
-  CHECK(api.provider.tokenCalls() == 0);
+  CHECK(api.upstream.provider.counts().tokenCalls == 0);
   CHECK_FALSE(api.session.destroyed());
 }
 

@@ -110,29 +110,20 @@ TEST_CASE("C40 scripts of allowed origins can read why they get a 401 or a 503, 
 }
 
 TEST_CASE("C12 of the API's cookies those that may reach the browser do, each one, and never one of ours") {
-  FakeProvider provider;
-  FetchOptions options = support::fetchOptions(provider);
-  options.transport = [inner = provider.transport()](const Request& request, Deadline deadline) {
-    auto response = inner(request, deadline);
-    if (!request.url.starts_with(api) || !response) return response;
-    response->headers = response->status == 401 ? Headers{{"Set-Cookie", "x=1"}}
-                                                : Headers{{"Set-Cookie", "y=1; Path=/; domain=.api.example; Secure"},
-                                                          {"set-cookie", "z=1; DOMAIN = api.example"},
-                                                          {"Set-Cookie", "sid=evil; Path=/"},
-                                                          {"Set-Cookie", "other=1"},
-                                                          {"Set-Cookie", "y"}};
-    return response;
-  };
+  Upstream upstream;
+  upstream.api.behave({.cookies = {"y=1; Path=/; domain=.api.example; Secure", "z=1; DOMAIN = api.example",
+                                   "sid=evil; Path=/", "other=1", "y"},
+                       .cookiesOn401 = {"x=1"}});
   Site site;
-  const Fetcher fetcher(options);
+  const Fetcher fetcher(support::fetchOptions(upstream));
   proxy(site.web.server, "/api", site.jar, fetcher, api, {.setCookies = {"x", "y", "z"}});
   for (const char* own : {"sid", "sid.0"}) {
     CHECK_THROWS_AS(proxy(site.web.server, "/b", site.jar, fetcher, api, {.setCookies = {own}}), std::invalid_argument);
   }
   site.start();
-  const TokenSet tokens = provider.login();
+  const TokenSet tokens = upstream.provider.login();
   site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
-  provider.expireAccessTokens();
+  upstream.provider.expireAccessTokens();
   const auto response = site.visit("/api/items");
   CHECK(response.status == 200);
   std::vector<std::string> cookies;

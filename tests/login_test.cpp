@@ -1,25 +1,24 @@
 // How a login begins, changes hands and ends, as far as tokens go.
-#include "support/fake_provider.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <thread>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
-using support::FakeClock;
-using support::FakeProvider;
+using support::Upstream;
 
 namespace {
 
-const Request items{.url = std::string(FakeProvider::api) + "/items"};
+const Request items{.url = std::string(support::api) + "/items"};
 
 struct Site {
   explicit Site(const std::function<void(FetchOptions&, SessionOptions&)>& change = {}) {
-    FetchOptions fetch = support::fetchOptions(provider);
+    FetchOptions fetch = support::fetchOptions(upstream);
     fetch.tokenEndpoint.revocationUrl = "https://id.example/revoke";
     SessionOptions session{.cookieName = "sid", .passwords = support::password};
-    session.seal.now = fetch.now = clock;
+    session.seal.now = fetch.now = clock.wall();
     if (change) change(fetch, session);
     fetcher.emplace(fetch);
     session.beforeCommit = fetcher->beforeCommit();
@@ -32,12 +31,12 @@ struct Site {
   }
   std::string login() {
     Session session = jar->open("");
-    session.setTokens(provider.login());
+    session.setTokens(upstream.provider.login());
     return save(session);
   }
 
-  FakeClock clock;
-  FakeProvider provider;
+  testing::VirtualClock clock;
+  Upstream upstream{clock};
   std::optional<Fetcher> fetcher;
   std::optional<SessionJar> jar;
 };
@@ -58,8 +57,8 @@ TEST_CASE(
     "C24 a new login while the old one's refresh is under way: the new cookie stays, the late response writes none") {
   Site site;
   const std::string old = site.login();
-  site.provider.expireAccessTokens();
-  site.provider.hold();
+  site.upstream.provider.expireAccessTokens();
+  site.upstream.provider.hold();
   Result<Response> late = fail(Errc::timeout);
   std::string lateCookie = "?";
   std::thread slow([&] {
@@ -68,29 +67,29 @@ TEST_CASE(
     session.set("cart", 1);
     lateCookie = site.save(session);
   });
-  site.provider.waitForTokenCalls(1);
+  site.upstream.provider.waitForTokenCalls(1);
   Session fresh = site.jar->open(old);
   fresh.replace();
-  fresh.setTokens(site.provider.login());
+  fresh.setTokens(site.upstream.provider.login());
   const std::string cookie = site.save(fresh);
-  site.provider.release();
+  site.upstream.provider.release();
   slow.join();
   CHECK(errorOf(late) == Errc::expired);
   CHECK(lateCookie == "");
   Session next = site.jar->open(cookie);
   CHECK(site.fetcher->performFetch(next, items)->status == 200);
-  CHECK(site.provider.reuses() == 0);
+  CHECK(site.upstream.provider.counts().reuses == 0);
 }
 
 TEST_CASE("C24 a response of the old login that was refreshed before the new one is not written after it") {
   Site site;
   const std::string old = site.login();
-  site.provider.expireAccessTokens();
+  site.upstream.provider.expireAccessTokens();
   Session slow = site.jar->open(old);
   CHECK(site.fetcher->performFetch(slow, items)->status == 200);
   Session fresh = site.jar->open(old);
   fresh.replace();
-  fresh.setTokens(site.provider.login());
+  fresh.setTokens(site.upstream.provider.login());
   CHECK(site.save(fresh) != "");
   CHECK(site.save(slow) == "");
 }
@@ -103,7 +102,7 @@ TEST_CASE("replace() with the same login's tokens, rotated or not, ends nothing"
     const TokenSet tokens = session.tokens().value();
     session.replace();
     session.setTokens(tokens);
-    site.provider.expireAccessTokens();
+    site.upstream.provider.expireAccessTokens();
     if (refreshed) CHECK(site.fetcher->performFetch(session, items)->status == 200);
     cookie = site.save(session);
     Session next = site.jar->open(cookie);
@@ -113,12 +112,12 @@ TEST_CASE("replace() with the same login's tokens, rotated or not, ends nothing"
 
 TEST_CASE("C60 a refresh that brings another user's id_token ends the session, and its tokens are not used") {
   Site site;
-  site.provider.answerTokenCalls({answer({{"id_token", evesToken}})});
+  site.upstream.provider.answerTokenCalls({answer({{"id_token", evesToken}})});
   Session session = site.jar->open("");
   session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});
   CHECK(errorOf(site.fetcher->performFetch(session, items)) == Errc::expired);
   CHECK(session.destroyed());
-  for (const Request& seen : site.provider.seen()) {
+  for (const Request& seen : site.upstream.api.seen()) {
     CHECK(findHeader(seen.headers, "Authorization") != "Bearer at-x");
   }
 }
@@ -126,7 +125,7 @@ TEST_CASE("C60 a refresh that brings another user's id_token ends the session, a
 TEST_CASE("the same user's id_token, none, and one that cannot be read are no reason to end a session") {
   for (const Json& idToken : {Json(adasToken), Json(nullptr), Json("garbage"), Json("a.b.c"), Json(7), Json("")}) {
     Site site;
-    site.provider.answerTokenCalls({answer({{"id_token", idToken}})});
+    site.upstream.provider.answerTokenCalls({answer({{"id_token", idToken}})});
     Session session = site.jar->open("");
     session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});
     CHECK(site.fetcher->refresh(session).value() == RefreshedBy::self);
@@ -135,9 +134,9 @@ TEST_CASE("the same user's id_token, none, and one that cannot be read are no re
 }
 
 TEST_CASE("the user of a login is read from its id_token and kept in the session") {
-  FakeProvider provider;
-  provider.answerTokenCalls({answer({{"id_token", adasToken}})});
-  const FetchOptions options = support::fetchOptions(provider);
+  Upstream upstream;
+  upstream.provider.answerTokenCalls({answer({{"id_token", adasToken}})});
+  const FetchOptions options = support::fetchOptions(upstream);
   const auto tokens = requestTokens(options.transport, options.tokenEndpoint, {{"grant_type", "authorization_code"}});
   CHECK(tokens->subject == "ada");
   Session session;
@@ -151,7 +150,7 @@ TEST_CASE("C61 a scope that was narrowed is kept and can be read; one that is no
   session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .scope = "read write"});
   for (const auto& [members, scope] : {std::pair<Json, std::string>{Json::object(), "read write"},
                                        std::pair<Json, std::string>{{{"scope", "read"}}, "read"}}) {
-    site.provider.answerTokenCalls({answer(members)});
+    site.upstream.provider.answerTokenCalls({answer(members)});
     REQUIRE(site.fetcher->refresh(session));
     CHECK(session.tokens()->scope == scope);
   }
@@ -163,8 +162,8 @@ TEST_CASE("C38 a provider that says invalid_request of a spent token, as Dex doe
       if (dex) fetch.tokenEndpoint.grantErrors = {"invalid_grant", "invalid_request"};
     });
     const std::string cookie = site.login();
-    site.provider.expireAccessTokens();
-    site.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_request"})"}});
+    site.upstream.provider.expireAccessTokens();
+    site.upstream.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_request"})"}});
     Session session = site.jar->open(cookie);
     CHECK(errorOf(site.fetcher->performFetch(session, items)) == (dex ? Errc::expired : Errc::notAllowed));
     CHECK(session.destroyed() == dex);
@@ -176,25 +175,25 @@ TEST_CASE("C54 no refresh moves the absolute end: a second before it the session
   std::string cookie = site.login();
   for (const auto step : {1800s, 1799s}) {
     site.clock.advance(step);
-    site.provider.expireAccessTokens();
+    site.upstream.provider.expireAccessTokens();
     Session session = site.jar->open(cookie);
     CHECK(site.fetcher->performFetch(session, items)->status == 200);
     cookie = site.save(session);
     REQUIRE(cookie.starts_with("sid=ij1."));
   }
-  const int calls = site.provider.tokenCalls();
+  const int calls = site.upstream.provider.counts().tokenCalls;
   site.clock.advance(2s);
   Session session = site.jar->open(cookie);
   CHECK(errorOf(site.fetcher->performFetch(session, items)) == Errc::expired);
   CHECK(site.save(session) == "sid=");
-  CHECK(site.provider.tokenCalls() == calls);
+  CHECK(site.upstream.provider.counts().tokenCalls == calls);
 }
 
 TEST_CASE(
     "C41 a session that has grown too large for its cookie after a rotation: a typed error, and nothing is lost") {
   Site site;
   const std::string old = site.login();
-  site.provider.expireAccessTokens();
+  site.upstream.provider.expireAccessTokens();
   Session session = site.jar->open(old);
   CHECK(site.fetcher->performFetch(session, items)->status == 200);
   const TokenSet fresh = session.tokens().value();
@@ -205,6 +204,6 @@ TEST_CASE(
   CHECK(site.fetcher->performFetch(next, items)->status == 200);
   CHECK(next.tokens() == fresh);
   CHECK(site.save(next) != "");
-  CHECK(site.provider.tokenCalls() == 1);
-  CHECK(site.provider.reuses() == 0);
+  CHECK(site.upstream.provider.counts().tokenCalls == 1);
+  CHECK(site.upstream.provider.counts().reuses == 0);
 }

@@ -1,5 +1,5 @@
-#include "support/fake_provider.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <mutex>
 #include <sstream>
@@ -7,7 +7,7 @@
 
 using namespace ironjar;
 using namespace std::chrono_literals;
-using support::FakeProvider;
+using support::Upstream;
 
 namespace {
 
@@ -51,7 +51,7 @@ struct Site {
   explicit Site(const Observer& observer) : fetcher(options(observer)), jar(jarOptions(observer)) {}
 
   FetchOptions options(const Observer& observer) {
-    FetchOptions options = support::fetchOptions(provider);
+    FetchOptions options = support::fetchOptions(upstream);
     options.observer = observer;
     return options;
   }
@@ -63,17 +63,17 @@ struct Site {
   }
   std::string login() {
     Session session = jar.open("");
-    session.setTokens(provider.login());
+    session.setTokens(upstream.provider.login());
     return pairOf(jar.commit(session).value().at(0));
   }
   static std::string pairOf(const std::string& cookie) { return cookie.substr(0, cookie.find(';')); }
 
-  FakeProvider provider;
+  Upstream upstream;
   Fetcher fetcher;
   SessionJar jar;
 };
 
-const Request items{.url = std::string(FakeProvider::api) + "/items"};
+const Request items{.url = std::string(support::api) + "/items"};
 
 }  // namespace
 
@@ -81,7 +81,7 @@ TEST_CASE("a request with a spent token: each step is told, under the session's 
   const Recorder recorder;
   Site site(recorder);
   const std::string cookie = site.login();
-  site.provider.expireAccessTokens();
+  site.upstream.provider.expireAccessTokens();
   Session session = site.jar.open(cookie);
   const std::string tag = session.tag();
   CHECK(site.fetcher.performFetch(session, items)->status == 200);
@@ -107,8 +107,8 @@ TEST_CASE("C83 C16 100 requests at once: one leads, 99 follow or come late, and 
   const Recorder recorder;
   Site site(recorder);
   const std::string cookie = site.login();
-  site.provider.expireAccessTokens();
-  site.provider.hold();
+  site.upstream.provider.expireAccessTokens();
+  site.upstream.provider.hold();
   std::vector<std::thread> threads;
   std::atomic<int> good{0};
   for (int i = 0; i < 100; ++i) {
@@ -118,8 +118,8 @@ TEST_CASE("C83 C16 100 requests at once: one leads, 99 follow or come late, and 
       if (response && response->status == 200) ++good;
     });
   }
-  site.provider.waitForTokenCalls(1);
-  site.provider.release();
+  site.upstream.provider.waitForTokenCalls(1);
+  site.upstream.provider.release();
   for (std::thread& thread : threads) thread.join();
   CHECK(good == 100);
   CHECK(recorder.count(RefreshedBy::self) == 1);
@@ -132,7 +132,7 @@ TEST_CASE("C83 C25 C31 a late request is told as one that the chain served, with
   const Recorder recorder;
   Site site(recorder);
   const std::string cookie = site.login();
-  site.provider.expireAccessTokens();
+  site.upstream.provider.expireAccessTokens();
   for (int visit = 0; visit < 2; ++visit) {
     Session session = site.jar.open(cookie);
     CHECK(site.fetcher.performFetch(session, items)->status == 200);
@@ -156,8 +156,8 @@ TEST_CASE("failures are told with their class, for the call and for each request
     const Recorder recorder;
     Site site(recorder);
     const std::string cookie = site.login();
-    site.provider.expireAccessTokens();
-    site.provider.answerTokenCalls({test.answer});
+    site.upstream.provider.expireAccessTokens();
+    site.upstream.provider.answerTokenCalls({test.answer});
     Session session = site.jar.open(cookie);
     CHECK_FALSE(site.fetcher.performFetch(session, items));
     REQUIRE(recorder.all<event::RefreshFailed>().size() == 1);
@@ -196,7 +196,7 @@ TEST_CASE("an observer that throws changes nothing, and does not silence the nex
   const Observer throwing = [](const Event&) { throw std::runtime_error("no"); };
   Site site(combined({throwing, nullptr, recorder}));
   const std::string cookie = site.login();
-  site.provider.expireAccessTokens();
+  site.upstream.provider.expireAccessTokens();
   Session session = site.jar.open(cookie);
   CHECK(site.fetcher.performFetch(session, items)->status == 200);
   CHECK(recorder.all<event::Refreshed>().size() == 1);
@@ -204,15 +204,15 @@ TEST_CASE("an observer that throws changes nothing, and does not silence the nex
 
 TEST_CASE("an observer may use what it observes") {
   std::shared_ptr<LocalCoordinator> coordinator = std::make_shared<LocalCoordinator>();
-  FakeProvider provider;
-  FetchOptions options = support::fetchOptions(provider);
+  Upstream upstream;
+  FetchOptions options = support::fetchOptions(upstream);
   options.coordinator = coordinator;
   std::atomic<std::size_t> known{0};
   options.observer = [&](const Event&) { known = std::max<std::size_t>(known, coordinator->stats().tokens); };
   const Fetcher fetcher(options);
   Session session;
-  session.setTokens(provider.login());
-  provider.expireAccessTokens();
+  session.setTokens(upstream.provider.login());
+  upstream.provider.expireAccessTokens();
   CHECK(fetcher.performFetch(session, items)->status == 200);
   CHECK(known == 1);
 }
@@ -222,8 +222,9 @@ TEST_CASE("C82 no line holds a token, a cookie, a secret or a value; each names 
   Site site(recorder);
   const std::string cookie = site.login();
   for (const bool refused : {false, true}) {
-    site.provider.expireAccessTokens();
-    if (refused) site.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_grant"})"}});
+    site.upstream.provider.expireAccessTokens();
+    if (refused)
+      site.upstream.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_grant"})"}});
     Session session = site.jar.open(cookie);
     const auto response = site.fetcher.performFetch(session, items);
     CHECK(response.has_value() != refused);

@@ -1,20 +1,20 @@
-#include "support/fake_provider.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <thread>
 
 #include <ironjar/prometheus.hpp>
 
 using namespace ironjar;
-using support::FakeProvider;
+using support::Upstream;
 
 namespace {
 
-const Request items{.url = std::string(FakeProvider::api) + "/items"};
+const Request items{.url = std::string(support::api) + "/items"};
 
 struct Site {
   Site() {
-    FetchOptions fetch = support::fetchOptions(provider);
+    FetchOptions fetch = support::fetchOptions(upstream);
     fetch.coordinator = coordinator;
     fetch.observer = metrics.observer();
     fetcher.emplace(fetch);
@@ -25,7 +25,7 @@ struct Site {
   }
   std::string login() {
     Session session = jar->open("");
-    session.setTokens(provider.login());
+    session.setTokens(upstream.provider.login());
     const auto cookies = jar->commit(session).value();
     return cookies.at(0).substr(0, cookies.at(0).find(';'));
   }
@@ -37,7 +37,7 @@ struct Site {
   }
   bool shows(const std::string& line) const { return metrics.text().find(line + "\n") != std::string::npos; }
 
-  FakeProvider provider;
+  Upstream upstream;
   std::shared_ptr<LocalCoordinator> coordinator =
       std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.jitter = [] { return 1.0; }});
   PrometheusMetrics metrics{coordinator};
@@ -50,7 +50,7 @@ struct Site {
 TEST_CASE("C83 a refresh and a late request, as Prometheus reads them") {
   Site site;
   const std::string cookie = site.login();
-  site.provider.expireAccessTokens();
+  site.upstream.provider.expireAccessTokens();
   CHECK(site.visit(cookie)->status == 200);
   CHECK(site.visit(cookie)->status == 200);
   INFO(site.metrics.text());
@@ -68,8 +68,8 @@ TEST_CASE("C83 a refresh and a late request, as Prometheus reads them") {
 TEST_CASE("C35 a provider that refuses the client: counted, and its gate is open") {
   Site site;
   const std::string cookie = site.login();
-  site.provider.expireAccessTokens();
-  site.provider.answerTokenCalls({Response{.status = 401, .body = R"({"error":"invalid_client"})"}});
+  site.upstream.provider.expireAccessTokens();
+  site.upstream.provider.answerTokenCalls({Response{.status = 401, .body = R"({"error":"invalid_client"})"}});
   CHECK_FALSE(site.visit(cookie));
   INFO(site.metrics.text());
   CHECK(site.shows(R"(ironjar_refresh_total{outcome="client_refused",role="self",trigger="unauthorized"} 1)"));
@@ -80,12 +80,12 @@ TEST_CASE("C35 a provider that refuses the client: counted, and its gate is open
 TEST_CASE("requests that wait are there while they do") {
   Site site;
   const std::string cookie = site.login();
-  site.provider.expireAccessTokens();
-  site.provider.hold();
+  site.upstream.provider.expireAccessTokens();
+  site.upstream.provider.hold();
   std::thread waiting([&] { CHECK(site.visit(cookie)->status == 200); });
-  site.provider.waitForTokenCalls(1);
+  site.upstream.provider.waitForTokenCalls(1);
   CHECK(site.shows("ironjar_waiters 1"));
-  site.provider.release();
+  site.upstream.provider.release();
   waiting.join();
   CHECK(site.shows("ironjar_waiters 0"));
 }
