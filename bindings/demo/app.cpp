@@ -6,11 +6,14 @@
 
 #include <cstdlib>
 #include <iomanip>
+#include <iostream>
+#include <memory>
 #include <random>
 #include <sstream>
 
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
+#include <ironjar/prometheus.hpp>
 
 namespace demo {
 
@@ -42,14 +45,27 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
   const ironjar::Transport transport = ironjar::httplibTransport();
   const ironjar::TokenEndpoint tokenEndpoint = {
       .url = options.provider + "/token", .clientAuth = options.client, .allowHttpOnLoopback = true};
-  const ironjar::Fetcher api({.transport = transport, .allowedOrigins = {options.api}, .tokenEndpoint = tokenEndpoint});
-  const ironjar::SessionJar jar(
-      {.cookieName = "__Host-demo", .passwords = std::getenv("SESSION_PASSWORD"), .beforeCommit = api.beforeCommit()});
+  const auto coordinator =
+      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{.maxWaiters = maxWaiters});
+  const auto metrics = std::make_shared<ironjar::PrometheusMetrics>(coordinator);
+  const ironjar::Observer observer = ironjar::combined({metrics->observer(), ironjar::logLines(std::clog)});
+  const ironjar::Fetcher api({.transport = transport,
+                              .allowedOrigins = {options.api},
+                              .tokenEndpoint = tokenEndpoint,
+                              .coordinator = coordinator,
+                              .observer = observer});
+  const ironjar::SessionJar jar({.cookieName = "__Host-demo",
+                                 .passwords = std::getenv("SESSION_PASSWORD"),
+                                 .beforeCommit = api.beforeCommit(),
+                                 .observer = observer});
 
   // The page, and what it asks for.
   server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });
   ironjar::mountAuth(server, jar, api);
   ironjar::proxy(server, "/api/data", jar, api, options.api);
+  server.Get("/metrics", [metrics](const auto&, auto& response) {
+    response.set_content(metrics->text(), "text/plain; version=0.0.4");
+  });
 
   // Sign in: to the provider with a random `state`, …
   const std::string callback = options.self + "/callback";

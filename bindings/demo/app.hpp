@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include <httplib.h>
 #include <ironjar/refresh.hpp>
 
 namespace demo {
+
+// Requests that may wait for the identity provider at one time; the next are told to come again.
+inline constexpr std::size_t maxWaiters = 64;
 
 struct AppOptions {
   std::string self;            // where browsers reach the app, e.g. http://localhost:8080

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 work=$(mktemp -d)
-"$1" 0 >"$work/out" &
+"$1" 0 >"$work/out" 2>"$work/log" &
 demo=$!
 trap 'kill "$demo" 2>/dev/null || true; wait "$demo" 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 200); do
@@ -13,7 +13,9 @@ for _ in $(seq 200); do
   sleep 0.05
 done
 app=$(sed -n 's/^app //p' "$work/out")
+identity=$(sed -n 's/^provider //p' "$work/out")
 jar=$work/cookies
+waiting=64 # demo::maxWaiters
 
 fail() { echo "FAILED: $1"; exit 1; }
 say() { printf '\n== %s\n' "$1"; }
@@ -38,6 +40,8 @@ sets_cookie() { grep -qi '^set-cookie: __Host-demo=' "$work/headers"; }
 stat() { curl -sS "$app/stats" | sed -E "s/.*\"$1\":([0-9]+).*/\1/"; }
 session_cookie() { sed -n 's/.*__Host-demo\t//p' "$jar"; }
 access_token_ends() { sleep 10.5; }
+fault() { curl -sS -o /dev/null -w '%{http_code}' -d "is=$1" "$identity/fault" | grep -q 204 || fail "no fault $1"; }
+metric() { curl -sS "$app/metrics" | sed -n "s/^$1 //p"; }
 
 say "sign in: the code comes back from the provider and buys both tokens, sealed into one cookie"
 request /me
@@ -98,6 +102,38 @@ echo "$good × 200, $rewritten cookies rewritten, $calls refresh"
 sed -n 's/\r$//; s/.*__Host-demo=\([^;]*\).*/\1/p' "$work/headers.1" >"$work/new"
 sed -i "s|$cookie|$(cat "$work/new")|" "$jar"
 
+say "the provider hangs: $waiting requests wait for it, and other pages do not"
+access_token_ends
+fault hang
+pids=""
+for i in $(seq $waiting); do
+  curl -sS -o /dev/null -w '%{http_code}\n' -b "__Host-demo=$(session_cookie)" "$app/api/data/items" >"$work/waiting.$i" &
+  pids="$pids $!"
+done
+for _ in $(seq 100); do
+  [ "$(metric ironjar_waiters)" = $waiting ] && break
+  sleep 0.05
+done
+[ "$(metric ironjar_waiters)" = $waiting ] || fail "$(metric ironjar_waiters) requests wait, not $waiting"
+urls=()
+for _ in $(seq 300); do urls+=(-o /dev/null "$app/stats"); done
+p99=$(curl -sS -w '%{time_total}\n' "${urls[@]}" | sort -n | sed -n 297p)
+echo "an unrelated page, 300 times: 99 % within $p99 s"
+awk "BEGIN { exit !($p99 < 0.050) }" || fail "unrelated pages wait too"
+request /api/data/items
+expect 503 "one request more than may wait"
+grep -qi '^retry-after:' "$work/headers" || fail "no Retry-After"
+fault none
+# shellcheck disable=SC2086
+wait $pids
+[ "$(cat "$work"/waiting.* | sort | uniq -c | tr -s ' ')" = " $waiting 503" ] || fail "those that waited"
+for _ in $(seq 40); do
+  request /api/data/items >/dev/null
+  [ "$status" = 200 ] && break
+  sleep 0.1
+done
+expect 200 "once the provider is well again, without a new login"
+
 say "the cookie with one byte flipped: nobody, and nothing breaks"
 good_cookie=$(session_cookie)
 last=${good_cookie: -9:1}
@@ -114,6 +150,14 @@ grep -qi '^set-cookie: __Host-demo=; Max-Age=0' "$work/headers" || fail "the coo
 [ -z "$(session_cookie)" ] || fail "the browser still has a cookie"
 request /api/data/items
 expect 401 "a call after logout"
+
+say "what the metrics and the log say"
+curl -sS "$app/metrics" | grep '^ironjar_[a-z_]*\(total\|count\|{\| \)' | grep -v bucket
+refreshed=$(metric 'ironjar_refresh_total{outcome="success",role="self",trigger="[a-z]*"}' | awk '{ n += $1 } END { print n }')
+[ "$refreshed" = "$(stat refreshes)" ] || fail "the metrics count $refreshed refreshes"
+tail -3 "$work/log"
+grep -q 'event=refreshed session=[0-9a-f]* role=self' "$work/log" || fail "the log does not know of a refresh"
+! grep -Eq 'at-[0-9a-f]|rt-[0-9a-f]|ij1\.|secret' "$work/log" || fail "the log holds a secret"
 
 echo
 [ "$(stat reuses)" = 0 ] || fail "$(stat reuses) refresh tokens were used twice"

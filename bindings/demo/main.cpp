@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -22,8 +23,8 @@ volatile std::sig_atomic_t interrupted = 0;
 class Running {
  public:
   Running() {
-    // A thread for each connection that is kept open, with some to spare for new ones.
-    server.new_task_queue = [] { return new httplib::ThreadPool(64); };
+    // One for each request that may wait for the provider (demo::maxWaiters), and some to spare for other pages.
+    server.new_task_queue = [] { return new httplib::ThreadPool(demo::maxWaiters + 32); };
     server.set_tcp_nodelay(true);
     // httplib's default would share the port silently with another program.
     server.set_socket_options([](socket_t socket) {
@@ -59,14 +60,29 @@ ironjar::Response answer(const ironjar::Request& request, const std::string& use
   return {.headers = {{"Content-Type", "application/json"}}, .body = body.dump()};
 }
 
+// What can go wrong with a provider, by name; nothing for a name that is unknown. None of them uses up a refresh token.
+std::optional<testing::ProviderBehaviour> faulty(const std::string& fault, testing::ProviderBehaviour behaviour) {
+  using ironjar::Response;
+  const testing::Drop reset{.times = testing::Drop::always, .how = testing::Drop::How::reset};
+  const testing::Drop hang{.times = testing::Drop::always, .how = testing::Drop::How::hang};
+  if (fault == "none") return behaviour;
+  if (fault == "slow") return behaviour.latencyBeforeCommit = std::chrono::seconds{1}, behaviour;
+  if (fault == "hang") return behaviour.dropBeforeCommit = hang, behaviour;
+  if (fault == "reset") return behaviour.dropBeforeCommit = reset, behaviour;
+  if (fault == "503") return behaviour.instead = Response{.status = 503}, behaviour;
+  if (fault == "429") return behaviour.instead = Response{.status = 429, .headers = {{"Retry-After", "2"}}}, behaviour;
+  if (fault == "garbage") return behaviour.instead = Response{.status = 200, .body = "<html>"}, behaviour;
+  return std::nullopt;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 2) return std::cerr << "usage: ironjar-demo [port]\n", 2;
   // Strict: a refresh token that is used twice ends the login.
   const ironjar::ClientAuth client = ironjar::basicAuth("web", "the-demo-client-secret");
-  testing::Provider provider({.client = client, .randomTokens = true},
-                             {.accessTokenLifetime = std::chrono::seconds{10}});
+  const testing::ProviderBehaviour well{.accessTokenLifetime = std::chrono::seconds{10}};
+  testing::Provider provider({.client = client, .randomTokens = true}, well);
   testing::Api items(provider, {.answer = answer},
                      {.challenge = {{"WWW-Authenticate", "Bearer error=\"invalid_token\""}}});
   Running identity;
@@ -80,6 +96,13 @@ int main(int argc, char** argv) {
   const std::string self = "http://localhost:" + std::to_string(port);
 
   testing::mount(identity.server, provider);
+  identity.server.Post("/fault", [&](const auto& request, auto& response) {
+    const auto behaviour = faulty(request.get_param_value("is"), well);
+    response.status = behaviour ? 204 : 400;
+    if (!behaviour) return;
+    provider.behave(*behaviour);
+    provider.release();  // what hangs is over
+  });
   testing::mount(api.server, items);
   app.server.Get("/stats", [&](const auto&, auto& response) {
     response.set_content(ironjar::Json(provider.counts()).dump(), "application/json");

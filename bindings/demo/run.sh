@@ -11,7 +11,7 @@ build="$root/build/demo"
 # shellcheck source=../../tests/support/packages.sh
 . "$root/tests/support/packages.sh"
 
-need_packages "${build_packages[@]}" "${httplib_packages[@]}" openssl curl
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" openssl curl
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON >/dev/null
 cmake --build "$build" --target ironjar-demo
 
