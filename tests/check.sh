@@ -36,7 +36,8 @@ build_and_test() {
   ctest --test-dir "$build" --no-tests=error -j "$(nproc)"
 }
 
-release() { build_and_test release -DCMAKE_BUILD_TYPE=Release; }
+# With all the rounds of the load tests.
+release() { IRONJAR_LOAD=50 build_and_test release -DCMAKE_BUILD_TYPE=Release; }
 clang() {
   need_packages clang
   build_and_test clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++
@@ -47,7 +48,11 @@ sanitized() {
   build_and_test "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-O1 "-DIRONJAR_SANITIZE=$2"
 }
 asan() { sanitized asan address,undefined; }
-tsan() { sanitized tsan thread; }
+# Races are a matter of luck: what refreshes runs twice more.
+tsan() {
+  sanitized tsan thread
+  ctest --test-dir "$root/build/tsan" -L refresh --repeat until-fail:2
+}
 install() {
   echo "== install"
   bash "$root/tests/consumer/run.sh" "$root" "$root/build/consumer"

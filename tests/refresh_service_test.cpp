@@ -363,7 +363,7 @@ TEST_CASE("a callback may destroy the service") {
   CHECK(service == nullptr);
 }
 
-TEST_CASE("stopping while a call hangs does not wait for it; what it brings is not lost, and nobody is called") {
+TEST_CASE("C53 stopping while a call hangs does not wait for it; what it brings is not lost, and nobody is called") {
   Fixture f;
   f.endpoint.hang();
   RefreshService service(f.options());
@@ -506,6 +506,43 @@ TEST_CASE("a service and requests with the login's cookie do not get in each oth
   CHECK(service.refreshNow()->refreshToken == session.tokens()->refreshToken);  // the request has just brought them
   CHECK(upstream.provider.counts().tokenCalls == 2);
   CHECK(upstream.provider.counts().reuses == 0);
+}
+
+TEST_CASE("C53 two services of one login make one call, and both stop when somebody signs out") {
+  Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
+  const TokenSet login = upstream.provider.login();
+  RefreshService first(fetcher.serviceOptions(login));
+  RefreshService second(fetcher.serviceOptions(login));
+  upstream.provider.hold();
+  std::thread early([&] { CHECK(first.refreshNow()); });
+  upstream.provider.waitForTokenCalls(1);
+  std::thread late([&] { CHECK(second.refreshNow()); });
+  while (fetcher.options().coordinator->stats().waiters < 2) std::this_thread::yield();
+  upstream.provider.release();
+  early.join();
+  late.join();
+  CHECK(first.tokens() == second.tokens());
+  CHECK(upstream.provider.counts().tokenCalls == 1);
+  Session session;
+  session.setTokens(first.tokens());
+  fetcher.signOut(session);
+  for (RefreshService* service : {&first, &second}) CHECK(errorOf(service->refreshNow()) == Errc::loginRequired);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
+}
+
+TEST_CASE("what a service does is told to the observer") {
+  Upstream upstream;
+  std::vector<std::string> lines;
+  FetchOptions options = support::fetchOptions(upstream);
+  options.observer = [&](const Event& event) { lines.push_back(toLine(event).substr(0, toLine(event).find(" took"))); };
+  const Fetcher fetcher(options);
+  RefreshService service(fetcher.serviceOptions(upstream.provider.login()));
+  REQUIRE(service.refreshNow());
+  upstream.provider.answerTokenCalls({Response{.status = 503}});
+  REQUIRE_FALSE(service.refreshNow());
+  CHECK(lines == std::vector<std::string>{"event=refreshed role=self trigger=service",
+                                          "event=refresh_failed role=self trigger=service"});
 }
 
 TEST_CASE("a callback that throws ends nothing") {

@@ -1,6 +1,6 @@
 // The refresh scenarios that concern one process: whole requests, with a jar, against a strict provider.
 #include "support/support.hpp"
-#include "support/upstream.hpp"
+#include "support/world.hpp"
 
 #include <atomic>
 #include <thread>
@@ -8,69 +8,8 @@
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
-using support::Upstream;
-
-namespace {
-
-const Request items{.url = std::string(support::api) + "/items"};
-
-// A provider, an API and a site in front of them, on clocks that move together.
-struct World {
-  explicit World(Seconds expiresIn = Seconds{3600}, FetchOptions changes = {})
-      : fetcher(prepared(expiresIn, std::move(changes))),
-        jar({.cookieName = "sid", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()}) {}
-
-  FetchOptions prepared(Seconds expiresIn, FetchOptions changes) {
-    provider.behave({.accessTokenLifetime = expiresIn});
-    FetchOptions options = support::fetchOptions(upstream);
-    options.now = wall;
-    options.refreshThreshold = changes.refreshThreshold;
-    options.maxReplayBody = changes.maxReplayBody;
-    options.tokenEndpoint.replay = changes.tokenEndpoint.replay;
-    options.tokenEndpoint.timeout = changes.tokenEndpoint.timeout;
-    options.tokenEndpoint.revocationUrl = provider.revocationUrl();
-    options.coordinator = std::make_shared<LocalCoordinator>(
-        LocalCoordinatorOptions{.now = clock.monotonic(), .jitter = [] { return 1.0; }});
-    return options;
-  }
-
-  void advance(std::chrono::milliseconds by) { clock.advance(by); }
-
-  // A login's first cookie, with tokens that have just been issued.
-  std::string login() {
-    Session session = jar.open("");
-    session.setTokens(provider.login());
-    return cookieOf(session);
-  }
-  // What commit() sets: the cookie's pair, "deleted", or "" for nothing.
-  std::string cookieOf(Session& session) {
-    const auto cookies = jar.commit(session).value();
-    if (cookies.empty()) return "";
-    REQUIRE(cookies.size() == 1);
-    if (cookies[0].starts_with("sid=;")) return "deleted";
-    return cookies[0].substr(0, cookies[0].find(';'));
-  }
-  struct Visit {
-    Result<Response> response;
-    std::string cookie;
-  };
-  Visit visit(const std::string& cookie) {
-    Session session = jar.open(cookie);
-    auto response = fetcher.performFetch(session, items);
-    return {std::move(response), cookieOf(session)};
-  }
-  TokenSet tokensIn(const std::string& cookie) const { return jar.open(cookie).tokens().value(); }
-
-  testing::VirtualClock clock;
-  Clock wall = clock.wall();
-  Upstream upstream{clock};
-  testing::Provider& provider = upstream.provider;
-  testing::Api& api = upstream.api;
-  Fetcher fetcher;
-  SessionJar jar;
-};
-
-}  // namespace
+using support::items;
+using support::World;
 
 TEST_CASE("C16 100 requests at once with one spent token: one call, and each response carries the new cookie") {
   World world;
@@ -462,52 +401,4 @@ TEST_CASE("C74 signing out twice is once, and works when revoking does not") {
     CHECK(world.cookieOf(session) == "deleted");
   }
   world.provider.waitForRevocations(2);  // tried again
-}
-
-TEST_CASE("200 threads, again and again on one spent session: one call a round, no reuse") {
-  World world;
-  std::string cookie = world.login();
-  constexpr int rounds = 20;
-  for (int round = 1; round <= rounds; ++round) {
-    world.provider.expireAccessTokens();
-    std::vector<std::string> cookies(200);
-    std::vector<std::thread> threads;
-    std::atomic<int> good = 0;
-    for (std::string& one : cookies) {
-      threads.emplace_back([&] {
-        const auto visit = world.visit(cookie);
-        good += visit.response && visit.response->status == 200;
-        one = visit.cookie;
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    REQUIRE(good == 200);
-    REQUIRE(world.provider.counts().tokenCalls == round);
-    cookie = cookies[static_cast<std::size_t>(round)];
-  }
-  CHECK(world.provider.counts().reuses == 0);
-}
-
-TEST_CASE("two users mixed, thousands of times: no answer reaches the other") {
-  World world;
-  std::vector<std::thread> threads;
-  std::atomic<int> wrong = 0;
-  const std::vector<std::string> cookies = {world.login(), world.login()};
-  for (std::size_t user = 0; user < 2; ++user) {
-    threads.emplace_back([&, user] {
-      std::string cookie = cookies[user];
-      const std::string own = "user-" + std::to_string(user + 1);
-      for (int round = 0; round < 2000; ++round) {
-        if (round % 7 == 0) world.provider.expireAccessTokens();
-        const auto visit = world.visit(cookie);
-        const bool refused =
-            visit.response && visit.response->status == 401;  // expired again between refresh and retry
-        wrong += !visit.response || (!refused && visit.response->body != own);
-        if (visit.cookie != "") cookie = visit.cookie;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  CHECK(wrong == 0);
-  CHECK(world.provider.counts().reuses == 0);
 }
