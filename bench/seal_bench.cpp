@@ -1,5 +1,7 @@
-// Sealing and opening, each beside its floor. `json`: a session's value in or out, as sealData and unsealData do.
+// Sealing and opening, each beside its floor. `text`: JSON text in and out. `json`: a session's value in and out, as
+// sealData and unsealData do.
 #include "floors.hpp"
+#include "seal_format.hpp"
 #include "support.hpp"
 
 #include <benchmark/benchmark.h>
@@ -11,6 +13,32 @@ using ironjar::SealFormat;
 
 constexpr SealFormat native = SealFormat::native;
 constexpr SealFormat fe26 = SealFormat::fe26;
+
+template <SealFormat format>
+void sealText(benchmark::State& state) {
+  const Passwords passwords(bench::password);
+  const auto options = bench::sealing(format);
+  const std::string json = bench::sessionText(state.range(0));
+  for (auto _ : state) {
+    auto seal =
+        ironjar::detail::seal(ironjar::detail::Plain::ofText(json), passwords.keyring(), options, {.ttl = options.ttl});
+    if (!seal) return state.SkipWithError("not sealed");
+    benchmark::DoNotOptimize(seal);
+  }
+}
+
+template <SealFormat format>
+void unsealText(benchmark::State& state) {
+  const Passwords passwords(bench::password);
+  const auto options = bench::sealing(format);
+  const auto seal = ironjar::sealData(bench::session(state.range(0)), passwords, options).value();
+  for (auto _ : state) {
+    ironjar::detail::Scratch memory;
+    auto opened = ironjar::detail::open(seal, passwords.keyring(), options, memory);
+    if (!opened) return state.SkipWithError("not opened");
+    benchmark::DoNotOptimize(opened->json);
+  }
+}
 
 template <SealFormat format>
 void sealJson(benchmark::State& state) {
@@ -59,6 +87,11 @@ BENCHMARK(sealFloor<bench::NativeFloor>)->Name("floor/native/seal")->Apply(sizes
 BENCHMARK(unsealFloor<bench::NativeFloor>)->Name("floor/native/unseal")->Apply(sizes);
 BENCHMARK(sealFloor<bench::Fe26Floor>)->Name("floor/fe26/seal")->Apply(sizes);
 BENCHMARK(unsealFloor<bench::Fe26Floor>)->Name("floor/fe26/unseal")->Apply(sizes);
+
+BENCHMARK(sealText<native>)->Name("text/native/seal")->Apply(sizes);
+BENCHMARK(unsealText<native>)->Name("text/native/unseal")->Apply(sizes);
+BENCHMARK(sealText<fe26>)->Name("text/fe26/seal")->Apply(sizes);
+BENCHMARK(unsealText<fe26>)->Name("text/fe26/unseal")->Apply(sizes);
 
 BENCHMARK(sealJson<native>)->Name("json/native/seal")->Apply(sizesAndThreads);
 BENCHMARK(unsealJson<native>)->Name("json/native/unseal")->Apply(sizesAndThreads);

@@ -1,3 +1,4 @@
+#include "detail/json.hpp"
 #include "seal_fe26.hpp"
 #include "seal_format.hpp"
 #include "seal_native.hpp"
@@ -67,33 +68,53 @@ TimePoint fromUnixMilliseconds(std::int64_t time) {
   return TimePoint(std::chrono::milliseconds(std::clamp<std::int64_t>(time, 0, latest)));
 }
 
-Lineage newLineage(TimePoint now) {
-  Lineage lineage{unixSeconds(now), {}};
-  random(lineage.id);
-  return lineage;
+Result<Plain> Plain::of(const Json& data) {
+  const Result<std::size_t> bound = jsonBound(data);
+  if (!bound) return bound.error();
+  return Plain(&data, {}, *bound);
 }
 
-Result<std::string> seal(const Json& data, const Keyring& keys, const SealOptions& options, const Lineage& lineage) {
-  return options.formats.front() == SealFormat::native ? sealNative(data, keys.newest(), options, lineage)
-                                                       : sealFe26(data, keys.newest(), options);
+char* Plain::write(char* out) const {
+  return data_ != nullptr ? writeJson(out, *data_) : std::copy(text_.begin(), text_.end(), out);
 }
 
-Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options) {
+Result<std::string> seal(const Plain& plain, const Keyring& keys, const SealOptions& options, const SealFacts& facts) {
+  return options.formats.front() == SealFormat::native ? sealNative(plain, keys.newest(), options, facts)
+                                                       : sealFe26(plain, keys.newest(), options, facts.ttl);
+}
+
+Result<std::string> seal(const Json& data, const Keyring& keys, const SealOptions& options, const SealFacts& facts) {
+  const Result<Plain> plain = Plain::of(data);
+  if (!plain) return plain.error();
+  return seal(*plain, keys, options, facts);
+}
+
+Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options, Scratch& memory) {
   if (text.size() > maxSealSize) return fail(Errc::tooLarge, std::to_string(text.size()) + " bytes");
   const auto accepts = [&](SealFormat format) {
     return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
   };
-  if (text.starts_with(nativePrefix) && accepts(SealFormat::native)) return unsealNative(text, keys, options);
-  if (text.starts_with(fe26Prefix) && accepts(SealFormat::fe26)) return unsealFe26(text, keys, options);
+  if (text.starts_with(nativePrefix) && accepts(SealFormat::native)) return openNative(text, keys, options, memory);
+  if (text.starts_with(fe26Prefix) && accepts(SealFormat::fe26)) return openFe26(text, keys, options, memory);
   if (looksLikeASeal(text)) return fail(Errc::unsupported, "a format or version that is not enabled");
   return fail(Errc::malformed, "not a seal");
+}
+
+Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options) {
+  Scratch memory;
+  Result<Opened> opened = open(text, keys, options, memory);
+  if (!opened) return std::move(opened).error();
+  Result<Json> data = parsePaddedJson(opened->json);
+  if (!data) return std::move(data).error();
+  opened->facts.data = *std::move(data);
+  return std::move(opened->facts);
 }
 
 }  // namespace detail
 
 Result<std::string> sealData(const Json& data, const Passwords& passwords, const SealOptions& options) {
   detail::requireValid(options);
-  return detail::seal(data, passwords.keyring(), options, detail::newLineage(options.now()));
+  return detail::seal(data, passwords.keyring(), options, {.ttl = options.ttl});
 }
 
 Result<Json> unsealData(std::string_view seal, const Passwords& passwords, const SealOptions& options) {

@@ -7,7 +7,8 @@ namespace ironjar::detail {
 
 inline constexpr std::string_view fe26Prefix = "Fe26.2*";
 
-[[nodiscard]] Result<std::string> sealFe26(const Json& data, const Key& key, const SealOptions& options);
-[[nodiscard]] Result<Unsealed> unsealFe26(std::string_view text, const Keyring& keys, const SealOptions& options);
+[[nodiscard]] Result<std::string> sealFe26(const Plain& plain, const Key& key, const SealOptions& options, Seconds ttl);
+[[nodiscard]] Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOptions& options,
+                                      Scratch& memory);
 
 }  // namespace ironjar::detail

@@ -27,6 +27,32 @@ struct Unsealed {
   std::optional<Lineage> lineage;
 };
 
+// JSON to be sealed, once it is known that it can be: a value, or the text of one. Views into it.
+class Plain {
+ public:
+  // Errors as jsonBound's.
+  static Result<Plain> of(const Json& data);
+  // Trusted to be JSON as parseJson accepts it.
+  static Plain ofText(std::string_view text) { return Plain(nullptr, text, text.size()); }
+
+  [[nodiscard]] std::size_t bound() const { return bound_; }  // at most so many bytes of text
+  char* write(char* out) const;                               // returns the end
+
+ private:
+  Plain(const Json* data, std::string_view text, std::size_t bound) : data_(data), text_(text), bound_(bound) {}
+
+  const Json* data_;
+  std::string_view text_;
+  std::size_t bound_;
+};
+
+// A seal that verified and is in time. `json` is its text, not parsed yet, in the memory that the caller brought;
+// jsonPadding bytes behind it may be read.
+struct Opened {
+  Unsealed facts;  // without data
+  std::string_view json;
+};
+
 [[nodiscard]] std::int64_t unixMilliseconds(TimePoint time);
 [[nodiscard]] std::int64_t unixSeconds(TimePoint time);
 [[nodiscard]] TimePoint fromUnixMilliseconds(std::int64_t time);  // at most the clock's last year, 2262
@@ -34,10 +60,19 @@ struct Unsealed {
 // Throws std::invalid_argument with what to change.
 void requireValid(const SealOptions& options);
 
-// `lineage` is written into native seals; Fe26.2 has no place for it.
+// What else a seal is made with. `lineage` is written into native seals, one that begins now if there is none; Fe26.2
+// has no place for it. `ttl` goes before SealOptions::ttl.
+struct SealFacts {
+  Seconds ttl;
+  std::optional<Lineage> lineage = std::nullopt;
+};
+
+[[nodiscard]] Result<std::string> seal(const Plain& plain, const Keyring& keys, const SealOptions& options,
+                                       const SealFacts& facts);
 [[nodiscard]] Result<std::string> seal(const Json& data, const Keyring& keys, const SealOptions& options,
-                                       const Lineage& lineage);
+                                       const SealFacts& facts);
+[[nodiscard]] Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options,
+                                  Scratch& memory);
 [[nodiscard]] Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options);
-[[nodiscard]] Lineage newLineage(TimePoint now);
 
 }  // namespace ironjar::detail

@@ -4,6 +4,7 @@
 #include "detail/json.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ironjar::detail {
 namespace {
@@ -13,32 +14,35 @@ constexpr std::size_t headSize = 8 + 8 + 8 + lineageIdSize;  // iat, exp, start,
 constexpr std::size_t openSize = keyIdSize + aeadNonceSize;  // what travels in clear
 constexpr std::size_t minSize = openSize + headSize + aeadTagSize;
 
-void appendLe64(std::string& out, std::uint64_t value) {
-  for (unsigned shift = 0; shift < 64; shift += 8) out.push_back(static_cast<char>(value >> shift));
+unsigned char* putLe64(unsigned char* out, std::uint64_t value) {
+  for (unsigned shift = 0; shift < 64; shift += 8) *out++ = static_cast<unsigned char>(value >> shift);
+  return out;
 }
 
-std::uint64_t readLe64(std::string_view in) {
+std::uint64_t readLe64(Bytes in) {
   std::uint64_t value = 0;
-  for (std::size_t i = 8; i-- > 0;) value = value << 8U | static_cast<unsigned char>(in[i]);
+  for (std::size_t i = 8; i-- > 0;) value = value << 8U | in[i];
   return value;
 }
 
-void appendPiece(std::string& out, std::string_view piece) {
-  appendLe64(out, piece.size());
-  out += piece;
+unsigned char* putPiece(unsigned char* out, Bytes piece) {
+  return std::copy(piece.begin(), piece.end(), putLe64(out, piece.size()));
 }
 
 // Pre-authentication encoding,
 // https://github.com/paseto-standard/paseto-spec/blob/master/docs/01-Protocol-Versions/Common.md
-std::string associatedData(std::string_view keyId, const SealOptions& options) {
-  std::string pae;
-  pae.reserve(5 * 8 + 3 + keyId.size() + options.purpose.size() + options.context.size());
-  appendLe64(pae, 4);
-  appendPiece(pae, nativePrefix.substr(0, 3));
-  appendPiece(pae, keyId);
-  appendPiece(pae, options.purpose);
-  appendPiece(pae, options.context);
-  return pae;
+constexpr std::string_view version = nativePrefix.substr(0, 3);
+
+std::size_t associatedSize(const SealOptions& options) {
+  return 5 * 8 + version.size() + keyIdSize + options.purpose.size() + options.context.size();
+}
+
+void putAssociated(unsigned char* out, Bytes keyId, const SealOptions& options) {
+  out = putLe64(out, 4);
+  out = putPiece(out, bytes(version));
+  out = putPiece(out, keyId);
+  out = putPiece(out, bytes(options.purpose));
+  putPiece(out, bytes(options.context));
 }
 
 std::int64_t expiry(std::int64_t now, Seconds ttl) {
@@ -46,11 +50,11 @@ std::int64_t expiry(std::int64_t now, Seconds ttl) {
 }
 
 // The times are authentic here, but an older release or another program may have written anything into them.
-Result<Unsealed> checkTimes(std::string_view head, const SealOptions& options) {
+Result<Unsealed> checkTimes(Bytes head, const SealOptions& options) {
   constexpr std::uint64_t latest = 1'000'000'000'000;  // the year 33658: far beyond any clock, far below any overflow
-  const std::uint64_t issued = readLe64(head.substr(0, 8));
-  const std::uint64_t expires = readLe64(head.substr(8, 8));
-  const std::uint64_t start = readLe64(head.substr(16, 8));
+  const std::uint64_t issued = readLe64(head.subspan(0, 8));
+  const std::uint64_t expires = readLe64(head.subspan(8, 8));
+  const std::uint64_t start = readLe64(head.subspan(16, 8));
   if (issued > latest || expires > latest || start > latest) return fail(Errc::malformed, "times out of range");
   const std::int64_t now = unixSeconds(options.now());
   const std::int64_t skew = options.clockSkew.count();
@@ -64,67 +68,80 @@ Result<Unsealed> checkTimes(std::string_view head, const SealOptions& options) {
   return unsealed;
 }
 
+// A nonce, and the identity of a new session, in one draw.
+struct Drawn {
+  std::array<unsigned char, aeadNonceSize + lineageIdSize> bytes;
+
+  explicit Drawn(bool withIdentity) : bytes() {
+    random(withIdentity ? MutableBytes(bytes) : MutableBytes(bytes).first(aeadNonceSize));
+  }
+  [[nodiscard]] std::span<const unsigned char, aeadNonceSize> nonce() const {
+    return std::span(bytes).first<aeadNonceSize>();
+  }
+  [[nodiscard]] std::span<const unsigned char, lineageIdSize> identity() const {
+    return std::span(bytes).last<lineageIdSize>();
+  }
+};
+
 }  // namespace
 
-Result<std::string> sealNative(const Json& data, const Key& key, const SealOptions& options, const Lineage& lineage) {
-  Result<std::string> json = writeJson(data);
-  if (!json) return json;
-  const WipeAtExit wipedJson(*json);
-  if (base64urlSize(minSize + json->size()) + nativePrefix.size() > maxSealSize) {
-    return fail(Errc::tooLarge, std::to_string(json->size()) + " bytes of JSON");
+Result<std::string> sealNative(const Plain& plain, const Key& key, const SealOptions& options, const SealFacts& facts) {
+  // All of it in one piece of memory: the associated data, then the seal, which is encrypted where it stands.
+  const std::size_t associated = associatedSize(options);
+  Scratch memory;
+  const MutableBytes all = memory.take(associated + minSize + plain.bound());
+  const MutableBytes sealed = all.subspan(associated);
+  char* const json = writableText(sealed.subspan(openSize + headSize));
+  const auto jsonSize = static_cast<std::size_t>(plain.write(json) - json);
+  if (base64urlSize(minSize + jsonSize) + nativePrefix.size() > maxSealSize) {
+    return fail(Errc::tooLarge, std::to_string(jsonSize) + " bytes of JSON");
   }
+  const Drawn drawn(!facts.lineage);
+  std::copy(key.nativeId.begin(), key.nativeId.end(), sealed.begin());
+  std::copy(drawn.nonce().begin(), drawn.nonce().end(), sealed.begin() + keyIdSize);
   const std::int64_t now = unixSeconds(options.now());
-  std::string plaintext;
-  const WipeAtExit wipedPlaintext(plaintext);
-  plaintext.reserve(headSize + json->size());
-  appendLe64(plaintext, static_cast<std::uint64_t>(now));
-  appendLe64(plaintext, static_cast<std::uint64_t>(expiry(now, options.ttl)));
-  appendLe64(plaintext, static_cast<std::uint64_t>(lineage.start));
-  plaintext.append(lineage.id.begin(), lineage.id.end());
-  plaintext += *json;
+  unsigned char* head = sealed.data() + openSize;
+  head = putLe64(head, static_cast<std::uint64_t>(now));
+  head = putLe64(head, static_cast<std::uint64_t>(expiry(now, facts.ttl)));
+  head = putLe64(head, static_cast<std::uint64_t>(facts.lineage ? facts.lineage->start : now));
+  const auto identity =
+      facts.lineage ? std::span<const unsigned char, lineageIdSize>(facts.lineage->id) : drawn.identity();
+  std::copy(identity.begin(), identity.end(), head);
 
-  std::string sealed(openSize + plaintext.size() + aeadTagSize, '\0');
-  const MutableBytes out = writable(sealed.data(), sealed.size());
-  std::copy(key.nativeId.begin(), key.nativeId.end(), out.begin());
-  const MutableBytes nonce = out.subspan(keyIdSize, aeadNonceSize);
-  random(nonce);
-  const std::string ad = associatedData(std::string_view(sealed).substr(0, keyIdSize), options);
-  aeadSeal(out.subspan(openSize), bytes(plaintext), bytes(ad), nonce.first<aeadNonceSize>(), key.native.expose());
+  putAssociated(all.data(), key.nativeId, options);
+  const MutableBytes body = sealed.subspan(openSize, headSize + jsonSize + aeadTagSize);
+  aeadSeal(body, body.first(headSize + jsonSize), all.first(associated), drawn.nonce(), key.native.expose());
 
-  std::string text;
-  text.reserve(nativePrefix.size() + base64urlSize(sealed.size()));
-  text = nativePrefix;
-  appendBase64url(text, bytes(sealed));
+  std::string text(nativePrefix.size() + base64urlSize(minSize + jsonSize), '\0');
+  writeBase64url(std::copy(nativePrefix.begin(), nativePrefix.end(), text.data()), sealed.first(minSize + jsonSize));
   return text;
 }
 
-Result<Unsealed> unsealNative(std::string_view text, const Keyring& keys, const SealOptions& options) {
+Result<Opened> openNative(std::string_view text, const Keyring& keys, const SealOptions& options, Scratch& memory) {
   text.remove_prefix(nativePrefix.size());
-  std::string sealed(base64urlDecodedSize(text.size()), '\0');
-  if (sealed.size() < minSize) return fail(Errc::malformed, "shorter than any seal");
-  if (!decodeBase64url(text, writable(sealed.data(), sealed.size()))) {
-    return fail(Errc::malformed, "not canonical base64url");
-  }
-  const std::string_view keyId = std::string_view(sealed).substr(0, keyIdSize);
-  const Key* const known = keys.byNativeId(bytes(keyId));
+  const std::size_t size = base64urlDecodedSize(text.size());
+  if (size < minSize) return fail(Errc::malformed, "shorter than any seal");
+  const std::size_t associated = associatedSize(options);
+  const MutableBytes all = memory.take(associated + size + jsonPadding);
+  const MutableBytes sealed = all.subspan(associated, size);
+  if (!decodeBase64url(text, sealed)) return fail(Errc::malformed, "not canonical base64url");
+  const Bytes keyId = sealed.first(keyIdSize);
+  const Key* const known = keys.byNativeId(keyId);
   const Key& key = known != nullptr ? *known : keys.decoy();
 
-  const Bytes in = bytes(sealed);
-  std::string plaintext(sealed.size() - openSize - aeadTagSize, '\0');
-  const WipeAtExit wiped(plaintext);
-  const std::string ad = associatedData(keyId, options);
-  const bool verified = aeadOpen(writable(plaintext.data(), plaintext.size()), in.subspan(openSize), bytes(ad),
-                                 in.subspan<keyIdSize, aeadNonceSize>(), key.native.expose());
+  putAssociated(all.data(), keyId, options);
+  const MutableBytes body = sealed.subspan(openSize);
+  const MutableBytes plaintext = body.first(body.size() - aeadTagSize);
+  const bool verified =
+      aeadOpen(plaintext, body, all.first(associated), sealed.subspan<keyIdSize, aeadNonceSize>(), key.native.expose());
   if (known == nullptr) return fail(Errc::unknownKey, "no password with this key id");
   if (!verified) return fail(Errc::tampered, "the tag does not verify");
 
-  Result<Unsealed> unsealed = checkTimes(std::string_view(plaintext).substr(0, headSize), options);
-  if (!unsealed) return unsealed;
-  Result<Json> data = parseJson(std::string_view(plaintext).substr(headSize));
-  if (!data) return std::move(data).error();
-  unsealed->data = *std::move(data);
-  unsealed->newestKey = known == &keys.newest();
-  return unsealed;
+  Result<Unsealed> facts = checkTimes(plaintext.first(headSize), options);
+  if (!facts) return std::move(facts).error();
+  facts->newestKey = known == &keys.newest();
+  const std::string_view json = detail::text(plaintext.subspan(headSize));
+  return Opened{*std::move(facts), json};
 }
 
 }  // namespace ironjar::detail

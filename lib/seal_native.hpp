@@ -7,8 +7,9 @@ namespace ironjar::detail {
 
 inline constexpr std::string_view nativePrefix = "ij1.";
 
-[[nodiscard]] Result<std::string> sealNative(const Json& data, const Key& key, const SealOptions& options,
-                                             const Lineage& lineage);
-[[nodiscard]] Result<Unsealed> unsealNative(std::string_view text, const Keyring& keys, const SealOptions& options);
+[[nodiscard]] Result<std::string> sealNative(const Plain& plain, const Key& key, const SealOptions& options,
+                                             const SealFacts& facts);
+[[nodiscard]] Result<Opened> openNative(std::string_view text, const Keyring& keys, const SealOptions& options,
+                                        Scratch& memory);
 
 }  // namespace ironjar::detail

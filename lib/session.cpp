@@ -23,9 +23,6 @@ std::shared_ptr<const TokenNames> defaultTokenNames() {
   return names;
 }
 
-// As they are sealed: nlohmann's own comparison takes -1 for 2^64 - 1.
-bool isSame(const Json& a, const Json& b) { return a.dump() == b.dump(); }
-
 }  // namespace
 
 Session::Session() : Session(defaultTokenNames(), systemClock) { begin(); }
@@ -43,21 +40,26 @@ const Json* Session::find(std::string_view key) const {
   return member == data_.end() ? nullptr : &*member;
 }
 
-bool Session::refuses(const Json& value) {
+bool Session::refuses(const Json& value, std::size_t level) {
   if (destroyed_ || abandoned_) {
     rejection_ = fail(Errc::notAllowed, "written to after destroy() or abandon()");
     return true;
   }
-  const Result<std::string> text = detail::writeJson(value);
-  if (!text) rejection_ = text.error();
-  return !text;
+  const Result<std::size_t> bound = detail::jsonBound(value, level);
+  if (!bound) rejection_ = bound.error();
+  return !bound;
 }
 
 void Session::set(std::string_view key, Json value) {
-  if (refuses({{key, value}})) return;
-  const Json* member = find(key);
-  if (member != nullptr && isSame(*member, value)) return;
-  data_[std::string(key)] = std::move(value);
+  if (refuses(value, 1)) return;
+  const auto member = data_.find(key);
+  if (member == data_.end()) {
+    if (refuses(key)) return;  // one that is there was accepted before
+    data_.emplace(key, std::move(value));
+  } else {
+    if (detail::isSameJson(*member, value)) return;
+    *member = std::move(value);
+  }
   changed_ = true;
 }
 
@@ -74,7 +76,7 @@ void Session::assign(Json value) {
     rejection_ = fail(Errc::malformed, "assign() takes a JSON object");
     return;
   }
-  if (isSame(value, data_)) return;
+  if (detail::isSameJson(value, data_)) return;
   data_ = std::move(value);
   changed_ = true;
 }

@@ -174,20 +174,21 @@ Result<Cookies> SessionJar::due(const Session& session) const {
 }
 
 Result<Cookies> SessionJar::write(const Session& session) const {
-  SealOptions sealing = options_->seal;
+  const SealOptions& sealing = options_->seal;
+  Seconds ttl = sealing.ttl;
   if (options_->absoluteTtl > Seconds{0}) {
     const std::int64_t age = detail::unixSeconds(sealing.now()) - session.start_;
     const Seconds left = options_->absoluteTtl - Seconds{age};
-    if (sealing.ttl == Seconds{0} || sealing.ttl > left) sealing.ttl = left;
+    if (ttl == Seconds{0} || ttl > left) ttl = left;
   }
   CookieOptions attributes = options_->cookie;
-  if (!attributes.maxAge && !options_->untilBrowserCloses) attributes.maxAge = maxAgeFor(sealing.ttl);
+  if (!attributes.maxAge && !options_->untilBrowserCloses) attributes.maxAge = maxAgeFor(ttl);
   if (attributes.expires && *attributes.expires <= sealing.now()) {
     return fail(Errc::expired, "cookie.expires is in the past: use seal.ttl instead");
   }
   detail::Lineage lineage{session.start_, {}};
   std::copy_n(session.id_.begin(), std::min(session.id_.size(), lineage.id.size()), lineage.id.begin());
-  const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, lineage);
+  const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, {ttl, lineage});
   if (!seal) return seal.error();
   Result<Cookies> cookies = wrap(*seal, attributes, session.presence_);
   if (!cookies) return cookies;

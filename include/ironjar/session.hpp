@@ -142,7 +142,7 @@ class Session {
     }
   }
   [[nodiscard]] const Json* find(std::string_view key) const;
-  [[nodiscard]] bool refuses(const Json& value);
+  [[nodiscard]] bool refuses(const Json& value, std::size_t level = 0);
   [[nodiscard]] std::optional<TokenSet> tokensIn(const Json& data, std::string_view resource) const;
   void begin();  // a new identity, starting now
 

@@ -12,6 +12,9 @@ using MutableBytes = std::span<unsigned char>;
 
 inline Bytes bytes(std::string_view text) { return {reinterpret_cast<const unsigned char*>(text.data()), text.size()}; }
 
+inline std::string_view text(Bytes data) { return {reinterpret_cast<const char*>(data.data()), data.size()}; }
+
 inline MutableBytes writable(char* data, std::size_t size) { return {reinterpret_cast<unsigned char*>(data), size}; }
+inline char* writableText(MutableBytes data) { return reinterpret_cast<char*>(data.data()); }
 
 }  // namespace ironjar::detail

@@ -8,11 +8,19 @@
 
 namespace ironjar::detail {
 
-inline std::string hex(Bytes data) {
+// Writes 2 * data.size() characters and returns the end of them.
+inline char* writeHex(char* text, Bytes data) {
   constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * data.size());
-  for (const unsigned char byte : data) text.append(1, digits[byte >> 4U]).append(1, digits[byte & 15U]);
+  for (const unsigned char byte : data) {
+    *text++ = digits[byte >> 4U];
+    *text++ = digits[byte & 15U];
+  }
+  return text;
+}
+
+inline std::string hex(Bytes data) {
+  std::string text(2 * data.size(), '\0');
+  writeHex(text.data(), data);
   return text;
 }
 

@@ -2,9 +2,11 @@
 
 #include "detail/secret.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <simdjson.h>
 #include <vector>
 
 namespace ironjar::detail {
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::size_t maxDepth = 64;
 constexpr const char* tooManyLevels = "more than 64 levels";
+constexpr const char* duplicateKey = "a duplicate key";
 
 // Builds the document and stops at the first thing that is not accepted: before any deep structure exists.
 class StrictBuilder {
@@ -37,7 +40,7 @@ class StrictBuilder {
   bool key(std::string& name) {
     const auto [member, isNew] = open_.back()->emplace(std::move(name), nullptr);
     member_ = &*member;
-    return isNew || reject("a duplicate key");
+    return isNew || reject(duplicateKey);
   }
   bool parse_error(std::size_t, const std::string&, const Json::exception&) {
     return reject("something that is not JSON");
@@ -72,6 +75,13 @@ class StrictBuilder {
   const char* objection_ = "something that is not JSON";
 };
 
+Result<Json> parseSax(std::string_view text) {
+  Json data;
+  StrictBuilder builder(data);
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) return builder.objection();
+  return data;
+}
+
 std::optional<unsigned> escapedUnit(std::string_view text, std::size_t at) {
   if (text.size() - at < 6 || text[at] != '\\' || text[at + 1] != 'u') return std::nullopt;
   unsigned unit = 0;
@@ -105,51 +115,157 @@ std::optional<std::string> wellFormed(std::string_view text) {
   return fixed;
 }
 
-const char* whyNotSealable(const Json& value, std::size_t depth) {
-  switch (value.type()) {
-    case Json::value_t::object:
-    case Json::value_t::array:
-      if (depth == maxDepth) return tooManyLevels;
-      for (const Json& element : value) {
-        if (const char* why = whyNotSealable(element, depth + 1)) return why;
-      }
-      return nullptr;
-    case Json::value_t::number_float:
-      return std::isfinite(value.get_ref<const double&>()) ? nullptr : "a number that is not finite";
-    case Json::value_t::binary:
-    case Json::value_t::discarded:
-      return "a value that is not JSON";
-    default:
-      return nullptr;
+// simdjson's tape and strings hold the text's data until they are wiped. One per thread, so that they are not made anew
+// for every text; nothing of a text is left in it. Larger texts get a parser of their own, which goes with them.
+constexpr std::size_t largestKept = maxSealSize;
+
+class Parsed {
+ public:
+  Parsed(simdjson::dom::parser& parser, std::string_view text) : document_(parser.doc), size_(text.size()) {
+    const auto root = parser.parse(bytes(text).data(), text.size(), false);
+    good_ = root.get(root_) == simdjson::SUCCESS;
+    reached_ = document_.capacity() >= text.size();
   }
+  Parsed(const Parsed&) = delete;
+  Parsed& operator=(const Parsed&) = delete;
+  // What simdjson reserves for a text of this size, and so all that it can have written; the tape's first entry says
+  // how long a complete one is.
+  ~Parsed() {
+    if (!reached_) return;
+    constexpr std::uint64_t payload = 0xff'ffff'ffff'ffff;
+    const std::size_t entries = good_ ? static_cast<std::size_t>(document_.tape[0] & payload) : size_ + 3;
+    wipe({static_cast<unsigned char*>(static_cast<void*>(document_.tape.get())), entries * sizeof(std::uint64_t)});
+    wipe({document_.string_buf.get(), 5 * size_ / 3 + simdjson::SIMDJSON_PADDING});
+  }
+
+  [[nodiscard]] const simdjson::dom::element* root() const { return good_ ? &root_ : nullptr; }
+
+ private:
+  simdjson::dom::document& document_;
+  std::size_t size_;
+  simdjson::dom::element root_;
+  bool good_ = false;
+  bool reached_ = false;
+};
+
+// The document as our own, with the checks that simdjson does not make. What is wrong first counts, as it does for a
+// parser that reads from the left.
+class Builder {
+ public:
+  Json build(simdjson::dom::element from, std::size_t level) {
+    using Type = simdjson::dom::element_type;
+    switch (from.type()) {
+      case Type::OBJECT:
+        return buildObject(simdjson::dom::object(from), level);
+      case Type::ARRAY:
+        return buildArray(simdjson::dom::array(from), level);
+      case Type::STRING:
+        return std::string(std::string_view(from));
+      case Type::INT64:
+        return number(std::int64_t(from));
+      case Type::UINT64:
+        return std::uint64_t(from);
+      case Type::DOUBLE:
+        return double(from);
+      case Type::BOOL:
+        return bool(from);
+      default:
+        return nullptr;
+    }
+  }
+  // Why the result is not to be used, if so.
+  [[nodiscard]] const char* objection() const { return objection_; }
+
+ private:
+  Json buildArray(const simdjson::dom::array& from, std::size_t level) {
+    if (level == maxDepth) return reject(tooManyLevels);
+    Json::array_t elements;
+    elements.reserve(from.size());
+    for (const simdjson::dom::element element : from) {
+      elements.push_back(build(element, level + 1));
+      if (objection_ != nullptr) break;
+    }
+    return elements;
+  }
+
+  Json buildObject(const simdjson::dom::object& from, std::size_t level) {
+    if (level == maxDepth) return reject(tooManyLevels);
+    Json::object_t members;
+    for (const auto [key, value] : from) {
+      const std::size_t before = members.size();
+      // At the end: what we have written ourselves comes in order.
+      const auto member = members.try_emplace(members.end(), std::string(key));
+      if (members.size() == before) return reject(duplicateKey);
+      member->second = build(value, level + 1);
+      if (objection_ != nullptr) break;
+    }
+    return members;
+  }
+
+  static Json number(std::int64_t value) {
+    if (value < 0) return value;
+    return static_cast<std::uint64_t>(value);  // as nlohmann takes what has no sign
+  }
+
+  Json reject(const char* why) {
+    objection_ = why;
+    return nullptr;
+  }
+
+  const char* objection_ = nullptr;
+};
+
+Error objection(const char* what) {
+  return fail(what == tooManyLevels ? Errc::tooLarge : Errc::malformed, std::string("the JSON text holds ") + what);
+}
+
+Result<Json> parseWith(simdjson::dom::parser& parser, std::string_view text) {
+  const Parsed parsed(parser, text);
+  if (parsed.root() == nullptr) return parseSax(text);
+  Builder builder;
+  Json data = builder.build(*parsed.root(), 0);
+  if (builder.objection() != nullptr) return objection(builder.objection());
+  return data;
+}
+
+const char* whyNoText(std::string_view text) {
+  // RFC 8259 section 8.1: a JSON text has no byte order mark; nlohmann would skip one.
+  if (text.starts_with("\xef\xbb\xbf")) return "a byte order mark";
+  // No control character stands in a JSON text but white space; nlohmann would take a NUL for the end.
+  if (text.find('\0') != std::string_view::npos) return "a NUL";
+  return nullptr;
 }
 
 }  // namespace
 
-Result<Json> parseJson(std::string_view text) {
-  // RFC 8259 section 8.1: a JSON text has no byte order mark; nlohmann would skip one.
-  if (text.starts_with("\xef\xbb\xbf")) return fail(Errc::malformed, "the JSON text starts with a byte order mark");
-  // No control character stands in a JSON text but white space; nlohmann would take a NUL for the end.
-  if (text.find('\0') != std::string_view::npos) return fail(Errc::malformed, "the JSON text holds a NUL");
+Result<Json> parseJsonSlowly(std::string_view text) {
+  if (const char* why = whyNoText(text)) return objection(why);
   std::optional<std::string> fixed = wellFormed(text);
-  const std::string_view source = fixed ? *fixed : text;
-  Json data;
-  StrictBuilder builder(data);
-  const bool parsed = Json::sax_parse(source.begin(), source.end(), &builder);
+  Result<Json> data = parseSax(fixed ? *fixed : text);
   if (fixed) wipe(writable(fixed->data(), fixed->size()));
-  if (!parsed) return builder.objection();
   return data;
 }
 
-Result<std::string> writeJson(const Json& data) {
-  if (const char* why = whyNotSealable(data, 0)) {
-    return fail(why == tooManyLevels ? Errc::tooLarge : Errc::malformed, std::string("the data holds ") + why);
+Result<Json> parsePaddedJson(std::string_view text) {
+  if (const char* why = whyNoText(text)) return objection(why);
+  if (std::optional<std::string> fixed = wellFormed(text)) {
+    const WipeAtExit wiped(*fixed);
+    return parseJson(*fixed);
   }
-  try {
-    return data.dump();
-  } catch (const Json::type_error&) {
-    return fail(Errc::malformed, "the data holds a string that is not UTF-8");
+  static_assert(jsonPadding >= simdjson::SIMDJSON_PADDING);
+  if (text.size() > largestKept) {
+    simdjson::dom::parser own;
+    return parseWith(own, text);
   }
+  static thread_local simdjson::dom::parser kept;
+  return parseWith(kept, text);
+}
+
+Result<Json> parseJson(std::string_view text) {
+  Scratch memory;
+  const MutableBytes copy = memory.take(text.size() + jsonPadding);
+  std::copy(text.begin(), text.end(), copy.begin());
+  return parsePaddedJson(detail::text(copy.first(text.size())));
 }
 
 }  // namespace ironjar::detail

@@ -14,7 +14,27 @@ namespace ironjar::detail {
 // becomes U+FFFD, as everywhere in JavaScript where a string turns into UTF-8.
 [[nodiscard]] Result<Json> parseJson(std::string_view text);
 
-// Errc::malformed for invalid UTF-8, a number that is not finite and binary values; Errc::tooLarge (depth).
+// The same without a copy, for a text that is followed by jsonPadding bytes which may be read; what they hold does not
+// matter.
+inline constexpr std::size_t jsonPadding = 64;
+[[nodiscard]] Result<Json> parsePaddedJson(std::string_view text);
+
+// The same again, byte by byte: what decides whenever the fast parser refuses, so that what is accepted does not depend
+// on it.
+[[nodiscard]] Result<Json> parseJsonSlowly(std::string_view text);
+
+// At most how many bytes writeJson(out, data) writes; `level` is how many containers are around `data`. Errc::malformed
+// for invalid UTF-8, a number that is not finite and binary values; Errc::tooLarge (depth).
+[[nodiscard]] Result<std::size_t> jsonBound(const Json& data, std::size_t level = 0);
+
+// Writes what jsonBound accepted, without a terminator, and returns the end.
+char* writeJson(char* out, const Json& data);
+
+// Both in one. Errors as jsonBound's.
 [[nodiscard]] Result<std::string> writeJson(const Json& data);
+
+// Whether both are written in the same way: 1 and 1.0 are not, and -1 is not 2^64 - 1, as it is to nlohmann's `==`. For
+// what jsonBound accepted.
+[[nodiscard]] bool isSameJson(const Json& a, const Json& b);
 
 }  // namespace ironjar::detail

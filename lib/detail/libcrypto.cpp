@@ -8,39 +8,30 @@
 #include <stdexcept>
 #include <string>
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
 namespace ironjar::detail {
 namespace {
 
-using MacContext = Handle<EVP_MAC_CTX, EVP_MAC_CTX_free>;
+using DigestContext = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
 using CipherContext = Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
 constexpr std::size_t sha1Size = 20;
+constexpr std::size_t hmacBlockSize = 64;  // of SHA-1 and of SHA-256
+constexpr unsigned char innerPad = 0x36;
+constexpr unsigned char outerPad = 0x5c;
 
 void require(bool done, const char* what) {
   if (!done) throw std::runtime_error(std::string("ironjar: libcrypto refuses ") + what);
 }
 
-MacContext hmacOver(EVP_MAC* hmac, std::string digest) {
-  MacContext context(EVP_MAC_CTX_new(hmac));
-  const std::array<OSSL_PARAM, 2> parameters = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), digest.size()),
-      OSSL_PARAM_construct_end(),
-  };
-  require(context && EVP_MAC_CTX_set_params(context.get(), parameters.data()) == 1, "HMAC");
-  return context;
-}
-
 // Fetching by name costs microseconds in OpenSSL 3: once per process, and never freed, because libcrypto's own clean-up
 // at exit may come first.
 struct Algorithms {
-  EVP_MAC* hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
   EVP_CIPHER* aes = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
-  MacContext sha1 = hmacOver(hmac, "SHA1");
-  MacContext sha256 = hmacOver(hmac, "SHA256");
+  EVP_MD* sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+  EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  Algorithms() { require(aes != nullptr && sha1 != nullptr && sha256 != nullptr, "AES, SHA-1 or SHA-256"); }
 };
 
 const Algorithms& algorithms() {
@@ -48,26 +39,55 @@ const Algorithms& algorithms() {
   return fetched;
 }
 
-void addAndFinish(EVP_MAC_CTX* mac, std::span<const Bytes> parts, MutableBytes out) {
-  for (const Bytes part : parts) require(EVP_MAC_update(mac, part.data(), part.size()) == 1, "an HMAC update");
-  std::size_t written = 0;
-  require(EVP_MAC_final(mac, out.data(), &written, out.size()) == 1 && written == out.size(), "an HMAC result");
+DigestContext newContext() {
+  DigestContext context(EVP_MD_CTX_new());
+  require(context != nullptr, "a digest");
+  return context;
 }
 
-MacContext copy(const MacContext& keyed) {
-  MacContext context(EVP_MAC_CTX_dup(keyed.get()));
-  require(context != nullptr, "to copy an HMAC state");
-  return context;
+void add(EVP_MD_CTX* digest, Bytes part) {
+  require(EVP_DigestUpdate(digest, part.data(), part.size()) == 1, "a digest's input");
+}
+
+void finish(EVP_MD_CTX* digest, MutableBytes out) {
+  unsigned written = 0;
+  require(EVP_DigestFinal_ex(digest, out.data(), &written) == 1 && written == out.size(), "a digest's result");
+}
+
+void copy(EVP_MD_CTX* to, const DigestContext& from) {
+  require(EVP_MD_CTX_copy_ex(to, from.get()) == 1, "to copy a digest's state");
+}
+
+// The first block of an HMAC's inner or outer hash (RFC 2104 section 2), for a key of at most a block.
+void startKeyed(EVP_MD_CTX* digest, const EVP_MD* algorithm, Bytes key, unsigned char pad) {
+  Secret<hmacBlockSize> block;
+  const auto out = block.fill();
+  std::copy(key.begin(), key.end(), out.begin());
+  for (unsigned char& byte : out) byte ^= pad;
+  require(EVP_DigestInit_ex2(digest, algorithm, nullptr) == 1, "to start a digest");
+  add(digest, block.expose());
 }
 
 }  // namespace
 
+// HMAC's two hashes with the key in them, to be copied and gone on with.
 struct Pbkdf2Password::State {
-  MacContext keyed;
+  DigestContext inner = newContext();
+  DigestContext outer = newContext();
 };
 
-Pbkdf2Password::Pbkdf2Password(Bytes password) : state_(new State{copy(algorithms().sha1)}) {
-  require(EVP_MAC_init(state_->keyed.get(), password.data(), password.size(), nullptr) == 1, "an HMAC key");
+Pbkdf2Password::Pbkdf2Password(Bytes password) : state_(new State) {
+  const EVP_MD* const sha1 = algorithms().sha1;
+  Secret<sha1Size> hashed;
+  if (password.size() > hmacBlockSize) {  // RFC 2104 section 2
+    const DigestContext digest = newContext();
+    require(EVP_DigestInit_ex2(digest.get(), sha1, nullptr) == 1, "to start a digest");
+    add(digest.get(), password);
+    finish(digest.get(), hashed.fill());
+    password = hashed.expose();
+  }
+  startKeyed(state_->inner.get(), sha1, password, innerPad);
+  startKeyed(state_->outer.get(), sha1, password, outerPad);
 }
 
 Pbkdf2Password::~Pbkdf2Password() = default;
@@ -75,16 +95,28 @@ Pbkdf2Password::~Pbkdf2Password() = default;
 void Pbkdf2Password::derive(MutableBytes key, Bytes salt, unsigned iterations) const {
   Secret<sha1Size> u;
   Secret<sha1Size> t;
+  const DigestContext salted = newContext();  // what all blocks of the key begin with
+  copy(salted.get(), state_->inner);
+  add(salted.get(), salt);
+  const DigestContext work = newContext();
+  const auto finishOuter = [&] {
+    finish(work.get(), u.fill());
+    copy(work.get(), state_->outer);
+    add(work.get(), u.expose());
+    finish(work.get(), u.fill());
+  };
   for (std::uint32_t block = 1; !key.empty(); ++block) {
     const std::array<unsigned char, 4> index = {
         static_cast<unsigned char>(block >> 24U), static_cast<unsigned char>(block >> 16U),
         static_cast<unsigned char>(block >> 8U), static_cast<unsigned char>(block)};
-    const std::array<Bytes, 2> first = {salt, index};
-    addAndFinish(copy(state_->keyed).get(), first, u.fill());
+    copy(work.get(), salted);
+    add(work.get(), index);
+    finishOuter();
     std::copy_n(u.expose().begin(), sha1Size, t.fill().begin());
     for (unsigned i = 1; i < iterations; ++i) {
-      const std::array<Bytes, 1> previous = {u.expose()};
-      addAndFinish(copy(state_->keyed).get(), previous, u.fill());
+      copy(work.get(), state_->inner);
+      add(work.get(), u.expose());
+      finishOuter();
       for (std::size_t j = 0; j < sha1Size; ++j) t.fill()[j] ^= u.expose()[j];
     }
     const std::size_t size = std::min(sha1Size, key.size());
@@ -93,39 +125,41 @@ void Pbkdf2Password::derive(MutableBytes key, Bytes salt, unsigned iterations) c
   }
 }
 
-void hmacSha256(std::span<unsigned char, sha256Size> mac, Bytes key, Bytes message) {
-  const MacContext context = copy(algorithms().sha256);
-  require(EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) == 1, "an HMAC key");
-  const std::array<Bytes, 1> parts = {message};
-  addAndFinish(context.get(), parts, mac);
+void hmacSha256(std::span<unsigned char, sha256Size> mac, std::span<const unsigned char, sha256Size> key,
+                Bytes message) {
+  const EVP_MD* const sha256 = algorithms().sha256;
+  const DigestContext digest = newContext();
+  startKeyed(digest.get(), sha256, key, innerPad);
+  add(digest.get(), message);
+  finish(digest.get(), mac);
+  startKeyed(digest.get(), sha256, key, outerPad);
+  add(digest.get(), mac);
+  finish(digest.get(), mac);
 }
 
-void aesEncrypt(MutableBytes ciphertext, Bytes plaintext, std::span<const unsigned char, aesKeySize> key,
+void aesEncrypt(MutableBytes text, std::size_t plaintextSize, std::span<const unsigned char, aesKeySize> key,
                 std::span<const unsigned char, aesBlockSize> iv) {
-  if (ciphertext.size() != aesPaddedSize(plaintext.size())) throw std::runtime_error("ironjar: wrong ciphertext size");
+  if (text.size() != aesPaddedSize(plaintextSize)) throw std::runtime_error("ironjar: wrong ciphertext size");
   const CipherContext context(EVP_CIPHER_CTX_new());
   require(context && EVP_EncryptInit_ex2(context.get(), algorithms().aes, key.data(), iv.data(), nullptr) == 1,
           "an AES key");
   int head = 0;
-  require(EVP_EncryptUpdate(context.get(), ciphertext.data(), &head, plaintext.data(),
-                            static_cast<int>(plaintext.size())) == 1,
+  require(EVP_EncryptUpdate(context.get(), text.data(), &head, text.data(), static_cast<int>(plaintextSize)) == 1,
           "to encrypt");
   int tail = 0;
-  require(EVP_EncryptFinal_ex(context.get(), ciphertext.data() + head, &tail) == 1, "to pad");
+  require(EVP_EncryptFinal_ex(context.get(), text.data() + head, &tail) == 1, "to pad");
 }
 
-std::ptrdiff_t aesDecrypt(MutableBytes plaintext, Bytes ciphertext, std::span<const unsigned char, aesKeySize> key,
+std::ptrdiff_t aesDecrypt(MutableBytes text, std::span<const unsigned char, aesKeySize> key,
                           std::span<const unsigned char, aesBlockSize> iv) {
-  if (plaintext.size() != ciphertext.size()) throw std::runtime_error("ironjar: wrong plaintext size");
   const CipherContext context(EVP_CIPHER_CTX_new());
   require(context && EVP_DecryptInit_ex2(context.get(), algorithms().aes, key.data(), iv.data(), nullptr) == 1,
           "an AES key");
   int head = 0;
-  require(EVP_DecryptUpdate(context.get(), plaintext.data(), &head, ciphertext.data(),
-                            static_cast<int>(ciphertext.size())) == 1,
+  require(EVP_DecryptUpdate(context.get(), text.data(), &head, text.data(), static_cast<int>(text.size())) == 1,
           "to decrypt");
   int tail = 0;
-  if (EVP_DecryptFinal_ex(context.get(), plaintext.data() + head, &tail) != 1) return -1;
+  if (EVP_DecryptFinal_ex(context.get(), text.data() + head, &tail) != 1) return -1;
   return head + tail;
 }
 

@@ -29,18 +29,19 @@ class Pbkdf2Password {
   std::unique_ptr<State> state_;
 };
 
-void hmacSha256(std::span<unsigned char, sha256Size> mac, Bytes key, Bytes message);
+void hmacSha256(std::span<unsigned char, sha256Size> mac, std::span<const unsigned char, sha256Size> key,
+                Bytes message);
 
-// AES-256-CBC with PKCS#7 padding. `ciphertext` has room for the plaintext rounded up to the next whole block.
+// AES-256-CBC with PKCS#7 padding, in place: the plaintext stands at the beginning of `text`, which is as large as the
+// ciphertext will be, the plaintext rounded up to the next whole block.
 [[nodiscard]] constexpr std::size_t aesPaddedSize(std::size_t plaintext) {
   return (plaintext / aesBlockSize + 1) * aesBlockSize;
 }
-void aesEncrypt(MutableBytes ciphertext, Bytes plaintext, std::span<const unsigned char, aesKeySize> key,
+void aesEncrypt(MutableBytes text, std::size_t plaintextSize, std::span<const unsigned char, aesKeySize> key,
                 std::span<const unsigned char, aesBlockSize> iv);
 
-// Decrypts into `plaintext`, which is as large as the ciphertext; the plaintext's size, or -1 for bad padding.
-[[nodiscard]] std::ptrdiff_t aesDecrypt(MutableBytes plaintext, Bytes ciphertext,
-                                        std::span<const unsigned char, aesKeySize> key,
+// Turns the ciphertext `text` into the plaintext; the plaintext's size, or -1 for bad padding.
+[[nodiscard]] std::ptrdiff_t aesDecrypt(MutableBytes text, std::span<const unsigned char, aesKeySize> key,
                                         std::span<const unsigned char, aesBlockSize> iv);
 
 }  // namespace ironjar::detail

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -24,6 +25,27 @@ class Secret {
 
  private:
   std::array<unsigned char, N> bytes_{};
+};
+
+// Memory for plaintext on its way, asked for once with the size that it needs. What it holds is undefined until it is
+// written; it never grows, and it is wiped when it goes. What a cookie can hold stays off the heap.
+class Scratch {
+ public:
+  Scratch() = default;
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { wipe(all_); }
+
+  MutableBytes take(std::size_t size) {
+    if (size > near_.size()) far_.reset(new unsigned char[size]);
+    all_ = {far_ ? far_.get() : near_.data(), size};
+    return all_;
+  }
+
+ private:
+  std::array<unsigned char, 4096> near_;  // not zeroed: that would cost as much as a small seal
+  std::unique_ptr<unsigned char[]> far_;
+  MutableBytes all_;
 };
 
 // Wipes a text when the scope ends: decrypted plaintexts and file contents, which have to be std::string.

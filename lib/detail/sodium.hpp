@@ -19,10 +19,10 @@ void wipe(MutableBytes secret);
 // BLAKE2b with a key of 16 to 64 bytes and an output of 16 to 64.
 void blake2b(MutableBytes out, Bytes key, Bytes message);
 
-// XChaCha20-Poly1305-IETF; `out` takes the ciphertext and its tag. Buffers may not overlap.
+// XChaCha20-Poly1305-IETF; `out` takes the ciphertext and its tag. `plaintext` may be the beginning of `out`.
 void aeadSeal(MutableBytes out, Bytes plaintext, Bytes associatedData,
               std::span<const unsigned char, aeadNonceSize> nonce, std::span<const unsigned char, aeadKeySize> key);
-// False, and `out` zeroed, when the tag does not verify. `sealed` is ciphertext and tag.
+// False, and `out` zeroed, when the tag does not verify. `sealed` is ciphertext and tag; `out` may be its beginning.
 [[nodiscard]] bool aeadOpen(MutableBytes out, Bytes sealed, Bytes associatedData,
                             std::span<const unsigned char, aeadNonceSize> nonce,
                             std::span<const unsigned char, aeadKeySize> key);

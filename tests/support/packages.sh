@@ -19,6 +19,6 @@ need_packages() {
     >/dev/null
 }
 
-build_packages=(g++ cmake ninja-build pkg-config libsodium-dev libssl-dev nlohmann-json3-dev)
+build_packages=(g++ cmake ninja-build pkg-config libsodium-dev libssl-dev nlohmann-json3-dev libsimdjson-dev)
 httplib_packages=(libcpp-httplib-dev zlib1g-dev libbrotli-dev)
 metrics_packages=(prometheus-cpp-dev)
