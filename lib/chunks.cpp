@@ -1,5 +1,7 @@
 #include "chunks.hpp"
 
+#include "cookie_pairs.hpp"
+
 #include <algorithm>
 
 namespace ironjar::detail {
@@ -14,7 +16,8 @@ std::string chunkName(std::string_view cookieName, std::size_t index) {
 }
 
 Carried::Carried(std::string_view header, std::string_view cookieName, SealTest looksSealed) {
-  for (const auto& [name, value] : parseCookies(header)) {
+  while (const auto pair = nextCookie(header)) {
+    const auto& [name, value] = *pair;
     if (value.empty() || !name.starts_with(cookieName)) continue;
     const std::string_view suffix = name.substr(cookieName.size());
     const bool isChunk = suffix.size() == 2 && suffix[0] == '.' && suffix[1] >= '0' &&

@@ -1,8 +1,11 @@
+#include "cookie_pairs.hpp"
 #include "detail/ascii.hpp"
 #include "detail/http_date.hpp"
+#include "detail/words.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include <ironjar/cookie.hpp>
 
@@ -14,15 +17,19 @@ using detail::isAlphanumeric;
 using detail::isVisible;
 using detail::startsWithIgnoringCase;
 
-std::string_view trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 // Wider than RFC 6265bis's token, exactly as wide as iron-session 9: what every browser stores and sends back.
 bool isNameCharacter(char c) { return isVisible(c) && c != ';' && c != '='; }
-bool isValueCharacter(char c) { return isVisible(c) && c != '"' && c != ',' && c != ';' && c != '\\'; }
+
+// The value is most of a cookie: asked about one by one, its characters would take longer than to seal them.
+bool isValue(std::string_view text) {
+  std::uint64_t refused = 0;
+  detail::forEachWord(text, 'x', [&](std::uint64_t word) {
+    refused |= word | detail::hasLess(word, '!') | detail::hasByte(word, '\x7f') | detail::hasByte(word, '"') |
+               detail::hasByte(word, ',') | detail::hasByte(word, ';') | detail::hasByte(word, '\\');
+  });
+  return (refused & detail::highBits) == 0;
+}
+
 bool isPathCharacter(char c) { return c >= ' ' && c < '\x7f' && c != ';'; }
 
 // RFC 1034 section 3.5 with RFC 1123 section 2.1: dot-separated labels of letters, digits and inner hyphens.
@@ -58,7 +65,7 @@ bool isExpressibleDate(std::chrono::system_clock::time_point time) {
 
 const char* whyRefused(std::string_view name, std::string_view value, const CookieOptions& options) {
   if (name.empty() || !allOf(name, isNameCharacter)) return "the name holds a character that cookies cannot carry";
-  if (!allOf(value, isValueCharacter)) return "the value holds a character that cookies cannot carry";
+  if (!isValue(value)) return "the value holds a character that cookies cannot carry";
   if (!options.domain.empty() && !isDomain(options.domain)) return "the domain is not a host name";
   if (!allOf(options.path, isPathCharacter)) return "the path holds a control character or `;`";
   if (options.expires && !isExpressibleDate(*options.expires)) return "expires is not in the years 1601 to 9999";
@@ -75,15 +82,7 @@ constexpr std::array<const char*, 4> priorityTexts = {"", "; Priority=Low", "; P
 std::vector<CookiePair> parseCookies(std::string_view header) {
   std::vector<CookiePair> pairs;
   pairs.reserve(static_cast<std::size_t>(std::count(header.begin(), header.end(), '=')));
-  while (!header.empty()) {
-    const std::size_t end = std::min(header.find(';'), header.size());
-    const std::string_view pair = header.substr(0, end);
-    header.remove_prefix(std::min(end + 1, header.size()));
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos) continue;
-    const std::string_view name = trim(pair.substr(0, equals));
-    if (!name.empty()) pairs.push_back({name, trim(pair.substr(equals + 1))});
-  }
+  while (const auto pair = detail::nextCookie(header)) pairs.push_back(*pair);
   return pairs;
 }
 

@@ -202,10 +202,12 @@ Result<Cookies> SessionJar::write(const Session& session) const {
 Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& attributes,
                                  const Session::Presence& presence) const {
   const std::string& name = options_->cookieName;
-  const auto whole = serializeCookie(name, seal, attributes);
+  auto whole = serializeCookie(name, seal, attributes);
   if (!whole) return whole.error();
   if (whole->size() <= maxCookieSize && name.size() + 1 + seal.size() <= options_->maxCookieHeader) {
-    return joined({*whole}, expire({.whole = false, .chunks = presence.chunks}));
+    Cookies cookies = expire({.whole = false, .chunks = presence.chunks});
+    cookies.insert(cookies.begin(), *std::move(whole));
+    return cookies;
   }
   if (!options_->chunk) {
     return fail(Errc::tooLarge, "the cookie takes " + bytesOf(whole->size()) + ", the limits are " +
@@ -235,6 +237,7 @@ Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& att
 
 // Deletions carry the attributes that the cookies were set with: browsers keep a cookie apart by Path and Domain.
 Cookies SessionJar::expire(const Session::Presence& stale) const {
+  if (!stale.whole && stale.chunks == 0) return {};
   CookieOptions attributes = options_->cookie;
   attributes.maxAge = Seconds{0};
   Cookies cookies;

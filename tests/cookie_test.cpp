@@ -128,6 +128,14 @@ TEST_CASE("what would break out of a cookie is refused (C09 C10)") {
     CHECK(serializeCookie("n", text).has_value() == (visible && c != '"' && c != ',' && c != ';' && c != '\\'));
     CHECK(serializeCookie("n", "v", {.path = "/" + text}).has_value() == (c >= ' ' && c < 0x7f && c != ';'));
   }
+  for (std::size_t before = 0; before < 20; ++before) {
+    for (std::size_t after = 0; after < 20; ++after) {
+      for (const char* bad : {" ", "\"", ",", ";", "\\", "\x7f", "\x80", "\xff", "\r", "\x1f"}) {
+        REQUIRE_FALSE(serializeCookie("n", std::string(before, 'a') + bad + std::string(after, 'b')));
+      }
+      REQUIRE(serializeCookie("n", std::string(before, '~') + "!" + std::string(after, '#')));
+    }
+  }
   CHECK(errorOf(serializeCookie("", "v")) == Errc::malformed);
   CHECK(errorOf(serializeCookie("a", "b\r\nSet-Cookie: c=d")) == Errc::malformed);
   CHECK(errorOf(serializeCookie("a", "b; Domain=evil.example")) == Errc::malformed);

@@ -6,6 +6,9 @@
 #include "detail/utf8.hpp"
 #include "support/support.hpp"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <random>
 
 #include <sodium.h>
@@ -22,9 +25,22 @@ std::string encoded(const std::string& data) {
   return text;
 }
 
-std::optional<std::string> decoded(std::string_view text) {
+std::optional<std::string> decoded(std::string_view text, Base64urlBy by = Base64urlBy::fastest) {
   std::string out(base64urlDecodedSize(text.size()), '\0');
-  if (!decodeBase64url(text, writable(out.data(), out.size()))) return std::nullopt;
+  if (!decodeBase64url(text, writable(out.data(), out.size()), by)) return std::nullopt;
+  return out;
+}
+
+// libsodium 1.0.18 takes bytes over 127 for digits.
+std::optional<std::string> sodiumDecoded(const std::string& text) {
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 127; })) return {};
+  std::string out(text.size(), '\0');
+  std::size_t size = 0;
+  if (sodium_base642bin(writable(out.data(), out.size()).data(), out.size(), text.data(), text.size(), nullptr, &size,
+                        nullptr, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
+    return std::nullopt;
+  }
+  out.resize(size);
   return out;
 }
 
@@ -40,15 +56,45 @@ std::string nested(std::size_t depth) { return std::string(depth, '[') + std::st
 
 }  // namespace
 
-TEST_CASE("base64url agrees with libsodium at every length") {
+constexpr std::array bothWays = {Base64urlBy::fastest, Base64urlBy::table};
+
+TEST_CASE("base64url agrees with libsodium at every length, whatever the machine's instructions") {
   std::mt19937 random(1);
   for (std::size_t length = 0; length <= 1024; ++length) {
     std::string data(length, '\0');
     for (char& c : data) c = static_cast<char>(random());
-    const std::string text = encoded(data);
-    REQUIRE(text == sodiumEncoded(data));
-    REQUIRE(decoded(text) == data);
+    const std::string expected = sodiumEncoded(data);
+    for (const Base64urlBy by : bothWays) {
+      std::string text(base64urlSize(length) + 1, '!');
+      const char* const end = writeBase64url(text.data(), bytes(data), by);
+      REQUIRE(end == text.data() + text.size() - 1);
+      REQUIRE(text == expected + '!');
+      REQUIRE(decoded(expected, by) == data);
+    }
+    REQUIRE(encoded(data) == expected);
   }
+}
+
+TEST_CASE("base64url refuses what libsodium refuses: every character at every place") {
+  std::mt19937 random(2);
+  std::size_t tried = 0;
+  for (const std::size_t length : {1U, 2U, 3U, 24U, 25U, 26U, 48U, 71U, 76U}) {
+    std::string data(length, '\0');
+    for (char& c : data) c = static_cast<char>(random());
+    std::string text = encoded(data);
+    for (char& place : text) {
+      const char good = place;
+      for (int c = 0; c < 256; ++c, ++tried) {
+        place = static_cast<char>(c);
+        const auto expected = sodiumDecoded(text);
+        for (const Base64urlBy by : bothWays) {
+          if (decoded(text, by) != expected) FAIL("character ", c, " in a text of ", text.size());
+        }
+      }
+      place = good;
+    }
+  }
+  CHECK(tried == 256 * (2 + 3 + 4 + 32 + 34 + 35 + 64 + 95 + 102));
 }
 
 TEST_CASE("base64url decodes one spelling only (S08)") {
@@ -115,6 +161,184 @@ TEST_CASE("JSON: a lone surrogate escape becomes U+FFFD, a pair stays") {
   CHECK(*parseJson(R"("\\ud800")") == Json("\\ud800"));
   CHECK(errorOf(parseJson(R"("\ud80)")) == Errc::malformed);
   CHECK(errorOf(parseJson(R"("\ud800)")) == Errc::malformed);
+}
+
+// Random values of every kind, with keys and strings that need escapes, and numbers at the edges of their types.
+Json randomJson(std::mt19937_64& random, std::size_t level = 0) {
+  const auto string = [&] {
+    constexpr std::array<const char*, 12> pieces = {
+        "a", "\"", "\\", "\n", "\x01", "\x7f", "\u00fc", "\u65e5", "\u00e9", "\U0001F36A", "longer than a word", ""};
+    std::string out;
+    for (auto n = random() % 6; n > 0; --n) out += pieces[random() % pieces.size()];
+    return out;
+  };
+  switch (random() % (level < 4 ? 9 : 7)) {
+    case 0:
+      return nullptr;
+    case 1:
+      return random() % 2 == 0;
+    case 2:
+      return static_cast<std::int64_t>(random()) >> (random() % 64);
+    case 3:
+      return random() >> (random() % 64);
+    case 4: {
+      const double any = std::bit_cast<double>(random());
+      return std::isfinite(any) ? any : 0.5;
+    }
+    case 5:
+      return static_cast<double>(static_cast<std::int64_t>(random()) >> (random() % 64)) / 8;
+    case 6:
+      return string();
+    case 7: {
+      Json array = Json::array();
+      for (auto n = random() % 5; n > 0; --n) array.push_back(randomJson(random, level + 1));
+      return array;
+    }
+    default: {
+      Json object = Json::object();
+      for (auto n = random() % 5; n > 0; --n) object[string()] = randomJson(random, level + 1);
+      return object;
+    }
+  }
+}
+
+// Compared as text too: nlohmann's `==` does not tell 1 from 1.0.
+bool isIdentical(const Json& a, const Json& b) { return a == b && a.dump() == b.dump(); }
+
+TEST_CASE("JSON: what is written is what nlohmann reads, and reads back the same") {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 20'000; ++round) {
+    const Json value = randomJson(random);
+    const std::string text = writeJson(value).value();
+    REQUIRE(isIdentical(Json::parse(text), value));
+    REQUIRE(isIdentical(parseJson(text).value(), value));
+    REQUIRE(text.size() <= *jsonBound(value));
+    REQUIRE(isSameJson(value, parseJson(text).value()));
+  }
+}
+
+TEST_CASE("JSON: every character is written in a string of any length as nlohmann writes it") {
+  for (int c = 0; c < 256; ++c) {
+    for (std::size_t before = 0; before < 20; ++before) {
+      const std::string text = std::string(before, 'x') + static_cast<char>(c) + "yz";
+      if (c < 0x80) {
+        REQUIRE(writeJson(text).value() == Json(text).dump());
+      } else {
+        REQUIRE(errorOf(writeJson(text)) == Errc::malformed);
+      }
+    }
+  }
+}
+
+TEST_CASE("JSON: numbers are written short, and numbers with a fraction stay such") {
+  CHECK(*writeJson({0.1, 1.0, -0.0, 1e15, 1e-5, 19.99, 5e-324, 1.7976931348623157e308, 123456789012.5}) ==
+        "[0.1,1.0,-0.0,1e+15,1e-05,19.99,5e-324,1.7976931348623157e+308,123456789012.5]");
+  CHECK(*writeJson({INT64_MIN, INT64_MAX, UINT64_MAX, 0}) ==
+        "[-9223372036854775808,9223372036854775807,18446744073709551615,0]");
+}
+
+// The two parsers, compared to the letter of the objection.
+void requireSameReading(std::string_view text) {
+  const auto fast = parseJson(text);
+  const auto slow = parseJsonSlowly(text);
+  CAPTURE(text);
+  REQUIRE(fast.has_value() == slow.has_value());
+  if (fast) REQUIRE(isIdentical(*fast, *slow));
+  if (!fast) REQUIRE(fast.error() == slow.error());
+}
+
+TEST_CASE("JSON: the fast parser accepts and refuses what the strict one does") {
+  std::mt19937_64 random(4);
+  constexpr std::string_view hostile(
+      "\0\x01\t\n\r \"\\{}[],:-+.0123456789eEtrufalsn/ud8cDb\x7f\x80\xbf\xc0\xe2\xed\xf0\xff", 62);
+  std::size_t accepted = 0;
+  for (int round = 0; round < 3'000; ++round) {
+    const std::string text = randomJson(random).dump();
+    requireSameReading(text);
+    for (int edit = 0; edit < 8; ++edit) {
+      std::string changed = text;
+      const std::size_t at = random() % (text.size() + 1);
+      const char c = hostile[random() % hostile.size()];
+      if (random() % 3 == 0)
+        changed.insert(at, 1, c);
+      else if (at < text.size() && random() % 2 == 0)
+        changed[at] = c;
+      else
+        changed.erase(at, 1 + random() % 3);
+      requireSameReading(changed);
+      accepted += parseJson(changed) ? 1U : 0U;
+    }
+  }
+  CHECK(accepted > 1'000);  // edits inside strings and numbers
+  for (const char* text : {"-0",
+                           "-0.0",
+                           "0e0",
+                           "1E5",
+                           "1e-400",
+                           "-1e400",
+                           "9223372036854775807",
+                           "9223372036854775808",
+                           "18446744073709551615",
+                           "18446744073709551616",
+                           "-9223372036854775808",
+                           "-9223372036854775809",
+                           "123456789012345678901234567890",
+                           "0.1e1000",
+                           "00",
+                           "-",
+                           "1.",
+                           ".5",
+                           "+1",
+                           "0x1",
+                           "1e",
+                           "[1,2",
+                           "{\"a\"}",
+                           "\"\\x\"",
+                           "\"\\u12\"",
+                           "\"\\ud800\\ud800\"",
+                           "{\"\\ud800\":1,\"\\ud801\":2}",
+                           "\"\\u0000\"",
+                           "{\"a\":1,\"a\":1e999}",
+                           "[1e999,{\"a\":1,\"a\":1}]",
+                           "\t[ ]\r\n",
+                           "tru",
+                           "nulll",
+                           "[]]",
+                           "\"a"}) {
+    requireSameReading(text);
+  }
+  for (const std::size_t depth : {63U, 64U, 65U, 200U, 2'000U}) {
+    requireSameReading(nested(depth));
+    std::string objects;
+    for (std::size_t i = 0; i < depth; ++i) objects += "{\"a\":";
+    requireSameReading(objects + "1" + std::string(depth, '}'));
+    requireSameReading(objects + "\xff" + std::string(depth, '}'));
+  }
+}
+
+TEST_CASE("JSON: a large text is read as a small one, by whatever thread") {
+  Json large = Json::array();
+  for (int i = 0; i < 20'000; ++i) large.push_back({{"n", i}, {"text", std::string(20, 'x')}});
+  const std::string text = large.dump();
+  CHECK(text.size() > 10 * maxSealSize);
+  for (int round = 0; round < 3; ++round) {
+    CHECK(*parseJson(text) == large);
+    CHECK(*parseJson("[1]") == Json::array({1}));
+  }
+}
+
+TEST_CASE("JSON: values are the same when they are written the same") {
+  CHECK(isSameJson(1, 1U));
+  CHECK(isSameJson({{"a", {1, "x", nullptr, true, 0.5}}}, {{"a", {1U, "x", nullptr, true, 0.5}}}));
+  CHECK_FALSE(isSameJson(1, 1.0));
+  CHECK_FALSE(isSameJson(0.0, -0.0));
+  CHECK_FALSE(isSameJson(-1, UINT64_MAX));
+  CHECK_FALSE(isSameJson(INT64_MIN, std::uint64_t{1} << 63U));
+  CHECK_FALSE(isSameJson({{"a", 1}}, {{"a", 1}, {"b", 1}}));
+  CHECK_FALSE(isSameJson({{"a", 1}}, {{"b", 1}}));
+  CHECK_FALSE(isSameJson({1, 2}, {1}));
+  CHECK_FALSE(isSameJson("1", 1));
+  CHECK_FALSE(isSameJson(nullptr, false));
 }
 
 TEST_CASE("JSON that cannot be written is an error, not an exception (S20)") {

@@ -8,7 +8,7 @@ set(floors
   "observer: observer"
   "passwords: passwords"
   "seal: seal seal_format seal_native seal_fe26"
-  "cookie: cookie chunks"
+  "cookie: cookie cookie_pairs chunks"
   "session: session session_jar"
   "tokens: tokens"
   "transport: transport upstream_cookies"

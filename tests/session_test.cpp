@@ -80,6 +80,20 @@ TEST_CASE("what JSON cannot carry is not stored, and said so (S20)") {
   CHECK(session.data() == Json{{"good", 1}});
 }
 
+TEST_CASE("a member is as deep as the session that holds it, and its name is text too") {
+  Json deep = 1;
+  for (int i = 0; i < 63; ++i) deep = Json::array({std::move(deep)});
+  Session session;
+  session.set("deep", Json::array({deep}));
+  CHECK(session.rejection()->code == Errc::tooLarge);
+  CHECK(session.empty());
+  session.set("\xff", 1);
+  CHECK(session.rejection()->code == Errc::malformed);
+  CHECK(session.empty());
+  session.set("deep", deep);
+  CHECK(session.contains("deep"));
+}
+
 TEST_CASE("the whole session as a type of one's own") {
   Session session;
   session.assign(Profile{"ada", 3});

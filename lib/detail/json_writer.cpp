@@ -1,11 +1,11 @@
 #include "detail/json.hpp"
+#include "detail/words.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <simdjson.h>
 #include <utility>
@@ -36,35 +36,14 @@ struct Traits {
   bool beyondAscii;
 };
 
-constexpr std::uint64_t everyByte(unsigned char byte) { return 0x0101010101010101U * byte; }
-
-// The highest bit of some byte is set when some byte is 0, a byte over 127 aside.
-std::uint64_t zeroByte(std::uint64_t word) { return (word - everyByte(1)) & ~word; }
-
-// Eight bytes at a time.
 Traits traitsOf(std::string_view text) {
   std::uint64_t escapes = 0;
   std::uint64_t all = 0;
-  const auto look = [&](std::uint64_t word) {
+  forEachWord(text, 'x', [&](std::uint64_t word) {
     all |= word;
-    escapes |= ((word - everyByte(0x20)) & ~word) | zeroByte(word ^ everyByte('"')) | zeroByte(word ^ everyByte('\\'));
-  };
-  const auto lookAt = [&](const char* eight) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, eight, sizeof word);
-    look(word);
-  };
-  constexpr std::size_t step = sizeof(std::uint64_t);
-  if (text.size() >= step) {
-    for (std::size_t at = 0; at + step < text.size(); at += step) lookAt(text.data() + at);
-    lookAt(text.data() + text.size() - step);
-  } else {
-    std::uint64_t word = everyByte('x');
-    for (const char c : text) word = word << 8U | static_cast<unsigned char>(c);
-    look(word);
-  }
-  constexpr std::uint64_t highest = everyByte(0x80);
-  return {(escapes & highest) != 0, (all & highest) != 0};
+    escapes |= hasLess(word, 0x20) | hasByte(word, '"') | hasByte(word, '\\');
+  });
+  return {(escapes & highBits) != 0, (all & highBits) != 0};
 }
 
 // Nothing when it is not UTF-8.
