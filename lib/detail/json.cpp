@@ -13,6 +13,8 @@ namespace ironjar::detail {
 namespace {
 
 constexpr std::size_t maxDepth = 64;
+// RFC 8259 section 8.1: a JSON text has none; parsers skip one.
+constexpr std::string_view byteOrderMark = "\xef\xbb\xbf";
 constexpr const char* tooManyLevels = "more than 64 levels";
 constexpr const char* duplicateKey = "a duplicate key";
 
@@ -149,67 +151,79 @@ class Parsed {
 };
 
 // The document as our own, with the checks that simdjson does not make. What is wrong first counts, as it does for a
-// parser that reads from the left.
+// parser that reads from the left. Every value is made where it stays: in small sessions, moving them shows.
 class Builder {
  public:
-  Json build(simdjson::dom::element from, std::size_t level) {
+  // Why the result is not to be used; null when it is.
+  const char* build(Json& root, simdjson::dom::element from) {
+    read(from, 0, [&](auto&& value) { return &(root = Json(std::forward<decltype(value)>(value))); });
+    return objection_;
+  }
+
+ private:
+  // `put` makes a value where it belongs; null when it may not be there.
+  template <class Put>
+  void read(simdjson::dom::element from, std::size_t level, Put put) {
     using Type = simdjson::dom::element_type;
     switch (from.type()) {
       case Type::OBJECT:
-        return buildObject(simdjson::dom::object(from), level);
+        return readObject(simdjson::dom::object(from), level, put(Json::value_t::object));
       case Type::ARRAY:
-        return buildArray(simdjson::dom::array(from), level);
+        return readArray(simdjson::dom::array(from), level, put(Json::value_t::array));
       case Type::STRING:
-        return std::string(std::string_view(from));
+        put(std::string_view(from));
+        return;
       case Type::INT64:
-        return number(std::int64_t(from));
+        if (const auto number = std::int64_t(from); number < 0) {
+          put(number);
+        } else {
+          put(static_cast<std::uint64_t>(number));  // as nlohmann takes what has no sign
+        }
+        return;
       case Type::UINT64:
-        return std::uint64_t(from);
+        put(std::uint64_t(from));
+        return;
       case Type::DOUBLE:
-        return double(from);
+        put(double(from));
+        return;
       case Type::BOOL:
-        return bool(from);
-      default:
-        return nullptr;
+        put(bool(from));
+        return;
+      case Type::NULL_VALUE:
+        put(nullptr);
     }
   }
-  // Why the result is not to be used, if so.
-  [[nodiscard]] const char* objection() const { return objection_; }
 
- private:
-  Json buildArray(const simdjson::dom::array& from, std::size_t level) {
-    if (level == maxDepth) return reject(tooManyLevels);
-    Json::array_t elements;
+  void readArray(const simdjson::dom::array& from, std::size_t level, Json* into) {
+    if (!descends(into, level)) return;
+    auto& elements = into->get_ref<Json::array_t&>();
     elements.reserve(from.size());
     for (const simdjson::dom::element element : from) {
-      elements.push_back(build(element, level + 1));
-      if (objection_ != nullptr) break;
+      read(element, level + 1,
+           [&](auto&& value) { return &elements.emplace_back(std::forward<decltype(value)>(value)); });
+      if (objection_ != nullptr) return;
     }
-    return elements;
   }
 
-  Json buildObject(const simdjson::dom::object& from, std::size_t level) {
-    if (level == maxDepth) return reject(tooManyLevels);
-    Json::object_t members;
-    for (const auto [key, value] : from) {
-      const std::size_t before = members.size();
-      // At the end: what we have written ourselves comes in order.
-      const auto member = members.try_emplace(members.end(), std::string(key));
-      if (members.size() == before) return reject(duplicateKey);
-      member->second = build(value, level + 1);
-      if (objection_ != nullptr) break;
+  void readObject(const simdjson::dom::object& from, std::size_t level, Json* into) {
+    if (!descends(into, level)) return;
+    auto& members = into->get_ref<Json::object_t&>();
+    for (const simdjson::dom::key_value_pair member : from) {
+      read(member.value, level + 1, [&](auto&& value) -> Json* {
+        const std::size_t before = members.size();
+        // At the end: what we have written ourselves comes in order.
+        const auto place = members.emplace_hint(members.end(), member.key, std::forward<decltype(value)>(value));
+        if (members.size() > before) return &place->second;
+        objection_ = duplicateKey;
+        return nullptr;
+      });
+      if (objection_ != nullptr) return;
     }
-    return members;
   }
 
-  static Json number(std::int64_t value) {
-    if (value < 0) return value;
-    return static_cast<std::uint64_t>(value);  // as nlohmann takes what has no sign
-  }
-
-  Json reject(const char* why) {
-    objection_ = why;
-    return nullptr;
+  bool descends(const Json* into, std::size_t level) {
+    if (into != nullptr && level == maxDepth) objection_ = tooManyLevels;
+    return objection_ == nullptr;
   }
 
   const char* objection_ = nullptr;
@@ -221,25 +235,18 @@ Error objection(const char* what) {
 
 Result<Json> parseWith(simdjson::dom::parser& parser, std::string_view text) {
   const Parsed parsed(parser, text);
-  if (parsed.root() == nullptr) return parseSax(text);
-  Builder builder;
-  Json data = builder.build(*parsed.root(), 0);
-  if (builder.objection() != nullptr) return objection(builder.objection());
+  if (parsed.root() == nullptr) return parseJsonSlowly(text);
+  Json data;
+  if (const char* why = Builder().build(data, *parsed.root())) return objection(why);
   return data;
-}
-
-const char* whyNoText(std::string_view text) {
-  // RFC 8259 section 8.1: a JSON text has no byte order mark; nlohmann would skip one.
-  if (text.starts_with("\xef\xbb\xbf")) return "a byte order mark";
-  // No control character stands in a JSON text but white space; nlohmann would take a NUL for the end.
-  if (text.find('\0') != std::string_view::npos) return "a NUL";
-  return nullptr;
 }
 
 }  // namespace
 
 Result<Json> parseJsonSlowly(std::string_view text) {
-  if (const char* why = whyNoText(text)) return objection(why);
+  if (text.starts_with(byteOrderMark)) return objection("a byte order mark");
+  // No control character stands in a JSON text but white space; nlohmann would take a NUL for the end.
+  if (text.find('\0') != std::string_view::npos) return objection("a NUL");
   std::optional<std::string> fixed = wellFormed(text);
   Result<Json> data = parseSax(fixed ? *fixed : text);
   if (fixed) wipe(writable(fixed->data(), fixed->size()));
@@ -247,7 +254,7 @@ Result<Json> parseJsonSlowly(std::string_view text) {
 }
 
 Result<Json> parsePaddedJson(std::string_view text) {
-  if (const char* why = whyNoText(text)) return objection(why);
+  if (text.starts_with(byteOrderMark)) return objection("a byte order mark");
   if (std::optional<std::string> fixed = wellFormed(text)) {
     const WipeAtExit wiped(*fixed);
     return parseJson(*fixed);
