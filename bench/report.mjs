@@ -2,6 +2,8 @@
 //   node report.mjs RESULTS_DIR ROUNDS table|json
 import { existsSync, readFileSync } from 'node:fs';
 
+import { median } from './median.mjs';
+
 const [folder, roundCount, format] = process.argv.slice(2);
 const lines = (file) => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line)) : []);
 
@@ -19,11 +21,6 @@ const rounds = Array.from({ length: Number(roundCount) }, (_, i) => {
   return found;
 });
 
-const median = (values) => {
-  const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-};
 const medianOf = (name) => median(rounds.map((round) => round.get(name)));
 const ratioOf = (name, to) => median(rounds.map((round) => round.get(name) / round.get(to)));
 

@@ -6,6 +6,7 @@
 #   bash tests/check.sh asan       the same under AddressSanitizer and UndefinedBehaviorSanitizer
 #   bash tests/check.sh tsan       the same under ThreadSanitizer
 #   bash tests/check.sh install    every way to consume the library, and every public header alone
+#   bash tests/check.sh bench      the benchmarks build and run; no figures
 #   bash tests/check.sh format     clang-format, nothing changed
 #   bash tests/check.sh all        all of these
 #
@@ -57,17 +58,31 @@ install() {
   echo "== install"
   bash "$root/tests/consumer/run.sh" "$root" "$root/build/consumer"
 }
+# Every benchmark but the largest once, briefly: one that fails says so in its row.
+bench() {
+  need_packages libbenchmark-dev
+  local build="$root/build/release" rows
+  echo "== bench"
+  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_BENCH=ON \
+    -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
+  cmake --build "$build" --target ironjar_bench ironjar_bench_server
+  rows=$("$build/bench/ironjar_bench" --benchmark_min_time=0.001 --benchmark_filter='-/1000000$' 2>&1)
+  if [[ $rows != *json/native/seal/1024* || $rows == *ERROR* ]]; then
+    echo "$rows"
+    return 1
+  fi
+}
 format() {
   need_packages clang-format
   echo "== format"
-  find "$root"/{include,lib,bindings,tests} \( -name '*.hpp' -o -name '*.cpp' \) -print0 |
+  find "$root"/{include,lib,bindings,tests,bench} \( -name '*.hpp' -o -name '*.cpp' \) -print0 |
     xargs -0 clang-format --dry-run -Werror
 }
 
 need_packages "${test_packages[@]}"
 case "${1:-release}" in
-  release | clang | asan | tsan | install | format) "${1:-release}" ;;
-  all) for step in format release clang asan tsan install; do $step; done ;;
+  release | clang | asan | tsan | install | bench | format) "${1:-release}" ;;
+  all) for step in format release bench clang asan tsan install; do $step; done ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
     exit 2
