@@ -126,7 +126,7 @@ class Parsed {
   Parsed(simdjson::dom::parser& parser, std::string_view text) : document_(parser.doc), size_(text.size()) {
     const auto root = parser.parse(bytes(text).data(), text.size(), false);
     good_ = root.get(root_) == simdjson::SUCCESS;
-    reached_ = document_.capacity() >= text.size();
+    reached_ = document_.tape && document_.capacity() >= text.size();
   }
   Parsed(const Parsed&) = delete;
   Parsed& operator=(const Parsed&) = delete;
@@ -135,7 +135,8 @@ class Parsed {
   ~Parsed() {
     if (!reached_) return;
     constexpr std::uint64_t payload = 0xff'ffff'ffff'ffff;
-    const std::size_t entries = good_ ? static_cast<std::size_t>(document_.tape[0] & payload) : size_ + 3;
+    const std::size_t most = size_ + 3;
+    const std::size_t entries = good_ ? std::min<std::size_t>(document_.tape[0] & payload, most) : most;
     wipe({static_cast<unsigned char*>(static_cast<void*>(document_.tape.get())), entries * sizeof(std::uint64_t)});
     wipe({document_.string_buf.get(), 5 * size_ / 3 + simdjson::SIMDJSON_PADDING});
   }
