@@ -18,7 +18,7 @@ class Backoff {
   // A permit when a call may start now. After a failure's pause one call may, as a probe; the others when it has
   // succeeded.
   [[nodiscard]] std::optional<Permit> admit(Time now);
-  [[nodiscard]] bool isClosed(Time now) const { return failures_ > 0 && (now < until_ || probing_); }
+  [[nodiscard]] bool leavesAlone(Time now) const { return failures_ > 0 && (now < until_ || probing_); }
   // Whether no call has failed since.
   [[nodiscard]] bool isValid(Permit permit) const { return permit == counted_; }
 

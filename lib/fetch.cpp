@@ -1,6 +1,7 @@
-#include "detail/http_field.hpp"
-#include "detail/notify.hpp"
+#include "detail/ascii.hpp"
 #include "detail/url.hpp"
+#include "http_field.hpp"
+#include "notify.hpp"
 #include "token_endpoint.hpp"
 #include "token_keeper.hpp"
 #include "upstream_cookies.hpp"
@@ -23,8 +24,10 @@ Deadline in(Seconds time) { return std::chrono::steady_clock::now() + time; }
 
 // RFC 6750 section 3.1: another token of the same scope would be refused as well.
 bool isAboutScope(const Response& response) {
-  const auto challenge = findHeader(response.headers, "WWW-Authenticate");
-  return challenge && challenge->find("insufficient_scope") != std::string_view::npos;
+  return std::any_of(response.headers.begin(), response.headers.end(), [](const auto& field) {
+    return detail::equalIgnoringCase(field.first, "WWW-Authenticate") &&
+           field.second.find("insufficient_scope") != std::string::npos;
+  });
 }
 
 // The API wants a token. A visitor whose session has just ended is told so, once: its cookie is deleted.
@@ -44,8 +47,15 @@ void requireValid(FetchOptions& options) {
     origin = url->origin;
   }
   if (options.timeout <= Seconds{0} || options.timeout > longest) refuse("timeout is out of range");
+  if (options.settleDelay.count() < 0) refuse("settleDelay is negative");
   if (options.refreshThreshold < Seconds{0} || options.refreshThreshold > longest) {
     refuse("refreshThreshold is out of range");
+  }
+  for (const std::string& name : options.cookies) {
+    const auto& others = options.tokenEndpoint.cookies;
+    if (std::find(others.begin(), others.end(), name) != others.end()) {
+      refuse("cookies and tokenEndpoint.cookies both name `" + name + "`: which one would count?");
+    }
   }
   for (const std::string& path : options.excludedPaths) {
     if (!path.starts_with('/')) refuse("excludedPaths: `" + path + "` does not start with `/`");
@@ -144,18 +154,24 @@ std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
   return *tokens->expiresAt - std::chrono::duration_cast<TimePoint::duration>(*margin);
 }
 
-std::function<void(Session&)> Fetcher::beforeCommit() const {
-  return [state = state_](Session& session) {
-    state->keeper.endFormer(session);
-    if (session.destroyed()) return;
-    const auto caughtUp = state->keeper.catchUp(session);
-    static_cast<void>(caughtUp);  // whatever it was, the session knows
+std::function<std::function<void()>(Session&)> Fetcher::beforeCommit() const {
+  return [state = state_](Session& session) -> std::function<void()> {
+    const detail::TokenKeeper& keeper = state->keeper;
+    std::vector<TokenSet> former = session.formerTokens();
+    if (session.destroyed()) {
+      keeper.end(former);
+      return nullptr;
+    }
+    keeper.catchUpQuietly(session);
+    const std::optional<TokenSet> current = session.tokens();
+    if (former.empty() || session.abandoned()) return nullptr;
+    return [state, former = std::move(former), current] { state->keeper.endReplaced(former, current); };
   };
 }
 
 void Fetcher::signOut(Session& session) const {
-  state_->keeper.end(session.tokens());
   session.destroy();
+  state_->keeper.end(session.formerTokens());
 }
 
 RefreshServiceOptions Fetcher::serviceOptions(TokenSet tokens) const {

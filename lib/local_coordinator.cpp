@@ -1,6 +1,7 @@
 #include "backoff.hpp"
 #include "detail/secret.hpp"
 #include "detail/worker_pool.hpp"
+#include "refreshing.hpp"
 #include "succession.hpp"
 
 #include <algorithm>
@@ -97,7 +98,7 @@ class LocalCoordinator::State {
   CoordinatorStats stats() const {
     const MonotonicTime now = options_.now();
     const std::lock_guard lock(mutex_);
-    const auto isLeftAlone = [now](const auto& gate) { return gate.second.isClosed(now); };
+    const auto isLeftAlone = [now](const auto& gate) { return gate.second.leavesAlone(now); };
     return {.tokens = succession_.size(),
             .bytes = succession_.bytes(),
             .waiters = waiters_,
@@ -161,16 +162,20 @@ class LocalCoordinator::State {
   Tip tipOf(std::string_view client, const TokenSet& tokens, MonotonicTime now, std::vector<TokenKey>* path = nullptr) {
     succession_.age(now);
     Tip tip{tokens, keyOf(client, tokens.refreshToken), Fate::succeeded, nullptr};
+    TokenSet own = tokens;  // the newest on the way that are for the resource that is asked for
     while (const auto* entry = succession_.find(tip.key)) {
       tip.fate = entry->fate;
       tip.flight = entry->flight;
       if (tip.flight && tip.flight->loginOver) tip.fate = Fate::over;
       if (entry->fate != Fate::succeeded) break;
       tip.tokens = entry->tokens;
+      if (tip.tokens.resource == own.resource) own = tip.tokens;
       if (entry->successor == tip.key) break;  // not rotated
       if (path) path->push_back(tip.key);
       tip.key = entry->successor;
     }
+    const bool hasOwn = tip.tokens.resource != own.resource && own.accessToken != tokens.accessToken;
+    if (hasOwn) tip.tokens = detail::caughtUp(std::move(own), tip.tokens);
     return tip;
   }
 

@@ -1,4 +1,4 @@
-#include "detail/notify.hpp"
+#include "notify.hpp"
 
 #include <mutex>
 #include <ostream>

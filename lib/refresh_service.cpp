@@ -1,4 +1,4 @@
-#include "detail/notify.hpp"
+#include "refreshing.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -91,7 +91,10 @@ struct RefreshService::State {
   Found renewed(TokenSet current, bool now) {
     Found newest = options.coordinator->newest(options.client, current, RefreshCoordinator::From::memory);
     if (!newest) return newest;
-    if (*newest) current = **newest;
+    if (*newest) {
+      current = detail::caughtUp(current, **newest);
+      newest = std::optional(current);
+    }
     const bool endsSoon = current.expiresAt && *current.expiresAt - options.now() < options.threshold;
     if (!endsSoon && (*newest || (current.expiresAt && !now))) return newest;
     {
@@ -104,14 +107,12 @@ struct RefreshService::State {
   }
 
   Found refresh(const TokenSet& current) const {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto refreshed = options.coordinator->refresh(options.client, current, options.ask, begin + options.timeout);
-    detail::notify(options.observer, [&]() -> Event {
-      const auto took = std::chrono::steady_clock::now() - begin;
-      if (refreshed) return event::Refreshed{"", refreshed->by, RefreshTrigger::service, took};
-      return event::RefreshFailed{"", RefreshedBy::self, RefreshTrigger::service, refreshed.error(), took};
-    });
-    return refreshed ? Found(refreshed->tokens) : refreshed.error();
+    const detail::Refreshing refreshing{*options.coordinator,   options.client, options.ask, options.observer, "",
+                                        RefreshTrigger::service};
+    const Deadline deadline = std::chrono::steady_clock::now() + options.timeout;
+    // Another resource's tokens are in the coordinator's memory: the next look finds their refresh token there.
+    const auto fresh = detail::refreshed(refreshing, current, deadline, [](const TokenSet&) {});
+    return fresh ? Found(fresh->tokens) : fresh.error();
   }
 
   // Tells the application, and how long to wait now.

@@ -87,7 +87,7 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
   for (const std::string_view key : keep) {
     if (const Json* value = find(key)) kept[std::string(key)] = *value;
   }
-  former_ = std::exchange(data_, std::move(kept));
+  former_.push_back(std::exchange(data_, std::move(kept)));
   changed_ = true;
   expiresAt_.reset();
   begin();
@@ -101,7 +101,7 @@ void Session::abandon() {
 
 void Session::destroy() {
   if (destroyed_) return;
-  former_ = std::exchange(data_, Json::object());
+  former_.push_back(std::exchange(data_, Json::object()));
   abandoned_ = false;
   destroyed_ = true;
   changed_ = true;

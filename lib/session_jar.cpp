@@ -1,5 +1,5 @@
 #include "chunks.hpp"
-#include "detail/notify.hpp"
+#include "notify.hpp"
 #include "seal_fe26.hpp"
 #include "seal_format.hpp"
 #include "seal_native.hpp"
@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include <ironjar/session.hpp>
+#include <ironjar/tokens.hpp>
 
 namespace ironjar {
 namespace {
@@ -153,9 +154,11 @@ void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::strin
 }
 
 Result<Cookies> SessionJar::commit(Session& session) const {
-  if (options_->beforeCommit && (session.changed_ || session.outdated_)) options_->beforeCommit(session);
+  std::function<void()> afterwards;
+  if (options_->beforeCommit && (session.changed_ || session.outdated_)) afterwards = options_->beforeCommit(session);
   Result<Cookies> cookies = due(session);
   if (!cookies) return cookies;
+  if (afterwards) afterwards();
   session.changed_ = session.outdated_ = session.hopeless_ = false;
   return cookies;
 }
@@ -164,7 +167,8 @@ Result<Cookies> SessionJar::due(const Session& session) const {
   if (session.abandoned_) return Cookies();
   if (session.destroyed_) {
     if (!session.changed_) return Cookies();
-    detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
+    const bool wasThere = session.presence_.whole || session.presence_.chunks != 0 || !session.formerTokens().empty();
+    if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
     return expire({.whole = true, .chunks = session.presence_.chunks});
   }
   if (isPastAbsoluteTtl(session.start_)) return expire(session.presence_);

@@ -1,6 +1,6 @@
 #include "token_asker.hpp"
 
-#include "detail/http_field.hpp"
+#include "http_field.hpp"
 #include "upstream_cookies.hpp"
 
 namespace ironjar::detail {
@@ -9,6 +9,14 @@ namespace {
 using Asked = RefreshCoordinator::Asked;
 
 Deadline in(std::chrono::steady_clock::duration time) { return std::chrono::steady_clock::now() + time; }
+
+// OpenID Connect Core section 12.2: the sub of a refresh is that of the login.
+bool isSameUser(const TokenSet& fresh, const TokenSet& spent) {
+  return fresh.subject.empty() || spent.subject.empty() || fresh.subject == spent.subject;
+}
+Asked anotherUsers() {
+  return {.tokens = fail(Errc::expired, "the new tokens are another user's"), .endpointIsWell = true};
+}
 
 // The token POST is repeated only when the first provably never left, or when the provider takes it twice.
 class Asking {
@@ -44,20 +52,13 @@ class Asking {
   Asked read(const Response& answer, const TokenSet& spent) const {
     const TimePoint now = now_();
     Asked asked{.tokens = readTokenAnswer(answer, endpoint_, now)};
-    if (asked.tokens && !isSameUser(*asked.tokens, spent)) {
-      return {.tokens = fail(Errc::expired, "the id_token is another user's"), .endpointIsWell = true};
-    }
+    if (asked.tokens && !isSameUser(*asked.tokens, spent)) return anotherUsers();
     if (asked.tokens) asked.tokens->cookies = withCookiesOf(answer, endpoint_.cookies, spent.cookies);
     if (!asked.tokens) asked.retryAfter = retryAfter(answer, now);
     // What it says of this request alone is no reason to leave it alone.
     const bool ownError = answer.status >= 400 && answer.status < 500 && answer.status != 408 && answer.status != 429;
     if (!asked.tokens && asked.tokens.error().code == Errc::refreshFailed && ownError) asked.endpointIsWell = true;
     return asked;
-  }
-
-  // OpenID Connect Core section 12.2: the sub of a refresh is that of the login.
-  static bool isSameUser(const TokenSet& fresh, const TokenSet& spent) {
-    return fresh.subject.empty() || spent.subject.empty() || fresh.subject == spent.subject;
   }
 
   Transport transport_;
@@ -77,6 +78,7 @@ RefreshCoordinator::Ask asker(const FetchOptions& options) {
   return [refresh = options.refresh, timeout = endpoint.timeout, resource = endpoint.resource](const TokenSet& tokens) {
     Asked asked{.tokens = refresh(tokens, in(timeout))};
     if (!asked.tokens) return asked;
+    if (!isSameUser(*asked.tokens, tokens)) return anotherUsers();
     if (asked.tokens->cookies.empty()) asked.tokens->cookies = tokens.cookies;
     asked.tokens->resource = resource;
     return asked;

@@ -3,10 +3,10 @@
 #include "detail/ascii.hpp"
 #include "detail/base64url.hpp"
 #include "detail/http_date.hpp"
-#include "detail/http_field.hpp"
 #include "detail/json.hpp"
 #include "detail/jwt.hpp"
 #include "detail/url.hpp"
+#include "http_field.hpp"
 #include "upstream_cookies.hpp"
 
 #include <algorithm>
@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t maxAnswerSize = 1024 * 1024;
 constexpr std::size_t maxTokenSize = 16 * 1024;
+constexpr std::size_t maxTextSize = 2048;  // of what is kept with the tokens: all of it has to fit a cookie
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: " + why); }
 
@@ -103,6 +104,10 @@ const Json* at(const Json& answer, const std::string& pointer) {
 bool isToken(const Json* value, bool (*accepts)(char)) {
   return value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= maxTokenSize &&
          detail::allOf(value->get_ref<const std::string&>(), accepts);
+}
+
+bool isShortText(const Json* value) {
+  return value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= maxTextSize;
 }
 
 std::optional<Seconds> lifetime(const Json* expiresIn) {
@@ -210,10 +215,10 @@ Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& en
     tokens.lifetime = std::chrono::ceil<Seconds>(*expiry - now);
   }
   const Json* scope = at(*body, endpoint.answer.scope);
-  if (scope != nullptr && scope->is_string()) tokens.scope = scope->get<std::string>();
+  if (isShortText(scope)) tokens.scope = scope->get<std::string>();
   const Json* idToken = at(*body, endpoint.answer.idToken);
   if (idToken != nullptr && idToken->is_string()) {
-    tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>());
+    tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>()).substr(0, maxTextSize);
   }
   tokens.cookies = detail::withCookiesOf(answer, endpoint.cookies, "");
   tokens.resource = endpoint.resource;

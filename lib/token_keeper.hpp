@@ -22,9 +22,13 @@ class TokenKeeper {
   [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
                                           Deadline deadline) const;
 
-  // Ends the login that the session has destroyed, or replaced by another.
-  void endFormer(const Session& session) const;
-  void end(const std::optional<TokenSet>& tokens) const;
+  // The same for a session that is about to be written: nobody has asked for tokens, so nobody is told.
+  void catchUpQuietly(Session& session) const;
+
+  // Ends logins that somebody has signed out of.
+  void end(const std::vector<TokenSet>& logins) const;
+  // Ends logins that another one has taken the place of; nothing is revoked.
+  void endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const;
 
   // By its own expiry the access token is good.
   [[nodiscard]] bool isGood(const TokenSet& tokens) const;
@@ -34,12 +38,9 @@ class TokenKeeper {
   [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
 
  private:
+  [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session) const;
   [[nodiscard]] bool isDue(const TokenSet& tokens) const;
   [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
-  [[nodiscard]] Result<Refreshed> askFor(Session& session, const TokenSet& rejected, const RefreshCoordinator::Ask& ask,
-                                         Deadline deadline) const;
-  [[nodiscard]] Result<Refreshed> watchedAskFor(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
-                                                Deadline deadline) const;
 
   std::shared_ptr<RefreshCoordinator> coordinator_;
   std::string resource_;

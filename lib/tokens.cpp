@@ -27,7 +27,14 @@ const Json& memberOf(const Json& data, std::string_view key) {
 }  // namespace
 
 std::optional<TokenSet> Session::tokens(std::string_view resource) const { return tokensIn(data_, resource); }
-std::optional<TokenSet> Session::formerTokens() const { return tokensIn(former_, {}); }
+
+std::vector<TokenSet> Session::formerTokens() const {
+  std::vector<TokenSet> all;
+  for (const Json& data : former_) {
+    if (auto tokens = tokensIn(data, {})) all.push_back(*std::move(tokens));
+  }
+  return all;
+}
 
 std::optional<TokenSet> Session::tokensIn(const Json& data, std::string_view resource) const {
   const TokenNames& names = *tokenNames_;
@@ -48,11 +55,21 @@ std::optional<TokenSet> Session::tokensIn(const Json& data, std::string_view res
 
 void Session::setTokens(const TokenSet& tokens) {
   erase(tokenNames_->resources);
+  const TokenNames& names = *tokenNames_;
   if (!tokens.resource.empty()) {
-    for (const std::string& name : {tokenNames_->accessToken, tokenNames_->expiresAt, tokenNames_->lifetime})
-      erase(name);
+    for (const auto* name : {&names.accessToken, &names.expiresAt, &names.lifetime, &names.scope}) erase(*name);
   }
   renewTokens(tokens);
+}
+
+void Session::copyTokens(const Session& from) {
+  const TokenNames& names = *tokenNames_;
+  for (const auto* name : {&names.accessToken, &names.refreshToken, &names.expiresAt, &names.scope, &names.lifetime,
+                           &names.subject, &names.cookies, &names.resources}) {
+    const Json* value = from.find(*name);
+    value != nullptr ? set(*name, *value) : erase(*name);
+  }
+  tokensAreFromCookie_ = tokensAreFromCookie_ && !changed_;
 }
 
 void Session::renewTokens(const TokenSet& tokens) {

@@ -1,7 +1,7 @@
 #include "upstream_cookies.hpp"
 
 #include "detail/ascii.hpp"
-#include "detail/http_field.hpp"
+#include "http_field.hpp"
 
 #include <algorithm>
 
@@ -9,6 +9,8 @@
 
 namespace ironjar::detail {
 namespace {
+
+constexpr std::size_t maxSize = 4096;  // as browsers have it
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -43,6 +45,7 @@ std::string withCookiesOf(const Response& response, const std::vector<std::strin
   Pairs pairs = pairsOf(held);
   for (const auto& [field, line] : response.headers) {
     if (names.empty() || !equalIgnoringCase(field, "Set-Cookie") || !isFieldValue(line)) continue;
+    if (line.size() > maxSize) continue;
     const std::size_t end = std::min(line.find(';'), line.size());
     const std::vector<CookiePair> cookie = parseCookies(std::string_view(line).substr(0, end));
     if (cookie.empty() || std::find(names.begin(), names.end(), cookie[0].name) == names.end()) continue;

@@ -183,7 +183,9 @@ TEST_CASE("issuers and clients do not share results, nor failures") {
   CHECK(f.refresh("x", Asked{.tokens = tokens("y")}, "two"));
 }
 
-TEST_CASE("after a failure the endpoint is left alone, twice as long each time, up to a minute (C44)") {
+TEST_CASE(
+    "after a failure the endpoint is left alone, twice as long each time, up to a minute, and a success ends it (C44 "
+    "C47)") {
   Fixture f;
   for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s}) {
     const int before = f.calls;

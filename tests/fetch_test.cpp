@@ -93,8 +93,9 @@ TEST_CASE("403 and a lack of scope are the caller's (C04)") {
   const Fetcher fetcher(fetchOptions(upstream));
   Session session = sessionWith(upstream.provider.login());
   CHECK(fetcher.performFetch(session, get())->status == 403);
-  upstream.api.behave(
-      {.always401 = true, .challenge = {{"www-authenticate", R"(Bearer error="insufficient_scope", scope="admin")"}}});
+  upstream.api.behave({.always401 = true,
+                       .challenge = {{"www-authenticate", "Basic"},
+                                     {"WWW-Authenticate", R"(Bearer error="insufficient_scope", scope="admin")"}}});
   CHECK(fetcher.performFetch(session, get())->status == 401);
   CHECK(upstream.provider.counts().tokenCalls == 0);
 }

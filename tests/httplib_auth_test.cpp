@@ -66,6 +66,21 @@ TEST_CASE("a session may ask for a refresh now and then only, and others are not
   CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 200);
 }
 
+TEST_CASE("so may a session that is sealed as Fe26.2, whose cookie changes with each refresh") {
+  Upstream upstream;
+  Site site(SessionJar({.cookieName = "sid", .passwords = support::password, .seal = {.formats = {SealFormat::fe26}}}));
+  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{3600}});
+  site.start();
+  const TokenSet tokens = upstream.provider.login();
+  site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
+  CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 200);
+  for (int i = 0; i < 3; ++i) CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 429);
+  CHECK(upstream.provider.counts().tokenCalls == 1);
+  CHECK_THROWS_AS(
+      mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{-1}}),
+      std::invalid_argument);
+}
+
 TEST_CASE("a script that needs a login is told so; a page is sent to sign in (C40)") {
   const auto answer = [](const httplib::Headers& headers, Errc code) {
     httplib::Request request;

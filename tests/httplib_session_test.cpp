@@ -97,6 +97,20 @@ TEST_CASE("a handler that throws: its writes are dropped, but refreshed tokens a
   }
 }
 
+TEST_CASE("a handler that throws loses no resource's access token") {
+  Site site;
+  site.get("/", [&](const auto&, auto&, Session& session) {
+    session.renewTokens({.accessToken = "fresh", .refreshToken = "r2", .resource = "reports"});
+    throw std::runtime_error("handler");
+  });
+  site.start();
+  site.putSession({{"accessToken", "a"}, {"refreshToken", "r1"}});
+  CHECK(site.visit("/").status == 500);
+  CHECK(site.session().tokens()->accessToken == "a");
+  CHECK(site.session().tokens("reports")->accessToken == "fresh");
+  CHECK(site.session().tokens()->refreshToken == "r2");
+}
+
 TEST_CASE("a handler that throws in the middle of a login leaves the visitor who it was") {
   Site site;
   site.get("/", [&](const auto&, auto&, Session& session) {

@@ -396,6 +396,10 @@ TEST_CASE("a body that is read piece by piece arrives whole; one that cannot be 
   CHECK(errorOf(post({std::string("one "), fail(Errc::notAllowed, "no more")})) == Errc::notAllowed);
   const auto again = transport({.method = "POST", .url = api.origin() + "/items", .body = "x"}, in(10s));
   CHECK(again->body == " x");
+  const Request throwing{.method = "POST", .url = api.origin() + "/items", .openBody = [] {
+                           return BodyReader([]() -> Result<std::string> { throw std::runtime_error("reader"); });
+                         }};
+  CHECK(errorOf(transport(throwing, in(10s))) == Errc::malformed);
   const Request gone{.method = "POST", .url = api.origin() + "/items", .openBody = [] { return BodyReader(); }};
   CHECK(errorOf(transport(gone, in(10s))) == Errc::malformed);
 }

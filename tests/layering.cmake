@@ -5,14 +5,14 @@ cmake_minimum_required(VERSION 3.22)
 # From the top: a file may include its own topic's header and those of floors above it. `topic: files of lib/`.
 set(floors
   "error: error"
-  "observer: observer"
+  "observer: observer notify"
   "passwords: passwords"
   "seal: seal seal_format seal_native seal_fe26"
   "cookie: cookie cookie_pairs chunks"
   "session: session session_jar"
   "tokens: tokens"
-  "transport: transport upstream_cookies"
-  "refresh: refresh refresh_service token_endpoint local_coordinator succession backoff"
+  "transport: transport http_field upstream_cookies"
+  "refresh: refresh refresh_service refreshing token_endpoint local_coordinator succession backoff"
   "fetch: fetch token_asker token_keeper")
 
 set(level 0)

@@ -110,6 +110,82 @@ TEST_CASE("replace() with the same login's tokens, rotated or not, ends nothing"
   }
 }
 
+TEST_CASE("a session that was replaced, kept its tokens and fell behind its login's refreshes is still of that login") {
+  Site site;
+  const std::string old = site.login();
+  Session slow = site.jar->open(old);
+  slow.replace({"accessToken", "refreshToken", "accessTokenExpiresAt", "accessTokenLifetime"});
+  for (Session* session : {&slow, static_cast<Session*>(nullptr)}) {
+    site.upstream.provider.expireAccessTokens();
+    Session other = site.jar->open(old);
+    Session& asking = session != nullptr ? *session : other;
+    CHECK(site.fetcher->performFetch(asking, items)->status == 200);
+  }
+  const std::string cookie = site.save(slow);
+  CHECK(cookie != "");
+  Session next = site.jar->open(cookie);
+  CHECK(site.fetcher->performFetch(next, items)->status == 200);
+}
+
+TEST_CASE("C73 whatever a session was replaced by before it was destroyed, no login of it comes back") {
+  for (const bool twice : {false, true}) {
+    Site site;
+    const std::string old = site.login();
+    Session slow = site.jar->open(old);
+    slow.set("cart", 1);
+    Session leaving = site.jar->open(old);
+    leaving.replace();
+    leaving.setTokens(site.upstream.provider.login());
+    if (twice) leaving.replace();
+    if (twice) leaving.setTokens(site.upstream.provider.login());
+    if (!twice) leaving.destroy();
+    CHECK(site.save(leaving).starts_with(twice ? "sid=ij1." : "sid="));
+    CHECK(site.save(slow) == "");
+  }
+}
+
+TEST_CASE("a new login that could not be written, or was abandoned, has not ended the old one") {
+  for (const bool tooLarge : {true, false}) {
+    Site site;
+    const std::string old = site.login();
+    Session session = site.jar->open(old);
+    session.replace();
+    session.setTokens(site.upstream.provider.login());
+    if (tooLarge) session.set("report", std::string(5000, 'x'));
+    if (!tooLarge) session.abandon();
+    CHECK(site.jar->commit(session).has_value() == !tooLarge);
+    Session next = site.jar->open(old);
+    CHECK(site.fetcher->performFetch(next, items)->status == 200);
+    next.set("seen", 1);
+    CHECK(site.save(next) != "");
+  }
+}
+
+TEST_CASE("a browser that still has the cookie of a login that ended can begin a new one") {
+  Site site;
+  const std::string old = site.login();
+  Session leaving = site.jar->open(old);
+  leaving.destroy();
+  CHECK(site.save(leaving) == "sid=");
+  Session session = site.jar->open(old);  // the deletion was lost
+  session.replace();
+  session.set("state", "random");
+  const std::string cookie = site.save(session);
+  CHECK(site.jar->open(cookie).get<std::string>("state") == "random");
+}
+
+TEST_CASE("C60 another user's tokens are refused from a callback too") {
+  Site site([](FetchOptions& fetch, SessionOptions&) {
+    fetch.refresh = [](const TokenSet&, Deadline) {
+      return Result<TokenSet>(TokenSet{.accessToken = "at-x", .refreshToken = "rt-x", .subject = "eve"});
+    };
+  });
+  Session session = site.jar->open("");
+  session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});
+  CHECK(errorOf(site.fetcher->performFetch(session, items)) == Errc::expired);
+  CHECK(session.destroyed());
+}
+
 TEST_CASE("C60 a refresh that brings another user's id_token ends the session, and its tokens are not used") {
   Site site;
   site.upstream.provider.answerTokenCalls({answer({{"id_token", evesToken}})});

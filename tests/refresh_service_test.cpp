@@ -541,8 +541,10 @@ TEST_CASE("what a service does is told to the observer") {
   REQUIRE(service.refreshNow());
   upstream.provider.answerTokenCalls({Response{.status = 503}});
   REQUIRE_FALSE(service.refreshNow());
-  CHECK(lines == std::vector<std::string>{"event=refreshed role=self trigger=service",
-                                          "event=refresh_failed role=self trigger=service"});
+  CHECK(lines == std::vector<std::string>{
+                     "event=refresh_started trigger=service", "event=tokens_answered trigger=service",
+                     "event=refreshed role=self trigger=service", "event=refresh_started trigger=service",
+                     "event=tokens_answered trigger=service", "event=refresh_failed role=self trigger=service"});
 }
 
 TEST_CASE("a callback that throws ends nothing") {

@@ -156,6 +156,7 @@ TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") 
                                                   Response{.status = 504},
                                                   fail(Errc::transport),
                                                   fail(Errc::timeout),
+                                                  fail(Errc::unreachable),  // refused, no such host, bad certificate
                                                   Response{.status = 403, .body = "<html>"},
                                                   Response{.status = 200, .body = "<html>"},
                                                   Response{.status = 200, .body = "{}"}};
@@ -163,10 +164,11 @@ TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") 
     World world;
     const std::string cookie = world.login();
     world.provider.expireAccessTokens();
-    world.provider.answerTokenCalls({failure});
+    world.provider.answerTokenCalls({failure, failure});  // the second is for what is safe to try twice
     const auto failed = world.visit(cookie);
     CHECK(errorOf(failed.response) == Errc::refreshFailed);
     CHECK(failed.cookie == "");
+    world.provider.answerTokenCalls({});
     world.advance(1s);
     CHECK(world.visit(cookie).response->status == 200);
     CHECK(world.provider.counts().reuses == 0);
@@ -269,34 +271,67 @@ TEST_CASE("C51 the wall clock jumps: no loop, no logout") {
   CHECK(world.provider.counts().tokenCalls <= 4);
 }
 
-TEST_CASE("C58 an answer that was lost: asked again within the grace; given up where that would be theft; else later") {
+TEST_CASE(
+    "C58 an answer is lost after the provider has rotated: asked again within its grace, and a strict one never") {
+  using testing::Rotation;
   struct Case {
+    Rotation rotation;
     ReplayPolicy replay;
     std::optional<Errc> error;
     int calls;
   };
-  for (const Errc lost : {Errc::transport, Errc::timeout}) {
-    for (const Case& test : {Case{{.grace = Seconds{30}}, std::nullopt, 2}, Case{{.strict = true}, Errc::expired, 1},
-                             Case{{}, Errc::refreshFailed, 1}}) {
-      FetchOptions changes;
-      changes.tokenEndpoint.replay = test.replay;
-      World world(Seconds{3600}, changes);
-      const std::string cookie = world.login();
-      world.provider.expireAccessTokens();
-      world.provider.answerTokenCalls({fail(lost)});
-      CHECK(errorOf(world.visit(cookie).response) == test.error);
-      CHECK(world.provider.counts().tokenCalls == test.calls);
-    }
+  for (const Case& test : {Case{Rotation::graceSamePair, {.grace = Seconds{30}}, std::nullopt, 2},
+                           Case{Rotation::strict, {.strict = true}, Errc::expired, 1},
+                           Case{Rotation::graceSamePair, {}, Errc::refreshFailed, 1}}) {
+    FetchOptions changes;
+    changes.tokenEndpoint.replay = test.replay;
+    World world(Seconds{3600}, changes);
+    const std::string cookie = world.login();
+    world.provider.expireAccessTokens();
+    world.provider.behave({.rotation = test.rotation, .dropAfterCommit = {.times = 1}});
+    CHECK(errorOf(world.visit(cookie).response) == test.error);
+    CHECK(world.provider.counts().tokenCalls == test.calls);
+    CHECK(world.provider.counts().familiesKilled == 0);
+    if (test.error == Errc::expired) continue;
+    world.advance(1s);  // by default it is the next request that asks again
+    CHECK(world.visit(cookie).response->status == 200);
+    CHECK(world.provider.counts().replays == 1);
   }
 }
 
-TEST_CASE("C59 a call that certainly never left is made again") {
+TEST_CASE("C58 a time-out is as good as a lost answer") {
+  for (const ReplayPolicy& replay : {ReplayPolicy{.grace = Seconds{30}}, ReplayPolicy{.strict = true}}) {
+    FetchOptions changes;
+    changes.tokenEndpoint.replay = replay;
+    World world(Seconds{3600}, changes);
+    const std::string cookie = world.login();
+    world.provider.expireAccessTokens();
+    world.provider.answerTokenCalls({fail(Errc::timeout)});
+    CHECK(errorOf(world.visit(cookie).response) == (replay.strict ? std::optional(Errc::expired) : std::nullopt));
+    CHECK(world.provider.counts().tokenCalls == (replay.strict ? 1 : 2));
+  }
+}
+
+TEST_CASE("C59 a call that certainly never left is made again, and the provider rotates once") {
   World world;
   const std::string cookie = world.login();
   world.provider.expireAccessTokens();
   world.provider.answerTokenCalls({fail(Errc::unreachable)});
   CHECK(world.visit(cookie).response->status == 200);
   CHECK(world.provider.counts().tokenCalls == 2);
+  CHECK(world.provider.counts().refreshes == 1);
+}
+
+TEST_CASE("C59 an answer lost before the provider rotated is asked for again by the next request") {
+  World world;
+  const std::string cookie = world.login();
+  world.provider.expireAccessTokens();
+  world.provider.behave({.dropBeforeCommit = {.times = 1}});
+  CHECK(errorOf(world.visit(cookie).response) == Errc::refreshFailed);
+  world.advance(1s);
+  CHECK(world.visit(cookie).response->status == 200);
+  CHECK(world.provider.counts().refreshes == 1);
+  CHECK(world.provider.counts().reuses == 0);
 }
 
 TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed, the 401 returned and marked") {
@@ -316,6 +351,19 @@ TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed,
   CHECK(world.provider.counts().tokenCalls == 1);
   CHECK(world.fetcher.performFetch(session, upload)->trace.attempts == 1);
   CHECK(world.cookieOf(session) != "");
+}
+
+TEST_CASE("C15 HEAD and a prefetch are requests like any other: what they bring back is kept by the browser") {
+  for (const bool head : {true, false}) {
+    World world;
+    Session session = world.jar.open(world.login());
+    world.provider.expireAccessTokens();
+    Request request = items;
+    if (head) request.method = "HEAD";
+    if (!head) request.headers = {{"Sec-Purpose", "prefetch"}};
+    CHECK(world.fetcher.performFetch(session, request)->status == 200);
+    CHECK(world.cookieOf(session) != "");
+  }
 }
 
 TEST_CASE("C15 a preflight never refreshes") {

@@ -1,83 +1,33 @@
 // One login, several APIs whose access tokens differ (RFC 8707).
 #include "support/support.hpp"
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
+
+#include <ironjar/testing/api.hpp>
+#include <ironjar/testing/provider.hpp>
 
 using namespace ironjar;
 using support::errorOf;
 
 namespace {
 
-// A strict provider: each refresh token works once, and an access token is for the resource that was asked for.
-class Provider {
- public:
-  Transport transport() {
-    return [this](const Request& request, Deadline) -> Result<Response> {
-      std::unique_lock lock(mutex_);
-      if (request.url.starts_with("https://id.example")) return token(request, lock);
-      ++apiCalls;
-      const std::string wanted = request.url.starts_with("https://reports.example") ? "reports" : "";
-      const bool good = findHeader(request.headers, "Authorization") == "Bearer " + current(wanted);
-      return Response{.status = good ? 200 : 401};
-    };
-  }
-  void waitForCall() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return inside_ > 0; });
-  }
-  void release() {
-    const std::lock_guard lock(mutex_);
-    held = false;
-    changed_.notify_all();
-  }
-  void expire(const std::string& resource) { ++generation_[resource]; }
-  std::string current(const std::string& resource) { return "at" + resource + std::to_string(generation_[resource]); }
-
-  bool held = false;
-  bool rotates = true;
-  int calls = 0;
-  int reuses = 0;
-  int apiCalls = 0;
-
- private:
-  Result<Response> token(const Request& request, std::unique_lock<std::mutex>& lock) {
-    ++calls;
-    ++inside_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return !held; });
-    const std::string brought = request.body.substr(request.body.find("refresh_token=", 20) + 14);
-    const std::string good = "rt" + std::to_string(issued_);
-    const std::string bare = brought.substr(0, brought.find('&'));
-    if (bare != good) {
-      ++reuses;
-      return Response{.status = 400, .body = R"({"error":"invalid_grant"})"};
-    }
-    if (rotates) ++issued_;
-    const std::string resource = request.body.find("resource=reports") != std::string::npos ? "reports" : "";
-    Json body = {{"access_token", current(resource)}};
-    if (rotates) body["refresh_token"] = "rt" + std::to_string(issued_);
-    return Response{.status = 200, .body = body.dump()};
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int inside_ = 0;
-  int issued_ = 0;
-  std::map<std::string, int> generation_;
-};
-
+// A strict provider, and two APIs that take access tokens of their own only.
 struct Apis {
   Fetcher make(const std::string& resource) {
     return Fetcher(
-        {.transport = provider.transport(),
-         .allowedOrigins = {"https://api.example", "https://reports.example"},
-         .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = publicClient("web"), .resource = resource},
+        {.transport = testing::transport(provider, {plain, reporting}),
+         .allowedOrigins = {plain.options().origin, reporting.options().origin},
+         .tokenEndpoint = {.url = provider.tokenUrl(), .clientAuth = publicClient("web"), .resource = resource},
          .coordinator = coordinator});
   }
+  void rotate(bool rotates) {
+    provider.behave(
+        {.rotation = rotates ? testing::Rotation::strict : testing::Rotation::none, .omitRefreshToken = !rotates});
+  }
 
-  Provider provider;
+  testing::Provider provider;
+  testing::Api plain{provider};
+  testing::Api reporting{provider, {.origin = "https://reports.example", .resource = "reports"}};
   std::shared_ptr<LocalCoordinator> coordinator = std::make_shared<LocalCoordinator>();
   Fetcher main = make("");
   Fetcher reports = make("reports");
@@ -86,34 +36,42 @@ struct Apis {
 const Request items{.url = "https://api.example/items"};
 const Request report{.url = "https://reports.example/july"};
 
-Session signedIn() {
-  Session session;
-  session.setTokens({.accessToken = "spent", .refreshToken = "rt0", .scope = "all", .subject = "ada"});
-  return session;
-}
+// Signed in with an access token that has ended.
+struct Login {
+  explicit Login(Apis& apis) : first(apis.provider.login("ada")) {
+    first.scope = "all";
+    first.subject = "ada";
+    apis.provider.expireAccessTokens();
+  }
+  Session session() const {
+    Session session;
+    session.setTokens(first);
+    return session;
+  }
+  TokenSet first;
+};
 
 }  // namespace
 
-TEST_CASE(
-    "C23 two resources of one login at once: a token for each, calls one after the other, no refresh token twice") {
+TEST_CASE("C23 two resources of one login at once: a token for each, one call after the other, no reuse") {
   for (const bool rotates : {true, false}) {
     Apis apis;
-    apis.provider.rotates = rotates;
-    apis.provider.held = true;
-    Session first = signedIn();
-    Session second = signedIn();
+    apis.rotate(rotates);
+    const Login login(apis);
+    apis.provider.hold();
+    Session first = login.session();
+    Session second = login.session();
     std::thread one([&] { CHECK(apis.main.performFetch(first, items)->status == 200); });
-    apis.provider.waitForCall();
+    apis.provider.waitForTokenCalls(1);
     std::thread two([&] { CHECK(apis.reports.performFetch(second, report)->status == 200); });
     while (apis.coordinator->stats().waiters < 2) std::this_thread::yield();
     apis.provider.release();
     one.join();
     two.join();
-    CHECK(apis.provider.calls == 2);
-    CHECK(apis.provider.reuses == 0);
-    CHECK(second.tokens("reports")->accessToken == "atreports0");
-    CHECK(second.tokens()->accessToken == "at0");
-    CHECK(first.tokens()->accessToken == "at0");
+    CHECK(apis.provider.counts().tokenCalls == 2);
+    CHECK(apis.provider.counts().reuses == 0);
+    CHECK(second.tokens("reports")->accessToken != second.tokens()->accessToken);
+    CHECK(second.tokens()->accessToken == first.tokens()->accessToken);
     CHECK(second.tokens()->scope == "all");
     CHECK(second.tokens("reports")->scope == "");
     CHECK(second.tokens("reports")->subject == "ada");
@@ -123,17 +81,20 @@ TEST_CASE(
 TEST_CASE("each resource's token is refreshed on its own, and the other's stays") {
   for (const bool rotates : {true, false}) {
     Apis apis;
-    apis.provider.rotates = rotates;
-    Session session = signedIn();
+    apis.rotate(rotates);
+    const Login login(apis);
+    Session session = login.session();
     CHECK(apis.main.performFetch(session, items)->trace.attempts == 2);
     CHECK(apis.reports.performFetch(session, report)->trace.attempts == 1);  // none yet: fetched first
     CHECK(apis.main.performFetch(session, items)->trace.attempts == 1);
-    CHECK(apis.provider.calls == 2);
-    apis.provider.expire("reports");
-    CHECK(apis.reports.performFetch(session, report)->status == 200);
+    CHECK(apis.provider.counts().tokenCalls == 2);
+    apis.reporting.behave({.always401 = true});
+    CHECK(apis.reports.performFetch(session, report)->status == 401);
+    apis.reporting.behave({});
+    CHECK(apis.reports.performFetch(session, report)->trace.attempts == 1);
     CHECK(apis.main.performFetch(session, items)->trace.attempts == 1);
-    CHECK(apis.provider.calls == 3);
-    CHECK(apis.provider.reuses == 0);
+    CHECK(apis.provider.counts().tokenCalls == 3);
+    CHECK(apis.provider.counts().reuses == 0);
     const Json kept = session.data();
     CHECK(apis.main.performFetch(session, items)->status == 200);
     CHECK(session.data() == kept);
@@ -142,29 +103,61 @@ TEST_CASE("each resource's token is refreshed on its own, and the other's stays"
 
 TEST_CASE("a late request for one resource after refreshes for both: no refresh token is used twice") {
   Apis apis;
-  Session session = signedIn();
+  const Login login(apis);
+  Session session = login.session();
   CHECK(apis.main.performFetch(session, items)->status == 200);
   CHECK(apis.reports.performFetch(session, report)->status == 200);
   for (const bool forReports : {false, true, false}) {
-    Session late = signedIn();
+    Session late = login.session();
     const Fetcher& fetcher = forReports ? apis.reports : apis.main;
     CHECK(fetcher.performFetch(late, forReports ? report : items)->status == 200);
-    CHECK(late.tokens()->refreshToken != "rt0");
+    CHECK(late.tokens()->refreshToken != login.first.refreshToken);
   }
-  CHECK(apis.provider.reuses == 0);
+  CHECK(apis.provider.counts().reuses == 0);
+}
+
+TEST_CASE("one old cookie that comes for one resource and the other in turn costs no call each time") {
+  Apis apis;
+  const Login login(apis);
+  for (int i = 0; i < 20; ++i) {
+    Session late = login.session();
+    const bool forReports = i % 2 == 1;
+    CHECK((forReports ? apis.reports : apis.main).performFetch(late, forReports ? report : items)->status == 200);
+  }
+  CHECK(apis.provider.counts().tokenCalls == 2);
+  CHECK(apis.provider.counts().reuses == 0);
+}
+
+TEST_CASE("a service keeps its own resource's token, whatever the others refresh") {
+  Apis apis;
+  const Login login(apis);
+  RefreshService service(apis.reports.serviceOptions(login.first));
+  const TokenSet mine = service.refreshNow().value();
+  CHECK(mine.resource == "reports");
+  Session session = login.session();
+  CHECK(apis.main.performFetch(session, items)->status == 200);
+  const TokenSet next = service.refreshNow().value();
+  CHECK(next.resource == "reports");
+  CHECK(apis.provider.userOf(next.accessToken, "reports") == "ada");
+  CHECK(apis.provider.counts().reuses == 0);
 }
 
 TEST_CASE("a new login brings no token of the old one's along; the session's data holds what a session can") {
   Apis apis;
-  Session session = signedIn();
+  const Login login(apis);
+  Session session = login.session();
   CHECK(apis.reports.performFetch(session, report)->status == 200);
-  CHECK(session.data()["accessTokens"]["reports"]["accessToken"] == "atreports0");
+  CHECK(session.data()["accessTokens"]["reports"]["accessToken"] == session.tokens("reports")->accessToken);
   session.setTokens({.accessToken = "other", .refreshToken = "other"});
   CHECK_FALSE(session.contains("accessTokens"));
   session.set("accessTokens", "garbage");
   CHECK(session.tokens("reports")->accessToken == "");
   session.set("accessTokens", {{"reports", 7}});
   CHECK(session.tokens("reports")->refreshToken == "other");
+  session.set("accessTokenScope", "old");
+  session.setTokens({.accessToken = "a", .refreshToken = "r", .resource = "reports"});
+  CHECK_FALSE(session.contains("accessTokenScope"));
+  CHECK(session.tokens()->accessToken == "");
   session.eraseTokens();
   CHECK(session.empty());
 }

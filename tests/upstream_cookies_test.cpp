@@ -84,6 +84,13 @@ TEST_CASE("the next refresh changes, keeps and deletes them by name") {
   CHECK_FALSE(session.contains("accessTokenCookies"));
 }
 
+TEST_CASE("a cookie that both the token endpoint and the API may set is refused at start-up") {
+  Script script;
+  FetchOptions both = options(script);
+  both.cookies = {"sso_session"};
+  CHECK_THROWS_AS(Fetcher{both}, std::invalid_argument);
+}
+
 TEST_CASE("the cookies of a login come with its first tokens") {
   Script script;
   script.answers = {tokens("1", {{"Set-Cookie", "sso_session=s1"}})};

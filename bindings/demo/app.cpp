@@ -73,6 +73,7 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
                                 httplib::detail::encode_query_param(callback);
   server.Get("/login", ironjar::withSession(jar, [authorize](auto&, auto& response, Session& session) {
                const std::string state = randomText();
+               session.replace();  // whatever the browser has: it may be a login that ended elsewhere
                session.set("state", state);
                response.set_redirect(authorize + "&state=" + state);
              }));

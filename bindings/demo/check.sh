@@ -40,7 +40,7 @@ sets_cookie() { grep -qi '^set-cookie: __Host-demo=' "$work/headers"; }
 stat() { curl -sS "$app/stats" | sed -E "s/.*\"$1\":([0-9]+).*/\1/"; }
 session_cookie() { sed -n 's/.*__Host-demo\t//p' "$jar"; }
 access_token_ends() { sleep 10.5; }
-fault() { curl -sS -o /dev/null -w '%{http_code}' -d "is=$1" "$identity/fault" | grep -q 204 || fail "no fault $1"; }
+fault() { curl -sS -f -d "is=$1" "$identity/fault" || fail "no fault $1"; }
 metric() { curl -sS "$app/metrics" | sed -n "s/^$1 //p"; }
 
 say "sign in: the code comes back from the provider and buys both tokens, sealed into one cookie"
@@ -80,6 +80,12 @@ request_with "$old" /api/data/items
 expect 200 "a late call"
 sets_cookie || fail "the late call did not get the new cookie"
 [ "$(stat refreshes)" = 1 ] || fail "the late call refreshed"
+
+say "the API refuses a token before its time: refreshed, and the call repeated"
+fault expired
+request /api/data/items
+expect 200 "a call with a refused token"
+[ "$(metric ironjar_fetch_retries_total)" = 1 ] || fail "the call was not repeated once"
 
 say "20 calls at once with a spent token"
 access_token_ends

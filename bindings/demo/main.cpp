@@ -60,7 +60,7 @@ ironjar::Response answer(const ironjar::Request& request, const std::string& use
   return {.headers = {{"Content-Type", "application/json"}}, .body = body.dump()};
 }
 
-// What can go wrong with a provider, by name; nothing for a name that is unknown. None of them uses up a refresh token.
+// What can be wrong with a provider, by name; nothing for a name that is unknown. None of them uses up a refresh token.
 std::optional<testing::ProviderBehaviour> faulty(const std::string& fault, testing::ProviderBehaviour behaviour) {
   using ironjar::Response;
   const testing::Drop reset{.times = testing::Drop::always, .how = testing::Drop::How::reset};
@@ -97,6 +97,7 @@ int main(int argc, char** argv) {
 
   testing::mount(identity.server, provider);
   identity.server.Post("/fault", [&](const auto& request, auto& response) {
+    if (request.get_param_value("is") == "expired") return provider.expireAccessTokens();
     const auto behaviour = faulty(request.get_param_value("is"), well);
     response.status = behaviour ? 204 : 400;
     if (!behaviour) return;

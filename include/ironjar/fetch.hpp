@@ -20,7 +20,7 @@ struct FetchOptions {
   TokenEndpoint tokenEndpoint = TokenEndpoint();
   // Paths whose 401 is an answer and not a spent token (a login form's, say): each covers what lies below it too.
   std::vector<std::string> excludedPaths = {};
-  unsigned maxRetries = 1;  // after a refresh; 0: a 401 is the caller's, nothing is refreshed
+  unsigned maxRetries = 1;  // after a refresh; 0: a 401 is the caller's, only refreshing ahead of the end remains
   Seconds timeout{30};      // for everything one performFetch does
   // An access token is refreshed before it ends: when less than this is left of it, or less than a fifth of its
   // lifetime, whichever is shorter, give or take a fifth of that at random. Without an expiry or a lifetime only a 401
@@ -52,16 +52,16 @@ class Fetcher {
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
   // do not travel: the tokens' own cookies do. Errors:
   // - Errc::loginRequired: the API wants a token and the session has none.
-  // - Errc::expired: the session that came is past its end, or the login is over. The session is destroyed when the
-  // provider said invalid_grant, or when a 401
-  //   came for an access token that may have ended and there is no refresh token; it is abandoned, so that the
-  //   browser's cookie stays, when the login was ended or superseded elsewhere.
+  // - Errc::expired: the session that came is past its end, or its login is over: destroyed when the provider said
+  //   invalid_grant, or when there is no refresh token and the access token may have ended; abandoned, so that the
+  //   browser's cookie stays, when it was ended or superseded elsewhere.
   // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later. While
   //   its access token is good it is used, and this does not happen.
   // - Errc::overloaded: too many requests wait for a refresh; the session is untouched.
   // - Errc::notAllowed: the URL is outside allowedOrigins, or the provider refuses this client.
-  // - Errc::malformed: a URL, method or header that cannot be sent.
-  // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side; the session is kept.
+  // - Errc::malformed: a URL, method or header that cannot be sent, or a body that cannot be opened.
+  // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side, and whatever a body's
+  //   reader says; the session is kept.
   [[nodiscard]] Result<Response> performFetch(Session& session, Request request) const;
 
   // From when on performFetch refreshes the session's access token ahead of its end, give or take the spread; nothing
@@ -73,12 +73,14 @@ class Fetcher {
   // requests still coming with its cookies are nobody's, and its tokens are revoked if TokenEndpoint::revocationUrl is
   // set. A login that another one has replaced (Session::replace) ends likewise, so that a late response of it does not
   // take the new one's place; but nothing is revoked, since some providers would revoke the new one too.
-  [[nodiscard]] std::function<void(Session&)> beforeCommit() const;
+  // A session whose login has ended elsewhere is not written at all: begin a new one with replace().
+  [[nodiscard]] std::function<std::function<void()>(Session&)> beforeCommit() const;
 
   // Ends the login and destroys the session, as destroy() does for a jar with beforeCommit().
   void signOut(Session& session) const;
 
-  // Refreshes now, whatever the access token's state; errors as above. Who brought the new tokens.
+  // Newer tokens than the session's, whatever the state of its access token: who brought them. A session that is behind
+  // its login is only brought up to date, without a call. Errors as above.
   [[nodiscard]] Result<RefreshedBy> refresh(Session& session) const;
 
   // For a RefreshService that keeps these tokens fresh at this Fetcher's token endpoint and never races with its

@@ -81,7 +81,8 @@ struct Refreshed {
   Duration took{};  // the wait
 };
 
-// It has not; its role is self if its call was made, chain if nobody was to be asked, and follower else.
+// It has not. Its role: self when its call was made, follower when another's decided, be it one that failed earlier,
+// and none when neither did: too many were waiting, or the login is over.
 struct RefreshFailed {
   std::string session;
   RefreshedBy role = RefreshedBy::self;
@@ -109,8 +110,8 @@ using Event = std::variant<event::Unsealed, event::Sealed, event::Rejected, even
                            event::CoordinatorDegraded>;
 
 // Called where the event happens: on requests' and coordinators' threads, many at once, never under a lock. What it
-// throws is dropped. It delays what it observes, so it should be quick; and it should outlive everything that it was
-// given to, coordinators too.
+// throws is dropped. It delays what it observes, so it should be quick. Copies of it are kept by all that it was given
+// to and by calls that are under way: what it refers to must outlive those, coordinators too.
 using Observer = std::function<void(const Event&)>;
 
 // The words for metrics and logs: "self", "unauthorized", and what became of a refresh: "success", "invalid_grant",

@@ -8,7 +8,9 @@
 //   ironjar_logouts_total                        sessions destroyed
 //   ironjar_cookie_bytes                         histogram: Set-Cookie values of a session
 //   ironjar_waiters                              requests that wait for a refresh at this moment
-//   ironjar_gate_open                            token endpoints that have failed and are left alone at this moment
+//   ironjar_gate_open                            token endpoints that have failed and are left alone at this moment:
+//   open
+//                                                as a circuit breaker is
 //   ironjar_coordinator_degraded                 1 while a shared coordinator cannot be reached
 #pragma once
 
@@ -32,6 +34,8 @@ namespace ironjar {
 namespace detail {
 
 class PrometheusFamilies {
+  using Buckets = prometheus::Histogram::BucketBoundaries;
+
  public:
   void operator()(const event::Unsealed&) {}
   void operator()(const event::Sealed& e) { cookieBytes_.Observe(static_cast<double>(e.bytes)); }
@@ -58,9 +62,14 @@ class PrometheusFamilies {
   }
 
  private:
-  template <class Metric>
-  prometheus::Family<Metric>& family(const char* name, const char* help) {
-    return prometheus::detail::Builder<Metric>().Name(name).Help(help).Register(registry_);
+  prometheus::Family<prometheus::Counter>& counter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
+  }
+  prometheus::Gauge& gauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add({});
+  }
+  prometheus::Histogram& histogram(const char* name, const char* help, const Buckets& buckets) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_).Add({}, buckets);
   }
   void count(std::string_view outcome, RefreshedBy role, RefreshTrigger trigger) {
     refreshes_
@@ -72,26 +81,21 @@ class PrometheusFamilies {
 
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& refreshes_ =
-      family<prometheus::Counter>("ironjar_refresh_total", "Requests that wanted newer tokens");
+      counter("ironjar_refresh_total", "Requests that wanted newer tokens");
   prometheus::Family<prometheus::Counter>& rejected_ =
-      family<prometheus::Counter>("ironjar_rejected_total", "Cookies that were not accepted");
+      counter("ironjar_rejected_total", "Cookies that were not accepted");
   prometheus::Counter& retries_ =
-      family<prometheus::Counter>("ironjar_fetch_retries_total", "Requests sent again with newer tokens").Add({});
+      counter("ironjar_fetch_retries_total", "Requests sent again with newer tokens").Add({});
   prometheus::Counter& chainHits_ =
-      family<prometheus::Counter>("ironjar_chain_hits_total", "Requests served with tokens brought earlier").Add({});
-  prometheus::Counter& logouts_ = family<prometheus::Counter>("ironjar_logouts_total", "Sessions destroyed").Add({});
-  prometheus::Histogram& refreshSeconds_ =
-      family<prometheus::Histogram>("ironjar_refresh_seconds", "Calls to token endpoints")
-          .Add({}, prometheus::Histogram::BucketBoundaries{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
+      counter("ironjar_chain_hits_total", "Requests served with tokens brought earlier").Add({});
+  prometheus::Counter& logouts_ = counter("ironjar_logouts_total", "Sessions destroyed").Add({});
+  prometheus::Histogram& refreshSeconds_ = histogram("ironjar_refresh_seconds", "Calls to token endpoints",
+                                                     {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
   prometheus::Histogram& cookieBytes_ =
-      family<prometheus::Histogram>("ironjar_cookie_bytes", "Set-Cookie values of a session")
-          .Add({}, prometheus::Histogram::BucketBoundaries{512, 1024, 1536, 2048, 3072, 4096, 8192});
-  prometheus::Gauge& waiters_ =
-      family<prometheus::Gauge>("ironjar_waiters", "Requests that wait for a refresh").Add({});
-  prometheus::Gauge& gateOpen_ =
-      family<prometheus::Gauge>("ironjar_gate_open", "Token endpoints that are left alone").Add({});
-  prometheus::Gauge& degraded_ =
-      family<prometheus::Gauge>("ironjar_coordinator_degraded", "1: a shared coordinator cannot be reached").Add({});
+      histogram("ironjar_cookie_bytes", "Set-Cookie values of a session", {512, 1024, 1536, 2048, 3072, 4096, 8192});
+  prometheus::Gauge& waiters_ = gauge("ironjar_waiters", "Requests that wait for a refresh");
+  prometheus::Gauge& gateOpen_ = gauge("ironjar_gate_open", "Token endpoints that have failed and are left alone");
+  prometheus::Gauge& degraded_ = gauge("ironjar_coordinator_degraded", "1: a shared coordinator cannot be reached");
 };
 
 }  // namespace detail

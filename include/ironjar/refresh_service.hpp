@@ -17,7 +17,7 @@ struct RefreshServiceOptions {
   std::shared_ptr<RefreshCoordinator> coordinator = {};  // the one that the login's requests use, if it has any
   std::string client = {};                               // as the coordinator is told by them
   RefreshCoordinator::Ask ask = {};
-  Observer observer = {};                              // told of Refreshed and RefreshFailed
+  Observer observer = {};                              // told of its refreshes, without a session
   std::chrono::milliseconds interval = Seconds{300};   // from one look at the tokens to the next
   std::chrono::milliseconds threshold = Seconds{600};  // with less than this left of the access token it is refreshed
   Seconds timeout{30};                                 // of waiting for one refresh

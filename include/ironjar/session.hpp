@@ -81,12 +81,14 @@ class Session {
   [[nodiscard]] bool tokensAreFromCookie() const { return tokensAreFromCookie_; }
   void setTokens(const TokenSet& tokens);    // a login's: none of another login is kept
   void renewTokens(const TokenSet& tokens);  // what came after those that are there: other resources' are kept
+  void copyTokens(const Session& from);      // all of them, from a session of the same jar
   void eraseTokens();
-  // What tokens() was when destroy() or replace() ended the session: their login may have to be ended, too.
-  [[nodiscard]] std::optional<TokenSet> formerTokens() const;
+  // The tokens of the sessions that destroy() and replace() have ended here: their logins may have to be ended, too.
+  [[nodiscard]] std::vector<TokenSet> formerTokens() const;
 
   // A new session in this one's place: nothing of the old survives but the members listed, and its identity and
-  // absolute lifetime begin anew. Call it at login, so that a cookie planted before (session fixation) ends there.
+  // absolute lifetime begin anew. Call it when a login begins and when it is made: so a cookie planted before (session
+  // fixation) ends there, and one whose login has ended elsewhere is in nobody's way.
   void replace(std::initializer_list<std::string_view> keep = {});
 
   // Lets go of the session without a word to the browser: commit() emits nothing. For a request that came with a cookie
@@ -147,7 +149,7 @@ class Session {
   void begin();  // a new identity, starting now
 
   Json data_ = Json::object();
-  Json former_ = Json::object();  // the data until destroy()
+  std::vector<Json> former_;  // the data until each replace() and destroy()
   bool changed_ = false;
   bool destroyed_ = false;
   bool abandoned_ = false;
@@ -174,9 +176,10 @@ struct SessionOptions {
   bool rolling = false;                // re-seal when half of seal.ttl has passed, so that active sessions go on
   Seconds absoluteTtl{0};              // the end however active, counted from the start; native format only; 0: none
   TokenNames tokenNames = TokenNames();
-  // Runs first when commit() is about to write or delete a session. Fetcher::beforeCommit() makes one, which brings the
-  // tokens up to date, so that a slow response does not write older tokens over newer ones, and keeps a logout final.
-  std::function<void(Session&)> beforeCommit = {};
+  // Runs first when commit() is about to write or delete a session; what it returns, if anything, when the cookies are
+  // made. Fetcher::beforeCommit() makes one, which brings the tokens up to date, so that a slow response does not write
+  // older tokens over newer ones, and keeps a logout final.
+  std::function<std::function<void()>(Session&)> beforeCommit = {};
   Observer observer = {};  // told of Unsealed, Rejected, Sealed and LoggedOut
 };
 

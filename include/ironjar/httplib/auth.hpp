@@ -1,12 +1,14 @@
-// The routes that a page needs to know and end its login.
+// The routes by which a page asks after its login, refreshes it and ends it.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -40,7 +42,7 @@ struct AuthOptions {
 namespace detail {
 
 inline void describeLogin(httplib::Response& response, const Session& session, const Fetcher& fetcher) {
-  const auto tokens = session.tokens();
+  const auto tokens = session.tokens(fetcher.options().tokenEndpoint.resource);
   Json status = {{"authenticated", tokens.has_value()}, {"expiresIn", nullptr}, {"refreshAt", nullptr}};
   if (tokens && tokens->expiresAt) {
     const auto left = std::chrono::floor<Seconds>(*tokens->expiresAt - fetcher.options().now());
@@ -59,7 +61,7 @@ class RateLimit {
  public:
   explicit RateLimit(Seconds interval) : interval_(interval) {}
 
-  [[nodiscard]] bool admits(const std::string& session) {
+  [[nodiscard]] bool admits(const Session& session) {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
     // Forgets what has lapsed whenever it has doubled, so that the work per call stays constant.
@@ -67,17 +69,28 @@ class RateLimit {
       std::erase_if(last_, [&](const auto& entry) { return now - entry.second >= interval_; });
       kept_ = std::max<std::size_t>(1000, last_.size());
     }
-    const auto [entry, isNew] = last_.try_emplace(session, now);
+    const auto [entry, isNew] = last_.try_emplace(keyOf(session), now);
     if (!isNew && now - entry->second < interval_) return false;
     entry->second = now;
     return true;
   }
+  // A refresh has just given the session another refresh token.
+  void follow(const Session& session) {
+    const std::lock_guard lock(mutex_);
+    last_.insert_or_assign(keyOf(session), std::chrono::steady_clock::now());
+  }
 
  private:
+  // By its refresh token, since an Fe26.2 session's id changes with each rewrite.
+  static std::size_t keyOf(const Session& session) {
+    const auto tokens = session.tokens();
+    return std::hash<std::string>()(tokens ? tokens->refreshToken : session.id());
+  }
+
   const Seconds interval_;
   std::mutex mutex_;
   std::size_t kept_ = 1000;
-  std::map<std::string, std::chrono::steady_clock::time_point> last_;
+  std::map<std::size_t, std::chrono::steady_clock::time_point> last_;
 };
 
 inline void refuseForeign(httplib::Response& response) {
@@ -106,16 +119,19 @@ inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetc
              withSession(jar, [fetcher](const httplib::Request&, httplib::Response& response, Session& session) {
                detail::describeLogin(response, session, fetcher);
              }));
+  if (options.refreshInterval < Seconds{0})
+    throw std::invalid_argument("ironjar: AuthOptions: refreshInterval is negative");
   const auto limit = std::make_shared<detail::RateLimit>(options.refreshInterval);
   const std::string pause = std::to_string(options.refreshInterval.count());
   post("/refresh", [fetcher, limit, pause](const httplib::Request&, httplib::Response& response, Session& session) {
-    if (session.tokens() && !limit->admits(session.id())) {
+    if (session.tokens() && !limit->admits(session)) {
       response.status = 429;
       response.set_header("Retry-After", pause);
       return response.set_content(R"({"reason":"too_many_requests"})", "application/json");
     }
     const auto refreshed = fetcher.refresh(session);
     if (!refreshed) return respond(response, refreshed.error());
+    limit->follow(session);
     detail::describeLogin(response, session, fetcher);
   });
   post("/logout", [fetcher](const httplib::Request&, httplib::Response& response, Session& session) {

@@ -116,11 +116,10 @@ namespace detail {
 inline void keepTokensOnly(const SessionJar& jar, const std::string& cookies, Session& session,
                            httplib::Response& response) {
   Session before = jar.open(cookies);
-  const auto tokens = session.tokens();
   if (session.destroyed()) {
     before.destroy();
-  } else if (tokens && session.id() == before.id()) {
-    before.setTokens(*tokens);
+  } else if (session.tokens() && session.id() == before.id()) {
+    before.copyTokens(session);
   }
   if (const auto due = jar.commit(before)) setCookies(response, *due);
 }

@@ -39,6 +39,15 @@ inline bool hasControls(std::string_view value) {
                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
 }
 
+// A reader that throws must not unwind through httplib.
+inline Result<std::string> read(const BodyReader& next) {
+  try {
+    return next();
+  } catch (...) {
+    return fail(Errc::malformed, "the body's reader threw an exception");
+  }
+}
+
 // One connection. Its socket is also held as a duplicate, so that the watchdog can cut it whatever httplib does with
 // its own descriptor meanwhile: Client::stop() would wait for a lock that is held while connecting.
 class HttplibConnection {
@@ -259,8 +268,12 @@ class HttplibPool {
     out.headers.erase("Content-Length");
     out.headers.emplace("Transfer-Encoding", "chunked");
     out.is_chunked_content_provider_ = true;
-    out.content_provider_ = [next = std::move(next), &problem](std::size_t, std::size_t, httplib::DataSink& sink) {
-      Result<std::string> piece = next ? next() : fail(Errc::malformed, "the body cannot be read again");
+    out.content_provider_ = [next = std::move(next), &problem, begun = false](std::size_t offset, std::size_t,
+                                                                              httplib::DataSink& sink) mutable {
+      const bool again = begun && offset == 0;  // httplib would send what is left of it as the whole
+      begun = true;
+      Result<std::string> piece =
+          next && !again ? detail::read(next) : fail(Errc::malformed, "the body cannot be read again");
       if (!piece) problem = std::move(piece).error();
       if (problem) return false;
       if (piece->empty()) return sink.done(), true;
@@ -316,7 +329,8 @@ class HttplibPool {
 
 // Thread-safe; copies share the connections. Resolving a host name is the one step that a deadline cannot cut short,
 // and a response's head is bounded by the deadline alone. Ignores SIGPIPE for the process if nobody handles it. The URL
-// must be one that performFetch accepts. Response fields that hold control characters are dropped.
+// must be one that performFetch accepts. Response fields that hold control characters are dropped. A peer that answers
+// and closes before it has read a body that comes in chunks is Errc::transport: its answer cannot be read.
 [[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
   return [pool = std::make_shared<detail::HttplibPool>(std::move(options))](const Request& request, Deadline deadline) {
     return pool->send(request, deadline);

@@ -22,6 +22,7 @@ namespace ironjar::testing {
 
 struct ApiOptions {
   std::string origin = "https://api.example";
+  std::string resource = {};  // as TokenEndpoint::resource: access tokens for others are refused
   // What a request with a good token gets, with the status of ApiBehaviour unless it brings one; unset: the user's
   // name. Called from many threads, under no lock.
   std::function<Response(const Request& request, const std::string& user)> answer = {};
@@ -85,7 +86,11 @@ class Api {
   }
 
   // Any method and path, whatever the origin. Errc::timeout at the deadline.
-  Result<Response> handle(const Request& request, Deadline deadline) {
+  Result<Response> handle(Request request, Deadline deadline) {
+    Result<std::string> body = readBody(request);
+    if (!body) return body.error();
+    request.body = *std::move(body);
+    request.openBody = nullptr;
     auto lock = gate_.lock();
     ++counts_.calls;
     seen_.push_back(request);
@@ -93,7 +98,7 @@ class Api {
     gate_.ring();
     if (!gate_.pass(lock, deadline) || !gate_.delay(lock, behaviour_.latency, deadline)) return fail(Errc::timeout);
     const ApiBehaviour behaviour = behaviour_;
-    const auto user = behaviour.always401 ? std::nullopt : provider_.userOf(bearerOf(request));
+    const auto user = behaviour.always401 ? std::nullopt : provider_.userOf(bearerOf(request), options_.resource);
     ++(user ? counts_.accepted : counts_.refused);
     if ((user || behaviour.processesBefore401) && isNew(request)) ++counts_.processed;
     lock.unlock();
@@ -138,14 +143,19 @@ class Api {
   std::set<std::string> processedKeys_;
 };
 
-// Both, each at its origin; anywhere else is Errc::unreachable.
-[[nodiscard]] inline Transport transport(Provider& provider, Api& api) {
-  return [&provider, &api](const Request& request, Deadline deadline) -> Result<Response> {
+// All of them, each at its origin; anywhere else is Errc::unreachable.
+[[nodiscard]] inline Transport transport(Provider& provider, std::vector<std::reference_wrapper<Api>> apis) {
+  return [&provider, apis = std::move(apis)](const Request& request, Deadline deadline) -> Result<Response> {
     const std::string origin = detail::originOf(request.url);
     if (origin == detail::originOf(provider.options().origin)) return provider.handle(request, deadline);
-    if (origin == detail::originOf(api.options().origin)) return api.handle(request, deadline);
-    return fail(Errc::unreachable, "neither the provider's origin nor the API's");
+    for (Api& api : apis) {
+      if (origin == detail::originOf(api.options().origin)) return api.handle(request, deadline);
+    }
+    return fail(Errc::unreachable, "neither the provider's origin nor an API's");
   };
+}
+[[nodiscard]] inline Transport transport(Provider& provider, Api& api) {
+  return transport(provider, std::vector<std::reference_wrapper<Api>>{api});
 }
 
 }  // namespace ironjar::testing

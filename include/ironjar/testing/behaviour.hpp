@@ -61,7 +61,7 @@ struct ProviderCounts {
   int tokenCalls = 0;      // whatever came of them
   int refreshes = 0;       // that gave new tokens
   int replays = 0;         // that gave the same pair once more
-  int reuses = 0;          // of a refresh token that had been used, beyond all grace
+  int reuses = 0;          // of a refresh token that had been used, beyond all grace; each time
   int familiesKilled = 0;  // logins that ended by that
   int revocations = 0;     // calls, whatever came of them
 };

@@ -60,7 +60,7 @@ class VirtualClock {
     return [state = state_] { return state->read(&State::monotonic); };
   }
 
-  // Rings whenever the clock has moved, as long as the bell is there.
+  // For the kit's own servers: rings whenever the clock has moved, as long as the bell is there.
   void ringOnMove(const std::shared_ptr<detail::Bell>& bell) const {
     const std::lock_guard lock(state_->mutex);
     std::erase_if(state_->bells, [](const auto& other) { return other.expired(); });

@@ -40,16 +40,24 @@ class Ledger {
     const auto known = grants_.find(presented);
     if (known == grants_.end()) return std::nullopt;
     Grant& grant = known->second;
-    if (grant.revoked || !families_.at(grant.family).alive) return std::nullopt;
+    const bool alive = !grant.revoked && families_.at(grant.family).alive;
+    if (!alive && grant.spentAt) ++counts.reuses;
+    if (!alive) return std::nullopt;
     if (grant.spentAt && behaviour.rotation != Rotation::none) return again(presented, grant, behaviour, now);
     confirmParentOf(grant, now);
     return exchange(presented, behaviour, now);
   }
 
-  // Whose access token it is, while it is good. To be shown one confirms that the pair has arrived.
-  std::optional<std::string> admit(const std::string& accessToken, Deadline now) {
+  // What an access token that has just been given is for (RFC 8707); until then, for no resource in particular.
+  void bind(const std::string& accessToken, const std::string& resource) {
+    accessTokens_.at(accessToken).resource = resource;
+  }
+
+  // Whose access token for that resource it is, while it is good. To be shown one confirms that the pair has arrived.
+  std::optional<std::string> admit(const std::string& accessToken, const std::string& resource, Deadline now) {
     const auto known = accessTokens_.find(accessToken);
     if (known == accessTokens_.end() || now >= known->second.endsAt) return std::nullopt;
+    if (known->second.resource != resource) return std::nullopt;
     Grant& grant = grants_.at(known->second.refreshToken);
     const Family& family = families_.at(grant.family);
     if (grant.revoked || !family.alive) return std::nullopt;
@@ -97,6 +105,7 @@ class Ledger {
   struct AccessToken {
     std::string refreshToken;  // that came with it
     Deadline endsAt;
+    std::string resource = {};
   };
 
   std::optional<Pair> again(const std::string& presented, Grant& grant, const ProviderBehaviour& behaviour,

@@ -43,7 +43,8 @@ class Provider {
   [[nodiscard]] std::string tokenUrl() const { return options_.origin + "/token"; }
   [[nodiscard]] std::string revocationUrl() const { return options_.origin + "/revoke"; }
 
-  // The knobs as they are, with what is left of the drops; and new ones from now on, for calls that are inside too.
+  // The knobs as they are, with what is left of the drops; and all of them anew from now on, for calls that are inside
+  // too. What is left out has its default: start from behaviour() to change one.
   [[nodiscard]] ProviderBehaviour behaviour() const {
     const auto lock = gate_.lock();
     return behaviour_;
@@ -75,10 +76,11 @@ class Provider {
     const auto lock = gate_.lock();
     ledger_.expireAccessTokens();
   }
-  // Whose access token it is, while it is good. For APIs: it counts as used.
-  [[nodiscard]] std::optional<std::string> userOf(const std::string& accessToken) {
+  // Whose access token it is, while it is good and for that resource: what the call that brought it named in `resource`
+  // (RFC 8707). For APIs: it counts as used.
+  [[nodiscard]] std::optional<std::string> userOf(const std::string& accessToken, const std::string& resource = {}) {
     const auto lock = gate_.lock();
-    return ledger_.admit(accessToken, gate_.now());
+    return ledger_.admit(accessToken, resource, gate_.now());
   }
 
   // Token calls wait at the door, where nothing has happened yet, until they are released or their deadline passes.
@@ -170,7 +172,9 @@ class Provider {
     if (grant != "refresh_token") return refused("unsupported_grant_type");
     if (!fields.contains("refresh_token")) return refused("invalid_request");
     const auto pair = ledger_.refresh(member(fields, "refresh_token"), behaviour_, gate_.now());
-    return pair ? answerWith(*pair, !behaviour_.omitRefreshToken) : refused("invalid_grant");
+    if (!pair) return refused("invalid_grant");
+    ledger_.bind(pair->accessToken, member(fields, "resource"));
+    return answerWith(*pair, !behaviour_.omitRefreshToken);
   }
 
   // RFC 6749 section 4.1.3: a code works once, and with the redirect_uri that it was asked for with.

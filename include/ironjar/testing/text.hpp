@@ -1,11 +1,13 @@
 // Reading and writing what travels between a client and a fake server. Part of Provider and Api.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <ironjar/refresh.hpp>

@@ -1,4 +1,4 @@
-#include "detail/http_field.hpp"
+#include "http_field.hpp"
 
 #include "detail/ascii.hpp"
 

@@ -1,0 +1,80 @@
+#include "refreshing.hpp"
+
+#include "notify.hpp"
+
+#include <atomic>
+
+namespace ironjar::detail {
+namespace {
+
+using Moment = std::chrono::steady_clock::time_point;
+
+Moment monotonicNow() { return std::chrono::steady_clock::now(); }
+
+std::optional<Error> errorOf(const Result<TokenSet>& result) {
+  return result ? std::nullopt : std::optional(result.error());
+}
+
+// Tells of the call, wherever it ends: it may outlive whoever wanted it.
+RefreshCoordinator::Ask watched(const Refreshing& refreshing, const std::shared_ptr<std::atomic<bool>>& wasMade) {
+  return [ask = refreshing.ask, observer = refreshing.observer, tag = refreshing.tag, trigger = refreshing.trigger,
+          wasMade](const TokenSet& tokens) {
+    *wasMade = true;
+    notify(observer, [&] { return event::RefreshStarted{tag, trigger}; });
+    const Moment begin = monotonicNow();
+    RefreshCoordinator::Asked asked{.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
+    try {
+      asked = ask(tokens);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): said above
+    }
+    notify(observer, [&] {
+      return event::TokensAnswered{tag, trigger, errorOf(asked.tokens), monotonicNow() - begin};
+    });
+    return asked;
+  };
+}
+
+RefreshedBy roleIn(Errc failure, bool wasMade) {
+  if (wasMade) return RefreshedBy::self;
+  return failure == Errc::loginRequired || failure == Errc::overloaded ? RefreshedBy::none : RefreshedBy::follower;
+}
+
+Result<Refreshed> inTurn(const Refreshing& refreshing, const TokenSet& rejected, const RefreshCoordinator::Ask& ask,
+                         Deadline deadline, const std::function<void(const TokenSet&)>& keep) {
+  constexpr int patience = 16;
+  TokenSet spent = rejected;
+  for (int turn = 0; turn < patience; ++turn) {
+    Result<Refreshed> refreshed = refreshing.coordinator.refresh(refreshing.client, spent, ask, deadline);
+    if (!refreshed || refreshed->tokens.resource == rejected.resource) return refreshed;
+    keep(refreshed->tokens);
+    spent = refreshed->tokens;
+  }
+  return fail(Errc::refreshFailed, "other resources' refreshes kept coming first");
+}
+
+}  // namespace
+
+Result<Refreshed> refreshed(const Refreshing& refreshing, const TokenSet& rejected, Deadline deadline,
+                            const std::function<void(const TokenSet&)>& keep) {
+  if (!refreshing.observer) return inTurn(refreshing, rejected, refreshing.ask, deadline, keep);
+  const auto wasMade = std::make_shared<std::atomic<bool>>(false);
+  const Moment begin = monotonicNow();
+  Result<Refreshed> result = inTurn(refreshing, rejected, watched(refreshing, wasMade), deadline, keep);
+  const auto took = monotonicNow() - begin;
+  notify(refreshing.observer, [&]() -> Event {
+    const auto& [tag, trigger] = std::tie(refreshing.tag, refreshing.trigger);
+    if (result) return event::Refreshed{tag, result->by, trigger, took};
+    return event::RefreshFailed{tag, roleIn(result.error().code, *wasMade), trigger, result.error(), took};
+  });
+  return result;
+}
+
+TokenSet caughtUp(TokenSet held, const TokenSet& newest) {
+  if (newest.resource == held.resource) return newest;
+  held.refreshToken = newest.refreshToken;
+  held.cookies = newest.cookies;
+  held.subject = newest.subject;
+  return held;
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,29 @@
+// One refresh as a Fetcher and a RefreshService have it: for one resource, told to an observer.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <ironjar/refresh.hpp>
+
+namespace ironjar::detail {
+
+struct Refreshing {
+  RefreshCoordinator& coordinator;
+  const std::string& client;
+  const RefreshCoordinator::Ask& ask;
+  const Observer& observer;
+  std::string tag;  // whose it is, for the observer
+  RefreshTrigger trigger;
+};
+
+// Tokens newer than `rejected`, for the same resource. A call for another resource spends the refresh token just the
+// same: what such calls bring is given to `keep`, and asked from in turn. Errors: RefreshCoordinator::refresh's.
+[[nodiscard]] Result<Refreshed> refreshed(const Refreshing& refreshing, const TokenSet& rejected, Deadline deadline,
+                                          const std::function<void(const TokenSet&)>& keep);
+
+// What a coordinator's newest tokens mean for a holder of `held`: they themselves, or, when they are for another
+// resource, held ones with the newer refresh token.
+[[nodiscard]] TokenSet caughtUp(TokenSet held, const TokenSet& newest);
+
+}  // namespace ironjar::detail
