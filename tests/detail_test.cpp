@@ -147,8 +147,9 @@ TEST_CASE("JSON: depth, duplicate keys, byte order marks and trailing text") {
     CHECK(errorOf(parseJson(text)) == Errc::malformed);
   }
   CHECK(errorOf(parseJson(R"({"a":1,"\u0061":2})")) == Errc::malformed);
-  for (const char* text : {"1\0", "{}\0", "\0{}", "1\0x"}) {
-    CHECK(errorOf(parseJson(std::string_view(text, 4))) == Errc::malformed);
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"1\0"sv, "{}\0"sv, "\0{}"sv, "1\0x"sv}) {
+    CHECK(errorOf(parseJson(text)) == Errc::malformed);
   }
   CHECK(*parseJson(R"( {"a":[1,{"a":2}],"b":{"a":3}} )") == Json::parse(R"({"a":[1,{"a":2}],"b":{"a":3}})"));
 }
