@@ -103,6 +103,15 @@ Session SessionJar::open(std::string_view cookieHeader) const {
       return false;
     }
     adopt(session, *std::move(unsealed), text);
+    if (options_->isRevoked && options_->isRevoked(session)) {
+      // The browser may hold a newer login under another path: nothing is deleted.
+      someoneElseMay = true;
+      const Session::Presence presence = session.presence_;
+      session = Session(tokenNames_, sealing.now);
+      session.presence_ = presence;
+      session.rejection_ = fail(Errc::loginRequired, "revoked");
+      return false;
+    }
     detail::notify(options_->observer, [&] { return event::Unsealed{session.tag(), text.size()}; });
     opened = true;
     return true;

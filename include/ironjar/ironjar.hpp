@@ -7,6 +7,7 @@
 #include <ironjar/passwords.hpp>
 #include <ironjar/refresh.hpp>
 #include <ironjar/refresh_service.hpp>
+#include <ironjar/revocation.hpp>
 #include <ironjar/seal.hpp>
 #include <ironjar/session.hpp>
 #include <ironjar/tokens.hpp>

@@ -181,6 +181,9 @@ struct SessionOptions {
   // older tokens over newer ones, and keeps a logout final.
   std::function<std::function<void()>(Session&)> beforeCommit = {};
   Observer observer = {};  // told of Unsealed, Rejected, Sealed and LoggedOut
+  // Asked for every session that opens; those that it names are as if no cookie had come, and rejection() says
+  // Errc::loginRequired. revokedBy() makes one. Must not throw.
+  std::function<bool(const Session&)> isRevoked = {};
 };
 
 // Opens and commits the sessions of one cookie. Immutable, thread-safe, cheap to copy.

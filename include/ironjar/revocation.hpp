@@ -1,0 +1,97 @@
+// Revocation: sessions that are denied although their seals are good. By their own identity, or by what an identity
+// provider knows them by (OpenID Connect Back-Channel Logout 1.0).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <ironjar/session.hpp>
+
+namespace ironjar {
+
+struct RevocationOptions {
+  // How long a mark is denied: as long as any seal of it may open, seal.ttl and its clockSkew.
+  Seconds keep = std::chrono::hours{24 * 14} + Seconds{60};
+  std::size_t maxEntries = 1'000'000;  // in this process; the oldest go first
+  Clock now = systemClock;
+};
+
+// Thread-safe; calls nothing of the application's under a lock.
+class RevocationList {
+ public:
+  // What sessions are told apart by.
+  struct Mark {
+    enum class Kind {
+      session,  // Session::id(): this one
+      sid,      // the provider's session: those that were begun by it
+      sub,      // the provider's name for the user: those that were begun until now; who signs in again is let in
+    };
+    Kind kind = Kind::session;
+    std::string value;
+    std::string issuer = {};  // of a sid or sub; empty: of the sessions that do not say
+
+    friend bool operator==(const Mark&, const Mark&) = default;
+  };
+
+  RevocationList() = default;
+  RevocationList(const RevocationList&) = delete;
+  RevocationList& operator=(const RevocationList&) = delete;
+  virtual ~RevocationList() = default;
+
+  virtual void deny(const Mark& mark) = 0;
+  // Whether one of the marks of a session, begun then, is denied.
+  [[nodiscard]] virtual bool denies(std::span<const Mark> marks, TimePoint startedAt) = 0;
+};
+
+// For one process.
+class LocalRevocationList final : public RevocationList {
+ public:
+  // Throws std::invalid_argument for a keep or maxEntries that is not positive.
+  explicit LocalRevocationList(RevocationOptions options = {});
+
+  void deny(const Mark& mark) override;
+  [[nodiscard]] bool denies(std::span<const Mark> marks, TimePoint startedAt) override;
+
+ private:
+  using Key = std::tuple<int, std::string, std::string>;
+
+  RevocationOptions options_;
+  std::mutex mutex_;
+  std::map<Key, TimePoint> deniedAt_;
+  std::set<std::pair<TimePoint, Key>> order_;
+};
+
+// Where a session's data keeps what the provider's ID token said at login: store these claims then. `iss` is needed
+// only where users come from several providers.
+struct MarkNames {
+  std::string sid = "sid";
+  std::string sub = "sub";
+  std::string issuer = "iss";
+  // Unix seconds of the login. Needed to deny by sub when sessions are sealed as Fe26.2, which has no place for a
+  // session's start; with native seals startedAt() serves.
+  std::string signedInAt = "signedInAt";
+};
+
+// For SessionOptions::isRevoked. Asks the list once for every session that is opened.
+[[nodiscard]] std::function<bool(const Session&)> revokedBy(std::shared_ptr<RevocationList> list, MarkNames names = {});
+
+// The claims of a logout token that the application has verified (its signature, iss, aud, iat, jti and events, OpenID
+// Connect Back-Channel Logout 1.0 section 2.6).
+struct LogoutToken {
+  std::string issuer = {};
+  std::string sid = {};
+  std::string sub = {};
+};
+
+// Denies the provider's session, or when no sid is named all sessions of the user. False when neither is named: the
+// request is to be answered with 400.
+[[nodiscard]] bool backChannelLogout(RevocationList& list, const LogoutToken& token);
+
+}  // namespace ironjar

@@ -1,0 +1,185 @@
+// Revocation: sessions that are denied although their seals are good.
+#include "support/browser.hpp"
+#include "support/support.hpp"
+
+#include <ironjar/revocation.hpp>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::Browser;
+using Mark = RevocationList::Mark;
+
+namespace {
+
+// A site whose sessions are denied by a list.
+struct Site {
+  explicit Site(SealFormat format = SealFormat::native)
+      : jar({.cookieName = "sid",
+             .passwords = support::password,
+             .seal = {.formats = {format}, .now = time},
+             .isRevoked = revokedBy(list)}) {}
+
+  void signIn(const Json& claims) {
+    support::visit(jar, browser, [&](Session& session) {
+      session.replace();
+      for (const auto& [name, value] : claims.items()) session.set(name, value);
+    });
+  }
+  bool isSignedIn() const { return !jar.open(browser.header()).empty(); }
+
+  support::FakeClock time;
+  std::shared_ptr<LocalRevocationList> list =
+      std::make_shared<LocalRevocationList>(RevocationOptions{.keep = 1000s, .now = time});
+  SessionJar jar;
+  Browser browser;
+};
+
+const Json ada = {{"user", "ada"}, {"sid", "s-1"}, {"sub", "ada@id"}, {"iss", "https://id.example"}};
+
+}  // namespace
+
+TEST_CASE("a denied session is nobody's, and says why") {
+  Site site;
+  site.signIn(ada);
+  REQUIRE(site.isSignedIn());
+  site.list->deny({Mark::Kind::session, site.jar.open(site.browser.header()).id()});
+  const Session session = site.jar.open(site.browser.header());
+  CHECK(session.empty());
+  CHECK_FALSE(session.tokens());
+  CHECK_FALSE(session.expiresAt());
+  CHECK(session.rejection()->code == Errc::loginRequired);
+}
+
+TEST_CASE("a denied session's cookie is left alone, and a new login takes its place") {
+  Site site;
+  site.signIn(ada);
+  site.list->deny({Mark::Kind::session, site.jar.open(site.browser.header()).id()});
+  CHECK(support::visit(site.jar, site.browser, support::look).empty());
+  site.signIn(ada);
+  CHECK(site.isSignedIn());
+}
+
+TEST_CASE("a copy of a denied session stays denied when it is sealed anew") {
+  Site site;
+  site.signIn(ada);
+  const Browser thief = site.browser;
+  support::visit(site.jar, site.browser, [](Session& session) { session.set("x", 1); });
+  site.list->deny({Mark::Kind::session, site.jar.open(thief.header()).id()});
+  CHECK_FALSE(site.isSignedIn());
+  CHECK(site.jar.open(thief.header()).empty());
+}
+
+TEST_CASE("back-channel logout by sid ends the sessions of that one (C75)") {
+  Site site;
+  site.signIn(ada);
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sid = "another"}));
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sid = "ada@id"}));
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sub = "s-1"}));
+  CHECK(site.isSignedIn());
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sid = "s-1", .sub = "ada@id"}));
+  CHECK_FALSE(site.isSignedIn());
+  Json again = ada;
+  again["sid"] = "s-2";
+  site.signIn(again);
+  CHECK(site.isSignedIn());
+}
+
+TEST_CASE("back-channel logout by sub ends the sessions begun until then, not the next login (C75)") {
+  Site site;
+  site.signIn(ada);
+  const Browser phone = site.browser;
+  site.time.advance(10s);
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sub = "ada@id"}));
+  CHECK_FALSE(site.isSignedIn());
+  CHECK(site.jar.open(phone.header()).empty());
+  site.time.advance(1s);
+  site.signIn(ada);
+  CHECK(site.isSignedIn());
+  CHECK(site.jar.open(phone.header()).empty());
+}
+
+TEST_CASE("a logout of one provider's user does not touch another's of the same name") {
+  Site site;
+  site.signIn(ada);
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://other.example", .sub = "ada@id"}));
+  CHECK(site.isSignedIn());
+}
+
+TEST_CASE("sessions that do not say whose they are are anybody's") {
+  Site site;
+  Json plain = ada;
+  plain.erase("iss");
+  site.signIn(plain);
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sub = "ada@id"}));
+  CHECK_FALSE(site.isSignedIn());
+}
+
+TEST_CASE("with Fe26.2, which has no start, the login's time in the session serves") {
+  Site site(SealFormat::fe26);
+  Json claims = ada;
+  claims["signedInAt"] = 1'700'000'000;
+  site.signIn(claims);
+  site.time.advance(10s);
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sub = "ada@id"}));
+  site.time.advance(10s);
+  CHECK_FALSE(site.isSignedIn());
+  claims["signedInAt"] = 1'700'000'020;
+  site.signIn(claims);
+  CHECK(site.isSignedIn());
+}
+
+TEST_CASE("a logout token that names nobody is a bad request") {
+  Site site;
+  CHECK_FALSE(backChannelLogout(*site.list, {}));
+  CHECK_FALSE(backChannelLogout(*site.list, {.issuer = "https://id.example"}));
+}
+
+TEST_CASE("claims of other types deny nobody") {
+  Site site;
+  site.signIn({{"user", "x"}, {"sid", 1}, {"sub", Json::array()}, {"iss", false}, {"signedInAt", "yesterday"}});
+  CHECK(backChannelLogout(*site.list, {.sub = "1"}));
+  CHECK(site.isSignedIn());
+}
+
+TEST_CASE("a mark is forgotten when no seal of it can open any more") {
+  Site site;
+  const std::vector<Mark> marks = {{Mark::Kind::sid, "s"}};
+  site.list->deny(marks[0]);
+  site.time.advance(999s);
+  CHECK(site.list->denies(marks, {}));
+  site.time.advance(1s);
+  CHECK_FALSE(site.list->denies(marks, {}));
+}
+
+TEST_CASE("denying again begins anew; the oldest go when there are too many") {
+  support::FakeClock time;
+  LocalRevocationList list({.keep = 1000s, .maxEntries = 2, .now = time});
+  const auto denies = [&](const char* sid) {
+    const std::vector<Mark> marks = {{Mark::Kind::sid, sid}};
+    return list.denies(marks, {});
+  };
+  for (const char* sid : {"a", "b", "a", "c"}) {
+    list.deny({Mark::Kind::sid, sid});
+    time.advance(1s);
+  }
+  CHECK(denies("a"));
+  CHECK_FALSE(denies("b"));
+  CHECK(denies("c"));
+}
+
+TEST_CASE("a revoked cookie does not hide a good one of the same name") {
+  Site site;
+  site.signIn(ada);
+  const std::string revoked = site.browser.header();
+  site.list->deny({Mark::Kind::session, site.jar.open(revoked).id()});
+  site.signIn({{"user", "grace"}});
+  const Session session = site.jar.open(revoked + "; " + site.browser.header());
+  CHECK(session.get<std::string>("user") == "grace");
+  CHECK_FALSE(session.rejection());
+}
+
+TEST_CASE("impossible options are refused") {
+  CHECK_THROWS_AS(LocalRevocationList({.keep = 0s}), std::invalid_argument);
+  CHECK_THROWS_AS(LocalRevocationList({.maxEntries = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(revokedBy(nullptr), std::invalid_argument);
+}
