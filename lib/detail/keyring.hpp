@@ -29,6 +29,7 @@ class Keyring {
   explicit Keyring(std::list<Key> keys);
 
   [[nodiscard]] const Key& newest() const { return keys_.front(); }
+  [[nodiscard]] const std::list<Key>& all() const { return keys_; }  // the newest first
   [[nodiscard]] const Key* only() const { return keys_.size() == 1 ? &keys_.front() : nullptr; }
   [[nodiscard]] const Key* byId(std::uint32_t id) const;
   [[nodiscard]] const Key* byNativeId(Bytes nativeId) const;

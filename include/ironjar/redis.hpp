@@ -1,0 +1,131 @@
+// Several servers, one refresh: the coordinator and the revocation list over Redis. Link ironjar::redis.
+//
+// What Redis holds: keys that are keyed hashes, and values sealed under the session passwords. A dump, MONITOR or a
+// poisoned value yields nothing. TLS is not among what hiredis 0.14 offers: use a Unix socket, a private network or a
+// tunnel; without one, only the password of RedisOptions is readable on the way.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <ironjar/refresh.hpp>
+#include <ironjar/revocation.hpp>
+
+namespace ironjar {
+
+struct RedisOptions {
+  Passwords passwords;  // those of the sessions: keys are named and values sealed under each of them
+  std::string host = "127.0.0.1";
+  int port = 6379;
+  std::string unixSocket = {};  // a path: in place of host and port
+  std::string user = {};        // of an ACL; empty: Redis' default user
+  std::string password = {};
+  int database = 0;
+  std::string prefix = "ironjar:";  // of every key
+  // Of one command, connecting included. After `failures` failures in a row nothing is sent for `pause`; then a thread
+  // of its own probes, never a request.
+  std::chrono::milliseconds timeout{30};
+  unsigned failures = 3;
+  std::chrono::milliseconds pause{5000};
+  // Told once when Redis fails (true, and why: no secrets) and once when it is back, on a thread of its own. Must not
+  // destroy the Redis.
+  std::function<void(bool degraded, std::string_view why)> onDegraded = {};
+};
+
+struct RedisStats {
+  bool degraded = false;
+  std::uint64_t commands = 0;      // sent
+  std::uint64_t failed = 0;        // those, and attempts to connect
+  std::uint64_t degradations = 0;  // how often Redis was given up for a while
+};
+
+namespace detail {
+class RedisLink;
+}
+
+// The connections of one process to one Redis server, version 4 or later, not a cluster. Thread-safe. Share one among
+// coordinators and revocation lists. An ACL user needs `~<prefix>* +@string +@keyspace +@scripting`.
+class Redis {
+ public:
+  // Throws std::invalid_argument for options that cannot be, and when the server is there and refuses user and
+  // password. A server that is not there, or has other troubles, is no error: the process goes on without it, and finds
+  // it when it comes.
+  explicit Redis(RedisOptions options);
+  Redis(const Redis&) = delete;
+  Redis& operator=(const Redis&) = delete;
+  ~Redis();
+
+  [[nodiscard]] RedisStats stats() const;
+
+ private:
+  friend class RedisCoordinator;
+  friend class RedisRevocationList;
+  std::shared_ptr<detail::RedisLink> link_;
+};
+
+// What happens to a refresh while Redis is away.
+enum class WithoutRedis {
+  goOnAlone,  // each process asks on its own; two may ask at the same time
+  fail,       // Errc::overloaded: the session is kept, the request is to be repeated later
+};
+
+struct RedisCoordinatorOptions {
+  LocalCoordinatorOptions local = {.threads = 16};  // in front; waiting for another process takes a thread, too
+  // How long a process that died keeps the others waiting; at least TokenEndpoint::timeout and 2 s.
+  std::chrono::milliseconds lease{12'000};
+  WithoutRedis withoutRedis = WithoutRedis::goOnAlone;
+};
+
+struct RedisCoordinatorStats {
+  std::uint64_t asked = 0;   // calls to token endpoints by this process
+  std::uint64_t shared = 0;  // results taken from another process
+  std::uint64_t alone = 0;   // those of `asked` that went without Redis
+};
+
+// The coordinator for many processes. A LocalCoordinator is in front, and only when that would ask a token endpoint is
+// Redis asked: one process gets the lock, asks, and publishes the result for the others, which look for it every few
+// milliseconds and take over when it dies. newest() never waits: it knows what this process has seen. While a call of
+// another process is awaited and Redis goes away, requests fail with Errc::refreshFailed instead of asking a second
+// time, which strict providers take for theft.
+class RedisCoordinator final : public RefreshCoordinator {
+ public:
+  // Throws std::invalid_argument for numbers that cannot be.
+  explicit RedisCoordinator(const std::shared_ptr<Redis>& redis, RedisCoordinatorOptions options = {});
+  ~RedisCoordinator() override;
+
+  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
+                                                       From from) override;
+  [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
+                                          Deadline deadline) override;
+  // Holds on every process from the next refresh on, and at once for one that is under way; use a RevocationList to end
+  // what their access tokens still allow.
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) override;
+
+  [[nodiscard]] CoordinatorStats stats() const override;  // of the coordinator in front
+  [[nodiscard]] RedisCoordinatorStats redisStats() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+// A RevocationList for many processes. One Redis command for each session that is opened; while Redis is away, what
+// this process itself has denied is known, and what others deny is learnt when it is back.
+class RedisRevocationList final : public RevocationList {
+ public:
+  explicit RedisRevocationList(const std::shared_ptr<Redis>& redis, RevocationOptions options = {});
+
+  void deny(const Mark& mark) override;
+  [[nodiscard]] bool denies(std::span<const Mark> marks, TimePoint startedAt) override;
+
+ private:
+  std::shared_ptr<detail::RedisLink> link_;
+  RevocationOptions options_;
+  LocalRevocationList local_;
+};
+
+}  // namespace ironjar

@@ -1,0 +1,327 @@
+#include "detail/base64url.hpp"
+#include "detail/sodium.hpp"
+#include "redis/leases.hpp"
+#include "redis/records.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <stdexcept>
+
+namespace ironjar {
+namespace {
+
+using detail::Failure;
+using detail::Record;
+using detail::RedisRecord;
+using Asked = RefreshCoordinator::Asked;
+using Steady = std::chrono::steady_clock;
+
+constexpr std::size_t longestChain = 32;
+constexpr std::chrono::milliseconds shortestPause{5};
+constexpr std::chrono::milliseconds longestPause{25};
+// When a provider refuses a token, another process' result may be on its way.
+constexpr std::array<std::chrono::milliseconds, 3> secondLooks = {
+    std::chrono::milliseconds{0}, std::chrono::milliseconds{50}, std::chrono::milliseconds{100}};
+
+std::string randomOwner() {
+  std::array<unsigned char, 16> bytes{};
+  detail::random(bytes);
+  std::string owner;
+  detail::appendBase64url(owner, bytes);
+  return owner;
+}
+
+// As LocalCoordinator completes what an answer leaves out.
+TokenSet successorOf(const TokenSet& spent, TokenSet fresh) {
+  if (fresh.refreshToken.empty()) fresh.refreshToken = spent.refreshToken;
+  if (fresh.scope.empty() && fresh.resource == spent.resource) fresh.scope = spent.scope;
+  if (fresh.subject.empty()) fresh.subject = spent.subject;
+  return fresh;
+}
+
+// Without rotation, a record may be the one that has led to the tokens that are spent now.
+bool isNewer(const TokenSet& found, const TokenSet& spent) {
+  if (found.accessToken == spent.accessToken) return false;
+  const bool isOlder = found.refreshToken == spent.refreshToken && found.expiresAt && spent.expiresAt &&
+                       *found.expiresAt < *spent.expiresAt;
+  return !isOlder;
+}
+
+RedisCoordinatorOptions checked(RedisCoordinatorOptions options) {
+  if (options.lease < std::chrono::milliseconds{100} || options.lease > std::chrono::minutes{5}) {
+    throw std::invalid_argument("ironjar: RedisCoordinatorOptions: lease is between 100 ms and 5 min");
+  }
+  return options;
+}
+
+}  // namespace
+
+class RedisCoordinator::State {
+ public:
+  State(std::shared_ptr<detail::RedisLink> link, RedisCoordinatorOptions options)
+      : options_(checked(std::move(options))),
+        link_(std::move(link)),
+        leases_(options_.lease),
+        local_(std::make_unique<LocalCoordinator>(options_.local)) {}
+
+  ~State() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    stop_.notify_all();
+  }
+
+  LocalCoordinator& local() { return *local_; }
+
+  Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline) {
+    const auto by = std::make_shared<std::atomic<RefreshedBy>>(RefreshedBy::self);
+    const auto asking = [this, name = std::string(client), ask, by](const TokenSet& spent) {
+      return askOnce(name, spent, ask, *by);
+    };
+    Result<Refreshed> refreshed = local_->refresh(client, rejected, asking, deadline);
+    if (refreshed && refreshed->by == RefreshedBy::self) refreshed->by = *by;
+    return refreshed;
+  }
+
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
+    const auto newest = local_->newest(client, tokens, From::memory);
+    std::set<std::string> buried;
+    TokenSet last = bury(client, tokens, buried);
+    const bool knowsMore = newest && *newest && !buried.contains((*newest)->refreshToken);
+    if (knowsMore) last = bury(client, **newest, buried);
+    if (!revoke) return local_->end(client, tokens, nullptr);
+    local_->end(client, tokens, [this, name = std::string(client), buried, last, revoke](const TokenSet& told) {
+      // What a call under way has brought is newer than all that was known.
+      const bool isFresh = !buried.contains(told.refreshToken);
+      revoke(isFresh ? told : whatCameLate(name, last));
+    });
+  }
+
+  RedisCoordinatorStats stats() const { return {.asked = asked_, .shared = shared_, .alone = alone_}; }
+
+ private:
+  struct Request {
+    const std::string& client;
+    const TokenSet& spent;
+    const Ask& ask;
+    std::string owner = randomOwner();
+  };
+
+  RedisRecord recordOf(std::string_view client, std::string_view refreshToken) {
+    const LocalCoordinatorOptions& local = options_.local;
+    return {
+        *link_, client, refreshToken, {.lease = options_.lease, .keep = local.keepUnconfirmed, .keepDead = local.keep}};
+  }
+
+  // False when the coordinator is going.
+  bool sleep(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return !stop_.wait_for(lock, time, [this] { return stopping_; });
+  }
+
+  // On a thread of the local coordinator's, once for all requests of this process.
+  Asked askOnce(const std::string& client, const TokenSet& spent, const Ask& ask, std::atomic<RefreshedBy>& by) {
+    const Request request{client, spent, ask};
+    RedisRecord record = recordOf(client, spent.refreshToken);
+    const Deadline patience = Steady::now() + options_.lease + std::chrono::seconds{1};
+    std::string awaited;
+    std::chrono::milliseconds pause = shortestPause;
+    while (Steady::now() < patience) {
+      const auto before = Steady::now();
+      const auto begun = record.begin(request.owner, awaited);
+      if (!begun) return withoutRedis(request, awaited);
+      if (const auto* known = std::get_if<Record>(&*begun)) {
+        if (auto asked = adopt(request, *known)) {
+          by = awaited.empty() ? RefreshedBy::chain : RefreshedBy::follower;
+          return *std::move(asked);
+        }
+        record.passOver();
+      } else if (const auto* failure = std::get_if<Failure>(&*begun)) {
+        return {.tokens = failure->error, .retryAfter = failure->retryAfter, .endpointIsWell = failure->endpointIsWell};
+      } else if (const auto* locked = std::get_if<RedisRecord::Locked>(&*begun)) {
+        awaited = locked->by;
+        if (!sleep(pause)) break;
+        pause = std::min(pause * 3 / 2, longestPause);
+      } else if (auto asked = lead(request, record, before)) {
+        return *std::move(asked);
+      }
+    }
+    return {.tokens = fail(Errc::refreshFailed, "another process has been asking for too long")};
+  }
+
+  // What a record means for a request; nothing when it is of no use.
+  std::optional<Asked> adopt(const Request& request, Record record) {
+    // Along the chain, to where the login stands now.
+    std::set<std::string> seen = {request.spent.refreshToken};
+    while (record.kind == Record::Kind::succeeded && seen.size() < longestChain &&
+           seen.insert(record.tokens.refreshToken).second) {
+      auto next = recordOf(request.client, record.tokens.refreshToken).look();
+      if (!next || !*next) break;
+      record = **std::move(next);
+    }
+    if (record.kind == Record::Kind::signedOut) return signedOut(request);
+    if (record.kind == Record::Kind::dead) {
+      return Asked{.tokens = fail(Errc::expired, "the provider has ended this login, as another process was told")};
+    }
+    if (!isNewer(record.tokens, request.spent)) return std::nullopt;
+    ++shared_;
+    return Asked{.tokens = std::move(record.tokens)};
+  }
+
+  // Whatever is under way here for the login is discarded.
+  Asked signedOut(const Request& request) {
+    local_->end(request.client, request.spent, nullptr);
+    return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpointIsWell = true};
+  }
+
+  Asked withoutRedis(const Request& request, const std::string& awaited) {
+    if (options_.withoutRedis == WithoutRedis::fail) {
+      return {.tokens = fail(Errc::overloaded, "Redis is away"), .endpointIsWell = true};
+    }
+    if (!awaited.empty()) {
+      return {.tokens = fail(Errc::refreshFailed, "Redis went away while another process was asking"),
+              .endpointIsWell = true};
+    }
+    ++alone_;
+    // Redis may be back by then, or was slow only.
+    RedisRecord record = recordOf(request.client, request.spent.refreshToken);
+    return settle(request, record, askSafely(request));
+  }
+
+  Asked askSafely(const Request& request) {
+    ++asked_;
+    try {
+      return request.ask(request.spent);
+    } catch (...) {
+      return {.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
+    }
+  }
+
+  // With the lock. Nothing when it was lost before the call could be made.
+  std::optional<Asked> lead(const Request& request, RedisRecord& record, Deadline begun) {
+    auto renew = [this, client = request.client, token = request.spent.refreshToken, owner = request.owner] {
+      return recordOf(client, token).renew(owner);
+    };
+    const auto lease = leases_.take(std::move(renew), begun);
+    const bool holds = lease->holds();
+    std::optional<Asked> asked;
+    if (holds) asked = askSafely(request);
+    leases_.drop(lease);
+    if (asked) asked = settle(request, record, *std::move(asked));
+    return asked;
+  }
+
+  // Tells the others how the call has ended, and hears whether they know better.
+  Asked settle(const Request& request, RedisRecord& record, Asked asked) {
+    if (asked.tokens) return publish(request, record, std::move(asked));
+    if (asked.tokens.error().code == Errc::expired) return giveUp(request, record, std::move(asked));
+    const auto told = record.failed(request.owner, {asked.tokens.error(), asked.retryAfter, asked.endpointIsWell});
+    return better(request, told, std::move(asked));
+  }
+
+  // What is known by now in place of a failure.
+  Asked better(const Request& request, const Result<RedisRecord::Finished>& told, Asked asked) {
+    const Record* known = told ? std::get_if<Record>(&*told) : nullptr;
+    if (known == nullptr || known->kind == Record::Kind::dead) return asked;
+    auto theirs = adopt(request, *known);
+    return theirs ? *std::move(theirs) : asked;
+  }
+
+  Asked publish(const Request& request, RedisRecord& record, Asked asked) {
+    const TokenSet fresh = successorOf(request.spent, *asked.tokens);
+    const auto told = record.succeeded(request.owner, fresh);
+    if (!told && (told.error().code == Errc::tooLarge || told.error().code == Errc::malformed)) {
+      release(request, record);  // it cannot be sealed: nobody shall wait for it
+    }
+    const Record* known = told ? std::get_if<Record>(&*told) : nullptr;
+    if (known == nullptr || known->kind == Record::Kind::dead) return asked;
+    if (known->kind == Record::Kind::signedOut) {
+      record.leaveBehind(fresh);
+      release(request, record);
+      local_->end(request.client, request.spent, nullptr);
+      return asked;  // for the local coordinator to discard
+    }
+    auto theirs = adopt(request, *known);
+    return theirs ? *std::move(theirs) : asked;
+  }
+
+  static void release(const Request& request, RedisRecord& record) {
+    const auto released = record.failed(request.owner, {fail(Errc::refreshFailed)});
+    static_cast<void>(released.has_value());  // or the lock ends by itself
+  }
+
+  // The provider has refused the token: because another process has spent it?
+  Asked giveUp(const Request& request, RedisRecord& record, Asked asked) {
+    for (const auto pause : secondLooks) {
+      if (pause.count() > 0 && !sleep(pause)) break;
+      const auto found = record.look();
+      if (!found) return asked;
+      if (*found && (*found)->kind != Record::Kind::dead) {
+        if (auto theirs = adopt(request, **found)) {
+          release(request, record);
+          return *std::move(theirs);
+        }
+      }
+    }
+    return better(request, record.died(request.owner), std::move(asked));
+  }
+
+  // Marks these tokens and all that is known to have succeeded them as ended; the last of them.
+  TokenSet bury(std::string_view client, TokenSet tokens, std::set<std::string>& buried) {
+    while (buried.size() < longestChain && buried.insert(tokens.refreshToken).second) {
+      auto before = recordOf(client, tokens.refreshToken).bury();
+      if (before && before->kind == Record::Kind::succeeded) tokens = std::move(before->tokens);
+    }
+    return tokens;
+  }
+
+  // The tokens that a call of another process brings for a login that has ended; the ones given when none does.
+  TokenSet whatCameLate(const std::string& client, const TokenSet& tokens) {
+    RedisRecord record = recordOf(client, tokens.refreshToken);
+    const Deadline patience = Steady::now() + options_.lease + std::chrono::seconds{1};
+    while (Steady::now() < patience) {
+      const auto remains = record.remains();
+      if (remains.tokens) return *remains.tokens;
+      if (!remains.mayCome || !sleep(longestPause)) break;
+    }
+    return tokens;
+  }
+
+  const RedisCoordinatorOptions options_;
+  const std::shared_ptr<detail::RedisLink> link_;
+  std::atomic<std::uint64_t> asked_ = 0;
+  std::atomic<std::uint64_t> shared_ = 0;
+  std::atomic<std::uint64_t> alone_ = 0;
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool stopping_ = false;
+  detail::Leases leases_;
+  std::unique_ptr<LocalCoordinator> local_;  // last: its threads use all of the above
+};
+
+RedisCoordinator::RedisCoordinator(const std::shared_ptr<Redis>& redis, RedisCoordinatorOptions options) {
+  if (!redis) throw std::invalid_argument("ironjar: RedisCoordinator: redis is empty");
+  state_ = std::make_unique<State>(redis->link_, std::move(options));
+}
+RedisCoordinator::~RedisCoordinator() = default;
+
+Result<std::optional<TokenSet>> RedisCoordinator::newest(std::string_view client, const TokenSet& tokens, From from) {
+  return state_->local().newest(client, tokens, from);
+}
+
+Result<Refreshed> RedisCoordinator::refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
+                                            Deadline deadline) {
+  return state_->refresh(client, rejected, ask, deadline);
+}
+
+void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
+  state_->end(client, tokens, revoke);
+}
+
+CoordinatorStats RedisCoordinator::stats() const { return state_->local().stats(); }
+
+RedisCoordinatorStats RedisCoordinator::redisStats() const { return state_->stats(); }
+
+}  // namespace ironjar

@@ -1,0 +1,256 @@
+#include "redis/link.hpp"
+
+#include "detail/sodium.hpp"
+
+#include <array>
+#include <stdexcept>
+
+namespace ironjar {
+namespace detail {
+namespace {
+
+constexpr std::size_t mostIdle = 64;
+constexpr std::size_t mostPending = 10'000;
+constexpr std::chrono::milliseconds patience{1000};  // where no request waits: at the start, and probing
+
+// Writing through a script needs all that the coordinator needs.
+constexpr std::string_view probeScript = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)";
+
+[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: RedisOptions: " + why); }
+
+RedisOptions checked(RedisOptions options) {
+  constexpr std::size_t longestPath = 107;  // of sockaddr_un
+  if (options.unixSocket.empty() && options.host.empty()) refuse("host is empty");
+  if (options.port < 1 || options.port > 65535) refuse("port is between 1 and 65535");
+  if (options.unixSocket.size() > longestPath) refuse("unixSocket is longer than a socket's path may be");
+  if (!options.user.empty() && options.password.empty()) refuse("user needs a password");
+  if (options.database < 0) refuse("database is negative");
+  if (options.prefix.empty()) refuse("prefix is empty: name the keys after the application");
+  const auto isTime = [](std::chrono::milliseconds time) { return time.count() > 0 && time <= std::chrono::hours{1}; };
+  if (!isTime(options.timeout) || !isTime(options.pause)) refuse("timeout and pause are between 1 ms and 1 h");
+  if (options.failures == 0) refuse("failures is 0: Redis would never be asked");
+  return options;
+}
+
+Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+}  // namespace
+
+RedisLink::RedisLink(RedisOptions options)
+    : options_(checked(std::move(options))), vault_(options_.passwords, options_.prefix) {
+  addresses_ = resolve(options_);
+  if (const auto problem = probe(in(patience))) {
+    if (problem->code == Errc::notAllowed) {
+      throw std::invalid_argument("ironjar: RedisOptions: the server refuses user and password: " + problem->detail);
+    }
+    degraded_ = true;
+    ++degradations_;
+    why_ = problem->detail;
+  }
+  watcher_ = std::thread([this] { watch(); });
+}
+
+RedisLink::~RedisLink() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  watcher_.join();
+}
+
+RedisStats RedisLink::stats() const {
+  return {.degraded = degraded_, .commands = commands_, .failed = failures_, .degradations = degradations_};
+}
+
+Result<Reply> RedisLink::run(const RedisCall& call) {
+  if (degraded_) return fail(Errc::unreachable, "Redis is given up for now");
+  Result<Reply> reply = exchange(call, in(options_.timeout));
+  if (!reply) {
+    failed(reply.error());
+    return reply;
+  }
+  const std::lock_guard lock(mutex_);
+  failedInARow_ = 0;
+  return reply;
+}
+
+void RedisLink::runEventually(RedisCall call) {
+  if (run(call)) return;
+  const std::lock_guard lock(mutex_);
+  if (pending_.size() >= mostPending) pending_.pop_front();
+  pending_.push_back(std::move(call));
+}
+
+Result<RedisLink::Connection> RedisLink::connect(Deadline deadline) {
+  std::vector<RedisAddress> addresses;
+  {
+    const std::lock_guard lock(mutex_);
+    addresses = addresses_;
+  }
+  Result<Connection> connection = fail(Errc::unreachable, "the host has no address");
+  for (const RedisAddress& address : addresses) {
+    connection = RedisConnection::open(address, options_, deadline);
+    if (connection || std::chrono::steady_clock::now() >= deadline) break;
+  }
+  return connection;
+}
+
+Result<Reply> RedisLink::exchange(const RedisCall& call, Deadline deadline) {
+  Connection connection = takeIdle();
+  bool mayBeClosed = connection != nullptr;
+  while (true) {
+    if (!connection) {
+      Result<Connection> fresh = connect(deadline);
+      if (!fresh) return fresh.error();
+      connection = *std::move(fresh);
+    }
+    Result<Reply> reply = attempt(*connection, call, deadline);
+    if (reply) {
+      const std::lock_guard lock(mutex_);
+      if (idle_.size() < mostIdle) idle_.push_back(std::move(connection));
+      return reply;
+    }
+    // The server may have closed it since. Each script may run twice: the second finds what the first has done.
+    if (!mayBeClosed || reply.error().code != Errc::transport) return reply;
+    mayBeClosed = false;
+    connection.reset();
+  }
+}
+
+RedisLink::Connection RedisLink::takeIdle() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return nullptr;
+  Connection connection = std::move(idle_.back());
+  idle_.pop_back();
+  return connection;
+}
+
+Result<Reply> RedisLink::attempt(RedisConnection& connection, const RedisCall& call, Deadline deadline) {
+  ++commands_;
+  Result<Reply> reply = evaluate(connection, call, deadline);
+  if (!reply) return reply;
+  if (reply->kind == Reply::Kind::error) return fail(Errc::unreachable, "it answers " + reply->errorName());
+  if (!call.script->canAnswer(*reply, call.keys.size())) return fail(Errc::malformed, "it answers nonsense");
+  return reply;
+}
+
+Result<Reply> RedisLink::evaluate(RedisConnection& connection, const RedisCall& call, Deadline deadline) {
+  const std::string hash = hashOf(connection, *call.script, deadline);
+  const std::string count = std::to_string(call.keys.size());
+  std::vector<std::string_view> words = {"EVALSHA", hash, count};
+  words.insert(words.end(), call.keys.begin(), call.keys.end());
+  words.insert(words.end(), call.arguments.begin(), call.arguments.end());
+  if (!hash.empty()) {
+    Result<Reply> reply = connection.command(words, deadline);
+    if (!reply || reply->kind != Reply::Kind::error || reply->errorName() != "NOSCRIPT") return reply;
+  }
+  words[0] = "EVAL";
+  words[1] = call.script->text;
+  return connection.command(words, deadline);
+}
+
+// Empty when the server tells none.
+std::string RedisLink::hashOf(RedisConnection& connection, const RedisScript& script, Deadline deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = hashes_.find(&script);
+    if (known != hashes_.end()) return known->second;
+  }
+  const std::array<std::string_view, 3> load = {"SCRIPT", "LOAD", script.text};
+  const Result<Reply> reply = connection.command(load, deadline);
+  if (!reply || reply->kind != Reply::Kind::text || reply->text.size() != 40) return {};
+  const std::lock_guard lock(mutex_);
+  return hashes_.insert_or_assign(&script, reply->text).first->second;
+}
+
+// On a connection of its own.
+std::optional<Error> RedisLink::probe(Deadline deadline) {
+  Result<Connection> connection = connect(deadline);
+  if (!connection) return connection.error();
+  ++commands_;
+  const std::string key = options_.prefix + "probe";
+  const std::array<std::string_view, 4> words = {"EVAL", probeScript, "1", key};
+  const Result<Reply> reply = (*connection)->command(words, deadline);
+  if (!reply) return reply.error();
+  if (reply->isText("OK")) return std::nullopt;
+  const std::string name = reply->kind == Reply::Kind::error ? reply->errorName() : "nonsense";
+  return fail(name == "NOAUTH" || name == "NOPERM" ? Errc::notAllowed : Errc::unreachable, "it answers " + name);
+}
+
+void RedisLink::failed(const Error& error) {
+  ++failures_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (++failedInARow_ < options_.failures || degraded_) return;
+    degraded_ = true;
+    ++degradations_;
+    why_ = error.detail;
+    idle_.clear();
+  }
+  changed_.notify_all();
+}
+
+void RedisLink::watch() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stopping_ || degraded_; });
+    if (stopping_) return;
+    const std::string why = why_;
+    lock.unlock();
+    report(true, why);
+    lock.lock();
+    while (degraded_ && !stopping_) {
+      changed_.wait_for(lock, options_.pause, [this] { return stopping_; });
+      if (stopping_) return;
+      lock.unlock();
+      recover();
+      lock.lock();
+    }
+    lock.unlock();
+    report(false, "");
+    lock.lock();
+  }
+}
+
+void RedisLink::recover() {
+  std::vector<RedisAddress> addresses = resolve(options_);  // after a failover the name may be another machine's
+  {
+    const std::lock_guard lock(mutex_);
+    if (!addresses.empty()) addresses_ = std::move(addresses);
+  }
+  if (probe(in(patience))) {
+    ++failures_;
+    return;
+  }
+  std::deque<RedisCall> pending;
+  {
+    const std::lock_guard lock(mutex_);
+    pending.swap(pending_);
+  }
+  while (!pending.empty()) {
+    if (!exchange(pending.front(), in(patience))) break;
+    pending.pop_front();
+  }
+  const std::lock_guard lock(mutex_);
+  pending_.insert(pending_.begin(), pending.begin(), pending.end());
+  if (!pending.empty()) return;
+  failedInARow_ = 0;
+  degraded_ = false;
+}
+
+void RedisLink::report(bool degraded, const std::string& why) {
+  try {
+    if (options_.onDegraded) options_.onDegraded(degraded, why);
+  } catch (...) {
+    return;  // nobody here could do anything about it
+  }
+}
+
+}  // namespace detail
+
+Redis::Redis(RedisOptions options) : link_(std::make_shared<detail::RedisLink>(std::move(options))) {}
+Redis::~Redis() = default;
+RedisStats Redis::stats() const { return link_->stats(); }
+
+}  // namespace ironjar

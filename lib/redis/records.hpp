@@ -1,0 +1,110 @@
+// What Redis remembers of refresh tokens, as steps that either have an authentic outcome or none.
+#pragma once
+
+#include "redis/link.hpp"
+
+#include <variant>
+
+#include <ironjar/refresh.hpp>
+
+namespace ironjar::detail {
+
+// What has become of a refresh token.
+struct Record {
+  enum class Kind { signedOut, succeeded, dead };
+  Kind kind = Kind::signedOut;
+  TokenSet tokens = {};  // succeeded: by these
+
+  friend bool operator==(const Record&, const Record&) = default;
+};
+
+struct Failure {  // of a call that another process has made
+  Error error;
+  std::optional<Seconds> retryAfter = std::nullopt;
+  std::optional<bool> endpointIsWell = std::nullopt;
+};
+
+// The records of one client's refresh token. Not thread-safe; link and texts must outlive it.
+class RedisRecord {
+ public:
+  struct Times {
+    std::chrono::milliseconds lease;
+    Seconds keep;      // results and logouts
+    Seconds keepDead;  // refusals
+  };
+
+  RedisRecord(RedisLink& link, std::string_view client, std::string_view refreshToken, Times times);
+
+  struct Locked {
+    std::string by;
+  };
+  struct Mine {};
+  struct Stored {};
+  struct Refused {};
+  using Begun = std::variant<Record, Locked, Failure, Mine>;
+  using Finished = std::variant<Record, Stored, Refused>;
+
+  // What is known, who is asking, how the call of `awaited` failed; or the lock is `owner`'s now. Errors as
+  // RedisLink::run's.
+  [[nodiscard]] Result<Begun> begin(const std::string& owner, const std::string& awaited);
+  // False when another has taken over.
+  [[nodiscard]] Result<bool> renew(const std::string& owner);
+  // Gives up the lock and stores the outcome, unless another's is known that is newer or says more.
+  [[nodiscard]] Result<Finished> succeeded(const std::string& owner, const TokenSet& tokens);
+  [[nodiscard]] Result<Finished> died(const std::string& owner);
+  [[nodiscard]] Result<Finished> failed(const std::string& owner, const Failure& failure);
+  // Marks the login as ended, whenever Redis can be reached; what was known before, if it can be now.
+  [[nodiscard]] std::optional<Record> bury();
+  // What is known, without a lock.
+  [[nodiscard]] Result<std::optional<Record>> look();
+  // The record that came last does not count from now on.
+  void passOver();
+
+  // Tokens that came when the login had been ended, for whoever ended it to revoke. Nothing yet while somebody asks.
+  void leaveBehind(const TokenSet& tokens);
+  struct Remains {
+    std::optional<TokenSet> tokens;
+    bool mayCome = false;
+  };
+  [[nodiscard]] Remains remains();
+
+ private:
+  // What a script is told beyond the names and times.
+  struct Order {
+    std::string owner = {};
+    std::string what = {};
+    std::string note = {};
+    Seconds ttl{1};
+    std::vector<std::string> values = {};
+  };
+  // A script's answer: a record, if it told one, or a word and a text.
+  struct Told {
+    std::optional<Record> record = std::nullopt;
+    std::string word = {};
+    std::string text = {};
+  };
+
+  [[nodiscard]] Result<Told> run(const RedisScript& script, const Order& order);
+  [[nodiscard]] Result<Finished> finish(const Order& order);
+  [[nodiscard]] Result<std::vector<std::string>> sealed(char kind, const Json& data, Seconds ttl) const;
+  [[nodiscard]] std::optional<Record> open(std::size_t index, std::string_view value) const;
+  [[nodiscard]] Told read(const Reply& reply);
+  [[nodiscard]] RedisCall callOf(const RedisScript& script, const Order& order) const;
+
+  RedisLink& link_;
+  std::string secret_;
+  Times times_;
+  RedisNames values_;
+  RedisNames locks_;
+  RedisNames lasts_;
+  RedisNames remains_;
+  std::vector<std::string> passedOver_;  // by name
+  std::size_t lastIndex_ = 0;
+  std::string lastValue_;
+};
+
+// Tokens as they are sealed.
+[[nodiscard]] Json writeTokens(const TokenSet& tokens);
+[[nodiscard]] std::optional<TokenSet> readTokens(const Json& data);
+
+}  // namespace ironjar::detail

@@ -1,0 +1,42 @@
+// What a Redis server answers (RESP2), read by hiredis within bounds: the server may be anything.
+#pragma once
+
+#include "detail/handle.hpp"
+
+#include <cstddef>
+#include <hiredis/hiredis.h>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ironjar/error.hpp>
+
+namespace ironjar::detail {
+
+struct Reply {
+  enum class Kind { nil, text, number, array, error };
+  Kind kind = Kind::nil;
+  std::string text = {};  // of a text or an error
+  long long number = 0;
+  std::vector<Reply> items = {};
+
+  [[nodiscard]] bool isText(std::string_view expected) const { return kind == Kind::text && text == expected; }
+  // An error's first word, e.g. READONLY: the rest may repeat what was sent.
+  [[nodiscard]] std::string errorName() const;
+};
+
+class ReplyReader {
+ public:
+  ReplyReader();
+
+  // One reply, when all of it has come. Errc::malformed for what is no RESP2, Errc::tooLarge beyond what any answer to
+  // us can be; the connection is good for nothing then.
+  [[nodiscard]] Result<std::optional<Reply>> read(std::string_view received);
+
+ private:
+  Handle<redisReader, redisReaderFree> reader_;
+  std::size_t pending_ = 0;  // bytes of the reply that is under way
+};
+
+}  // namespace ironjar::detail

@@ -1,0 +1,178 @@
+#include "redis/scripts.hpp"
+
+#include <algorithm>
+
+namespace ironjar::detail {
+namespace {
+
+constexpr const char* reading = R"(
+local size = tonumber(ARGV[1])
+local function read(key)
+  local length = redis.pcall('STRLEN', key)
+  if type(length) == 'number' then
+    if length == 0 then return false end
+    if length <= size then return redis.call('GET', key) end
+  end
+  redis.call('UNLINK', key)
+  return false
+end
+)";
+
+constexpr const char* token = R"(
+local n = #KEYS / 3
+local owner, lease, keep, what, note, ttl = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+
+local function known()
+  local values = {}
+  for i = 1, n do
+    values[i] = read(KEYS[i])
+    if values[i] == ARGV[7 + i] then values[i] = false end
+  end
+  for _, kind in ipairs({'o', 'r', 'd'}) do
+    for i = 1, n do
+      if values[i] and values[i]:sub(1, 1) == kind then return i, values[i], kind end
+    end
+  end
+end
+
+local function holder(i)
+  local left = redis.call('PTTL', KEYS[n + i])
+  if left == -2 then return false end
+  if left == -1 or left > 600000 then
+    redis.call('UNLINK', KEYS[n + i])
+    return false
+  end
+  return read(KEYS[n + i])
+end
+
+local function belongs(last) return last and last:sub(1, #owner) == owner end
+
+local function each(change)
+  for i = 1, n do change(i) end
+end
+)";
+
+constexpr const char* begin = R"(
+local i, value = known()
+if i then return {'value', i, value} end
+for j = 1, n do
+  local other = holder(j)
+  if other and other ~= owner then return {'locked', other} end
+end
+if what ~= '' then
+  for j = 1, n do
+    local last = read(KEYS[2 * n + j])
+    if last and last:sub(1, #what + 2) == what .. '|f' then return {'failed', last:sub(#what + 3)} end
+  end
+end
+each(function(j)
+  if not redis.call('SET', KEYS[n + j], owner, 'NX', 'PX', lease) then redis.call('PEXPIRE', KEYS[n + j], lease) end
+  redis.call('SET', KEYS[2 * n + j], owner, 'PX', keep)
+end)
+return {'mine'}
+)";
+
+// Tokens of a login that has ended are left behind before the lock is released: whoever ended it looks for them until
+// then.
+constexpr const char* finish = R"(
+local i, value, kind = known()
+if kind == 'o' and what == 'r' then return {'value', i, value} end
+local newest = true
+for j = 1, n do
+  local last = read(KEYS[2 * n + j])
+  if last and not belongs(last) then newest = false end
+  if holder(j) == owner then redis.call('DEL', KEYS[n + j]) end
+end
+if newest then
+  local mark = what == 'f' and '|f' .. note or '|' .. what
+  each(function(j) redis.call('SET', KEYS[2 * n + j], owner .. mark, 'PX', keep) end)
+end
+if kind == 'o' then return {'value', i, value} end
+if kind == 'r' and not (what == 'r' and newest) then return {'value', i, value} end
+if kind == 'd' and what == 'r' and not newest then return {'value', i, value} end
+if what == 'f' then return {'stored'} end
+if what == 'd' and not newest then return {'refused'} end
+each(function(j) redis.call('SET', KEYS[j], ARGV[7 + n + j], 'PX', ttl) end)
+return {'stored'}
+)";
+
+// What has been finished is not locked again: the last owner's entry has a mark then.
+constexpr const char* renew = R"(
+for j = 1, n do
+  local other, last = holder(j), read(KEYS[2 * n + j])
+  if other and other ~= owner or last and last ~= owner then return {'lost'} end
+end
+each(function(j)
+  redis.call('SET', KEYS[n + j], owner, 'PX', lease)
+  redis.call('SET', KEYS[2 * n + j], owner, 'PX', keep)
+end)
+return {'renewed'}
+)";
+
+// What the provider has ended needs no fence.
+constexpr const char* bury = R"(
+local i, value, kind = known()
+if kind == 'd' then return {'value', i, value} end
+each(function(j) redis.call('SET', KEYS[j], ARGV[7 + n + j], 'PX', ttl) end)
+if i then return {'value', i, value} end
+return {'none'}
+)";
+
+constexpr const char* fetch = R"(
+local values = {}
+for i = 1, #KEYS do values[i] = read(KEYS[i]) end
+return values
+)";
+
+constexpr const char* store = R"(
+for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[2 + i], 'PX', ARGV[2]) end
+return {'stored'}
+)";
+
+RedisScript joined(const char* body, std::vector<std::string_view> words) {
+  return {std::string(reading) + token + body, std::move(words)};
+}
+
+}  // namespace
+
+bool RedisScript::canAnswer(const Reply& reply, std::size_t keys) const {
+  const std::vector<Reply>& items = reply.items;
+  if (reply.kind != Reply::Kind::array) return false;
+  if (words.empty()) return items.size() == keys;
+  if (items.empty() || items[0].kind != Reply::Kind::text) return false;
+  const std::string& word = items[0].text;
+  if (std::find(words.begin(), words.end(), word) == words.end()) return false;
+  if (word == "value") {
+    return items.size() == 3 && items[1].number >= 1 && items[1].number <= static_cast<long long>(keys / 3) &&
+           items[2].kind == Reply::Kind::text && !items[2].text.empty();
+  }
+  const bool saysMore = word == "locked" || word == "failed";
+  return items.size() == (saysMore ? 2U : 1U) && items.back().kind == Reply::Kind::text;
+}
+
+const RedisScript& beginScript() {
+  static const RedisScript script = joined(begin, {"value", "locked", "failed", "mine"});
+  return script;
+}
+const RedisScript& finishScript() {
+  static const RedisScript script = joined(finish, {"value", "stored", "refused"});
+  return script;
+}
+const RedisScript& renewScript() {
+  static const RedisScript script = joined(renew, {"renewed", "lost"});
+  return script;
+}
+const RedisScript& buryScript() {
+  static const RedisScript script = joined(bury, {"value", "none"});
+  return script;
+}
+const RedisScript& fetchScript() {
+  static const RedisScript script{std::string(reading) + fetch, {}};
+  return script;
+}
+const RedisScript& storeScript() {
+  static const RedisScript script{store, {"stored"}};
+  return script;
+}
+
+}  // namespace ironjar::detail

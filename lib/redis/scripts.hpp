@@ -1,0 +1,42 @@
+// The scripts that Redis runs: each is one atomic step.
+//
+// A refresh token has three keys, times the number of passwords: its value (what became of it: `o` signed out, `r`
+// tokens, `d` the provider ended the login; then a seal), its lock (who asks), and the last owner of that lock (the
+// fence: who has lost the lock to another is told apart from who has merely let it expire).
+//
+// Nothing of what Redis holds is trusted: what is of another type or too large is removed, a lock that would never
+// expire is none, and a value that does not open is passed over by its exact text the next time.
+#pragma once
+
+#include "redis/reply.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ironjar::detail {
+
+struct RedisScript {
+  std::string text;
+  std::vector<std::string_view> words;  // one of which its answer begins with; none: it answers with a value per key
+
+  // Whether it can have given this answer. What is in a value is for others to judge.
+  [[nodiscard]] bool canAnswer(const Reply& reply, std::size_t keys) const;
+};
+
+// KEYS = values, locks, lasts. ARGV = size, owner, lease, keep, what, note, ttl, the values to pass over, the values to
+// store; times are milliseconds. `what` is for
+// - begin: the owner that has been waited for. {value, i, v} | {locked, owner} | {failed, note} | {mine}
+// - finish: `r`, `d`, or `f` for neither, with a note for those that wait. {value, i, v} | {stored} | {refused}
+// - renew: {renewed} | {lost}
+// - bury: {value, i, v}, what was there, | {none}
+[[nodiscard]] const RedisScript& beginScript();
+[[nodiscard]] const RedisScript& finishScript();
+[[nodiscard]] const RedisScript& renewScript();
+[[nodiscard]] const RedisScript& buryScript();
+// KEYS = any; ARGV = size. Their values, nil where there is none.
+[[nodiscard]] const RedisScript& fetchScript();
+// KEYS = any; ARGV = size, ttl, the values. {stored}
+[[nodiscard]] const RedisScript& storeScript();
+
+}  // namespace ironjar::detail

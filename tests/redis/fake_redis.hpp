@@ -1,0 +1,123 @@
+// A server that speaks RESP as badly as it is told to.
+#pragma once
+
+#include "redis_server.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <list>
+#include <poll.h>
+#include <string_view>
+
+namespace support {
+
+class FakeRedis {
+ public:
+  // What is sent for a command, raw. Nothing: no answer. `hangUp` closes the connection.
+  using Script = std::function<std::string(const std::vector<std::string>&)>;
+  static inline const std::string hangUp = "\0hang up";
+
+  explicit FakeRedis(Script script) : script_(std::move(script)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0 ||
+        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      throw std::runtime_error("no free port");
+    }
+    port_ = ntohs(address.sin_port);
+    acceptor_ = std::thread([this] { accept(); });
+  }
+  FakeRedis(const FakeRedis&) = delete;
+  FakeRedis& operator=(const FakeRedis&) = delete;
+  ~FakeRedis() {
+    stopping_ = true;
+    acceptor_.join();
+    for (std::thread& thread : threads_) thread.join();
+    ::close(listener_);
+  }
+
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] int commands() const { return commands_; }
+
+ private:
+  bool readable(int fd) const {
+    while (!stopping_) {
+      pollfd waiting{fd, POLLIN, 0};
+      if (::poll(&waiting, 1, 10) > 0) return true;
+    }
+    return false;
+  }
+
+  void accept() {
+    while (readable(listener_)) {
+      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd >= 0) threads_.emplace_back([this, fd] { serve(fd); });
+    }
+  }
+
+  void serve(int fd) {
+    std::string received;
+    while (readable(fd)) {
+      char buffer[4096];
+      const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
+      if (got <= 0) break;
+      received.append(buffer, static_cast<std::size_t>(got));
+      bool open = true;
+      for (std::vector<std::string> words = take(received); open && !words.empty(); words = take(received)) {
+        ++commands_;
+        const std::string answer = script_(words);
+        open = answer != hangUp && (answer.empty() || sendAll(fd, answer));
+      }
+      if (!open) break;
+    }
+    ::close(fd);
+  }
+
+  bool sendAll(int fd, std::string_view bytes) const {
+    while (!bytes.empty() && !stopping_) {
+      const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0 && errno != EAGAIN) return false;
+      if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+
+  // One whole command off the front; none when it is not all there.
+  static std::vector<std::string> take(std::string& received) {
+    std::vector<std::string> words;
+    std::size_t at = 0;
+    const auto number = [&]() -> long {
+      const std::size_t end = received.find("\r\n", at);
+      if (end == std::string::npos) return -1;
+      const long value = std::strtol(received.c_str() + at + 1, nullptr, 10);
+      at = end + 2;
+      return value;
+    };
+    const long count = number();
+    for (long i = 0; i < count; ++i) {
+      const long size = number();
+      if (size < 0 || received.size() < at + static_cast<std::size_t>(size) + 2) return {};
+      words.push_back(received.substr(at, static_cast<std::size_t>(size)));
+      at += static_cast<std::size_t>(size) + 2;
+    }
+    if (!words.empty()) received.erase(0, at);
+    return words;
+  }
+
+  Script script_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> commands_ = 0;
+  std::list<std::thread> threads_;
+  std::thread acceptor_;
+};
+
+// Whether it is the link's own question whether all is well.
+inline bool isProbe(const std::vector<std::string>& words) { return words.size() == 4 && words[3] == "ironjar:probe"; }
+
+}  // namespace support

@@ -1,0 +1,170 @@
+// A redis-server of the test's own: on a free port of the loopback interface, in a temporary folder, gone with the
+// object. The one that Debian's package starts is never touched.
+#pragma once
+
+#include "process.hpp"
+
+#include <arpa/inet.h>
+#include <chrono>
+#include <cstdarg>
+#include <filesystem>
+#include <fstream>
+#include <hiredis/hiredis.h>
+#include <memory>
+#include <mutex>
+#include <netinet/in.h>
+#include <sstream>
+#include <sys/socket.h>
+#include <thread>
+
+#include <ironjar/redis.hpp>
+
+namespace support {
+
+inline int freePort() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  ::close(fd);
+  if (!bound) throw std::runtime_error("no free port");
+  return ntohs(address.sin_port);
+}
+
+class RedisServer {
+ public:
+  explicit RedisServer(std::vector<std::string> arguments = {}) : arguments_(std::move(arguments)) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ironjar-redis-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    folder_ = pattern;
+    for (int tries = 0; tries < 5; ++tries) {  // another program may take the port first
+      port_ = freePort();
+      if (start()) return;
+    }
+    throw std::runtime_error("redis-server does not start: is Debian's redis-server installed?");
+  }
+  RedisServer(const RedisServer&) = delete;
+  RedisServer& operator=(const RedisServer&) = delete;
+  ~RedisServer() {
+    stop();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  bool start() {
+    std::vector<std::string> words = {"redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1"};
+    for (const char* word : {"--save", "", "--appendonly", "no", "--rdbcompression", "no", "--daemonize", "no",
+                             "--logfile", "log", "--enable-debug-command", "yes", "--unixsocket", "socket", "--dir"}) {
+      words.emplace_back(word);
+    }
+    words.push_back(folder_);
+    words.insert(words.end(), arguments_.begin(), arguments_.end());
+    process_ = Process(words);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (std::chrono::steady_clock::now() < deadline && process_.isRunning()) {
+      const auto context = connect();
+      if (context && context->err == 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    process_.kill();
+    return false;
+  }
+  void stop() { process_.kill(); }
+  void pause() const { process_.signal(SIGSTOP); }
+  void resume() const { process_.signal(SIGCONT); }
+
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] const std::string& folder() const { return folder_; }
+
+  // A reply as text; an array's items in lines.
+  template <class... Words>
+  std::string command(const Words&... words) {
+    const std::vector<std::string> list = {std::string(words)...};
+    std::vector<const char*> texts;
+    std::vector<std::size_t> sizes;
+    for (const std::string& word : list) {
+      texts.push_back(word.data());
+      sizes.push_back(word.size());
+    }
+    const auto context = connect();
+    if (!context || context->err != 0) throw std::runtime_error("no connection to redis-server");
+    const std::unique_ptr<redisReply, void (*)(void*)> reply(
+        static_cast<redisReply*>(
+            redisCommandArgv(context.get(), static_cast<int>(list.size()), texts.data(), sizes.data())),
+        freeReplyObject);
+    if (!reply) throw std::runtime_error("redis-server has gone");
+    return textOf(*reply);
+  }
+  std::vector<std::string> keys(const std::string& pattern) {
+    std::istringstream lines(command("KEYS", pattern));
+    std::vector<std::string> found;
+    for (std::string line; std::getline(lines, line);) found.push_back(line);
+    return found;
+  }
+  // Those that hold what became of a token.
+  std::vector<std::string> values() {
+    std::vector<std::string> found = keys("ironjar:token:*");
+    std::erase_if(found, [](const std::string& key) { return key.find(':', 14) != std::string::npos; });
+    return found;
+  }
+  // The snapshot that it would keep on disk.
+  std::string snapshot() {
+    command("SAVE");
+    std::ifstream file(folder_ + "/dump.rdb", std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  using Context = std::unique_ptr<redisContext, void (*)(redisContext*)>;
+  [[nodiscard]] Context connect() const {
+    return {redisConnectWithTimeout("127.0.0.1", port_, timeval{10, 0}), redisFree};
+  }
+  static std::string textOf(const redisReply& reply) {
+    if (reply.type == REDIS_REPLY_INTEGER) return std::to_string(reply.integer);
+    if (reply.type == REDIS_REPLY_NIL) return "";
+    if (reply.type != REDIS_REPLY_ARRAY) return {reply.str, reply.len};
+    std::string text;
+    for (std::size_t i = 0; i < reply.elements; ++i) text += textOf(*reply.element[i]) + "\n";
+    return text;
+  }
+
+  std::vector<std::string> arguments_;
+  std::string folder_;
+  int port_ = 0;
+  Process process_;
+};
+
+// What everybody sends to it, as an eavesdropper with MONITOR sees it.
+class RedisMonitor {
+ public:
+  explicit RedisMonitor(const RedisServer& server)
+      : context_(redisConnectWithTimeout("127.0.0.1", server.port(), timeval{10, 0}), redisFree) {
+    if (!context_ || context_->err != 0) throw std::runtime_error("no connection to redis-server");
+    const std::unique_ptr<void, void (*)(void*)> reply(redisCommand(context_.get(), "MONITOR"), freeReplyObject);
+  }
+
+  // What was seen until a last command of the caller's, which contains `end`.
+  std::string seenUntil(const std::string& end) {
+    std::string seen;
+    while (seen.find(end) == std::string::npos) {
+      void* raw = nullptr;
+      if (redisGetReply(context_.get(), &raw) != REDIS_OK) throw std::runtime_error("MONITOR ended");
+      const std::unique_ptr<redisReply, void (*)(void*)> reply(static_cast<redisReply*>(raw), freeReplyObject);
+      seen.append(reply->str, reply->len).append("\n");
+    }
+    return seen;
+  }
+
+ private:
+  std::unique_ptr<redisContext, void (*)(redisContext*)> context_;
+};
+
+// A patient process: on a machine under load, 30 ms may pass without anybody being at fault.
+inline ironjar::RedisOptions redisOptions(const RedisServer& server, const char* secret) {
+  return {.passwords = secret, .port = server.port(), .timeout = std::chrono::seconds{5}};
+}
+
+}  // namespace support
