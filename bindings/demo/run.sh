@@ -2,6 +2,9 @@
 # The library's main job, from nothing: installs what is missing, builds, and runs the demo.
 #
 #   bash bindings/demo/run.sh [port]    the demo, on http://localhost:8080 or the port given, until Ctrl-C
+#   bash bindings/demo/run.sh --replicas 3 --check
+#                                       three processes of a site, one Redis and one provider of their own: one refresh
+#                                       for all, whoever dies
 #   bash bindings/demo/run.sh --check   the demo on a free port, walked through with curl; 0 only if all of it holds
 set -euo pipefail
 
@@ -10,6 +13,11 @@ root=$(cd "$here/../.." && pwd)
 build="$root/build/demo"
 # shellcheck source=../../tests/support/packages.sh
 . "$root/tests/support/packages.sh"
+
+if [ "${1:-}" = --replicas ]; then
+  [ "${2:-} ${3:-}" = "3 --check" ] || { echo "usage: run.sh --replicas 3 --check" >&2; exit 2; }
+  exec bash "$root/tests/redis/measure.sh" --brief
+fi
 
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" openssl curl
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON >/dev/null

@@ -22,3 +22,4 @@ need_packages() {
 build_packages=(g++ cmake ninja-build pkg-config libsodium-dev libssl-dev nlohmann-json3-dev libsimdjson-dev)
 httplib_packages=(libcpp-httplib-dev zlib1g-dev libbrotli-dev)
 metrics_packages=(prometheus-cpp-dev)
+redis_packages=(libhiredis-dev redis-server)  # tests start servers of their own, on free ports

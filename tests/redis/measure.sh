@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Several real processes over one Redis, measured: token calls for 500 expiries, lock holders killed 20 times at each of
+# five points with a lenient and with a strict provider, stopped holders, canaries in RDB and MONITOR. Starts a
+# redis-server of its own on a free port. Fails when a figure is not what the README says.
+#
+#   bash tests/redis/measure.sh           all of it, about five minutes
+#   bash tests/redis/measure.sh --brief   fewer rounds, for a look
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=../support/packages.sh
+. "$root/tests/support/packages.sh"
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev
+
+build="$root/build/measure"
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_REDIS=ON >/dev/null
+cmake --build "$build" --target ironjar_replicas_tests
+
+if [ "${1:-}" = --brief ]; then
+  export IRONJAR_EXPIRIES=50 IRONJAR_THREADS=64 IRONJAR_KILLS=1
+else
+  export IRONJAR_EXPIRIES=500 IRONJAR_THREADS=64 IRONJAR_KILLS=20
+fi
+exec "$build/tests/ironjar_replicas_tests" --no-version
