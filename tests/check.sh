@@ -18,7 +18,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/tests/support/packages.sh"
 export CTEST_OUTPUT_ON_FAILURE=1
 
-test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" doctest-dev ccache openssl curl)
+test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev ccache openssl curl)
 
 # Node is only for the interoperability tests; any version from 18 on serves.
 need_node() {
@@ -32,8 +32,9 @@ build_and_test() {
   local build="$root/build/$1"
   echo "== $1"
   cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_TESTS=ON \
-    -DIRONJAR_BUILD_DEMO=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
+    -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_REDIS=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
   cmake --build "$build"
+  echo "the redis_* tests start redis-servers of their own, each on a free port and in a temporary folder"
   ctest --test-dir "$build" --no-tests=error -j "$(nproc)"
 }
 

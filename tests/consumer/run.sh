@@ -44,7 +44,7 @@ nothing() {
 # install_library KIND [cmake options]: into $work/KIND, a prefix that the build has never heard of.
 install_library() {
   local prefix=$work/$1
-  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_TESTS=OFF -DIRONJAR_BUILD_DEMO=OFF \
+  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_TESTS=OFF -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_REDIS=ON \
     -DCMAKE_INSTALL_LIBDIR=lib "${@:2}"
   cmake --build "$work/build-$1"
   cmake --install "$work/build-$1" --prefix "$prefix"
@@ -54,7 +54,7 @@ install_library() {
   nothing grep -rF -e "$root" -e "$work" -e ironjar_flags "$prefix/lib/cmake" "$prefix/lib/pkgconfig"
   cd "$prefix"
   nothing find . -regextype posix-extended ! -type d \
-    ! -regex '\./(include/ironjar/.*|lib/(libironjar\..*|cmake/ironjar/[^/]*|pkgconfig/ironjar\.pc))'
+    ! -regex '\./(include/ironjar/.*|lib/(libironjar(_redis)?\..*|cmake/ironjar/[^/]*|pkgconfig/ironjar(-redis)?\.pc))'
 }
 install_static() { install_library static -DBUILD_SHARED_LIBS=OFF; test -f "$work/static/lib/libironjar.a"; }
 install_shared() { install_library shared -DBUILD_SHARED_LIBS=ON; test -f "$work/shared/lib/libironjar.so"; }
@@ -82,6 +82,11 @@ httplib() {
 testing() {
   project testing testing -DCMAKE_PREFIX_PATH="$work/static" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
+}
+
+redis_of() {
+  project "redis-$1" redis -DCMAKE_PREFIX_PATH="$work/$1" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror" "${@:2}"
 }
 
 # pkg_config_of KIND [--static]
@@ -116,11 +121,13 @@ way "find_package static" find_package_of static
 way "pkg-config static" pkg_config_of static --static
 way "cpp-httplib, warnings as errors" httplib
 way "the test kit, warnings as errors" testing
+way "the Redis component static" redis_of static
 way "each header alone" headers_alone
 way "install shared" install_shared
 # A shared library has linked what it needs: its users have no use for the development files of that.
 way "find_package shared" find_package_of shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON \
   -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON
+way "the Redis component shared" redis_of shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
 way "pkg-config shared" pkg_config_of shared
 way "add_subdirectory" add_subdirectory
 # Without a network, and in a project with wide-reaching settings of its own.

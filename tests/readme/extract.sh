@@ -17,6 +17,7 @@ prelude='#include <cstdlib>
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
 #include <ironjar/prometheus.hpp>
+#include <ironjar/redis.hpp>
 '
 statements='void store(bool success, const ironjar::TokenSet& tokens);
 void snippet(ironjar::Session& session, const ironjar::SessionJar& jar, std::string_view cookieHeader,
