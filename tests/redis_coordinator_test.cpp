@@ -284,7 +284,7 @@ TEST_CASE_FIXTURE(Fixture, "also when that result comes a moment after the refus
   const auto refused = one.refresh("a", [&](const TokenSet&) {
     server().command("FLUSHALL");
     winner = std::thread([&] {
-      std::this_thread::sleep_for(60ms);  // after the first look, before the last
+      std::this_thread::sleep_for(30ms);  // after the first look, before the last
       CHECK(two.refresh("a", "b"));
     });
     return Asked{.tokens = fail(Errc::expired)};

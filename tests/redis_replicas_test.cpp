@@ -122,8 +122,8 @@ TEST_CASE("3 replicas, many threads: as many token calls as expiries, all answer
   std::string older = cookie;
   std::mutex mutex;
   std::string next;
-  std::atomic<std::size_t> good = 0;
-  std::atomic<std::size_t> bad = 0;
+  std::size_t good = 0;
+  std::map<int, int> others;
   std::size_t round = 0;
   std::vector<Time::duration> times;
   const std::size_t count = 3 * perReplica;
@@ -142,8 +142,9 @@ TEST_CASE("3 replicas, many threads: as many token calls as expiries, all answer
       for (std::size_t n = 0; n < expiries; ++n) {
         together.arrive_and_wait();
         const Visit seen = visit(client, i % 10 == 9 ? older : cookie);  // some come late
-        seen.status == 200 ? ++good : ++bad;
         const std::lock_guard lock(mutex);
+        if (seen.status == 200) ++good;
+        if (seen.status != 200) ++others[seen.status];
         times.push_back(seen.took);
         if (!seen.cookie.empty()) next = seen.cookie;
       }
@@ -156,7 +157,7 @@ TEST_CASE("3 replicas, many threads: as many token calls as expiries, all answer
   CHECK(stats.at("refreshes") == expiries);
   CHECK(stats.at("reuses") == 0);
   CHECK(good == count * expiries);
-  CHECK(bad == 0);
+  for (const auto& entry : others) std::cout << entry.second << " answers " << entry.first << '\n';
   for (const auto& site : world.sites) CHECK(site->get("/stats").at("failed") == 0);
   std::sort(times.begin(), times.end());
   const auto milliseconds = [](Time::duration time) { return std::chrono::duration<double, std::milli>(time).count(); };

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds shortestPause{5};
 constexpr std::chrono::milliseconds longestPause{25};
 // When a provider refuses a token, another process' result may be on its way.
 constexpr std::array<std::chrono::milliseconds, 3> secondLooks = {
-    std::chrono::milliseconds{0}, std::chrono::milliseconds{50}, std::chrono::milliseconds{100}};
+    std::chrono::milliseconds{0}, std::chrono::milliseconds{25}, std::chrono::milliseconds{50}};
 
 std::string randomOwner() {
   std::array<unsigned char, 16> bytes{};

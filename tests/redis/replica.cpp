@@ -32,6 +32,7 @@ void listen(httplib::Server& server, const std::string& portFile) {
   server.new_task_queue = [] { return new httplib::ThreadPool(100); };
   server.set_tcp_nodelay(true);
   server.set_keep_alive_max_count(1'000'000);
+  server.set_keep_alive_timeout(60);  // a connection that is closed just as a request leaves is no answer of the site's
   const int port = server.bind_to_any_port("127.0.0.1");
   std::ofstream(portFile + ".new") << port;
   std::filesystem::rename(portFile + ".new", portFile);  // whole, when it is there
