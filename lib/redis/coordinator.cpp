@@ -125,7 +125,8 @@ class RedisCoordinator::State {
   Asked askOnce(const std::string& client, const TokenSet& spent, const Ask& ask, std::atomic<RefreshedBy>& by) {
     const Request request{client, spent, ask};
     RedisRecord record = recordOf(client, spent.refreshToken);
-    const Deadline patience = Steady::now() + options_.lease + std::chrono::seconds{1};
+    // A holder may die at the end of its call, and its lock goes on for a lease then.
+    const Deadline patience = Steady::now() + 2 * options_.lease + std::chrono::seconds{1};
     std::string awaited;
     std::chrono::milliseconds pause = shortestPause;
     while (Steady::now() < patience) {
@@ -280,7 +281,7 @@ class RedisCoordinator::State {
   // The tokens that a call of another process brings for a login that has ended; the ones given when none does.
   TokenSet whatCameLate(const std::string& client, const TokenSet& tokens) {
     RedisRecord record = recordOf(client, tokens.refreshToken);
-    const Deadline patience = Steady::now() + options_.lease + std::chrono::seconds{1};
+    const Deadline patience = Steady::now() + 2 * options_.lease + std::chrono::seconds{1};
     while (Steady::now() < patience) {
       const auto remains = record.remains();
       if (remains.tokens) return *remains.tokens;
