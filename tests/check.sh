@@ -32,7 +32,7 @@ build_and_test() {
   local build="$root/build/$1"
   echo "== $1"
   cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_TESTS=ON \
-    -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_REDIS=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
+    -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
   cmake --build "$build"
   echo "the redis_* tests start redis-servers of their own, each on a free port and in a temporary folder"
   ctest --test-dir "$build" --no-tests=error -j "$(nproc)"

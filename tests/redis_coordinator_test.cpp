@@ -171,6 +171,8 @@ TEST_CASE_FIXTURE(Fixture, "a late request on another replica gets the result wi
   CHECK(late->tokens == tokens("b"));
   CHECK(two.calls == 0);
   CHECK(two.coordinator->newest("c", tokens("a"), From::cookie).value() == tokens("b"));
+  CHECK(two.coordinator->stats().tokens == 1);
+  CHECK(two.coordinator->redisStats().shared == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a chain made by several replicas is followed to its end (C27 C70)") {

@@ -44,7 +44,7 @@ nothing() {
 # install_library KIND [cmake options]: into $work/KIND, a prefix that the build has never heard of.
 install_library() {
   local prefix=$work/$1
-  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_TESTS=OFF -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_REDIS=ON \
+  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_TESTS=OFF -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_BUILD_REDIS=ON \
     -DCMAKE_INSTALL_LIBDIR=lib "${@:2}"
   cmake --build "$work/build-$1"
   cmake --install "$work/build-$1" --prefix "$prefix"
