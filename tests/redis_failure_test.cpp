@@ -93,7 +93,7 @@ TEST_CASE("Redis that is down at the start is no error: each process goes on alo
   for (int i = 0; i < 10; ++i) {
     CHECK(replica.refresh(std::to_string(i), "new" + std::to_string(i))->by == RefreshedBy::self);
   }
-  CHECK(Time::now() - begin < 100ms);
+  CHECK(Time::now() - begin < 50ms + support::overhead);
   CHECK(replica.calls == 10);
   CHECK(replica.redis->stats().degraded);
   CHECK(replica.redis->stats().degradations == 1);
@@ -151,10 +151,10 @@ TEST_CASE("a server that hangs costs the first requests 100 ms in all, and the o
   for (int i = 0; i < 3; ++i) REQUIRE(replica.refresh("x" + std::to_string(i), "y" + std::to_string(i)));
   const auto first = Time::now() - begin;
   CHECK(first >= 80ms);
-  CHECK(first < 110ms + 50ms);  // the machine has other things to do, too
+  CHECK(first < 110ms + support::overhead);  // the machine has other things to do, too
   const auto sent = replica.redis->stats().commands;
   for (int i = 0; i < 100; ++i) REQUIRE(replica.refresh("p" + std::to_string(i), "q" + std::to_string(i)));
-  CHECK(Time::now() - begin < 300ms);
+  CHECK(Time::now() - begin < 250ms + support::overhead);
   CHECK(replica.redis->stats().commands == sent);
   CHECK(replica.calls == 104);
   server.resume();
@@ -350,7 +350,7 @@ TEST_CASE("a drop now and then does not keep a command beyond its deadline") {
   Replica replica(RedisOptions{.passwords = support::password, .port = server.port(), .pause = 1h});
   const auto begin = Time::now();
   for (int i = 0; i < 3; ++i) REQUIRE(replica.refresh(std::to_string(i), "n" + std::to_string(i)));
-  CHECK(Time::now() - begin < 160ms);
+  CHECK(Time::now() - begin < 110ms + support::overhead);
 }
 
 TEST_CASE("a replica that became read-only, and memory that is full, are troubles that pass (C67)") {

@@ -21,6 +21,18 @@
 
 namespace support {
 
+// What the machine may add to a time that is bounded: sanitizers make it slow.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IRONJAR_TEST_IS_SANITIZED
+#endif
+#endif
+#ifdef IRONJAR_TEST_IS_SANITIZED
+inline constexpr std::chrono::milliseconds overhead{5000};
+#else
+inline constexpr std::chrono::milliseconds overhead{50};
+#endif
+
 inline int freePort() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
