@@ -8,7 +8,14 @@
 #   bash tests/check.sh install    every way to consume the library, and every public header alone
 #   bash tests/check.sh bench      the benchmarks build and run; no figures
 #   bash tests/check.sh format     clang-format, nothing changed
-#   bash tests/check.sh all        all of these
+#   bash tests/check.sh fuzz [s]   every fuzzer, 60 s each or as long as told
+#   bash tests/check.sh ct         constant time: no branch or address depends on a key
+#   bash tests/check.sh static     clang-tidy and cppcheck
+#   bash tests/check.sh canary     no secret in logs, errors, metrics, core dumps or argv
+#   bash tests/check.sh coverage   which lines and branches of lib/ the tests run
+#   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
+#   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
+#   bash tests/check.sh all        all of these, fuzzers 20 s each, soak 2 min
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -80,10 +87,27 @@ format() {
     xargs -0 clang-format --dry-run -Werror
 }
 
+# A check with a file of its own, tests/checks/NAME.sh.
+check() {
+  echo "== $1"
+  bash "$root/tests/checks/$1.sh" "${@:2}"
+}
+all() {
+  local step
+  for step in format release bench clang asan tsan install; do $step; done
+  check static
+  check hardened
+  check ct
+  check fuzz 20
+  check canary
+  check coverage
+  check soak 2
+}
+
 need_packages "${test_packages[@]}"
 case "${1:-release}" in
-  release | clang | asan | tsan | install | bench | format) "${1:-release}" ;;
-  all) for step in format release bench clang asan tsan install; do $step; done ;;
+  release | clang | asan | tsan | install | bench | format | all) "${1:-release}" ;;
+  fuzz | ct | static | canary | coverage | soak | hardened) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
     exit 2

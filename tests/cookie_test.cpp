@@ -182,4 +182,7 @@ TEST_CASE("dates are written the same in every locale and time zone (C15)") {
   CHECK(expires(2'147'483'647'000) == "Tue, 19 Jan 2038 03:14:07 GMT");
   CHECK(expires(1'709'210'096'789) == "Thu, 29 Feb 2024 12:34:56 GMT");
   CHECK(expires(9'214'646'400'000) == "Wed, 01 Jan 2262 00:00:00 GMT");
+  // The clock's own ends: a day's beginning before the first is no time that it could hold.
+  CHECK(set("a", "", {.expires = TimePoint::min()}).find("Expires=Tue, 21 Sep 1677 00:12:43 GMT") != std::string::npos);
+  CHECK(set("a", "", {.expires = TimePoint::max()}).find("Expires=Fri, 11 Apr 2262 23:47:16 GMT") != std::string::npos);
 }

@@ -29,9 +29,10 @@ std::optional<int> number(std::string_view digits) {
 }  // namespace
 
 std::string httpDate(system_clock::time_point time) {
-  const auto day = floor<days>(time);
+  const sys_seconds second = floor<seconds>(time);  // the clock's first day begins before its own first moment
+  const auto day = floor<days>(second);
   const year_month_day date(day);
-  const hh_mm_ss clock(floor<seconds>(time - day));
+  const hh_mm_ss clock(second - day);
   std::string text(weekdays[weekday(day).c_encoding()]);
   text.append(", ").append(padded(static_cast<unsigned>(date.day()), 2)).append(" ");
   text.append(months[static_cast<unsigned>(date.month()) - 1]).append(" ");

@@ -1,0 +1,99 @@
+// Raw bytes as a server's answer to the transport: it ends by its deadline, within its memory, with a response that is
+// safe to pass on or a typed error. The peer is a thread on a loopback socket; 0x1e in the input is a flush.
+#include "fuzz.hpp"
+
+#include <arpa/inet.h>
+#include <atomic>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+#include <ironjar/httplib/transport.hpp>
+
+using namespace ironjar;
+
+namespace {
+
+constexpr std::size_t maxBody = 64 * 1024;
+
+// Answers each connection with the input of the moment, and hangs up.
+class Peer {
+ public:
+  Peer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    fuzz::require(::bind(listener_, generic, length) == 0 && ::listen(listener_, 16) == 0 &&
+                      ::getsockname(listener_, generic, &length) == 0,
+                  "a listening socket");
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { run(); });
+  }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  ~Peer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+  std::string answer;  // set between requests only
+
+ private:
+  void run() {
+    while (true) {
+      const int connection = ::accept(listener_, nullptr, nullptr);
+      if (connection < 0) return;
+      char buffer[4096];
+      std::string request;
+      while (request.find("\r\n\r\n") == std::string::npos) {
+        const ssize_t got = ::recv(connection, buffer, sizeof buffer, 0);
+        if (got <= 0) break;
+        request.append(buffer, static_cast<std::size_t>(got));
+      }
+      for (std::size_t begin = 0; begin < answer.size();) {
+        const std::size_t end = std::min(answer.find('\x1e', begin), answer.size());
+        if (::send(connection, answer.data() + begin, end - begin, MSG_NOSIGNAL) < 0) break;
+        begin = end + 1;
+      }
+      ::shutdown(connection, SHUT_WR);
+      while (::recv(connection, buffer, sizeof buffer, 0) > 0) continue;
+      ::close(connection);
+    }
+  }
+
+  int listener_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace std::chrono_literals;
+  static Peer peer;
+  static const Transport transport = httplibTransport({.maxBodySize = maxBody});
+  fuzz::Input input(data, size);
+  const bool head = input.byte() == 'H';
+  peer.answer = input.rest();
+  const auto deadline = std::chrono::steady_clock::now() + 2s;
+  const Result<Response> got =
+      transport({.method = head ? "HEAD" : "GET", .url = peer.url(), .freshConnection = true}, deadline);
+  fuzz::require(std::chrono::steady_clock::now() < deadline + 500ms, "it ends by its deadline");
+  if (!got) {
+    fuzz::requireError(got, {Errc::transport, Errc::timeout, Errc::tooLarge});
+    return 0;
+  }
+  fuzz::require(got->status >= 200 && got->status <= 999, "a final status");
+  fuzz::require(got->body.size() <= maxBody, "a body within its limit");
+  for (const auto& [name, value] : got->headers) {
+    fuzz::require(std::none_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }),
+                  "no field that would split what it is passed on in");
+    fuzz::require(name.find_first_of("\r\n") == std::string::npos, "nor a name");
+  }
+  return 0;
+}
