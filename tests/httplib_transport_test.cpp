@@ -343,6 +343,20 @@ TEST_CASE("what a connection still holds is never the next request's answer") {
   CHECK(connections == 2);
 }
 
+TEST_CASE("a field whose name would break out of the line is dropped") {
+  const RawServer peer([](int socket) {
+    readRequest(socket);
+    put(socket, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\rSet-Cookie: a=b\r\nA b: 1\r\nX-Good: 1\r\n\r\n");
+    wait(socket);
+  });
+  const auto response = httplibTransport()({.url = peer.origin()}, in(5s));
+  REQUIRE(response);
+  CHECK(findHeader(response->headers, "X-Good") == "1");
+  for (const auto& [name, value] : response->headers) {
+    CHECK_MESSAGE(name.find_first_of("\r\n ") == std::string::npos, name);
+  }
+}
+
 TEST_CASE("a field that holds a line break, decoded or not, is dropped") {
   const RawServer peer([](int socket) {
     readRequest(socket);

@@ -39,6 +39,13 @@ inline bool hasControls(std::string_view value) {
                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
 }
 
+// RFC 9110 section 5.6.2: visible ASCII without delimiters.
+inline bool isFieldName(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return c > ' ' && c < '\x7f' && std::string_view("\"(),/:;<=>?@[\\]{}").find(c) == std::string_view::npos;
+  });
+}
+
 // A reader that throws must not unwind through httplib.
 inline Result<std::string> read(const BodyReader& next) {
   try {
@@ -282,11 +289,11 @@ class HttplibPool {
   }
 
   // httplib before 0.44 percent-decodes field values: one that holds a line break would split whatever it is passed on
-  // in.
+  // in. So would a name that begins with a bare CR, which it takes for a part of the name.
   static void takeHead(Response& response, const httplib::Response& head) {
     response.status = head.status;
     for (const auto& [name, value] : head.headers) {
-      if (!hasControls(value)) response.headers.emplace_back(name, value);
+      if (isFieldName(name) && !hasControls(value)) response.headers.emplace_back(name, value);
     }
   }
 
@@ -329,8 +336,9 @@ class HttplibPool {
 
 // Thread-safe; copies share the connections. Resolving a host name is the one step that a deadline cannot cut short,
 // and a response's head is bounded by the deadline alone. Ignores SIGPIPE for the process if nobody handles it. The URL
-// must be one that performFetch accepts. Response fields that hold control characters are dropped. A peer that answers
-// and closes before it has read a body that comes in chunks is Errc::transport: its answer cannot be read.
+// must be one that performFetch accepts. Response fields that hold control characters, or whose name is none, are
+// dropped. A peer that answers and closes before it has read a body that comes in chunks is Errc::transport: its answer
+// cannot be read.
 [[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
   return [pool = std::make_shared<detail::HttplibPool>(std::move(options))](const Request& request, Deadline deadline) {
     return pool->send(request, deadline);
