@@ -97,7 +97,7 @@ TEST_CASE("base64url refuses what libsodium refuses: every character at every pl
   CHECK(tried == 256 * (2 + 3 + 4 + 32 + 34 + 35 + 64 + 95 + 102));
 }
 
-TEST_CASE("base64url decodes one spelling only (S08)") {
+TEST_CASE("base64url decodes one spelling only (S08 b64-noncanonical)") {
   const std::string text = encoded("any carnal pleas");  // two unused bits of four at the end
   const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -343,7 +343,7 @@ TEST_CASE("JSON: values are the same when they are written the same") {
   CHECK_FALSE(isSameJson(nullptr, false));
 }
 
-TEST_CASE("JSON that cannot be written is an error, not an exception (S20)") {
+TEST_CASE("JSON that cannot be written is an error, not an exception (S20 nonutf8)") {
   CHECK(errorOf(writeJson("\xff")) == Errc::malformed);
   CHECK(errorOf(writeJson({{"a", "\xed\xa0\x80"}})) == Errc::malformed);
   CHECK(errorOf(writeJson({{"\xff", 1}})) == Errc::malformed);
@@ -366,7 +366,7 @@ TEST_CASE("UTF-8 is counted in UTF-16 units") {
   }
 }
 
-TEST_CASE("URLs: what decides where tokens go is read in one way only (G11)") {
+TEST_CASE("URLs: what decides where tokens go is read in one way only (G11 url)") {
   const auto origin = [](const char* url) { return parseUrl(url).value().origin; };
   CHECK(origin("https://API.example.com:443/x?y=/@") == "https://api.example.com");
   CHECK(origin("HTTP://localhost:8080") == "http://localhost:8080");

@@ -362,7 +362,7 @@ TEST_CASE("one deadline: a provider that hangs does not hold the request, and it
   CHECK(upstream.provider.counts().reuses == 0);
 }
 
-TEST_CASE("configuration that cannot be is refused at start-up (G11)") {
+TEST_CASE("configuration that cannot be is refused at start-up (G11 url)") {
   Upstream upstream;
   const auto refuses = [&](auto change) {
     FetchOptions options = fetchOptions(upstream);

@@ -186,7 +186,8 @@ TEST_CASE("C60 another user's tokens are refused from a callback too") {
   CHECK(session.destroyed());
 }
 
-TEST_CASE("C60 a refresh that brings another user's id_token ends the session, and its tokens are not used") {
+TEST_CASE(
+    "C60 (X15 user-swap) a refresh that brings another user's id_token ends the session, and its tokens are not used") {
   Site site;
   site.upstream.provider.answerTokenCalls({answer({{"id_token", evesToken}})});
   Session session = site.jar->open("");

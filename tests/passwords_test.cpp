@@ -57,7 +57,7 @@ TEST_CASE("a password must be there and long enough, counted in UTF-16 units as 
   CHECK(refusal(emoji + "ab").empty());
 }
 
-TEST_CASE("weak passwords are refused, and the message does not tell them (G05)") {
+TEST_CASE("weak passwords are refused, and the message does not tell them (G05 weak)") {
   const std::string repeated(40, 'q');
   CHECK(mentions(refusal(repeated), "one character repeated"));
   CHECK_FALSE(mentions(refusal(repeated), "qqq"));
@@ -67,7 +67,7 @@ TEST_CASE("weak passwords are refused, and the message does not tell them (G05)"
   CHECK(mentions(refusal(std::string(password) + "\xff"), "UTF-8"));
 }
 
-TEST_CASE("rings of passwords: none, too many, ids and passwords twice (G02 G03 G04)") {
+TEST_CASE("rings of passwords: none, too many, ids and passwords twice (G02 duplicate, G03 empty, G04 33)") {
   using List = std::vector<std::pair<std::uint32_t, std::string_view>>;
   CHECK_THROWS_AS(Passwords(List{}), std::invalid_argument);
   CHECK_THROWS_AS(Passwords({{1, password}, {1, otherPassword}}), std::invalid_argument);
@@ -81,7 +81,7 @@ TEST_CASE("rings of passwords: none, too many, ids and passwords twice (G02 G03 
   CHECK_THROWS_AS(Passwords{list}, std::invalid_argument);
 }
 
-TEST_CASE("the highest id seals, every id unseals (G01)") {
+TEST_CASE("the highest id seals, every id unseals (G01 rotate)") {
   const Passwords first(password);
   const Passwords both({{1, password}, {2, otherPassword}});
   const Passwords second({{2, otherPassword}});
@@ -101,7 +101,8 @@ TEST_CASE("a PASERK is the raw key, and a broken one is told") {
   CHECK(mentions(refusal("k4.local.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "all-zero"));
 }
 
-TEST_CASE("a password file: lines `id:password`, one line break stripped, comments and empty lines skipped (G06)") {
+TEST_CASE(
+    "a password file: lines `id:password`, one line break stripped, comments and empty lines skipped (G06 encoding)") {
   const SecretFile file(std::string("# rotated in May\n\n1:") + password + "\r\n2:" + otherPassword + "\n");
   const auto passwords = Passwords::fromFile(file.path());
   CHECK(opens(passwords, Passwords({{2, otherPassword}})));
@@ -109,7 +110,7 @@ TEST_CASE("a password file: lines `id:password`, one line break stripped, commen
   CHECK_NOTHROW(static_cast<void>(Passwords::fromFile(SecretFile(std::string("7:") + password).path())));
 }
 
-TEST_CASE("a password file that is not one is refused (G08)") {
+TEST_CASE("a password file that is not one is refused (G08 perms)") {
   const auto refuses = [](const std::filesystem::path& path) {
     CHECK_THROWS_AS(static_cast<void>(Passwords::fromFile(path)), std::invalid_argument);
   };

@@ -427,7 +427,7 @@ TEST_CASE("a provider that hangs does not hold up a request whose token is good"
   world.provider.release();
 }
 
-TEST_CASE("C73 a slow write does not bring back a session that was signed out") {
+TEST_CASE("C73 (X03 destroy-vs-save) a slow write does not bring back a session that was signed out") {
   World world;
   const std::string cookie = world.login();
   Session slow = world.jar.open(cookie);

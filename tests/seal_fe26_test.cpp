@@ -271,7 +271,7 @@ TEST_CASE("seals of more iterations open when they are asked for") {
   FAIL("the recording is gone");
 }
 
-TEST_CASE("a forged seal never learns whether it would have expired (S25)") {
+TEST_CASE("a forged seal never learns whether it would have expired (S25 iron-expiry-order)") {
   SealOptions options = fe26();
   options.ttl = Seconds{10};
   std::string seal = sealData({{"a", 1}}, support::password, options).value();

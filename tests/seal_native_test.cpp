@@ -48,7 +48,7 @@ std::string_view word(Errc code) {
 
 }  // namespace
 
-TEST_CASE("what the second implementation seals opens, times and identity included (S01)") {
+TEST_CASE("what the second implementation seals opens, times and identity included (S01 kat-native)") {
   const Json document = vectors("native.json");
   CHECK(document["valid"].size() >= 40);
   for (const Json& recorded : document["valid"]) {
@@ -64,7 +64,7 @@ TEST_CASE("what the second implementation seals opens, times and identity includ
   }
 }
 
-TEST_CASE("what the second implementation refuses is refused here, for the same reason (S01)") {
+TEST_CASE("what the second implementation refuses is refused here, for the same reason (S01 kat-native)") {
   const Json document = vectors("native.json");
   CHECK(document["invalid"].size() >= 60);
   for (const Json& recorded : document["invalid"]) {

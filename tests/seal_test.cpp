@@ -51,7 +51,7 @@ TEST_CASE("a session of 1,000 bytes of JSON seals to at most 1,460 bytes nativel
   MESSAGE("native: ", native->size(), ", Fe26.2: ", fe26->size());
 }
 
-TEST_CASE("no bit of a seal can be flipped (S05)") {
+TEST_CASE("no bit of a seal can be flipped (S05 bitflip-all)") {
   std::size_t flips = 0;
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     const SealOptions options = only(format);
@@ -70,7 +70,9 @@ TEST_CASE("no bit of a seal can be flipped (S05)") {
   MESSAGE(flips, " flips");
 }
 
-TEST_CASE("no prefix and no suffix of a seal opens (S06), nor anything appended (S07) or inserted (S08)") {
+TEST_CASE(
+    "no prefix and no suffix of a seal opens (S06 truncate-all), nor anything appended (S07 extend) or inserted (S08 "
+    "b64-noncanonical)") {
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     const SealOptions options = only(format);
     const std::string seal = sealData(small, password, options).value();
@@ -121,7 +123,7 @@ TEST_CASE("only the listed formats open, and the first seals") {
   CHECK(errorOf(unsealData(native, password, only(SealFormat::fe26))) == Errc::unsupported);
 }
 
-TEST_CASE("other versions and other things are told apart (S09 S14)") {
+TEST_CASE("other versions and other things are told apart (S09 version-swap, S14 fallback-none)") {
   const SealOptions both{.formats = {SealFormat::native, SealFormat::fe26}};
   const std::string native = sealData(small, password).value();
   for (const char* text : {"ij0.", "ij2.", "ij10.", "Fe26.1*", "Fe26.3*", "Fe27.2*", "v4.local.AAAA"}) {
@@ -135,7 +137,7 @@ TEST_CASE("other versions and other things are told apart (S09 S14)") {
   }
 }
 
-TEST_CASE("size is bounded before any work (S27)") {
+TEST_CASE("size is bounded before any work (S27 size-bounds)") {
   const SealOptions both{.formats = {SealFormat::native, SealFormat::fe26}};
   for (const char* prefix : {"", "ij1.", "Fe26.2*"}) {
     CHECK(errorOf(unsealData(prefix + std::string(1024 * 1024, 'A'), password, both)) == Errc::tooLarge);
@@ -157,7 +159,7 @@ TEST_CASE("size is bounded before any work (S27)") {
   }
 }
 
-TEST_CASE("a seal opens until its end and a minute more, exact to the step of its clock (S15)") {
+TEST_CASE("a seal opens until its end and a minute more, exact to the step of its clock (S15 expired/nbf)") {
   const FakeClock clock;
   SealOptions native{.ttl = Seconds{100}, .now = clock};
   const std::string seal = sealData(small, password, native).value();
@@ -177,7 +179,7 @@ TEST_CASE("a seal opens until its end and a minute more, exact to the step of it
   CHECK(at(-61, native) == Errc::notYetValid);
 }
 
-TEST_CASE("times at the edges (S16 X06)") {
+TEST_CASE("times at the edges (S16 time-extremes, X06 ttl-zero)") {
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     const auto after = [&](Seconds ttl, std::int64_t sealedAt, std::int64_t openedAt) {
       SealOptions options{.formats = {format}, .ttl = ttl, .now = FakeClock(sealedAt)};
@@ -193,7 +195,8 @@ TEST_CASE("times at the edges (S16 X06)") {
   }
 }
 
-TEST_CASE("a native seal opens for its purpose and context only (S10 S11 S12)") {
+TEST_CASE(
+    "a native seal opens for its purpose and context only (S10 cross-purpose, S11 cross-cookie, S12 cross-context)") {
   const SealOptions options{.purpose = "magic-link", .context = "sid"};
   const std::string seal = sealData(small, password, options).value();
   CHECK(unsealData(seal, password, options));
@@ -217,7 +220,7 @@ TEST_CASE("impossible options are the programmer's error") {
   refuses({.now = nullptr});
 }
 
-TEST_CASE("data that cannot be sealed is an error (S20)") {
+TEST_CASE("data that cannot be sealed is an error (S20 nonutf8)") {
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     CHECK(errorOf(sealData("\xff", password, only(format))) == Errc::malformed);
     CHECK(errorOf(sealData(std::nan(""), password, only(format))) == Errc::malformed);

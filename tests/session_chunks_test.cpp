@@ -22,7 +22,7 @@ SessionOptions chunked(std::size_t maxCookieHeader = 4 * 4096) {
 
 }  // namespace
 
-TEST_CASE("every size round-trips or is refused, around every boundary (K06 K11 C77)") {
+TEST_CASE("every size round-trips or is refused, around every boundary (K06 exact-multiple, K11 writer-reader, C77)") {
   const SessionJar jar(chunked());
   bool refused = false;
   for (std::size_t size = 1; size <= 16'000; size += size % 1000 > 900 || size % 1000 < 100 ? 1 : 13) {
@@ -47,7 +47,7 @@ TEST_CASE("every size round-trips or is refused, around every boundary (K06 K11 
   CHECK(refused);
 }
 
-TEST_CASE("growing and shrinking leaves what was written last (K07)") {
+TEST_CASE("growing and shrinking leaves what was written last (K07 shrink)") {
   const SessionJar jar(chunked());
   Browser browser;
   for (const std::size_t size : {9000U, 3500U, 10U, 9000U, 10U, 6000U, 9000U, 3500U}) {
@@ -56,7 +56,7 @@ TEST_CASE("growing and shrinking leaves what was written last (K07)") {
   }
 }
 
-TEST_CASE("the Cookie header stays below what servers take, unless told otherwise (C16)") {
+TEST_CASE("the Cookie header stays below what servers take, unless told otherwise (C16 8k-line)") {
   const SessionJar jar(chunked(SessionOptions{"sid", support::password}.maxCookieHeader));
   std::size_t most = 0;
   std::size_t size = 4000;
@@ -74,7 +74,9 @@ TEST_CASE("the Cookie header stays below what servers take, unless told otherwis
   CHECK(most <= 7600);
 }
 
-TEST_CASE("chunks of two sessions, reordered, doubled or missing are nothing, and cleared once (K01 K02 K03 K04 K13)") {
+TEST_CASE(
+    "chunks of two sessions, reordered, doubled or missing are nothing, and cleared once (K01 splice, K02 reorder, K03 "
+    "duplicate, K04 missing, K13 partial-eviction)") {
   const SessionJar jar(chunked());
   const auto chunksOf = [&](char fill) {
     Browser browser;
@@ -136,7 +138,7 @@ TEST_CASE("a stale last chunk, or a decoy among the chunks, does not hide the se
   CHECK(deletes(cookies.back(), "sid.2"));
 }
 
-TEST_CASE("a whole cookie comes before chunks, and chunks when it does not open (K12)") {
+TEST_CASE("a whole cookie comes before chunks, and chunks when it does not open (K12 mixed-plain)") {
   const SessionJar jar(chunked());
   Browser small;
   Browser large;
@@ -146,7 +148,7 @@ TEST_CASE("a whole cookie comes before chunks, and chunks when it does not open 
   CHECK(jar.open(large.header() + "; sid=ij1.junk").get<std::string>("d")->size() == 4000);
 }
 
-TEST_CASE("only canonical chunk names are chunks, and no cookie tells how many (K05 K09)") {
+TEST_CASE("only canonical chunk names are chunks, and no cookie tells how many (K05 count-bomb, K09 suffix-names)") {
   const SessionJar jar(chunked());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("d", ofBytes(4000)); });

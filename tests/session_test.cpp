@@ -68,7 +68,7 @@ TEST_CASE("a change of a number's type is a change") {
   CHECK(session.get<std::uint64_t>("n") == 18446744073709551615U);
 }
 
-TEST_CASE("what JSON cannot carry is not stored, and said so (S20)") {
+TEST_CASE("what JSON cannot carry is not stored, and said so (S20 nonutf8)") {
   Session session;
   session.set("good", 1);
   for (const Json& bad : {Json("\xff"), Json(std::nan("")), Json{{"\xc0", 1}}, Json::binary({1})}) {
@@ -105,7 +105,7 @@ TEST_CASE("the whole session as a type of one's own") {
   CHECK(session.get<std::string>("name") == "ada");
 }
 
-TEST_CASE("a session survives the round trip, and an untouched one sets no cookie (X08)") {
+TEST_CASE("a session survives the round trip, and an untouched one sets no cookie (X08 unchanged)") {
   const SessionJar jar(basicOptions());
   Browser browser;
   CHECK(visit(jar, browser, look).empty());
@@ -116,7 +116,7 @@ TEST_CASE("a session survives the round trip, and an untouched one sets no cooki
   CHECK(visit(jar, browser, [](Session& s) { s.set("user", "bob"); }).size() == 1);
 }
 
-TEST_CASE("a second commit writes only what changed since (C13)") {
+TEST_CASE("a second commit writes only what changed since (C13 one-per-name)") {
   const SessionJar jar(basicOptions());
   Session session = jar.open("");
   session.set("a", 1);
@@ -125,7 +125,7 @@ TEST_CASE("a second commit writes only what changed since (C13)") {
   CHECK(jar.commit(session)->empty());
 }
 
-TEST_CASE("keys that are special elsewhere are data here (X11)") {
+TEST_CASE("keys that are special elsewhere are data here (X11 proto)") {
   const SessionJar jar(basicOptions());
   Browser browser;
   const Json data = {{"__proto__", {{"admin", true}}}, {"constructor", 1}, {"", 2}, {ofBytes(1000), 3}};
@@ -133,7 +133,7 @@ TEST_CASE("keys that are special elsewhere are data here (X11)") {
   visit(jar, browser, [&](Session& s) { CHECK(s.data() == data); });
 }
 
-TEST_CASE("decoys are passed over: the first cookie that opens counts, and eight are tried (C03)") {
+TEST_CASE("decoys are passed over: the first cookie that opens counts, and eight are tried (C03 dup-name)") {
   const SessionJar jar(basicOptions());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
@@ -152,7 +152,7 @@ TEST_CASE("decoys are passed over: the first cookie that opens counts, and eight
   CHECK(jar.open("SID=x; Sid=y; " + real).get<std::string>("user") == "ada");
 }
 
-TEST_CASE("a seal of another cookie does not open (S11)") {
+TEST_CASE("a seal of another cookie does not open (S11 cross-cookie)") {
   const SessionJar jar(basicOptions());
   SessionOptions options = basicOptions();
   options.cookieName = "other";
@@ -162,7 +162,7 @@ TEST_CASE("a seal of another cookie does not open (S11)") {
   CHECK(jar.open(moved).rejection()->code == Errc::tampered);
 }
 
-TEST_CASE("cookies that can never open are deleted, with their reason (X13)") {
+TEST_CASE("cookies that can never open are deleted, with their reason (X13 failed-load-clears)") {
   const FakeClock clock;
   const SessionJar jar(basicOptions(clock));
   Browser browser;
@@ -230,7 +230,7 @@ TEST_CASE("rotation and migration finish by themselves") {
   CHECK(visit(SessionJar(options), browser, [](Session& s) { CHECK(s.get<std::string>("user") == "ada"); }).empty());
 }
 
-TEST_CASE("identity and start survive re-sealing, and replace() begins anew (X01 X14)") {
+TEST_CASE("identity and start survive re-sealing, and replace() begins anew (X01 fixation, X14 privilege)") {
   const FakeClock clock;
   const SessionJar jar(basicOptions(clock));
   Browser browser;
@@ -264,7 +264,7 @@ TEST_CASE("one Fe26.2 cookie is one identity") {
   CHECK(jar.open(browser.header()).id() == jar.open(browser.header()).id());
 }
 
-TEST_CASE("destroy deletes and is terminal (X04)") {
+TEST_CASE("destroy deletes and is terminal (X04 double-destroy)") {
   const SessionJar jar(basicOptions());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
@@ -287,6 +287,48 @@ TEST_CASE("destroy deletes and is terminal (X04)") {
   CHECK(jar.commit(fresh)->empty());
 }
 
+TEST_CASE("a cookie's name is its bytes: another case is another cookie (C08 prefix-case)") {
+  const SessionJar jar({.cookieName = "__Host-sid", .passwords = password});
+  Session session;
+  session.set("user", "ada");
+  const std::string pair = support::pairOf(jar.commit(session)->front());
+  CHECK(jar.open(pair).get<std::string>("user") == "ada");
+  for (const char* name : {"__host-sid", "__HOST-sid", "__Host-SID", "%5F%5FHost-sid"}) {
+    const Session other = jar.open(name + pair.substr(pair.find('=')));
+    CHECK(other.empty());
+    CHECK_FALSE(other.rejection());  // not even ours
+  }
+}
+
+TEST_CASE("Max-Age follows from ttl, and no number overflows (C14 maxage)") {
+  const auto maxAge = [](Seconds ttl) {
+    Session session;
+    session.set("user", "ada");
+    const std::string cookie =
+        SessionJar({.cookieName = "sid", .passwords = password, .seal = {.ttl = ttl}}).commit(session)->front();
+    const std::size_t begin = cookie.find("Max-Age=") + 8;
+    return cookie.substr(begin, cookie.find(';', begin) - begin);
+  };
+  CHECK(maxAge(Seconds{3600}) == "3540");
+  CHECK(maxAge(Seconds{61}) == "1");
+  CHECK(maxAge(Seconds{60}) == "60");
+  CHECK(maxAge(Seconds{0}) == "2147483647");
+  CHECK(maxAge(std::chrono::hours{24 * 400}) == "34559940");
+  CHECK(maxAge(Seconds{99'999'999'999}) == "2147483647");
+  CHECK_THROWS_AS(maxAge(Seconds::max()), std::invalid_argument);
+  CHECK_THROWS_AS(maxAge(Seconds::min()), std::invalid_argument);
+}
+
+TEST_CASE("a cookie from before the logout opens until it ends, since nothing is stored (X02 logout-replay)") {
+  const SessionJar jar({.cookieName = "sid", .passwords = password});
+  Session session;
+  session.set("user", "ada");
+  const std::string stolen = support::pairOf(jar.commit(session)->front());
+  session.destroy();
+  REQUIRE(jar.commit(session));
+  CHECK(jar.open(stolen).get<std::string>("user") == "ada");
+}
+
 TEST_CASE("deletions carry the attributes the cookie was set with (C81)") {
   SessionOptions options = basicOptions();
   options.cookie = {.domain = "example.com", .path = "/app", .partitioned = true, .sameSite = SameSite::none};
@@ -300,7 +342,7 @@ TEST_CASE("deletions carry the attributes the cookie was set with (C81)") {
   CHECK(deleted.starts_with("sid=; Max-Age=0; Domain=example.com; Path=/app;"));
 }
 
-TEST_CASE("rolling re-seals after half of ttl, and then only (X05)") {
+TEST_CASE("rolling re-seals after half of ttl, and then only (X05 rolling/absolute)") {
   const FakeClock clock;
   SessionOptions options = basicOptions(clock);
   options.seal.ttl = Seconds{1000};
@@ -334,7 +376,8 @@ TEST_CASE("rolling stops where absoluteTtl leaves nothing to win") {
   CHECK(writes <= 6);
 }
 
-TEST_CASE("absoluteTtl ends the session to the second, however active and with ttl 0 (X05 X06)") {
+TEST_CASE(
+    "absoluteTtl ends the session to the second, however active and with ttl 0 (X05 rolling/absolute, X06 ttl-zero)") {
   for (const Seconds ttl : {Seconds{0}, Seconds{1000}}) {
     const FakeClock clock;
     SessionOptions options = basicOptions(clock);
@@ -359,7 +402,7 @@ TEST_CASE("absoluteTtl ends the session to the second, however active and with t
   }
 }
 
-TEST_CASE("too much data is a typed error, and the old cookie stays (X09)") {
+TEST_CASE("too much data is a typed error, and the old cookie stays (X09 too-big)") {
   const SessionJar jar(basicOptions());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
@@ -372,7 +415,9 @@ TEST_CASE("too much data is a typed error, and the old cookie stays (X09)") {
   CHECK(jar.open(browser.header()).get<std::string>("user") == "ada");
 }
 
-TEST_CASE("configuration that no browser would keep, or that cannot be, is refused at start-up (C11 G10)") {
+TEST_CASE(
+    "configuration that no browser would keep, or that cannot be, is refused at start-up (C11 host-rules, G10 "
+    "insecure-cookie)") {
   const auto refuses = [](auto change) {
     SessionOptions options = basicOptions();
     change(options);

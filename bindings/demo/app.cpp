@@ -52,6 +52,7 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
   const ironjar::Fetcher api({.transport = transport,
                               .allowedOrigins = {options.api},
                               .tokenEndpoint = tokenEndpoint,
+                              .timeout = options.timeout,
                               .coordinator = coordinator,
                               .observer = observer});
   const ironjar::SessionJar jar({.cookieName = "__Host-demo",

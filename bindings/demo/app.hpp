@@ -12,10 +12,11 @@ namespace demo {
 inline constexpr std::size_t maxWaiters = 64;
 
 struct AppOptions {
-  std::string self;            // where browsers reach the app, e.g. http://localhost:8080
-  std::string provider;        // the identity provider's origin
-  std::string api;             // the API's origin
-  ironjar::ClientAuth client;  // what the provider knows the app by
+  std::string self;              // where browsers reach the app, e.g. http://localhost:8080
+  std::string provider;          // the identity provider's origin
+  std::string api;               // the API's origin
+  ironjar::ClientAuth client;    // what the provider knows the app by
+  ironjar::Seconds timeout{30};  // for what one request does
 };
 
 // The web app's routes. Reads SESSION_PASSWORD from the environment.

@@ -60,6 +60,11 @@ ironjar::Response answer(const ironjar::Request& request, const std::string& use
   return {.headers = {{"Content-Type", "application/json"}}, .body = body.dump()};
 }
 
+const char* setting(const char* name, const char* otherwise) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? otherwise : value;
+}
+
 // What can be wrong with a provider, by name; nothing for a name that is unknown. None of them uses up a refresh token.
 std::optional<testing::ProviderBehaviour> faulty(const std::string& fault, testing::ProviderBehaviour behaviour) {
   using ironjar::Response;
@@ -80,7 +85,7 @@ std::optional<testing::ProviderBehaviour> faulty(const std::string& fault, testi
 int main(int argc, char** argv) {
   if (argc > 2) return std::cerr << "usage: ironjar-demo [port]\n", 2;
   // Strict: a refresh token that is used twice ends the login.
-  const ironjar::ClientAuth client = ironjar::basicAuth("web", "the-demo-client-secret");
+  const ironjar::ClientAuth client = ironjar::basicAuth("web", setting("DEMO_CLIENT_SECRET", "the-demo-client-secret"));
   const testing::ProviderBehaviour well{.accessTokenLifetime = std::chrono::seconds{10}};
   testing::Provider provider({.client = client, .randomTokens = true}, well);
   testing::Api items(provider, {.answer = answer},
@@ -108,7 +113,11 @@ int main(int argc, char** argv) {
   app.server.Get("/stats", [&](const auto&, auto& response) {
     response.set_content(ironjar::Json(provider.counts()).dump(), "application/json");
   });
-  demo::mountApp(app.server, {.self = self, .provider = identityOrigin, .api = apiOrigin, .client = client});
+  demo::mountApp(app.server, {.self = self,
+                              .provider = identityOrigin,
+                              .api = apiOrigin,
+                              .client = client,
+                              .timeout = ironjar::Seconds{std::atoi(setting("DEMO_TIMEOUT", "30"))}});
   identity.start();
   api.start();
   app.start();

@@ -5,6 +5,8 @@
 // - httplib below 0.44 percent-decodes header values, so a Cookie header's `%3B` reaches ironjar as `;`. ironjar's own
 //   cookies hold no `%`; another cookie's may turn into several, which at worst adds decoys.
 // - httplib refuses a header line over 8192 bytes, all cookies of the site included.
+// - httplib reads a response's status line with std::regex, which takes stack for every character: an API or a provider
+//   that sends one of 20 kB ends the process. Talk to peers that you trust that far, or through a proxy that bounds it.
 // - A handler that waits for an API holds one of httplib's worker threads, 8 by default, and so does each kept
 //   connection. Give a server that fetches more: `server.new_task_queue = [] { return new httplib::ThreadPool(64); };`
 #pragma once

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Which lines and branches of lib/ the tests run. Fails below 95 % of the lines and 85 % of the branches, and lists what
+# is not covered.
+#
+# Branches are counted without those that only an exception takes (gcovr --exclude-throw-branches): g++ makes one of
+# nearly every call, std::bad_alloc included, and no test takes those.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$root/tests/support/packages.sh"
+. "$root/tests/support/build.sh"
+
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" doctest-dev ccache openssl curl gcovr
+# One unit per object, nothing inlined: what the compiler merges cannot be told apart.
+configure coverage -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="--coverage -O0 -fno-inline -fprofile-update=atomic" \
+  -DIRONJAR_BUILD_TESTS=ON
+cmake --build "$build"
+find "$build" -name '*.gcda' -delete
+# Interoperability and the README's programs build and run others' code: not for coverage.
+ctest --test-dir "$build" --no-tests=error -j "$(nproc)" -E 'readme|interop' --output-on-failure >"$build/tests.log" ||
+  { cat "$build/tests.log"; exit 1; }
+gcovr --root "$root" --filter "$root/lib/" --exclude-throw-branches --exclude-unreachable-branches \
+  --object-directory "$build" -j "$(nproc)" --fail-under-line 95 --fail-under-branch 85 \
+  --txt "$build/coverage.txt" --json "$build/coverage.json" --print-summary "$build"
