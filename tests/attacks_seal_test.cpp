@@ -249,7 +249,7 @@ TEST_CASE("S30 error-uniform: forgeries of one size take the same time, whatever
 TEST_CASE("a million mutations of valid seals open nothing, and each seal has exactly one spelling") {
   std::mt19937_64 random(7);
   const Passwords passwords(password);
-  const int rounds = isInstrumented ? 20'000 : 500'000;
+  const int rounds = isInstrumented ? 20'000 : 520'000;
   std::size_t mutations = 0;
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     const SealOptions options = only(format);
@@ -296,7 +296,7 @@ TEST_CASE("a million mutations of valid seals open nothing, and each seal has ex
     }
     CHECK(spellings == 1);
   }
-  CHECK(mutations > static_cast<std::size_t>(rounds) * 2 * 9 / 10);
+  CHECK(mutations >= (isInstrumented ? 36'000U : 1'000'000U));
   MESSAGE(mutations, " mutations");
 }
 

@@ -55,10 +55,11 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
                               .timeout = options.timeout,
                               .coordinator = coordinator,
                               .observer = observer});
-  const ironjar::SessionJar jar({.cookieName = "__Host-demo",
-                                 .passwords = std::getenv("SESSION_PASSWORD"),
-                                 .beforeCommit = api.beforeCommit(),
-                                 .observer = observer});
+  const ironjar::SessionJar jar(
+      {.cookieName = "__Host-demo",
+       .passwords = std::getenv("SESSION_PASSWORD"),  // NOLINT(concurrency-mt-unsafe): at start-up
+       .beforeCommit = api.beforeCommit(),
+       .observer = observer});
 
   // The page, and what it asks for.
   server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });

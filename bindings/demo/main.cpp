@@ -61,7 +61,7 @@ ironjar::Response answer(const ironjar::Request& request, const std::string& use
 }
 
 const char* setting(const char* name, const char* otherwise) {
-  const char* const value = std::getenv(name);
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): at start-up
   return value == nullptr ? otherwise : value;
 }
 

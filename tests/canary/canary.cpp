@@ -63,7 +63,7 @@ void refusals(const Secrets& s) {
   tellRefusal([&] { Passwords(s.paserk + "="); });
   tellRefusal([&] { Passwords({{1, s.password.c_str()}, {2, s.password.c_str()}}); });
   tellRefusal([&] { SessionJar({.cookieName = "a b", .passwords = s.password}); });
-  tellRefusal([&] { Fetcher({.allowedOrigins = {"https://user:" + s.client + "@api.example"}}); });
+  tellRefusal([&] { Fetcher({.transport = {}, .allowedOrigins = {"https://user:" + s.client + "@api.example"}}); });
   tellRefusal([&] {
     Fetcher({.transport = [](const Request&, Deadline) -> Result<Response> { return fail(Errc::transport); },
              .allowedOrigins = {"https://api.example"},

@@ -52,7 +52,7 @@ echo "errors, events, traces, metrics: 0 in $(wc -l <"$work/told") lines; the co
 SESSION_PASSWORD=$password DEMO_CLIENT_SECRET=$client "$build/bindings/demo/ironjar-demo" 0 >"$work/out" 2>"$work/log" &
 demo=$!
 running+=("$demo")
-for _ in $(seq 100); do grep -q '^api ' "$work/out" && break; sleep 0.1; done
+for _ in $(seq 100); do grep -qs '^api ' "$work/out" && break; sleep 0.1; done
 app=$(sed -n 's/^app //p' "$work/out")
 provider=$(sed -n 's/^provider //p' "$work/out")
 jar=$work/jar

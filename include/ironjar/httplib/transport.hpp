@@ -196,7 +196,8 @@ class HttplibPool {
   // Server does the same.
   explicit HttplibPool(HttplibTransportOptions options) : options_(std::move(options)) {
     struct sigaction action {};
-    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL)
+      static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   }
 
   Result<Response> send(const Request& request, Deadline deadline) {
@@ -281,7 +282,7 @@ class HttplibPool {
       begun = true;
       Result<std::string> piece =
           next && !again ? detail::read(next) : fail(Errc::malformed, "the body cannot be read again");
-      if (!piece) problem = std::move(piece).error();
+      if (!piece) problem = piece.error();
       if (problem) return false;
       if (piece->empty()) return sink.done(), true;
       return sink.write(piece->data(), piece->size());
