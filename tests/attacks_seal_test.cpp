@@ -67,7 +67,8 @@ std::optional<Errc> opened(const std::string& json) {
   detail::Secret<detail::aesKeySize> key;
   passwords.keyring().newest().fe26.derive(key.fill(), detail::bytes(std::string(64, 'a')), 1);
   const std::array<unsigned char, detail::aesBlockSize> iv{};
-  detail::aesEncrypt(detail::writable(ciphertext.data(), ciphertext.size()), detail::bytes(json), key.expose(), iv);
+  std::copy(json.begin(), json.end(), ciphertext.begin());
+  detail::aesEncrypt(detail::writable(ciphertext.data(), ciphertext.size()), json.size(), key.expose(), iv);
   const auto fe26 = unsealData(support::forgeFe26(passwords, ciphertext), passwords, only(SealFormat::fe26));
   CHECK(errorOf(native) == errorOf(fe26));
   return errorOf(native);

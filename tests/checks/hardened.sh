@@ -41,3 +41,20 @@ if [ "$(uname -m)" = x86_64 ]; then
   for file in "$program" "$library"; do has 'IBT, SHSTK' "$file" readelf -nW; done
 fi
 echo "hardened: PIE, full RELRO, no executable stack, stack protector, FORTIFY, CET"
+
+# A user's own program, beside ours in one build, gets none of it.
+mkdir "$work/app"
+cat >"$work/app/CMakeLists.txt" <<EOF
+cmake_minimum_required(VERSION 3.23)
+project(app LANGUAGES CXX)
+add_subdirectory($work/one ironjar)
+file(WRITE \${CMAKE_CURRENT_BINARY_DIR}/app.cpp "#include <ironjar/ironjar.hpp>\nint main() {}\n")
+add_executable(app \${CMAKE_CURRENT_BINARY_DIR}/app.cpp)
+target_link_libraries(app PRIVATE ironjar::ironjar)
+EOF
+cmake -S "$work/app" -B "$work/app/build" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+commands=$(ninja -C "$work/app/build" -t commands app | grep -E 'app\.cpp|-o app( |$)')
+[ "$(wc -l <<<"$commands")" = 2 ] || { echo "not two commands: $commands"; exit 1; }
+! grep -E -- '-fstack-protector|-fstack-clash|-fcf-protection|FORTIFY|-Wl,-z|-pie|-fPIE|-ffile-prefix-map|-Wall' <<<"$commands" ||
+  { echo "our flags reach consumers"; exit 1; }
+echo "consumers: their own flags only"

@@ -46,7 +46,8 @@ std::string ciphertextOf(std::string_view plaintext, const std::string& salt,
   detail::Secret<detail::aesKeySize> aesKey;
   key.fe26.derive(aesKey.fill(), detail::bytes(salt), 1);
   std::string out(detail::aesPaddedSize(plaintext.size()), '\0');
-  detail::aesEncrypt(detail::writable(out.data(), out.size()), detail::bytes(plaintext), aesKey.expose(), iv);
+  std::copy(plaintext.begin(), plaintext.end(), out.begin());
+  detail::aesEncrypt(detail::writable(out.data(), out.size()), plaintext.size(), aesKey.expose(), iv);
   return out;
 }
 
