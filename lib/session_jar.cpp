@@ -52,9 +52,8 @@ SessionOptions checked(SessionOptions options) {
 // as long as a signed 32-bit number of seconds allows.
 Seconds maxAgeFor(Seconds ttl) {
   constexpr Seconds margin{60};
-  constexpr Seconds longest{2147483647};
-  if (ttl == Seconds{0}) return longest;
-  return ttl > margin ? std::min(ttl - margin, longest) : ttl;
+  if (ttl == Seconds{0}) return Seconds{2147483647};
+  return ttl > margin ? ttl - margin : ttl;
 }
 
 // An Fe26.2 seal holds no identity: its own text stands in, so that one cookie is one session however often it is
