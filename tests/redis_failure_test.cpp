@@ -20,15 +20,16 @@ Deadline soon() { return Time::now() + 30s; }
 
 TokenSet tokens(const std::string& name) { return {.accessToken = "at-" + name, .refreshToken = "rt-" + name}; }
 
-// What onDegraded was told.
+// What the observer was told.
 class Told {
  public:
-  std::function<void(bool, std::string_view)> listener() {
-    return [this](bool degraded, std::string_view why) {
+  Observer observer() {
+    return [this](const Event& event) {
+      const auto& told = std::get<event::CoordinatorDegraded>(event);
       {
         const std::lock_guard lock(mutex_);
-        transitions_.push_back(degraded);
-        why_ = degraded ? std::string(why) : why_;
+        transitions_.push_back(told.degraded);
+        why_ = told.degraded ? told.why : why_;
       }
       changed_.notify_all();
     };
@@ -55,7 +56,7 @@ class Told {
 
 struct Replica {
   explicit Replica(RedisOptions options, RedisCoordinatorOptions coordinating = {}) {
-    options.onDegraded = told.listener();
+    options.observer = told.observer();
     coordinating.local.jitter = [] { return 0.0; };
     redis = std::make_shared<Redis>(std::move(options));
     coordinator = std::make_unique<RedisCoordinator>(redis, std::move(coordinating));
@@ -431,9 +432,8 @@ TEST_CASE("a Unix socket and another database serve as well") {
   CHECK(nowhere.redis->stats().degraded);
 }
 
-TEST_CASE("a listener that throws disturbs nobody") {
-  Redis redis({.passwords = support::password, .port = support::freePort(), .onDegraded = [](bool, std::string_view) {
-                 throw 42;
-               }});
+TEST_CASE("an observer that throws disturbs nobody") {
+  Redis redis(
+      {.passwords = support::password, .port = support::freePort(), .observer = [](const Event&) { throw 42; }});
   CHECK(redis.stats().degraded);
 }

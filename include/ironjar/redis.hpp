@@ -7,11 +7,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include <ironjar/observer.hpp>
 #include <ironjar/refresh.hpp>
 #include <ironjar/revocation.hpp>
 
@@ -31,9 +31,9 @@ struct RedisOptions {
   std::chrono::milliseconds timeout{30};
   unsigned failures = 3;
   std::chrono::milliseconds pause{5000};
-  // Told once when Redis fails (true, and why: no secrets) and once when it is back, on a thread of its own. Must not
-  // destroy the Redis.
-  std::function<void(bool degraded, std::string_view why)> onDegraded = {};
+  // Told of CoordinatorDegraded, once when Redis fails and once when it is back, on a thread of the Redis' own. Must
+  // not destroy it.
+  Observer observer = {};
 };
 
 struct RedisStats {

@@ -1,6 +1,7 @@
 #include "redis/link.hpp"
 
 #include "detail/sodium.hpp"
+#include "notify.hpp"
 
 #include <array>
 #include <stdexcept>
@@ -240,11 +241,7 @@ void RedisLink::recover() {
 }
 
 void RedisLink::report(bool degraded, const std::string& why) {
-  try {
-    if (options_.onDegraded) options_.onDegraded(degraded, why);
-  } catch (...) {
-    return;  // nobody here could do anything about it
-  }
+  notify(options_.observer, [&] { return event::CoordinatorDegraded{degraded, why}; });
 }
 
 }  // namespace detail

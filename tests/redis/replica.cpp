@@ -167,9 +167,7 @@ void runSite(const std::string& portFile) {
       ironjar::RedisOptions{.passwords = passwords,
                             .port = std::stoi(environment("REDIS_PORT", "6379")),
                             .timeout = std::chrono::milliseconds(std::stoi(environment("TIMEOUT", "30"))),
-                            .onDegraded = [](bool degraded, std::string_view why) {
-                              std::cerr << (degraded ? "Redis is away: " : "Redis is back") << why << '\n';
-                            }});
+                            .observer = ironjar::logLines(std::cerr)});
   const std::chrono::milliseconds lease(std::stoi(environment("LEASE", "12000")));
   const auto coordinator = std::make_shared<ironjar::RedisCoordinator>(
       redis, ironjar::RedisCoordinatorOptions{.local = {.threads = 16}, .lease = lease});
