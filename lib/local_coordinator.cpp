@@ -110,7 +110,8 @@ class LocalCoordinator::State {
     const std::lock_guard lock(mutex_);
     std::vector<TokenKey> path;
     Tip tip = tipOf(client, tokens, now, &path);
-    if (tip.fate == Fate::over || tip.fate == Fate::dead) return;
+    if (tip.fate == Fate::over) return;
+    const bool isDead = tip.fate == Fate::dead;  // nothing to revoke; but its tokens are not to be handed out again
     for (const TokenKey& key : path) succession_.settle(key, Fate::over, now);
     if (tip.flight) {
       tip.flight->loginOver = true;
@@ -120,7 +121,7 @@ class LocalCoordinator::State {
     succession_.settle(tip.key, Fate::over, now);
     // With no thread to be had the tokens stay good until they end: the logout itself must not fail.
     const bool queued =
-        revoke && revoking_.post([revoke, last = std::move(tip.tokens)] { revokeSafely(revoke, last); });
+        revoke && !isDead && revoking_.post([revoke, last = std::move(tip.tokens)] { revokeSafely(revoke, last); });
     static_cast<void>(queued);
   }
 

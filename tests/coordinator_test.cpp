@@ -374,6 +374,17 @@ TEST_CASE("signing out ends the login for every token of its chain, and revokes 
   CHECK(revoked == 1);
 }
 
+TEST_CASE("signing out of a login that the provider has ended is final too, for every token of its chain") {
+  Fixture f;
+  REQUIRE(f.refresh("a", "b"));
+  REQUIRE(f.failing("b", Errc::expired) == Errc::expired);
+  f.coordinator.end("c", tokens("a"), {});
+  CHECK(f.newest("a") == "over");
+  CHECK(f.newest("b") == "over");
+  f.time.advance(61s);  // what the provider said is forgotten by now
+  CHECK(f.newest("a") == "over");
+}
+
 TEST_CASE("signing out while a call is under way discards its result and revokes it (C72)") {
   Gate gate;
   std::atomic<int> revoked = 0;
