@@ -111,8 +111,8 @@ class LocalCoordinator::State {
     std::vector<TokenKey> path;
     Tip tip = tipOf(client, tokens, now, &path);
     if (tip.fate == Fate::over) return;
-    const bool isDead = tip.fate == Fate::dead;  // nothing to revoke; but its tokens are not to be handed out again
     for (const TokenKey& key : path) succession_.settle(key, Fate::over, now);
+    if (tip.fate == Fate::dead) return;  // nothing to revoke, but nobody is led to its tokens any more
     if (tip.flight) {
       tip.flight->loginOver = true;
       tip.flight->revoke = revoke;
@@ -121,7 +121,7 @@ class LocalCoordinator::State {
     succession_.settle(tip.key, Fate::over, now);
     // With no thread to be had the tokens stay good until they end: the logout itself must not fail.
     const bool queued =
-        revoke && !isDead && revoking_.post([revoke, last = std::move(tip.tokens)] { revokeSafely(revoke, last); });
+        revoke && revoking_.post([revoke, last = std::move(tip.tokens)] { revokeSafely(revoke, last); });
     static_cast<void>(queued);
   }
 
