@@ -11,7 +11,6 @@
 #include <stdexcept>
 
 #include <ironjar/session.hpp>
-#include <ironjar/tokens.hpp>
 
 namespace ironjar {
 namespace {
@@ -176,7 +175,9 @@ Result<Cookies> SessionJar::due(const Session& session) const {
   if (session.abandoned_) return Cookies();
   if (session.destroyed_) {
     if (!session.changed_) return Cookies();
-    const bool wasThere = session.presence_.whole || session.presence_.chunks != 0 || !session.formerTokens().empty();
+    const auto& former = session.former_;
+    const bool wasThere = session.presence_.whole || session.presence_.chunks != 0 ||
+                          std::any_of(former.begin(), former.end(), [](const Json& data) { return !data.empty(); });
     if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
     return expire({.whole = true, .chunks = session.presence_.chunks});
   }

@@ -40,9 +40,11 @@ class Ledger {
     const auto known = grants_.find(presented);
     if (known == grants_.end()) return std::nullopt;
     Grant& grant = known->second;
-    const bool alive = !grant.revoked && families_.at(grant.family).alive;
-    if (!alive && grant.spentAt) ++counts.reuses;
-    if (!alive) return std::nullopt;
+    if (grant.revoked) return std::nullopt;
+    if (!families_.at(grant.family).alive) {
+      if (grant.spentAt) ++counts.reuses;
+      return std::nullopt;
+    }
     if (grant.spentAt && behaviour.rotation != Rotation::none) return again(presented, grant, behaviour, now);
     confirmParentOf(grant, now);
     return exchange(presented, behaviour, now);
