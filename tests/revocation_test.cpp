@@ -181,5 +181,5 @@ TEST_CASE("a revoked cookie does not hide a good one of the same name") {
 TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(LocalRevocationList({.keep = 0s}), std::invalid_argument);
   CHECK_THROWS_AS(LocalRevocationList({.maxEntries = 0}), std::invalid_argument);
-  CHECK_THROWS_AS(revokedBy(nullptr), std::invalid_argument);
+  CHECK_THROWS_AS(static_cast<void>(revokedBy(nullptr)), std::invalid_argument);
 }
