@@ -89,6 +89,15 @@ Result<std::string> seal(const Json& data, const Keyring& keys, const SealOption
   return seal(*plain, keys, options, facts);
 }
 
+Result<std::string> sealText(std::string_view json, const Keyring& keys, const SealOptions& options,
+                             const SealFacts& facts) {
+  if (json.size() > maxSealSize) return fail(Errc::tooLarge, std::to_string(json.size()) + " bytes of JSON");
+  Result<Json> data = parseJson(json);
+  if (!data) return std::move(data).error();
+  dismantle(*data);
+  return seal(Plain::ofText(json), keys, options, facts);
+}
+
 Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options, Scratch& memory) {
   if (text.size() > maxSealSize) return fail(Errc::tooLarge, std::to_string(text.size()) + " bytes");
   const auto accepts = [&](SealFormat format) {
@@ -100,12 +109,14 @@ Result<Opened> open(std::string_view text, const Keyring& keys, const SealOption
   return fail(Errc::malformed, "not a seal");
 }
 
-Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options) {
+Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options, std::string* source) {
   Scratch memory;
   Result<Opened> opened = open(text, keys, options, memory);
   if (!opened) return std::move(opened).error();
   Result<Json> data = parsePaddedJson(opened->json);
   if (!data) return std::move(data).error();
+  const Dismantled unlessTaken(*data);
+  if (source != nullptr) source->assign(opened->json);
   opened->facts.data = *std::move(data);
   return std::move(opened->facts);
 }

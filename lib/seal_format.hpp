@@ -1,6 +1,7 @@
 // What the two formats share, and what the session floor needs beyond sealData and unsealData.
 #pragma once
 
+#include "detail/json.hpp"
 #include "detail/keyring.hpp"
 
 #include <array>
@@ -20,9 +21,15 @@ struct Lineage {
 };
 
 struct Unsealed {
+  Unsealed() = default;
+  Unsealed(Unsealed&&) = default;
+  Unsealed& operator=(Unsealed&&) = default;
+  ~Unsealed() { dismantle(data); }
+
   Json data;
   SealFormat format = SealFormat::native;
   bool newestKey = true;
+  std::int64_t issued = 0;   // unix milliseconds; native seals only
   std::int64_t expires = 0;  // unix milliseconds; 0: never
   std::optional<Lineage> lineage;
 };
@@ -71,8 +78,13 @@ struct SealFacts {
                                        const SealFacts& facts);
 [[nodiscard]] Result<std::string> seal(const Json& data, const Keyring& keys, const SealOptions& options,
                                        const SealFacts& facts);
+// The same for a caller with a JSON library of its own: what parseJson accepts is sealed as it stands, byte for byte.
+[[nodiscard]] Result<std::string> sealText(std::string_view json, const Keyring& keys, const SealOptions& options,
+                                           const SealFacts& facts);
 [[nodiscard]] Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options,
                                   Scratch& memory);
-[[nodiscard]] Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options);
+// `source`, unless null, receives the JSON text as it was sealed.
+[[nodiscard]] Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options,
+                                      std::string* source = nullptr);
 
 }  // namespace ironjar::detail

@@ -62,6 +62,7 @@ Result<Unsealed> checkTimes(Bytes head, const SealOptions& options) {
   if (expires != 0 && static_cast<std::int64_t>(expires) <= now - skew) return fail(Errc::expired, "past its end");
   Unsealed unsealed;
   unsealed.format = SealFormat::native;
+  unsealed.issued = static_cast<std::int64_t>(issued) * 1000;
   unsealed.expires = static_cast<std::int64_t>(expires) * 1000;
   unsealed.lineage.emplace().start = static_cast<std::int64_t>(start);
   std::copy_n(head.begin() + 24, lineageIdSize, unsealed.lineage->id.begin());

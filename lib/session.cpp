@@ -30,6 +30,11 @@ Session::Session() : Session(defaultTokenNames(), systemClock) { begin(); }
 Session::Session(std::shared_ptr<const TokenNames> names, Clock now)
     : tokenNames_(std::move(names)), now_(std::move(now)) {}
 
+Session::~Session() {
+  detail::dismantle(data_);
+  for (Json& data : former_) detail::dismantle(data);
+}
+
 void Session::begin() {
   id_ = randomId();
   start_ = detail::unixSeconds(now_());
@@ -51,6 +56,7 @@ bool Session::refuses(const Json& value, std::size_t level) {
 }
 
 void Session::set(std::string_view key, Json value) {
+  const detail::Dismantled unlessTaken(value);
   if (refuses(value, 1)) return;
   const auto member = data_.find(key);
   if (member == data_.end()) {
@@ -58,6 +64,7 @@ void Session::set(std::string_view key, Json value) {
     data_.emplace(key, std::move(value));
   } else {
     if (detail::isSameJson(*member, value)) return;
+    detail::dismantle(*member);
     *member = std::move(value);
   }
   changed_ = true;
@@ -66,17 +73,20 @@ void Session::set(std::string_view key, Json value) {
 void Session::erase(std::string_view key) {
   const auto member = data_.find(key);
   if (member == data_.end()) return;
+  detail::dismantle(*member);
   data_.erase(member);
   changed_ = true;
 }
 
 void Session::assign(Json value) {
+  const detail::Dismantled unlessTaken(value);
   if (refuses(value)) return;
   if (!value.is_object()) {
     rejection_ = fail(Errc::malformed, "assign() takes a JSON object");
     return;
   }
   if (detail::isSameJson(value, data_)) return;
+  detail::dismantle(data_);
   data_ = std::move(value);
   changed_ = true;
 }
@@ -84,10 +94,11 @@ void Session::assign(Json value) {
 void Session::replace(std::initializer_list<std::string_view> keep) {
   if (refuses(nullptr)) return;
   Json kept = Json::object();
+  const detail::Dismantled unlessTaken(kept);
   for (const std::string_view key : keep) {
     if (const Json* value = find(key)) kept[std::string(key)] = *value;
   }
-  former_.push_back(std::exchange(data_, std::move(kept)));
+  former_.emplace_back(std::move(kept)).swap(data_);
   changed_ = true;
   expiresAt_.reset();
   begin();
@@ -95,13 +106,13 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
 
 void Session::abandon() {
   if (destroyed_) return;
-  data_ = Json::object();
+  detail::dismantle(data_);
   abandoned_ = true;
 }
 
 void Session::destroy() {
   if (destroyed_) return;
-  former_.push_back(std::exchange(data_, Json::object()));
+  former_.emplace_back(Json::object()).swap(data_);
   abandoned_ = false;
   destroyed_ = true;
   changed_ = true;

@@ -41,6 +41,11 @@ struct TokenNames {
 class Session {
  public:
   Session();  // empty, as for a visitor without a cookie
+  Session(const Session&) = default;
+  Session(Session&&) = default;
+  Session& operator=(const Session&) = default;
+  Session& operator=(Session&&) = default;
+  ~Session();
 
   // A member as T; nothing when it is absent, not of that type, or a number that T cannot hold.
   template <class T>

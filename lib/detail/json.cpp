@@ -79,6 +79,7 @@ class StrictBuilder {
 
 Result<Json> parseSax(std::string_view text) {
   Json data;
+  const Dismantled unlessReturned(data);
   StrictBuilder builder(data);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) return builder.objection();
   return data;
@@ -238,6 +239,7 @@ Result<Json> parseWith(simdjson::dom::parser& parser, std::string_view text) {
   const Parsed parsed(parser, text);
   if (parsed.root() == nullptr) return parseJsonSlowly(text);
   Json data;
+  const Dismantled unlessReturned(data);
   if (const char* why = Builder().build(data, *parsed.root())) return objection(why);
   return data;
 }
@@ -274,6 +276,13 @@ Result<Json> parseJson(std::string_view text) {
   const MutableBytes copy = memory.take(text.size() + jsonPadding);
   std::copy(text.begin(), text.end(), copy.begin());
   return parsePaddedJson(detail::text(copy.first(text.size())));
+}
+
+void dismantle(Json& data) noexcept {
+  if (!data.is_structured()) return;
+  for (Json& element : data) dismantle(element);
+  if (auto* const object = data.get_ptr<Json::object_t*>()) object->clear();
+  if (auto* const array = data.get_ptr<Json::array_t*>()) array->clear();
 }
 
 }  // namespace ironjar::detail

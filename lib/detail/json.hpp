@@ -37,4 +37,20 @@ char* writeJson(char* out, const Json& data);
 // what jsonBound accepted.
 [[nodiscard]] bool isSameJson(const Json& a, const Json& b);
 
+// Empties a value from its leaves up. nlohmann's destructor allocates for whatever holds something, and ends the
+// program when it cannot; for what is empty it needs nothing. At most 64 levels, as above.
+void dismantle(Json& data) noexcept;
+
+// Dismantles a value when the scope ends.
+class Dismantled {
+ public:
+  explicit Dismantled(Json& data) : data_(data) {}
+  Dismantled(const Dismantled&) = delete;
+  Dismantled& operator=(const Dismantled&) = delete;
+  ~Dismantled() { dismantle(data_); }
+
+ private:
+  Json& data_;
+};
+
 }  // namespace ironjar::detail

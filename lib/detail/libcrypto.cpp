@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 namespace ironjar::detail {
@@ -22,7 +23,9 @@ constexpr unsigned char innerPad = 0x36;
 constexpr unsigned char outerPad = 0x5c;
 
 void require(bool done, const char* what) {
-  if (!done) throw std::runtime_error(std::string("ironjar: libcrypto refuses ") + what);
+  if (done) return;
+  ERR_clear_error();  // what is left in the thread's queue would be taken for an error of the next TLS call
+  throw std::runtime_error(std::string("ironjar: libcrypto refuses ") + what);
 }
 
 // Fetching by name costs microseconds in OpenSSL 3: once per process, and never freed, because libcrypto's own clean-up
@@ -159,7 +162,10 @@ std::ptrdiff_t aesDecrypt(MutableBytes text, std::span<const unsigned char, aesK
   require(EVP_DecryptUpdate(context.get(), text.data(), &head, text.data(), static_cast<int>(text.size())) == 1,
           "to decrypt");
   int tail = 0;
-  if (EVP_DecryptFinal_ex(context.get(), text.data() + head, &tail) != 1) return -1;
+  if (EVP_DecryptFinal_ex(context.get(), text.data() + head, &tail) != 1) {
+    ERR_clear_error();
+    return -1;
+  }
   return head + tail;
 }
 

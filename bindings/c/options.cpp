@@ -1,0 +1,147 @@
+#include "options.hpp"
+
+#include "detail/json.hpp"
+#include "detail/secret.hpp"
+#include "members.hpp"
+#include "seal_format.hpp"
+
+#include <array>
+#include <charconv>
+#include <stdexcept>
+#include <vector>
+
+namespace ironjar::bindings {
+namespace {
+
+template <class Enum, std::size_t N>
+using Words = std::array<std::pair<std::string_view, Enum>, N>;
+
+constexpr Words<SealFormat, 2> formats = {{{"native", SealFormat::native}, {"fe26", SealFormat::fe26}}};
+constexpr Words<SameSite, 4> sameSites = {
+    {{"lax", SameSite::lax}, {"strict", SameSite::strict}, {"none", SameSite::none}, {"unset", SameSite::unset}}};
+constexpr Words<CookiePriority, 3> priorities = {
+    {{"low", CookiePriority::low}, {"medium", CookiePriority::medium}, {"high", CookiePriority::high}}};
+
+void wipeTexts(Json& value) {
+  if (value.is_string()) {
+    auto& text = value.get_ref<std::string&>();
+    detail::wipe(detail::writable(text.data(), text.size()));
+  } else if (value.is_structured()) {
+    for (Json& element : value) wipeTexts(element);
+  }
+}
+
+std::uint32_t passwordId(std::string_view text) {
+  std::uint32_t id = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool isPlain = problem == std::errc() && end == text.data() + text.size() && std::to_string(id) == text;
+  if (!isPlain) throw std::invalid_argument("ironjar: passwords: an id is not a whole number from 0 to 4294967295");
+  return id;
+}
+
+void readSealOptions(Members& members, SealOptions& options) {
+  if (const Json* list = members.find("formats")) {
+    if (!list->is_array()) members.refuse("formats", "is not a list");
+    options.formats.clear();
+    for (const Json& word : *list) options.formats.push_back(members.choose<SealFormat>("formats", word, formats));
+  }
+  members.read("ttl", options.ttl);
+  members.read("clockSkew", options.clockSkew);
+  members.read("purpose", options.purpose);
+  members.read("context", options.context);
+  if (const Json* list = members.find("fe26Iterations")) {
+    if (!list->is_array()) members.refuse("fe26Iterations", "is not a list");
+    options.fe26Iterations.clear();
+    for (const Json& number : *list) {
+      const bool fits = number.is_number_unsigned() && number.get<std::uint64_t>() <= UINT32_MAX;
+      if (!fits) members.refuse("fe26Iterations", "holds what is no count");
+      options.fe26Iterations.push_back(number.get<unsigned>());
+    }
+  }
+}
+
+void readCookie(const Json& object, CookieOptions& cookie) {
+  Members members(object, "cookie");
+  members.read("maxAge", cookie.maxAge);
+  members.read("domain", cookie.domain);
+  members.read("path", cookie.path);
+  if (members.find("expires") != nullptr) {
+    std::int64_t expires = 0;
+    members.read("expires", expires);
+    cookie.expires = detail::fromUnixMilliseconds(expires);
+  }
+  members.read("httpOnly", cookie.httpOnly);
+  members.read("secure", cookie.secure);
+  members.read("partitioned", cookie.partitioned);
+  members.read("priority", cookie.priority, priorities);
+  members.read("sameSite", cookie.sameSite, sameSites);
+  members.finish();
+}
+
+void readTokenNames(const Json& object, TokenNames& names) {
+  Members members(object, "tokenNames");
+  members.read("accessToken", names.accessToken);
+  members.read("refreshToken", names.refreshToken);
+  members.read("expiresAt", names.expiresAt);
+  members.read("scope", names.scope);
+  members.read("lifetime", names.lifetime);
+  members.read("subject", names.subject);
+  members.read("cookies", names.cookies);
+  members.read("resources", names.resources);
+  members.finish();
+}
+
+}  // namespace
+
+SecretJson::SecretJson(std::string_view text) {
+  Result<Json> parsed = detail::parseJson(text);
+  if (!parsed) throw std::invalid_argument("ironjar: options: " + parsed.error().detail);
+  value_ = *std::move(parsed);
+}
+
+SecretJson::~SecretJson() { wipeTexts(value_); }
+
+Passwords passwordsFrom(const Json& value) {
+  if (value.is_string()) return Passwords(value.get_ref<const std::string&>());
+  if (!value.is_object()) throw std::invalid_argument("ironjar: passwords is neither a text nor texts by id");
+  std::vector<std::pair<std::uint32_t, std::string_view>> byId;
+  for (const auto& [id, password] : value.items()) {
+    if (!password.is_string()) throw std::invalid_argument("ironjar: passwords: one of them is not a text");
+    byId.emplace_back(passwordId(id), password.get_ref<const std::string&>());
+  }
+  return Passwords(byId);
+}
+
+Sealing sealingFrom(const Json& object, const Clock& now) {
+  Members members(object, "options");
+  Sealing sealing{passwordsFrom(members.require("passwords")), {}};
+  sealing.options.now = now;
+  readSealOptions(members, sealing.options);
+  members.finish();
+  detail::requireValid(sealing.options);
+  return sealing;
+}
+
+SessionOptions sessionOptionsFrom(const Json& object, const Clock& now) {
+  Members members(object, "options");
+  static_cast<void>(members.require("cookieName"));
+  SessionOptions options{.cookieName = {}, .passwords = passwordsFrom(members.require("passwords"))};
+  members.read("cookieName", options.cookieName);
+  options.seal.now = now;
+  if (const Json* seal = members.find("seal")) {
+    Members sealing(*seal, "seal");
+    readSealOptions(sealing, options.seal);
+    sealing.finish();
+  }
+  if (const Json* cookie = members.find("cookie")) readCookie(*cookie, options.cookie);
+  members.read("untilBrowserCloses", options.untilBrowserCloses);
+  members.read("chunk", options.chunk);
+  members.read("maxCookieHeader", options.maxCookieHeader);
+  members.read("rolling", options.rolling);
+  members.read("absoluteTtl", options.absoluteTtl);
+  if (const Json* names = members.find("tokenNames")) readTokenNames(*names, options.tokenNames);
+  members.finish();
+  return options;
+}
+
+}  // namespace ironjar::bindings

@@ -1,0 +1,41 @@
+// Options as JSON: what the C interface and the command line are configured by. A member that is not known is refused,
+// so that a misspelt one does not silently leave a default in force.
+#pragma once
+
+#include <string_view>
+
+#include <ironjar/session.hpp>
+
+namespace ironjar::bindings {
+
+struct Sealing {
+  Passwords passwords;
+  SealOptions options;
+};
+
+// JSON that may hold passwords: its texts are wiped when it goes.
+class SecretJson {
+ public:
+  // Strict: no key twice, at most 64 levels. Throws std::invalid_argument.
+  explicit SecretJson(std::string_view text);
+  explicit SecretJson(Json value) : value_(std::move(value)) {}
+  SecretJson(const SecretJson&) = delete;
+  SecretJson& operator=(const SecretJson&) = delete;
+  ~SecretJson();
+
+  [[nodiscard]] const Json& operator*() const { return value_; }
+
+ private:
+  Json value_;
+};
+
+// Each throws std::invalid_argument, naming the member and what to change, never a value.
+
+// One text, or texts by id.
+[[nodiscard]] Passwords passwordsFrom(const Json& value);
+// `passwords`, and the members of SealOptions but `now`.
+[[nodiscard]] Sealing sealingFrom(const Json& object, const Clock& now);
+// The members of SessionOptions but the functions. cookie.expires is in unix milliseconds.
+[[nodiscard]] SessionOptions sessionOptionsFrom(const Json& object, const Clock& now);
+
+}  // namespace ironjar::bindings
