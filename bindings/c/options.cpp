@@ -99,7 +99,10 @@ SecretJson::SecretJson(std::string_view text) {
   value_ = *std::move(parsed);
 }
 
-SecretJson::~SecretJson() { wipeTexts(value_); }
+SecretJson::~SecretJson() {
+  wipeTexts(value_);
+  detail::dismantle(value_);
+}
 
 Passwords passwordsFrom(const Json& value) {
   if (value.is_string()) return Passwords(value.get_ref<const std::string&>());

@@ -15,19 +15,22 @@ using ironjar::c::TextOut;
 
 namespace {
 
-Json infoOf(const ironjar::Session& session) {
-  Json info = {{"id", session.id()},
-               {"startedAt", ironjar::detail::unixMilliseconds(session.startedAt())},
-               {"expiresAt", nullptr},
-               {"changed", session.changed()},
-               {"destroyed", session.destroyed()},
-               {"rejection", nullptr}};
-  if (session.expiresAt()) info["expiresAt"] = ironjar::detail::unixMilliseconds(*session.expiresAt());
-  if (const auto& rejection = session.rejection()) {
-    info["rejection"] = {{"error", ironjar_status_name(static_cast<ironjar_status>(rejection->code))},
-                         {"detail", rejection->detail}};
-  }
-  return info;
+std::string jsonText(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+// Written by hand: a Json object that goes out of scope without memory would end the program.
+std::string infoOf(const ironjar::Session& session) {
+  const auto milliseconds = [](ironjar::TimePoint time) {
+    return std::to_string(ironjar::detail::unixMilliseconds(time));
+  };
+  const auto& expiresAt = session.expiresAt();
+  std::string info = R"({"id":")" + session.id() + R"(","startedAt":)" + milliseconds(session.startedAt()) +
+                     R"(,"expiresAt":)" + (expiresAt ? milliseconds(*expiresAt) : "null") +
+                     (session.changed() ? R"(,"changed":true)" : R"(,"changed":false)") +
+                     (session.destroyed() ? R"(,"destroyed":true,"rejection":)" : R"(,"destroyed":false,"rejection":)");
+  const auto& rejection = session.rejection();
+  if (!rejection) return info + "null}";
+  const std::string_view word = ironjar_status_name(static_cast<ironjar_status>(rejection->code));
+  return info + R"({"error":)" + jsonText(word) + R"(,"detail":)" + jsonText(rejection->detail) + "}}";
 }
 
 // Unlike Session::assign, which a request handler calls: says what was refused instead of keeping it for later.
@@ -35,6 +38,7 @@ Outcome assign(ironjar::Session& session, std::string_view json) {
   if (session.destroyed()) return {IRONJAR_NOT_ALLOWED, "written to after it was destroyed"};
   auto data = ironjar::detail::parseJson(json);
   if (!data) return failed(data.error());
+  const ironjar::detail::Dismantled unlessTaken(*data);
   if (!data->is_object()) return {IRONJAR_MALFORMED, "a session's data is a JSON object"};
   session.assign(*std::move(data));
   return {};
@@ -111,7 +115,7 @@ ironjar_status ironjar_session_info(const ironjar_session* session, char* json, 
                                     ironjar_error* error) {
   return guard(error, [&]() -> Outcome {
     const TextOut out(json, json_size, "json");
-    return out.put(infoOf(live(session).session).dump());
+    return out.put(infoOf(live(session).session));
   });
 }
 
