@@ -1,0 +1,90 @@
+#include "commands.hpp"
+
+#include "detail/base64url.hpp"
+#include "detail/secret.hpp"
+#include "inspect.hpp"
+#include "seal_format.hpp"
+
+#include <array>
+#include <iostream>
+
+namespace ironjar::cli {
+namespace {
+
+int refused(const Error& error) {
+  std::cerr << "ironjar: " << describe(error.code) << (error.detail.empty() ? "" : ": ") << error.detail << '\n';
+  return 1;
+}
+
+int answered(std::string_view text) {
+  std::cout << text << '\n';
+  return 0;
+}
+
+// Seals what was unsealed so that it is the same session until the same moment.
+Result<std::string> resealed(const detail::Unsealed& unsealed, std::string_view json, const Passwords& passwords,
+                             SealOptions options) {
+  options.formats = {unsealed.format};
+  options.ttl = Seconds{0};
+  const std::int64_t now = detail::unixMilliseconds(options.now());
+  if (unsealed.expires != 0) {
+    if (unsealed.expires / 1000 <= now / 1000) return fail(Errc::expired, "past its end, and only opened for its skew");
+    options.ttl = Seconds{unsealed.expires / 1000 - now / 1000};
+  }
+  if (unsealed.format == SealFormat::fe26 && unsealed.expires != 0) {
+    // Its end is counted in milliseconds from the moment of sealing.
+    const TimePoint start = detail::fromUnixMilliseconds(unsealed.expires - options.ttl.count() * 1000);
+    options.now = [start] { return start; };
+  }
+  return detail::sealText(json, passwords.keyring(), options, {options.ttl, unsealed.lineage});
+}
+
+}  // namespace
+
+int keygen(const Request& request) {
+  detail::Secret<detail::aeadKeySize> key;
+  detail::random(key.fill());
+  std::string text = request.paserk ? "k4.local." : "";
+  detail::appendBase64url(text, key.expose());
+  return answered(text);
+}
+
+int seal(const Request& request) {
+  const Passwords passwords = requirePasswords(request.sources);
+  std::string json = inputOf(request.sources);
+  const detail::WipeAtExit wiped(json);
+  detail::requireValid(request.options);
+  const auto sealed = detail::sealText(json, passwords.keyring(), request.options, {.ttl = request.options.ttl});
+  return sealed ? answered(*sealed) : refused(sealed.error());
+}
+
+int unseal(const Request& request) {
+  const Passwords passwords = requirePasswords(request.sources);
+  detail::requireValid(request.options);
+  std::string json;
+  const detail::WipeAtExit wiped(json);
+  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), request.options, &json);
+  return unsealed ? answered(json) : refused(unsealed.error());
+}
+
+int inspect(const Request& request) {
+  detail::requireValid(request.options);
+  const std::optional<Passwords> passwords = passwordsOf(request.sources);
+  const Inspection inspection =
+      inspectSeal(inputOf(request.sources), passwords ? &*passwords : nullptr, request.options, request.show);
+  std::cout << inspection.report << '\n';
+  return inspection.verifies ? 0 : 1;
+}
+
+int rotate(const Request& request) {
+  const Passwords passwords = requirePasswords(request.sources);
+  detail::requireValid(request.options);
+  std::string json;
+  const detail::WipeAtExit wiped(json);
+  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), request.options, &json);
+  if (!unsealed) return refused(unsealed.error());
+  const auto sealed = resealed(*unsealed, json, passwords, request.options);
+  return sealed ? answered(*sealed) : refused(sealed.error());
+}
+
+}  // namespace ironjar::cli

@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# The command line, from outside. Each test is a sentence; the first that fails ends the run.
+# Usage: check.sh IRONJAR
+set -euo pipefail
+# shellcheck disable=SC2089,SC2090  # the quotes are those of JSON
+
+ironjar=$1
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../bindings/cli" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+unset IRONJAR_PASSWORD
+first=Zk3-first-password-that-is-long-enough-0001
+second=Qm8-second-password-that-is-long-enough-002
+printf '1:%s\n' $first >one
+printf '1:%s\n2:%s\n' $first $second >two
+tests=0
+
+fails() { echo "FAILED: $*" >&2; exit 1; }
+test_that() { ((++tests)); sentence=$1; }
+is() { [ "$1" = "$2" ] || fails "$sentence: \`$1\` is not \`$2\`"; }
+holds() { [[ $1 == *"$2"* ]] || fails "$sentence: \`$2\` is not in \`$1\`"; }
+lacks() { [[ $1 != *"$2"* ]] || fails "$sentence: \`$2\` is in \`$1\`"; }
+# exits CODE COMMAND...: its output, both streams, is in $said.
+exits() {
+  local expected=$1 code=0
+  shift
+  said=$("$@" 2>&1) || code=$?
+  [ $code -eq "$expected" ] || fails "$sentence: \`$*\` exits with $code, not $expected: $said"
+}
+request() { printf '%s\n' "$@" | "$ironjar" jsonl; }
+
+test_that "what is sealed opens as it stood, in both formats"
+for format in native fe26; do
+  json='{"z":1,"a":[1.0,"\u00e9"]}'
+  is "$("$ironjar" seal --passwords one --format $format <<<"$json" | "$ironjar" unseal --passwords one)" "$json"
+done
+
+test_that "a password comes from the environment, under a name of one's own too"
+seal=$(IRONJAR_PASSWORD=$first "$ironjar" seal <<<1)
+is "$(MY_SECRET=$first "$ironjar" unseal --password-env MY_SECRET <<<"$seal")" 1
+
+test_that "a password comes from stdin, and the input then from a file"
+echo "$seal" >seal
+is "$("$ironjar" unseal --passwords - --in seal <one)" 1
+exits 2 "$ironjar" unseal --passwords - </dev/null
+holds "$said" "--in FILE"
+
+test_that "a password is never an argument"
+for option in --password --secret -p; do exits 2 "$ironjar" unseal $option $first </dev/null; done
+exits 2 "$ironjar" unseal $first </dev/null
+
+test_that "the exit code is 1 for what does not verify, and nothing goes to stdout"
+for text in "" foo "ij1.AAAA" "${seal}A" "${seal%?}"; do
+  exits 1 "$ironjar" unseal --passwords one <<<"$text"
+  is "$("$ironjar" unseal --passwords one <<<"$text" 2>/dev/null || true)" ""
+done
+IRONJAR_PASSWORD=$second exits 1 "$ironjar" unseal <<<"$seal"
+holds "$said" "unknown password"
+
+test_that "the exit code is 1 for what cannot be sealed"
+for text in "" "{" '{"a":1,"a":2}' '"'$'\xff''"'; do exits 1 "$ironjar" seal --passwords one <<<"$text"; done
+
+test_that "the exit code is 2 for mistakes in use"
+exits 2 "$ironjar"
+exits 2 "$ironjar" nonsense
+exits 2 "$ironjar" seal --ttl soon --passwords one </dev/null
+exits 2 "$ironjar" seal --format fe27 --passwords one <<<1
+exits 2 "$ironjar" seal --ttl -999999999999 --passwords one <<<1
+exits 2 "$ironjar" unseal --passwords missing <<<"$seal"
+exits 2 "$ironjar" unseal --passwords one --in missing
+exits 2 "$ironjar" unseal <<<"$seal"
+holds "$said" "set IRONJAR_PASSWORD"
+IRONJAR_PASSWORD=short exits 2 "$ironjar" unseal <<<"$seal"
+holds "$said" "too short"
+
+test_that "a seal opens for its purpose and context, and until its end"
+bound=$("$ironjar" seal --passwords one --purpose magic-link --context ada <<<1)
+is "$("$ironjar" unseal --passwords one --purpose magic-link --context ada <<<"$bound")" 1
+exits 1 "$ironjar" unseal --passwords one --purpose magic-link <<<"$bound"
+over=$("$ironjar" seal --passwords one --ttl -5 <<<1)
+is "$("$ironjar" unseal --passwords one <<<"$over")" 1
+exits 1 "$ironjar" unseal --passwords one --clock-skew 0 <<<"$over"
+holds "$said" "expired"
+
+test_that "keygen makes passwords, and PASERKs, that seal and never are the same"
+for option in "" --paserk; do
+  key=$("$ironjar" keygen $option)
+  [ "$key" != "$("$ironjar" keygen $option)" ] || fails "$sentence"
+  is "$(IRONJAR_PASSWORD=$key "$ironjar" seal <<<1 | IRONJAR_PASSWORD=$key "$ironjar" unseal)" 1
+done
+is "${#key}" 52
+
+test_that "inspect tells what a seal is, and not what it holds"
+secret=$("$ironjar" seal --passwords one --ttl 100 <<<'{"token":"hidden"}')
+exits 0 "$ironjar" inspect --passwords one <<<"$secret"
+for part in '"format": "native"' '"keyId": "' '"verifies": true' '"issued": "20' '"expires": "20' '"dataSize": 18' \
+  "\"sealSize\": ${#secret}" '"newestPassword": true'; do
+  holds "$said" "$part"
+done
+lacks "$said" hidden
+holds "$("$ironjar" inspect --passwords one --show <<<"$secret")" '"token": "hidden"'
+exits 0 "$ironjar" inspect --passwords two <<<"$secret"
+holds "$said" '"newestPassword": false'
+
+test_that "inspect tells what stands in clear without a password, and exits with 1"
+exits 1 "$ironjar" inspect <<<"$secret"
+holds "$said" '"verifies": null'
+holds "$said" '"format": "native"'
+exits 1 "$ironjar" inspect < <("$ironjar" seal --format fe26 --passwords two <<<1)
+holds "$said" '"keyId": "2"'
+
+test_that "inspect says of an expired seal that it verifies, and exits with 1"
+exits 1 "$ironjar" inspect --passwords one --clock-skew 0 <<<"$over"
+holds "$said" '"verifies": true'
+holds "$said" '"error": "expired"'
+holds "$said" '"dataSize": 1'
+
+test_that "inspect takes anything for an answer"
+for text in "" "Fe26.2*" "Fe26.2*$first*" "ij1." "ij1.%%%%%%%%%%%%%%%%" foo; do
+  exits 1 "$ironjar" inspect --passwords one <<<"$text"
+  holds "$said" '"verifies": false'
+  lacks "$said" $first
+done
+
+test_that "rotate seals under the newest password, until the same moment, as the same session"
+for format in native fe26; do
+  old=$("$ironjar" seal --passwords one --ttl 1000 --format $format <<<'{"a":1}')
+  new=$("$ironjar" rotate --passwords two <<<"$old")
+  printf '2:%s\n' $second >only-two
+  is "$("$ironjar" unseal --passwords only-two <<<"$new")" '{"a":1}'
+  for member in expires sessionId sessionStarted format; do
+    is "$("$ironjar" inspect --passwords two <<<"$new" | grep "$member")" \
+      "$("$ironjar" inspect --passwords two <<<"$old" | grep "$member")"
+  done
+done
+if [ "$format" = fe26 ]; then is "$(cut -d '*' -f 6 <<<"$new")" "$(cut -d '*' -f 6 <<<"$old")"; fi
+never=$("$ironjar" seal --passwords one --ttl 0 <<<1)
+holds "$("$ironjar" rotate --passwords two <<<"$never" | "$ironjar" inspect --passwords two)" '"expires": "never"'
+exits 1 "$ironjar" rotate --passwords one <<<"$over"
+
+test_that "jsonl answers every line, in order, whatever it holds"
+is "$(request '{"op":"cookies","header":"a=1; b=2; a=3"}')" '{"ok":true,"cookies":[["a","1"],["b","2"],["a","3"]]}'
+now='"nowMs":1700000000000'
+passwords='"passwords":{"1":"'$first'"}'
+made=$(request '{"op":"seal","format":"native",'$passwords',"data":{"a":1},"ttl":60,"purpose":"session","context":"sid",'$now'}')
+holds "$made" '{"ok":true,"seal":"ij1.'
+text=$(sed -E 's/.*"seal":"([^"]*)".*/\1/' <<<"$made")
+is "$(request '{"op":"unseal",'$passwords',"seal":"'"$text"'","context":"sid",'$now'}')" '{"ok":true,"data":{"a":1}}'
+is "$(request '{"op":"unseal",'$passwords',"seal":"'"$text"'","context":"sid","nowMs":1700000120000}')" \
+  '{"ok":false,"error":"expired","detail":"past its end"}'
+is "$(request '{"op":"unseal",'$passwords',"seal":"'"$text"'","context":"other",'$now'}')" \
+  '{"ok":false,"error":"tampered","detail":"the tag does not verify"}'
+options='"options":{"cookieName":"sid",'$passwords'}'
+cookie=$(request '{"op":"commit",'$options',"header":"","data":{"user":"ada"},'$now'}')
+holds "$cookie" '{"ok":true,"setCookie":["sid=ij1.'
+pair=$(sed -E 's/.*\["([^;]*);.*/\1/' <<<"$cookie")
+is "$(request '{"op":"open",'$options',"header":"'"$pair"'",'$now'}')" '{"ok":true,"data":{"user":"ada"},"setCookie":[]}'
+is "$(request '{"op":"commit",'$options',"header":"'"$pair"'","data":null,'$now'}')" \
+  '{"ok":true,"setCookie":["sid=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"]}'
+
+test_that "jsonl calls everything else malformed and goes on to the next line"
+long=$(head -c 1100000 /dev/zero | tr '\0' x)
+mapfile -t answers < <(request "" '[]' '{' '1' '{"op":1}' '{"op":"steal"}' '{}' '{"op":"seal"}' \
+  '{"op":"seal",'$passwords',"data":1,"tll":1}' '{"op":"cookies","header":1}' '{"op":"cookies","header":"","x":1}' \
+  '{"op":"unseal",'$passwords',"seal":"x","nowMs":-1}' '{"op":"open","options":{"cookieName":"a b",'$passwords'},"header":""}' \
+  '{"op":"commit",'$options',"header":"","data":[]}' '{"op":"seal","passwords":"short","data":1}' "$long" $'\xff' \
+  '{"op":"cookies","header":"a=1"}')
+is ${#answers[@]} 18
+for answer in "${answers[@]:0:17}"; do holds "$answer" '{"ok":false,"error":"malformed","detail":"'; done
+is "${answers[17]}" '{"ok":true,"cookies":[["a","1"]]}'
+lacks "${answers[*]}" $first
+is "$(printf '{"op":"cookies","header":"a=1"}' | "$ironjar" jsonl)" '{"ok":true,"cookies":[["a","1"]]}'
+
+test_that "help has examples, and manual and completion name every command and option that help names"
+holds "$("$ironjar" --help)" "Examples:"
+named=$({ "$ironjar" --help; for c in keygen seal unseal inspect rotate jsonl; do "$ironjar" $c --help; done; } |
+  sed -n '/^Options:/,/^Examples:/p' | grep -oE '^  (-h,)?(--[a-z-]+|[a-z]+)' | sed -E 's/^ *(-h,)?//' | sort -u)
+is "$(wc -l <<<"$named")" 18
+for name in $named; do
+  holds "$(sed 's/\\-/-/g' "$source_dir/ironjar.1")" "$name"
+  holds "$(cat "$source_dir/ironjar.bash")" "$name"
+done
+
+test_that "completion completes"
+# shellcheck source=/dev/null
+. "$source_dir/ironjar.bash"
+complete_words() {
+  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+  _ironjar
+  echo "${COMPREPLY[*]}"
+}
+is "$(complete_words ironjar ro)" rotate
+is "$(complete_words ironjar inspect --sh)" --show
+is "$(complete_words ironjar seal --format f)" fe26
+is "$(complete_words ironjar unseal --in onl)" only-two
+
+if command -v man >/dev/null; then
+  test_that "the manual page is well formed"
+  is "$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$source_dir/ironjar.1" 2>&1 >/dev/null)" ""
+fi
+
+test_that "a reader that goes away ends the program quietly"
+yes '{"op":"cookies","header":"a=1"}' | head -100000 | "$ironjar" jsonl | head -1 >/dev/null || true
+
+echo "$tests tests passed"
