@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2089,SC2090  # the quotes are those of JSON
 # The command line, from outside. Each test is a sentence; the first that fails ends the run.
 # Usage: check.sh IRONJAR
 set -euo pipefail
-# shellcheck disable=SC2089,SC2090  # the quotes are those of JSON
 
 ironjar=$1
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../bindings/cli" && pwd)

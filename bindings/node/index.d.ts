@@ -1,0 +1,186 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+type PasswordsMap = Record<string, string>;
+type Password = PasswordsMap | string;
+
+/** `fe26` is iron-session's and the default; `native` is shorter and faster. Both open, whichever is sealed. */
+export type SealFormat = 'fe26' | 'native';
+
+export interface CookieOptions {
+  domain?: string | undefined;
+  path?: string | undefined;
+  expires?: Date | undefined;
+  httpOnly?: boolean | undefined;
+  secure?: boolean | undefined;
+  partitioned?: boolean | undefined;
+  priority?: 'low' | 'medium' | 'high' | undefined;
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined;
+  /** Seconds. `undefined`, when given, makes a cookie that lasts until the browser closes. */
+  maxAge?: number | undefined;
+}
+
+interface CookieListItem {
+  name: string;
+  value: string;
+  domain?: string | undefined;
+  path?: string | undefined;
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined;
+  secure?: boolean | undefined;
+  expires?: Date | number | undefined;
+}
+type ResponseCookie = CookieListItem & {
+  httpOnly?: boolean | undefined;
+  priority?: 'low' | 'medium' | 'high' | undefined;
+  maxAge?: number | undefined;
+};
+
+/** What `await cookies()` of next/headers is. */
+export interface CookieStore {
+  get: (name: string) => { name: string; value: string } | undefined;
+  getAll?: () => { name: string; value: string }[];
+  set: (name: string, value: string, cookie: Partial<ResponseCookie>) => unknown;
+}
+
+/** Where cookies are read and written. */
+export interface CookieJar {
+  read: (name: string) => string | undefined;
+  write: (name: string, value: string, options: CookieOptions) => void;
+  names?: () => string[];
+  /** Throws when it is too late to set a cookie. */
+  assertWritable?: () => void;
+}
+
+export type UnsealErrorReason = 'expired' | 'invalid' | 'unknown-password';
+type OnUnsealError = (reason: UnsealErrorReason, error: unknown) => void;
+
+export interface SessionOptions {
+  cookieName: string;
+  /** At least 32 characters; or several by id, of which the highest seals and all open. */
+  password: Password;
+  /** Seconds that a seal opens for; 0: for ever. 14 days by default. */
+  ttl?: number;
+  cookieOptions?: CookieOptions;
+  /** Told why a cookie was not accepted; the session is empty then. */
+  onUnsealError?: OnUnsealError;
+  /** Split what does not fit one cookie into `name.0`, `name.1`, …, four at most. */
+  chunk?: boolean;
+  format?: SealFormat;
+}
+
+export type IronSession<T> = Partial<T> & {
+  readonly save: () => Promise<void>;
+  readonly destroy: () => void;
+  readonly updateConfig: (newSessionOptions: SessionOptions) => void;
+};
+
+interface SealDataOptions {
+  password: Password;
+  ttl?: number;
+  format?: SealFormat;
+  /** Bound into native seals: they open for the same only. 'session' by default. */
+  purpose?: string;
+  /** Likewise; a session's is its cookie's name. */
+  context?: string;
+}
+interface UnsealDataOptions {
+  password: Password;
+  ttl?: number;
+  onUnsealError?: OnUnsealError;
+  purpose?: string;
+  context?: string;
+}
+
+export function sealData(data: unknown, options: SealDataOptions): Promise<string>;
+export function sealDataSync(data: unknown, options: SealDataOptions): string;
+export function unsealData<T>(seal: string, options: UnsealDataOptions): Promise<T>;
+export function unsealDataSync<T>(seal: string, options: UnsealDataOptions): T;
+
+export function nodeCookies(req: IncomingMessage, res: ServerResponse): CookieJar;
+export function webCookies(request: Request, response: Response | Headers): CookieJar;
+export function nextProxyCookies(
+  request: {
+    cookies: {
+      get: (name: string) => { name: string; value: string } | undefined;
+      getAll?: () => { name: string; value: string }[];
+      set: (name: string, value: string) => unknown;
+    };
+  },
+  response: { cookies: { set: (name: string, value: string, options: Partial<ResponseCookie>) => unknown } },
+): CookieJar;
+
+export function getIronSession<T extends object>(
+  cookies: CookieStore | CookieJar,
+  sessionOptions: SessionOptions,
+): Promise<IronSession<T>>;
+export function getIronSession<T extends object>(
+  req: IncomingMessage | Request,
+  res: ServerResponse | Response,
+  sessionOptions: SessionOptions,
+): Promise<IronSession<T>>;
+
+/** The options of the C++ SessionOptions; `cookie.expires` is in unix milliseconds. */
+export interface JarOptions {
+  cookieName: string;
+  passwords: Password;
+  seal?: {
+    formats?: SealFormat[];
+    ttl?: number;
+    clockSkew?: number;
+    purpose?: string;
+    context?: string;
+    fe26Iterations?: number[];
+  };
+  cookie?: {
+    maxAge?: number;
+    domain?: string;
+    path?: string;
+    expires?: number;
+    httpOnly?: boolean;
+    secure?: boolean;
+    partitioned?: boolean;
+    priority?: 'low' | 'medium' | 'high';
+    sameSite?: 'lax' | 'strict' | 'none' | 'unset';
+  };
+  untilBrowserCloses?: boolean;
+  chunk?: boolean;
+  maxCookieHeader?: number;
+  rolling?: boolean;
+  absoluteTtl?: number;
+  tokenNames?: {
+    accessToken?: string;
+    refreshToken?: string;
+    expiresAt?: string;
+    scope?: string;
+    lifetime?: string;
+    subject?: string;
+    cookies?: string;
+    resources?: string;
+  };
+}
+
+export interface JarSessionInfo {
+  id: string;
+  startedAt: number;
+  expiresAt: number | null;
+  changed: boolean;
+  destroyed: boolean;
+  rejection: { error: string; detail: string } | null;
+}
+
+export class JarSession {
+  private constructor();
+  /** A copy: assign to it to change the session. */
+  data: Record<string, unknown>;
+  readonly info: JarSessionInfo;
+  /** A new and empty session in this one's place: for logins. */
+  replace(now?: number): void;
+  destroy(): void;
+}
+
+/** Sessions as the C++ SessionJar keeps them. Opening is total; `now` is in unix milliseconds. */
+export class SessionJar {
+  constructor(options: JarOptions);
+  open(cookieHeader: string | undefined, now?: number): JarSession;
+  /** The Set-Cookie values due. */
+  commit(session: JarSession, now?: number): string[];
+}

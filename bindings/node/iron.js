@@ -1,0 +1,277 @@
+// iron-webcrypto's interface. What the library does as the original does goes through it; the rest of what the original
+// offers (other algorithms, salts and iterations, raw keys, ids that are no numbers) is done here with Node's crypto,
+// and so is every refusal, as users match on the original's error texts and on which comes first.
+import { createCipheriv, createDecipheriv, createHmac, pbkdf2, pbkdf2Sync, randomBytes, timingSafeEqual, webcrypto } from 'node:crypto';
+import { promisify } from 'node:util';
+
+import { parse, stringify } from './json.js';
+import { fe26Sealer, fe26Time } from './keys.js';
+import native from './native.js';
+
+export const macFormatVersion = '2';
+export const macPrefix = 'Fe26.2';
+
+const frozen = (object) => Object.freeze(object);
+
+export const defaults = frozen({
+  encryption: frozen({ algorithm: 'aes-256-cbc', saltBits: 256, iterations: 1, minPasswordlength: 32 }),
+  integrity: frozen({ algorithm: 'sha256', saltBits: 256, iterations: 1, minPasswordlength: 32 }),
+  ttl: 0,
+  timestampSkewSec: 60,
+  localtimeOffsetMsec: 0,
+});
+
+export const algorithms = frozen({
+  'aes-128-ctr': frozen({ keyBits: 128, ivBits: 128, name: 'AES-CTR' }),
+  'aes-256-cbc': frozen({ keyBits: 256, ivBits: 128, name: 'AES-CBC' }),
+  sha256: frozen({ keyBits: 256, ivBits: undefined, name: 'SHA-256' }),
+});
+
+export const clone = (options) => ({
+  ...options,
+  encryption: { ...options.encryption },
+  integrity: { ...options.integrity },
+});
+
+export function randomBits(bits) {
+  return new Uint8Array(randomBytes(bits / 8));
+}
+
+// ---- keys ----
+
+const encodeBase64url = (bytes) => Buffer.from(bytes).toString('base64url');
+// Throws for what is no base64url, where Buffer would skip it.
+function decodeBase64url(text) {
+  const base64 = text.replaceAll('-', '+').replaceAll('_', '/');
+  return Buffer.from(atob(base64 + '='.repeat(-base64.length & 3)), 'latin1');
+}
+
+function derivationOf(password, options) {
+  if (!password || !password.length) throw new Error('Empty password');
+  if (!options || typeof options !== 'object') throw new Error('Bad options');
+  const algorithm = Object.hasOwn(algorithms, options.algorithm) ? algorithms[options.algorithm] : undefined;
+  if (!algorithm) throw new Error(`Unknown algorithm: ${options.algorithm}`);
+  const size = algorithm.keyBits / 8;
+  const iv = options.iv || (algorithm.ivBits ? randomBits(algorithm.ivBits) : undefined);
+  if (typeof password !== 'string') {
+    if (password.length < size) throw new Error('Key buffer (password) too small');
+    if (password.length > size) throw new DOMException('Invalid key length', 'DataError');
+    return { algorithm, iv, salt: '', raw: Uint8Array.from(password) };
+  }
+  if (password.length < options.minPasswordlength) {
+    throw new Error(`Password string too short (min ${options.minPasswordlength} characters required)`);
+  }
+  if (!options.salt && !options.saltBits) throw new Error('Missing salt and saltBits options');
+  const salt = options.salt || Buffer.from(randomBits(options.saltBits)).toString('hex');
+  return { algorithm, iv, salt, derive: [password, salt, options.iterations, size, 'sha1'] };
+}
+
+const pbkdf2Async = promisify(pbkdf2);
+
+// With `raw`, the key's bytes.
+function rawKeySync(password, options) {
+  const derivation = derivationOf(password, options);
+  return derivation.raw ? derivation : { ...derivation, raw: pbkdf2Sync(...derivation.derive) };
+}
+async function rawKey(password, options) {
+  const derivation = derivationOf(password, options);
+  return derivation.raw ? derivation : { ...derivation, raw: await pbkdf2Async(...derivation.derive) };
+}
+
+async function importKey({ algorithm, raw, iv, salt }) {
+  const isHmac = algorithm.name === 'SHA-256';
+  const id = isHmac ? { name: 'HMAC', hash: 'SHA-256', length: algorithm.keyBits } : { name: algorithm.name };
+  const usages = isHmac ? ['sign', 'verify'] : ['encrypt', 'decrypt'];
+  return { key: await webcrypto.subtle.importKey('raw', raw, id, false, usages), iv, salt };
+}
+
+export async function generateKey(password, options) {
+  return importKey(await rawKey(password, options));
+}
+
+// ---- steps ----
+
+const failedOperation = () =>
+  new DOMException('The operation failed for an operation-specific reason', 'OperationError');
+
+// iron-webcrypto takes every algorithm but this one for CBC.
+const cipherOf = (name) => (name === 'aes-128-ctr' ? 'aes-128-ctr' : 'aes-256-cbc');
+
+function through(cipher, data) {
+  return Buffer.concat([cipher.update(data), cipher.final()]);
+}
+function encrypted({ raw, iv }, name, data) {
+  return new Uint8Array(through(createCipheriv(cipherOf(name), raw, iv), Buffer.from(data)));
+}
+function decrypted({ raw, iv }, name, data) {
+  try {
+    return new TextDecoder().decode(through(createDecipheriv(cipherOf(name), raw, iv), data));
+  } catch {
+    throw failedOperation();
+  }
+}
+const digestOf = ({ raw }, data) => createHmac('sha256', raw).update(data).digest();
+
+export async function encrypt(password, options, data) {
+  const key = await rawKey(password, options);
+  return { encrypted: encrypted(key, options.algorithm, data), key: await importKey(key) };
+}
+export async function decrypt(password, options, data) {
+  return decrypted(await rawKey(password, options), options.algorithm, data);
+}
+export async function hmacWithPassword(password, options, data) {
+  const key = await rawKey(password, options);
+  return { digest: encodeBase64url(digestOf(key, data)), salt: key.salt };
+}
+
+function normalizePassword(password) {
+  let normal;
+  if (typeof password === 'string' || password instanceof Uint8Array) {
+    normal = { encryption: password, integrity: password };
+  } else if (password && typeof password === 'object') {
+    const { id } = password;
+    normal =
+      'secret' in password
+        ? { id, encryption: password.secret, integrity: password.secret }
+        : { id, encryption: password.encryption, integrity: password.integrity };
+  }
+  if (!normal?.encryption?.length || !normal.integrity?.length) throw new Error('Empty password');
+  return normal;
+}
+
+const localNow = (options) => Date.now() + (options.localtimeOffsetMsec || 0);
+
+// ---- the library's part ----
+
+function isUsual({ encryption, integrity }, secret) {
+  return (
+    encryption?.algorithm === 'aes-256-cbc' &&
+    integrity?.algorithm === 'sha256' &&
+    encryption.iterations === 1 &&
+    integrity.iterations === 1 &&
+    secret.length >= encryption.minPasswordlength &&
+    secret.length >= integrity.minPasswordlength
+  );
+}
+
+const oneSecret = ({ encryption, integrity }) =>
+  typeof encryption === 'string' && encryption === integrity ? encryption : undefined;
+
+// The library's seal, or null.
+function sealNatively(text, password, options, now) {
+  const secret = oneSecret(password);
+  const { id = '' } = password;
+  if (secret === undefined || id === '' || typeof text !== 'string' || !isUsual(options, secret)) return null;
+  if (options.encryption.saltBits !== 256 || options.integrity.saltBits !== 256) return null;
+  const time = options.ttl ? fe26Time(now + options.ttl) : 0;
+  if (Number.isNaN(time)) return null;
+  const sealer = fe26Sealer(String(id), secret, !options.ttl);
+  const sealed = sealer && native.trySeal(sealer, text, time);
+  return sealed && sealed.slice(0, -2); // iron-session's mark is not iron's
+}
+
+// The text that was sealed, or null when the library does not open it, for whatever reason.
+function unsealNatively(sealed, id, password, options, now) {
+  const secret = oneSecret(password);
+  if (secret === undefined || !isUsual(options, secret)) return null;
+  const time = now - options.timestampSkewSec * 1000 + 60_000;
+  if (!Number.isSafeInteger(time) || time < 0 || time > 9e12) return null;
+  const sealer = fe26Sealer(id === '' ? '1' : id, secret, true);
+  return sealer && native.tryUnseal(sealer, sealed, time);
+}
+
+// ---- seal ----
+
+function startSeal(object, password, options) {
+  const now = localNow(options);
+  const normal = normalizePassword(password);
+  const { id = '' } = normal;
+  if (id && !/^\w+$/.test(id)) throw new Error('Invalid password id');
+  const data = (options.encode || stringify)(object);
+  return { now, id, password: normal, data, sealed: sealNatively(data, normal, options, now) };
+}
+
+function baseOf({ id, now }, key, ciphertext, ttl) {
+  const expiration = ttl ? now + ttl : '';
+  const parts = [macPrefix, id, key.salt, encodeBase64url(key.iv), encodeBase64url(ciphertext), expiration];
+  return parts.join('*');
+}
+
+export async function seal(object, password, options) {
+  const work = startSeal(object, password, options);
+  if (work.sealed) return work.sealed;
+  const key = await rawKey(work.password.encryption, options.encryption);
+  const base = baseOf(work, key, encrypted(key, options.encryption.algorithm, work.data), options.ttl);
+  const macKey = await rawKey(work.password.integrity, options.integrity);
+  return `${base}*${macKey.salt}*${encodeBase64url(digestOf(macKey, base))}`;
+}
+
+export function sealSync(object, password, options) {
+  const work = startSeal(object, password, options);
+  if (work.sealed) return work.sealed;
+  const key = rawKeySync(work.password.encryption, options.encryption);
+  const base = baseOf(work, key, encrypted(key, options.encryption.algorithm, work.data), options.ttl);
+  const macKey = rawKeySync(work.password.integrity, options.integrity);
+  return `${base}*${macKey.salt}*${encodeBase64url(digestOf(macKey, base))}`;
+}
+
+// ---- unseal ----
+
+function requireUnexpired(expiration, now, options) {
+  if (!expiration) return;
+  if (!/^[1-9]\d*$/.test(expiration)) throw new Error('Invalid expiration');
+  if (Number.parseInt(expiration, 10) <= now - options.timestampSkewSec * 1000) throw new Error('Expired seal');
+}
+
+function choosePassword(password, id) {
+  if (typeof password === 'string' || password instanceof Uint8Array) return password;
+  if (typeof password !== 'object' || !password) return undefined;
+  const key = id || 'default';
+  const chosen = Object.hasOwn(password, key) ? password[key] : undefined;
+  if (!chosen) throw new Error(`Cannot find password: ${key}`);
+  return chosen;
+}
+
+function startUnseal(sealed, password, options) {
+  const now = localNow(options);
+  const parts = sealed.split('*');
+  if (parts.length !== 8) throw new Error('Incorrect number of sealed components');
+  const [prefix, id, encryptionSalt, iv, ciphertext, expiration, salt, digest] = parts;
+  if (prefix !== macPrefix) throw new Error('Wrong mac prefix');
+  requireUnexpired(expiration, now, options);
+  const normal = normalizePassword(choosePassword(password, id));
+  // `~` is iron-session's mark, which the library takes and iron does not.
+  const text = digest.includes('~') ? null : unsealNatively(sealed, id, normal, options, now);
+  const base = sealed.slice(0, sealed.length - salt.length - digest.length - 2);
+  return { text, password: normal, encryptionSalt, iv, ciphertext, base, salt, digest };
+}
+
+function requireAuthentic(key, { base, digest }) {
+  const claimed = decodeBase64url(digest);
+  const expected = digestOf(key, base);
+  if (claimed.length !== expected.length || !timingSafeEqual(claimed, expected)) throw new Error('Bad hmac value');
+}
+
+const decryption = (work, options) => ({
+  ...options.encryption,
+  salt: work.encryptionSalt,
+  iv: decodeBase64url(work.iv),
+});
+
+export async function unseal(sealed, password, options) {
+  const work = startUnseal(sealed, password, options);
+  const decode = options.decode || parse;
+  if (work.text !== null) return decode(work.text);
+  requireAuthentic(await rawKey(work.password.integrity, { ...options.integrity, salt: work.salt }), work);
+  const key = await rawKey(work.password.encryption, decryption(work, options));
+  return decode(decrypted(key, options.encryption.algorithm, decodeBase64url(work.ciphertext)));
+}
+
+export function unsealSync(sealed, password, options) {
+  const work = startUnseal(sealed, password, options);
+  const decode = options.decode || parse;
+  if (work.text !== null) return decode(work.text);
+  requireAuthentic(rawKeySync(work.password.integrity, { ...options.integrity, salt: work.salt }), work);
+  const key = rawKeySync(work.password.encryption, decryption(work, options));
+  return decode(decrypted(key, options.encryption.algorithm, decodeBase64url(work.ciphertext)));
+}

@@ -1,0 +1,51 @@
+// The library's own sessions: a Cookie header in, Set-Cookie values out, with the options of the C++ SessionJar.
+import { parse, stringify } from './json.js';
+import native from './native.js';
+
+const secret = Symbol('of this module');
+
+export class JarSession {
+  #handle;
+
+  constructor(key, handle) {
+    if (key !== secret) throw new TypeError('ironjar: sessions are made by SessionJar.open');
+    this.#handle = handle;
+  }
+
+  // A copy: assign to it to change the session.
+  get data() {
+    return parse(native.sessionData(this.#handle));
+  }
+  set data(value) {
+    native.setSessionData(this.#handle, stringify(value));
+  }
+  // { id, startedAt, expiresAt, changed, destroyed, rejection }
+  get info() {
+    return parse(native.sessionInfo(this.#handle));
+  }
+  // A new and empty session in this one's place: for logins.
+  replace(now = Date.now()) {
+    native.replaceSession(this.#handle, now);
+  }
+  destroy() {
+    native.destroySession(this.#handle);
+  }
+  commit(now) {
+    return native.commitSession(this.#handle, now);
+  }
+}
+
+export class SessionJar {
+  #handle;
+
+  constructor(options) {
+    this.#handle = native.newJar(stringify(options));
+  }
+  open(cookieHeader, now = Date.now()) {
+    return new JarSession(secret, native.openSession(this.#handle, cookieHeader ?? '', now));
+  }
+  // The Set-Cookie values due. Call it once, when the response is ready.
+  commit(session, now = Date.now()) {
+    return session.commit(now);
+  }
+}

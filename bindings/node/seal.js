@@ -1,0 +1,116 @@
+// iron-session's sealData and unsealData, with `format: 'native'` as the one thing more. Both formats open, whichever is
+// sealed, so that a change of format logs nobody out.
+import { defaults, sealSync, unsealSync } from './iron.js';
+import { parse, stringify } from './json.js';
+import { sealerFor } from './keys.js';
+import native from './native.js';
+
+export const fourteenDays = 14 * 24 * 3600;
+const mark = '~2';
+
+export const passwordMap = (password) => (typeof password === 'string' ? { 1: password } : password);
+
+// ---- what cannot be sealed, named ----
+
+// Where the first value is that JSON cannot carry, as iron-session says it; empty when it is none of the usual ones.
+function describeCulprit(value, path, depth) {
+  const type = typeof value;
+  if (type === 'bigint' || type === 'function' || type === 'symbol') return ` (${path} is a ${type})`;
+  if (type === 'number' && !Number.isFinite(value)) return ` (${path} is ${value})`;
+  if (type !== 'object' || value === null || depth > 5) return '';
+  const name = value.constructor?.name;
+  if (Array.isArray(value)) return firstCulprit(value.map((element, i) => [`${path}[${i}]`, element]), depth);
+  if (name !== undefined && name !== 'Object') return ` (${path} is a ${name})`;
+  return firstCulprit(Object.entries(value).map(([key, member]) => [`${path}.${key}`, member]), depth);
+}
+function firstCulprit(members, depth) {
+  for (const [path, value] of members) {
+    const found = describeCulprit(value, path, depth + 1);
+    if (found) return found;
+  }
+  return '';
+}
+
+function explained(error, data) {
+  if (!(error instanceof Error) || error.message !== 'Data is not JSON serializable') return error;
+  return new Error(
+    `iron-session: The session data is not JSON serializable${describeCulprit(data, 'session', 0)}. ` +
+      'Store plain JSON values only: a Date must be stored as a timestamp (Date.now()) or an ISO string, ' +
+      'and Map/Set/BigInt/functions are not supported.',
+    { cause: error },
+  );
+}
+
+// ---- seal ----
+
+function requireFormat(format) {
+  if (format === undefined || format === 'fe26') return false;
+  if (format === 'native') return true;
+  throw new TypeError("ironjar: `format` is 'fe26' or 'native'");
+}
+
+const nativeOptions = (passwords, { purpose, context }) => ({ passwords, purpose, context });
+
+function sealFe26(data, passwords, ttl) {
+  const id = Math.max(...Object.keys(passwords).map(Number));
+  const secret = passwords[id];
+  if (secret === undefined) {
+    throw new Error(
+      'iron-session: Bad usage. The password map has no usable entry, it must be a non-empty object keyed by numbers, ' +
+        "for example { 1: 'your-password' }.",
+    );
+  }
+  return sealSync(data, { id: String(id), secret }, { ...defaults, ttl: ttl * 1000 }) + mark;
+}
+
+export function sealDataSync(data, { password, ttl = fourteenDays, format, purpose, context }) {
+  const isNative = requireFormat(format);
+  const passwords = passwordMap(password);
+  const plain = data !== null && typeof data === 'object' ? { ...data } : data;
+  try {
+    if (!isNative) return sealFe26(plain, passwords, ttl);
+    const sealer = sealerFor({ ...nativeOptions(passwords, { purpose, context }), ttl });
+    return native.seal(sealer, stringify(plain), Date.now());
+  } catch (error) {
+    throw explained(error, data);
+  }
+}
+
+export async function sealData(data, options) {
+  return sealDataSync(data, options);
+}
+
+// ---- unseal ----
+
+function reasonOf(error) {
+  if (!(error instanceof Error)) return 'invalid';
+  if (error.code === 'expired' || error.message.startsWith('Expired seal')) return 'expired';
+  if (error.code === 'unknownKey' || error.message.startsWith('Cannot find password')) return 'unknown-password';
+  return 'invalid';
+}
+
+const withoutMark = (seal) => {
+  const at = seal.indexOf('~');
+  return at === -1 ? seal : seal.slice(0, at);
+};
+
+function unsealAny(seal, { password, purpose, context }) {
+  const passwords = passwordMap(password);
+  if (!seal.startsWith('ij1.')) return unsealSync(withoutMark(seal), passwords, defaults);
+  const sealer = sealerFor(nativeOptions(passwords, { purpose, context }));
+  return parse(native.unseal(sealer, seal, Date.now()));
+}
+
+// A seal that does not open is an empty object, and `onUnsealError` is told why.
+export function unsealDataSync(seal, options) {
+  try {
+    return unsealAny(seal, options) ?? {};
+  } catch (error) {
+    options.onUnsealError?.(reasonOf(error), error);
+    return {};
+  }
+}
+
+export async function unsealData(seal, options) {
+  return unsealDataSync(seal, options);
+}

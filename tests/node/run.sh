@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Tests the Node package beside the packages that it takes the place of.
+#
+#   run.sh PACKAGE_DIR MODULES_DIR [speed]
+#
+# PACKAGE_DIR is the package as built. Installs the others into MODULES_DIR/node_modules, and exits with 77, which ctest
+# takes for skipped, when it cannot. `speed` measures instead.
+set -euo pipefail
+
+if [ $# -lt 2 ]; then
+  echo "usage: run.sh PACKAGE_DIR MODULES_DIR [speed]" >&2
+  exit 2
+fi
+export IRONJAR_NODE_PACKAGE=$1 IRONJAR_NODE_MODULES=$2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+packages=(iron-session@9.0.1 iron-webcrypto@2.0.0 @hapi/iron@7.0.1 cookie@2.0.2)
+
+installed() {
+  local package name
+  for package in "${packages[@]}"; do
+    name=${package%@*}
+    grep -qsF "\"version\": \"${package##*@}\"" "$IRONJAR_NODE_MODULES/node_modules/$name/package.json" || return 1
+  done
+}
+mkdir -p "$IRONJAR_NODE_MODULES"
+if ! installed && ! timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund \
+  --prefix "$IRONJAR_NODE_MODULES" "${packages[@]}" >"$IRONJAR_NODE_MODULES/npm.log" 2>&1; then
+  echo "SKIPPED: npm could not install ${packages[*]} ($IRONJAR_NODE_MODULES/npm.log): NOTHING was compared" >&2
+  exit 77
+fi
+
+if [ "${3:-}" = speed ]; then
+  exec node "$here/speed.mjs"
+fi
+node --expose-gc --test "$here"/*.test.mjs
