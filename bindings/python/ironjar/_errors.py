@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+
+class IronjarError(Exception):
+    """What came from outside was refused. `code` is one word to decide by, `detail` is for the log."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
+
+from . import _json
+from ._library import Handle, library, text, time_of
+
+Password = Union[str, Mapping[int, str]]
+"""One text of at least 32 random characters, or several by id: the highest id seals, every id opens."""
+
+Format = str
+"""'native', or 'fe26' for iron-session."""
+
+Duration = Union[int, timedelta]
+
+
+def seconds(duration: Duration) -> int:
+    if isinstance(duration, timedelta):
+        return duration // timedelta(seconds=1)
+    return duration
+
+
+def passwords(password: Password) -> Union[str, Dict[str, str]]:
+    return password if isinstance(password, str) else {str(id): text for id, text in password.items()}
+
+
+@lru_cache(maxsize=128)  # deriving keys costs more than sealing
+def _sealer(options: bytes) -> Handle:
+    return Handle(library.ironjar_sealer_new, library.ironjar_sealer_free, options, len(options))
+
+
+def seal_data(
+    data: Any,
+    password: Password,
+    *,
+    format: Format = "native",
+    ttl: Duration = timedelta(days=14),
+    purpose: str = "session",
+    context: str = "",
+    now_ms: Optional[int] = None,
+) -> str:
+    """Seals what JSON can carry into a text that is safe in a cookie or a URL.
+
+    It opens for `ttl` (0: for ever), and a native seal for the same purpose and context only. Raises IronjarError for
+    what cannot be sealed (`malformed`, `tooLarge`), and ValueError for impossible options.
+    """
+    options = {
+        "passwords": passwords(password),
+        "formats": [format],
+        "ttl": seconds(ttl),
+        "purpose": purpose,
+        "context": context,
+    }
+    sealer = _sealer(_json.dump(options))
+    payload = _json.dump(data)
+    return text(
+        library.ironjar_seal_data,
+        sealer.pointer,
+        payload,
+        len(payload),
+        time_of(now_ms),
+        guess=2 * len(payload) + 512,
+    )
+
+
+def unseal_data(
+    seal: str,
+    password: Password,
+    *,
+    formats: Sequence[Format] = ("native", "fe26"),
+    clock_skew: Duration = 60,
+    purpose: str = "session",
+    context: str = "",
+    now_ms: Optional[int] = None,
+) -> Any:
+    """What was sealed.
+
+    Raises IronjarError with the codes `malformed`, `unsupported`, `unknownKey`, `tampered`, `expired`, `notYetValid`
+    and `tooLarge`, and ValueError for impossible options.
+    """
+    options = {
+        "passwords": passwords(password),
+        "formats": list(formats),
+        "clockSkew": seconds(clock_skew),
+        "purpose": purpose,
+        "context": context,
+    }
+    sealer = _sealer(_json.dump(options))
+    sealed = seal.encode("utf-8", "replace")
+    json_text = text(
+        library.ironjar_unseal_data, sealer.pointer, sealed, len(sealed), time_of(now_ms), guess=len(sealed) + 1
+    )
+    return json.loads(json_text)
