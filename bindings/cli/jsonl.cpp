@@ -115,6 +115,7 @@ Answer commit(Json& request) {
   if (data.is_null()) {
     changed.session.destroy();
   } else if (data.is_object()) {
+    if (const auto writable = detail::writeJson(data); !writable) return refusal(writable.error());
     changed.session.assign(std::move(data));
   } else {
     return malformed("`data` is neither an object nor null");
@@ -122,11 +123,20 @@ Answer commit(Json& request) {
   return committed(changed, {{"ok", true}});
 }
 
+// Data may have 64 levels, and a request is around it.
+Result<Json> parseRequest(std::string_view line) {
+  Result<Json> request = detail::parseJson(line);
+  if (request || request.error().code != Errc::tooLarge) return request;
+  Json deep = Json::parse(line.begin(), line.end(), nullptr, false);
+  if (deep.is_discarded()) return fail(Errc::malformed, "the JSON text holds something that is not JSON");
+  return deep;
+}
+
 Answer answerTo(std::string_view line) {
   constexpr std::array<std::pair<std::string_view, Answer (*)(Json&)>, 5> operations = {
       {{"seal", seal}, {"unseal", unseal}, {"cookies", cookies}, {"open", open}, {"commit", commit}}};
-  Result<Json> request = detail::parseJson(line);
-  if (!request) return refusal(fail(Errc::malformed, request.error().detail));
+  Result<Json> request = parseRequest(line);
+  if (!request) return refusal(request.error());
   if (!request->is_object()) return malformed("a request is a JSON object");
   const std::string operation = takeText(*request, "op");
   for (const auto& [name, function] : operations) {

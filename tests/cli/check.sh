@@ -172,6 +172,14 @@ is "${answers[17]}" '{"ok":true,"cookies":[["a","1"]]}'
 lacks "${answers[*]}" $first
 is "$(printf '{"op":"cookies","header":"a=1"}' | "$ironjar" jsonl)" '{"ok":true,"cookies":[["a","1"]]}'
 
+test_that "jsonl takes data of 64 levels, and says of more that it is too large"
+nested() { printf '%*s1%*s' "$1" '' "$1" '' | sed 's/ *1/&/; s/ /[/g' | sed -E 's/1(\[*)$/1\n\1/' | tr -d '\n' |
+  awk '{ at = index($0, "1"); tail = substr($0, at + 1); gsub(/\[/, "]", tail); print substr($0, 1, at) tail }'; }
+holds "$(request '{"op":"seal",'$passwords',"data":'"$(nested 64)"'}')" '"ok":true'
+holds "$(request '{"op":"seal",'$passwords',"data":'"$(nested 65)"'}')" '"error":"tooLarge"'
+holds "$(request '{"op":"commit",'$options',"header":"","data":{"a":'"$(nested 64)"'}}')" '"error":"tooLarge"'
+holds "$(request "$(nested 100000)")" '"error":"malformed"'
+
 test_that "help has examples, and manual and completion name every command and option that help names"
 holds "$("$ironjar" --help)" "Examples:"
 named=$({ "$ironjar" --help; for c in keygen seal unseal inspect rotate jsonl; do "$ironjar" $c --help; done; } |

@@ -138,7 +138,7 @@ IRONJAR_API ironjar_status ironjar_session_set_cookie(const ironjar_session* ses
 
 /* ---- cookies ---- */
 
-/* Where a pair stands in the header that was parsed. */
+/* Where a pair stands in the header that was parsed; what is empty stands at 0. */
 typedef struct ironjar_cookie_pair {
   size_t name, name_size;
   size_t value, value_size;
