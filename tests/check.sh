@@ -25,21 +25,40 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/tests/support/packages.sh"
 export CTEST_OUTPUT_ON_FAILURE=1
 
-test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev ccache openssl curl)
+test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev
+  ccache openssl curl libcli11-dev binutils python3)
 
-# Node is only for the interoperability tests; any version from 18 on serves.
+# For the Node package and the exchange with iron-session; any version from 18 on serves.
 need_node() {
   command -v node >/dev/null && command -v npm >/dev/null && return
-  need_packages nodejs npm || echo "NODE IS MISSING: interoperability with iron-session is NOT tested"
+  need_packages nodejs npm || echo "NODE IS MISSING: the Node package and the exchange with iron-session are NOT tested"
+}
+
+# The headers of Node's C interface: Node's own, Debian's, or npm's, which is installed when there are none.
+need_node_headers() {
+  local beside
+  beside=$(node -p 'require("path").join(process.execPath, "..", "..", "include", "node")')
+  [ -e "$beside/node_api.h" ] || [ -e /usr/include/node/node_api.h ] || [ -e /usr/include/nodejs/src/node_api.h ] ||
+    [ -e "$1/node-headers/node_modules/node-api-headers/include/node_api.h" ] ||
+    timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$1/node-headers" \
+      node-api-headers@1.5.0 >/dev/null 2>&1
 }
 
 # build_and_test NAME [cmake options]
 build_and_test() {
   need_node
-  local build="$root/build/$1"
+  local build="$root/build/$1" node=OFF
   echo "== $1"
+  if [[ " $* " == *IRONJAR_SANITIZE* ]]; then
+    echo "(the bindings of Node and Python cannot be loaded with a sanitizer in them: built and tested without)"
+  elif command -v node >/dev/null && need_node_headers "$build"; then
+    node=ON
+  else
+    echo "NODE OR ITS HEADERS ARE MISSING: the Node package is NOT tested"
+  fi
   cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_TESTS=ON \
-    -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
+    -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON \
+    -DIRONJAR_BUILD_NODE=$node -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
   cmake --build "$build"
   echo "the redis_* tests start redis-servers of their own, each on a free port and in a temporary folder"
   ctest --test-dir "$build" --no-tests=error -j "$(nproc)"

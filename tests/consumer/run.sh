@@ -61,6 +61,41 @@ install_shared() { install_library shared -DBUILD_SHARED_LIBS=ON; test -f "$work
 
 headers_alone() { cmake --build "$work/build-static" --target all_verify_interface_header_sets; }
 
+# The bindings that are installed, and nothing else of theirs.
+install_bindings() {
+  local prefix=$work/bindings
+  cmake -S "$root" -B "$work/build-bindings" -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON -DCMAKE_INSTALL_LIBDIR=lib
+  cmake --build "$work/build-bindings"
+  cmake --install "$work/build-bindings" --prefix "$prefix"
+  nothing grep -rF -e "$root" -e "$work" -e ironjar_flags -e ironjar_options "$prefix/lib/cmake" "$prefix/lib/pkgconfig"
+  cd "$prefix"
+  diff <(find . ! -type d ! -path './include/ironjar/*' ! -path './lib/cmake/*' | sort) - <<'END'
+./bin/ironjar
+./include/ironjar.h
+./lib/libironjar.a
+./lib/libironjar_c.so
+./lib/libironjar_c.so.1
+./lib/libironjar_c.so.1.0.0
+./lib/pkgconfig/ironjar-c.pc
+./lib/pkgconfig/ironjar.pc
+./share/bash-completion/completions/ironjar
+./share/man/man1/ironjar.1
+END
+  ./bin/ironjar --version
+}
+# A project of C, which has no use for what the C++ library needs.
+c_project() {
+  project c c -DCMAKE_PREFIX_PATH="$work/bindings" -DCMAKE_C_FLAGS="-std=c11 -Wall -Wextra -Wpedantic -Werror" \
+    -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
+}
+c_pkg_config() {
+  export PKG_CONFIG_PATH=$work/bindings/lib/pkgconfig LD_LIBRARY_PATH=$work/bindings/lib
+  # shellcheck disable=SC2046
+  cc -std=c11 "$here/c/main.c" $(pkg-config --cflags --libs ironjar-c) -o "$work/bindings/app"
+  "$work/bindings/app"
+}
+
 # project NAME FOLDER [cmake options]: a user's project with FOLDER's CMakeLists.txt, built and run.
 project() {
   mkdir -p "$work/$1"
@@ -129,6 +164,10 @@ way "find_package shared" find_package_of shared -DCMAKE_DISABLE_FIND_PACKAGE_Pk
   -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON
 way "the Redis component shared" redis_of shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
 way "pkg-config shared" pkg_config_of shared
+way "install bindings" install_bindings
+way "find_package bindings, C++" find_package_of bindings
+way "find_package bindings, C" c_project
+way "pkg-config bindings, C" c_pkg_config
 way "add_subdirectory" add_subdirectory
 # Without a network, and in a project with wide-reaching settings of its own.
 way "FetchContent" embedded fetch_content fetch_content -DFETCHCONTENT_SOURCE_DIR_IRONJAR="$root" \
