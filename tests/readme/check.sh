@@ -15,7 +15,11 @@ for block in "$blocks"/*.cmake; do
   done
   echo "not among tests/consumer: $(basename "$block")" && cat "$block" && exit 1
 done
+for block in "$blocks"/*.c; do cmp "$block" "$root/tests/consumer/c/main.c"; done
 for block in "$blocks"/*.bash; do bash -n "$block"; done
+if command -v python3 >/dev/null; then
+  for block in "$blocks"/*.python; do python3 -c 'compile(open(__import__("sys").argv[1]).read(), "README.md", "exec")' "$block"; done
+fi
 if command -v node >/dev/null; then
   for block in "$blocks"/*.js; do
     cp "$block" "$work/block.mjs"
