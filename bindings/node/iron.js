@@ -240,8 +240,10 @@ function startUnseal(sealed, password, options) {
   if (prefix !== macPrefix) throw new Error('Wrong mac prefix');
   requireUnexpired(expiration, now, options);
   const normal = normalizePassword(choosePassword(password, id));
-  // `~` is iron-session's mark, which the library takes and iron does not.
-  const text = digest.includes('~') ? null : unsealNatively(sealed, id, normal, options, now);
+  // Not for an id that only the seal knows, as a sealer would be made for each. `~` is iron-session's mark, which the
+  // library takes and iron does not.
+  const isNative = (id === '' || typeof password === 'object') && !digest.includes('~');
+  const text = isNative ? unsealNatively(sealed, id, normal, options, now) : null;
   const base = sealed.slice(0, sealed.length - salt.length - digest.length - 2);
   return { text, password: normal, encryptionSalt, iv, ciphertext, base, salt, digest };
 }
