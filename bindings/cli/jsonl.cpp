@@ -52,7 +52,7 @@ void requireNothingElse(const Json& request) {
 Answer seal(Json& request) {
   const Json data = take(request, "data");
   const Clock now = takeClock(request);
-  if (request.contains("format")) request["formats"] = {take(request, "format")};
+  if (request.contains("format")) request["formats"] = Json::array({take(request, "format")});
   const auto sealing = bindings::sealingFrom(request, now);
   const auto sealed = sealData(data, sealing.passwords, sealing.options);
   if (!sealed) return refusal(sealed.error());
@@ -62,8 +62,8 @@ Answer seal(Json& request) {
 Answer unseal(Json& request) {
   const std::string text = takeText(request, "seal");
   const Clock now = takeClock(request);
-  if (request.contains("format")) request["formats"] = {take(request, "format")};
-  if (!request.contains("formats")) request["formats"] = {"native", "fe26"};
+  if (request.contains("format")) request["formats"] = Json::array({take(request, "format")});
+  if (!request.contains("formats")) request["formats"] = Json::array({"native", "fe26"});
   const auto sealing = bindings::sealingFrom(request, now);
   const auto data = unsealData(text, sealing.passwords, sealing.options);
   if (!data) return refusal(data.error());

@@ -7,12 +7,14 @@ using abi::Json;
 
 TEST_CASE("what C seals C++ opens, and the other way round, in both formats") {
   const ironjar::Passwords passwords(abi::password);
-  for (const auto& [name, format] :
-       {std::pair("native", ironjar::SealFormat::native), {"fe26", ironjar::SealFormat::fe26}}) {
-    CAPTURE(name);
-    const abi::Sealer sealer = abi::sealer({{"passwords", abi::password}, {"formats", {name}}, {"context", "sid"}});
+  const std::vector<std::pair<const char*, ironjar::SealFormat>> formats = {{"native", ironjar::SealFormat::native},
+                                                                            {"fe26", ironjar::SealFormat::fe26}};
+  for (const auto& format : formats) {
+    CAPTURE(format.first);
+    const abi::Sealer sealer =
+        abi::sealer({{"passwords", abi::password}, {"formats", {format.first}}, {"context", "sid"}});
     ironjar::SealOptions options;
-    options.formats = {format};
+    options.formats = {format.second};
     options.context = "sid";
     options.now = [] { return ironjar::TimePoint(std::chrono::milliseconds(aTime)); };
     const auto fromC = abi::seal(sealer, R"({"user":"ada","n":[1,2.5,null]})");

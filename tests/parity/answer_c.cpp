@@ -48,7 +48,8 @@ std::string textOf(const Call& call) {
 }
 
 std::unique_ptr<ironjar_sealer, Freed<ironjar_sealer_free>> sealerOf(const Json& request) {
-  Json options = {{"formats", request.contains("format") ? Json{request.at("format")} : Json{"native", "fe26"}}};
+  Json options = {
+      {"formats", request.contains("format") ? Json::array({request.at("format")}) : Json::array({"native", "fe26"})}};
   for (const char* name : {"passwords", "ttl", "clockSkew", "purpose", "context"}) {
     if (request.contains(name)) options[name] = request.at(name);
   }

@@ -36,7 +36,8 @@ ironjar::Clock clockOf(const Json& request) {
 
 ironjar::SealOptions sealingOf(const Json& request) {
   ironjar::SealOptions options;
-  options.formats = formatsOf(request.contains("format") ? Json{request.at("format")} : Json{"native", "fe26"});
+  options.formats =
+      formatsOf(request.contains("format") ? Json::array({request.at("format")}) : Json::array({"native", "fe26"}));
   options.ttl = Seconds(request.value("ttl", options.ttl.count()));
   options.clockSkew = Seconds(request.value("clockSkew", options.clockSkew.count()));
   options.purpose = request.value("purpose", options.purpose);
