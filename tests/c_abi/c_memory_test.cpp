@@ -106,10 +106,11 @@ Statuses starve(const std::function<ironjar_status()>& call) {
 // Error codes only, and at least as many as there must be allocations. A library underneath may do without some.
 void checkEnds(const Statuses& ends, int atLeast) {
   int errors = 0;
-  for (const auto& [status, count] : ends) {
+  for (const auto& end : ends) {
+    const ironjar_status status = end.first;
     CAPTURE(ironjar_status_name(status));
     CHECK((status == IRONJAR_OK || status == IRONJAR_OUT_OF_MEMORY || status == IRONJAR_MACHINE));
-    if (status != IRONJAR_OK) errors += count;
+    if (status != IRONJAR_OK) errors += end.second;
   }
   CHECK(errors >= atLeast);
 }
