@@ -352,9 +352,7 @@ TEST_CASE("a field whose name would break out of the line is dropped") {
   const auto response = httplibTransport()({.url = peer.origin()}, in(5s));
   REQUIRE(response);
   CHECK(findHeader(response->headers, "X-Good") == "1");
-  for (const auto& [name, value] : response->headers) {
-    CHECK_MESSAGE(name.find_first_of("\r\n ") == std::string::npos, name);
-  }
+  for (const auto& field : response->headers) CHECK(field.first.find_first_of("\r\n ") == std::string::npos);
 }
 
 TEST_CASE("a field that holds a line break, decoded or not, is dropped") {
