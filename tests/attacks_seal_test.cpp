@@ -2,6 +2,7 @@
 // the processor, a machine without entropy, forks. The others are in seal_test.cpp, seal_fe26_test.cpp,
 // detail_test.cpp.
 #include "detail/json.hpp"
+#include "support/decryptions.hpp"
 #include "support/forge.hpp"
 #include "support/support.hpp"
 
@@ -22,25 +23,9 @@
 #include <vector>
 
 using namespace ironjar;
+using support::decryptions;
 using support::errorOf;
 using support::password;
-
-namespace {
-
-std::atomic<std::size_t> decryptions = 0;
-
-}  // namespace
-
-// Linked with --wrap: what libcrypto is asked to decrypt goes by here.
-struct evp_cipher_ctx_st;
-extern "C" {
-int __real_EVP_DecryptUpdate(evp_cipher_ctx_st*, unsigned char*, int*, const unsigned char*, int);
-int __wrap_EVP_DecryptUpdate(evp_cipher_ctx_st* context, unsigned char* out, int* written, const unsigned char* in,
-                             int size) {
-  ++decryptions;
-  return __real_EVP_DecryptUpdate(context, out, written, in, size);
-}
-}
 
 namespace {
 

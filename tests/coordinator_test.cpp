@@ -1,4 +1,5 @@
 // LocalCoordinator: what it remembers, for how long, and when it lets a token endpoint be asked.
+#include "support/gate.hpp"
 #include "support/support.hpp"
 
 #include <algorithm>
@@ -11,6 +12,7 @@ using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
 using support::FakeSteadyClock;
+using support::Gate;
 using Asked = RefreshCoordinator::Asked;
 using From = RefreshCoordinator::From;
 
@@ -51,37 +53,6 @@ struct Fixture {
   std::atomic<double> jitter = 1;
   std::atomic<int> calls = 0;
   LocalCoordinator coordinator;
-};
-
-// A call that waits inside the provider until it is released.
-class Gate {
- public:
-  RefreshCoordinator::Ask ask(Asked answer) {
-    return [this, answer](const TokenSet&) {
-      std::unique_lock lock(mutex_);
-      ++entered_;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return open_; });
-      return answer;
-    };
-  }
-  void waitUntilEntered(int count = 1) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return entered_ >= count; });
-  }
-  void open() {
-    {
-      const std::lock_guard lock(mutex_);
-      open_ = true;
-    }
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int entered_ = 0;
-  bool open_ = false;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // tests/redis/replicas_test.cpp has real processes.
 #include "redis/records.hpp"
 #include "redis/redis_server.hpp"
+#include "support/gate.hpp"
 #include "support/support.hpp"
 #include "support/upstream.hpp"
 
@@ -14,6 +15,7 @@
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
+using support::Gate;
 using support::RedisServer;
 using Asked = RefreshCoordinator::Asked;
 using From = RefreshCoordinator::From;
@@ -62,37 +64,6 @@ struct Replica {
 // Each test begins with an empty server.
 struct Fixture {
   Fixture() { server().command("FLUSHALL"); }
-};
-
-// A call that waits inside the provider until it is released.
-class Gate {
- public:
-  RefreshCoordinator::Ask ask(Asked answer) {
-    return [this, answer](const TokenSet&) {
-      std::unique_lock lock(mutex_);
-      ++entered_;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return open_; });
-      return answer;
-    };
-  }
-  void waitUntilEntered() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return entered_ >= 1; });
-  }
-  void open() {
-    {
-      const std::lock_guard lock(mutex_);
-      open_ = true;
-    }
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int entered_ = 0;
-  bool open_ = false;
 };
 
 // Until this replica has looked for another's result a few times.

@@ -1,5 +1,6 @@
 // Fe26.2 behind a good MAC, which the harness makes, or behind a bad one: whatever the parts hold there is a value or a
 // typed error, and nothing is decrypted before the MAC has been verified. Linked with --wrap=EVP_DecryptUpdate.
+#include "../support/decryptions.hpp"
 #include "detail/base64url.hpp"
 #include "detail/keyring.hpp"
 #include "fuzz.hpp"
@@ -7,22 +8,7 @@
 #include <array>
 
 using namespace ironjar;
-
-namespace {
-
-std::size_t decryptions = 0;
-
-}  // namespace
-
-struct evp_cipher_ctx_st;
-extern "C" {
-int __real_EVP_DecryptUpdate(evp_cipher_ctx_st*, unsigned char*, int*, const unsigned char*, int);
-int __wrap_EVP_DecryptUpdate(evp_cipher_ctx_st* context, unsigned char* out, int* written, const unsigned char* in,
-                             int size) {
-  ++decryptions;
-  return __real_EVP_DecryptUpdate(context, out, written, in, size);
-}
-}
+using support::decryptions;
 
 namespace {
 
