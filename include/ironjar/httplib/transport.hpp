@@ -146,7 +146,7 @@ class HttplibWatchdog {
     Watch(HttplibWatchdog& dog, HttplibConnection& watched, Deadline deadline) : connection_(watched), dog_(dog) {
       const std::lock_guard lock(dog_.mutex_);
       entry_ = dog_.watched_.emplace(deadline, this);
-      dog_.changed_.notify_one();
+      if (deadline < dog_.wakesAt_) dog_.changed_.notify_one();
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
@@ -169,12 +169,14 @@ class HttplibWatchdog {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       if (watched_.empty()) {
+        wakesAt_ = Deadline::max();
         changed_.wait(lock);
         continue;
       }
       const auto next = watched_.begin();
       if (std::chrono::steady_clock::now() < next->first) {
-        changed_.wait_until(lock, Deadline(next->first));
+        wakesAt_ = next->first;
+        changed_.wait_until(lock, Deadline(wakesAt_));
         continue;
       }
       next->second->connection_.cut();
@@ -186,6 +188,7 @@ class HttplibWatchdog {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::multimap<Deadline, Watch*> watched_;
+  Deadline wakesAt_ = Deadline::max();  // unless notified: a request that ends later needs no waking, and costs none
   bool stopping_ = false;
   std::thread thread_;
 };
