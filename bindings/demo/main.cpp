@@ -27,9 +27,10 @@ class Running {
     server.new_task_queue = [] { return new httplib::ThreadPool(demo::maxWaiters + 32); };
     server.set_tcp_nodelay(true);
     // httplib's default would share the port silently with another program.
-    server.set_socket_options([](socket_t socket) {
+    server.set_socket_options([this](socket_t socket) {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+      socket_ = socket;
     });
   }
   Running(const Running&) = delete;
@@ -40,8 +41,14 @@ class Running {
   }
 
   int bind(int port) {
-    if (port == 0) return server.bind_to_any_port("127.0.0.1");
-    return server.bind_to_port("127.0.0.1", port) ? port : -1;
+    if (port == 0) {
+      port = server.bind_to_any_port("127.0.0.1");
+    } else if (!server.bind_to_port("127.0.0.1", port)) {
+      port = -1;
+    }
+    // httplib lets five connections wait; of more that come at once, some would take seconds.
+    if (port > 0) ::listen(socket_, SOMAXCONN);
+    return port;
   }
   void start() {
     thread_ = std::thread([this] { server.listen_after_bind(); });
@@ -51,6 +58,7 @@ class Running {
   httplib::Server server;
 
  private:
+  socket_t socket_ = INVALID_SOCKET;
   std::thread thread_;
 };
 

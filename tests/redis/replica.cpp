@@ -33,7 +33,10 @@ void listen(httplib::Server& server, const std::string& portFile) {
   server.set_tcp_nodelay(true);
   server.set_keep_alive_max_count(1'000'000);
   server.set_keep_alive_timeout(60);  // a connection that is closed just as a request leaves is no answer of the site's
+  socket_t socket = INVALID_SOCKET;
+  server.set_socket_options([&](socket_t made) { socket = made; });
   const int port = server.bind_to_any_port("127.0.0.1");
+  ::listen(socket, SOMAXCONN);  // httplib lets five connections wait; of more that come at once, some take seconds
   std::ofstream(portFile + ".new") << port;
   std::filesystem::rename(portFile + ".new", portFile);  // whole, when it is there
   server.listen_after_bind();
