@@ -56,9 +56,12 @@ class LocalCoordinator::State {
 
   Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from) {
     const MonotonicTime now = options_.now();
+    const TokenKey key = keyOf(client, tokens.refreshToken);
     const std::lock_guard lock(mutex_);
-    if (from == From::cookie) succession_.confirm(keyOf(client, tokens.refreshToken), now);
-    Tip tip = tipOf(client, tokens, now);
+    if (from == From::cookie) succession_.confirm(key, now);
+    succession_.age(now);
+    if (!succession_.find(key)) return std::optional<TokenSet>();  // the usual case
+    Tip tip = tipOf(key, tokens, now);
     if (tip.fate == Fate::over || tip.fate == Fate::spent) return loginOver();
     const bool differs = tip.tokens.accessToken != tokens.accessToken || tip.tokens.refreshToken != tokens.refreshToken;
     const bool newer = differs && !isOlder(tip.tokens, tokens);
@@ -67,8 +70,9 @@ class LocalCoordinator::State {
 
   Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline) {
     const MonotonicTime now = options_.now();
+    const TokenKey key = keyOf(client, rejected.refreshToken);
     std::unique_lock lock(mutex_);
-    Tip tip = tipOf(client, rejected, now);
+    Tip tip = tipOf(key, rejected, now);
     if (tip.fate == Fate::over || tip.fate == Fate::spent) return loginOver();
     if (tip.fate == Fate::dead) return fail(Errc::expired, "the provider has ended this login");
     if (tip.tokens.accessToken != rejected.accessToken && !isOlder(tip.tokens, rejected)) {
@@ -107,11 +111,12 @@ class LocalCoordinator::State {
 
   void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
     const MonotonicTime now = options_.now();
+    const TokenKey key = keyOf(client, tokens.refreshToken);
     const std::lock_guard lock(mutex_);
     std::vector<TokenKey> path;
-    Tip tip = tipOf(client, tokens, now, &path);
+    Tip tip = tipOf(key, tokens, now, &path);
     if (tip.fate == Fate::over) return;
-    for (const TokenKey& key : path) succession_.settle(key, Fate::over, now);
+    for (const TokenKey& spent : path) succession_.settle(spent, Fate::over, now);
     if (tip.fate == Fate::dead) return;  // nothing to revoke, but nobody is led to its tokens any more
     if (tip.flight) {
       tip.flight->loginOver = true;
@@ -160,9 +165,9 @@ class LocalCoordinator::State {
   }
 
   // Follows A→B→C from A.
-  Tip tipOf(std::string_view client, const TokenSet& tokens, MonotonicTime now, std::vector<TokenKey>* path = nullptr) {
+  Tip tipOf(const TokenKey& key, const TokenSet& tokens, MonotonicTime now, std::vector<TokenKey>* path = nullptr) {
     succession_.age(now);
-    Tip tip{tokens, keyOf(client, tokens.refreshToken), Fate::succeeded, nullptr};
+    Tip tip{tokens, key, Fate::succeeded, nullptr};
     TokenSet own = tokens;  // the newest on the way that are for the resource that is asked for
     while (const auto* entry = succession_.find(tip.key)) {
       tip.fate = entry->fate;

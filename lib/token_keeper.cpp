@@ -15,11 +15,14 @@ using From = RefreshCoordinator::From;
 
 constexpr Seconds longestAhead{2};  // waited for a refresh ahead of time
 
-// Threads that found the same token due must not all come at the same moment: 0.8 to 1.2.
+constexpr double leastSpread = 0.8;
+constexpr double mostSpread = 1.2;
+
+// Threads that found the same token due must not all come at the same moment.
 double spread() {
   std::array<unsigned char, 1> byte{};
   random(byte);
-  return 0.8 + 0.4 * byte[0] / 255;
+  return leastSpread + (mostSpread - leastSpread) * byte[0] / 255;
 }
 
 // The browser may hold a newer cookie than the one that this request came with.
@@ -124,7 +127,9 @@ std::optional<std::chrono::duration<double>> TokenKeeper::ahead(const TokenSet& 
 bool TokenKeeper::isDue(const TokenSet& tokens) const {
   if (tokens.accessToken.empty() && !tokens.refreshToken.empty()) return true;
   const auto margin = ahead(tokens);
-  return margin && *tokens.expiresAt - now_() <= *margin * spread();
+  if (!margin) return false;
+  const auto left = *tokens.expiresAt - now_();
+  return left <= *margin * mostSpread && left <= *margin * spread();
 }
 
 RefreshServiceOptions TokenKeeper::serviceOptions(TokenSet tokens) const {
