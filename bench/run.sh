@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # ironjar beside its floors and its peers, on the same sessions, in one run: medians and ratios as one table.
 #
-#   bash bench/run.sh [--json] [--rounds N] [--no-http]
+#   bash bench/run.sh [--json] [--check] [--rounds N] [--no-http]
 #
-# Every round measures everything once, shortly, in processor time; a ratio is formed within a round, and its median over
+# --check fails when a ratio or time is beyond its bound (bounds.mjs). Every round measures everything once, shortly, in processor time; a ratio is formed within a round, and its median over
 # the rounds is what counts, so that a noisy machine disturbs both sides alike. Installs what is missing: Debian packages, Node
 # packages into the build folder.
 set -euo pipefail
@@ -12,10 +12,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=../tests/support/packages.sh
 . "$root/tests/support/packages.sh"
 
-format=table rounds=7 http=yes
+format=table rounds=7 http=yes check=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --json) format=json ;;
+    --check) check=yes ;;
     --no-http) http=no ;;
     --rounds) rounds=$2 && shift ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1 && exit 2 ;;
@@ -50,10 +51,11 @@ mkdir "$results"
     npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$peers" $versions
     echo "$versions" >"$peers/installed"
   fi
+  echo "$versions" >"$results/versions"
   GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS='' go build -o "$peers/gorilla" "$root/bench/peers/gorilla.go"
 } >"$build/setup.log" 2>&1 || { cat "$build/setup.log" >&2 && exit 1; }
 
-ours='^(floor|text)/(native|fe26)/|^json/(native|fe26)/.*|^session/|^cookies/manyPairs|^base64url/.*/16384|fetch/'
+ours='^(floor|text)/(native|fe26)/|^json/(native|fe26)/.*|^session/|^cookies/|^base64url/|fetch/'
 if [ $http = yes ]; then
   # shellcheck source=http.sh
   . "$root/bench/http.sh"
@@ -61,11 +63,11 @@ if [ $http = yes ]; then
 fi
 for round in $(seq "$rounds"); do
   say "round $round of $rounds"
-  "$build/bench/ironjar_bench" --benchmark_filter="$ours" --benchmark_min_time=0.0$milliseconds \
+  "$build/bench/ironjar_bench" --benchmark_filter="$ours" --benchmark_min_time="$(awk "BEGIN { print $milliseconds / 1000 }")" \
     --benchmark_format=json >"$results/ours.$round.json" 2>/dev/null
   node "$root/bench/peers/peers.mjs" "$peers/node_modules" "$root/bench/sessions" $milliseconds \
     >"$results/peers.$round.jsonl"
   "$peers/gorilla" "$root/bench/sessions" $milliseconds >>"$results/peers.$round.jsonl"
   if [ $http = yes ]; then measure_http "$results/http.$round.jsonl"; fi
 done
-node "$root/bench/report.mjs" "$results" "$rounds" "$format"
+node "$root/bench/report.mjs" "$results" "$rounds" "$format" $check
