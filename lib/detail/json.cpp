@@ -1,122 +1,14 @@
 #include "detail/json.hpp"
 
+#include "detail/json_strict.hpp"
 #include "detail/secret.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <optional>
 #include <simdjson.h>
-#include <vector>
 
 namespace ironjar::detail {
 namespace {
-
-constexpr std::size_t maxDepth = 64;
-// RFC 8259 section 8.1: a JSON text has none; parsers skip one.
-constexpr std::string_view byteOrderMark = "\xef\xbb\xbf";
-constexpr const char* tooManyLevels = "more than 64 levels";
-constexpr const char* duplicateKey = "a duplicate key";
-
-// Builds the document and stops at the first thing that is not accepted: before any deep structure exists.
-class StrictBuilder {
- public:
-  explicit StrictBuilder(Json& root) : root_(root) {}
-  [[nodiscard]] Error objection() const {
-    return fail(tooDeep_ ? Errc::tooLarge : Errc::malformed, std::string("the JSON text holds ") + objection_);
-  }
-
-  bool null() { return put(nullptr) != nullptr; }
-  bool boolean(bool value) { return put(value) != nullptr; }
-  bool number_integer(std::int64_t value) { return put(value) != nullptr; }
-  bool number_unsigned(std::uint64_t value) { return put(value) != nullptr; }
-  bool number_float(double value, const std::string&) {
-    return std::isfinite(value) ? put(value) != nullptr : reject("a number out of range");
-  }
-  bool string(std::string& value) { return put(std::move(value)) != nullptr; }
-  bool binary(Json::binary_t&) { return reject("a binary value"); }
-  bool start_object(std::size_t) { return descend(Json::object()); }
-  bool start_array(std::size_t) { return descend(Json::array()); }
-  bool end_object() { return open_.pop_back(), true; }
-  bool end_array() { return open_.pop_back(), true; }
-  bool key(std::string& name) {
-    const auto [member, isNew] = open_.back()->emplace(std::move(name), nullptr);
-    member_ = &*member;
-    return isNew || reject(duplicateKey);
-  }
-  bool parse_error(std::size_t, const std::string&, const Json::exception&) {
-    return reject("something that is not JSON");
-  }
-
- private:
-  template <class T>
-  Json* put(T&& value) {
-    if (open_.empty()) {
-      root_ = std::forward<T>(value);
-      return &root_;
-    }
-    if (open_.back()->is_array()) return &open_.back()->emplace_back(std::forward<T>(value));
-    *member_ = std::forward<T>(value);
-    return member_;
-  }
-  bool descend(Json container) {
-    tooDeep_ = open_.size() == maxDepth;
-    if (tooDeep_) return reject(tooManyLevels);
-    open_.push_back(put(std::move(container)));
-    return true;
-  }
-  bool reject(const char* what) {
-    objection_ = what;
-    return false;
-  }
-
-  Json& root_;
-  std::vector<Json*> open_;  // the path to the innermost container; none of its ancestors changes while it is open
-  Json* member_ = nullptr;   // the value of the key just read
-  bool tooDeep_ = false;
-  const char* objection_ = "something that is not JSON";
-};
-
-Result<Json> parseSax(std::string_view text) {
-  Json data;
-  const Dismantled unlessReturned(data);
-  StrictBuilder builder(data);
-  if (!Json::sax_parse(text.begin(), text.end(), &builder)) return builder.objection();
-  return data;
-}
-
-std::optional<unsigned> escapedUnit(std::string_view text, std::size_t at) {
-  if (text.size() - at < 6 || text[at] != '\\' || text[at + 1] != 'u') return std::nullopt;
-  unsigned unit = 0;
-  for (const char c : text.substr(at + 2, 4)) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-    if (digit < 0) return std::nullopt;
-    unit = unit * 16 + static_cast<unsigned>(digit);
-  }
-  return unit;
-}
-
-// The text with every lone surrogate escape replaced; nothing when there is none, the usual case.
-std::optional<std::string> wellFormed(std::string_view text) {
-  constexpr std::string_view replacement = "\\ufffd";
-  std::optional<std::string> fixed;
-  for (std::size_t at = text.find('\\'); at < text.size(); at = text.find('\\', at)) {
-    const auto unit = escapedUnit(text, at);
-    if (!unit || *unit < 0xd800 || *unit > 0xdfff) {
-      at += 2;  // any other escape, `\\` included
-      continue;
-    }
-    const auto next = escapedUnit(text, at + 6 <= text.size() ? at + 6 : text.size());
-    if (*unit < 0xdc00 && next && *next >= 0xdc00 && *next <= 0xdfff) {
-      at += 12;
-      continue;
-    }
-    if (!fixed) fixed.emplace(text);
-    fixed->replace(at, replacement.size(), replacement);
-    at += 6;
-  }
-  return fixed;
-}
 
 // simdjson's tape and strings hold the text's data until they are wiped. One per thread, so that they are not made anew
 // for every text; nothing of a text is left in it. Larger texts get a parser of their own, which goes with them.
@@ -224,40 +116,26 @@ class Builder {
   }
 
   bool descends(const Json* into, std::size_t level) {
-    if (into != nullptr && level == maxDepth) objection_ = tooManyLevels;
+    if (into != nullptr && level == maxJsonDepth) objection_ = tooManyLevels;
     return objection_ == nullptr;
   }
 
   const char* objection_ = nullptr;
 };
 
-Error objection(const char* what) {
-  return fail(what == tooManyLevels ? Errc::tooLarge : Errc::malformed, std::string("the JSON text holds ") + what);
-}
-
 Result<Json> parseWith(simdjson::dom::parser& parser, std::string_view text) {
   const Parsed parsed(parser, text);
   if (parsed.root() == nullptr) return parseJsonSlowly(text);
   Json data;
   const Dismantled unlessReturned(data);
-  if (const char* why = Builder().build(data, *parsed.root())) return objection(why);
+  if (const char* why = Builder().build(data, *parsed.root())) return refusal(why);
   return data;
 }
 
 }  // namespace
 
-Result<Json> parseJsonSlowly(std::string_view text) {
-  if (text.starts_with(byteOrderMark)) return objection("a byte order mark");
-  // No control character stands in a JSON text but white space; nlohmann would take a NUL for the end.
-  if (text.find('\0') != std::string_view::npos) return objection("a NUL");
-  std::optional<std::string> fixed = wellFormed(text);
-  Result<Json> data = parseSax(fixed ? *fixed : text);
-  if (fixed) wipe(writable(fixed->data(), fixed->size()));
-  return data;
-}
-
 Result<Json> parsePaddedJson(std::string_view text) {
-  if (text.starts_with(byteOrderMark)) return objection("a byte order mark");
+  if (text.starts_with(byteOrderMark)) return refusal("a byte order mark");
   if (std::optional<std::string> fixed = wellFormed(text)) {
     const WipeAtExit wiped(*fixed);
     return parseJson(*fixed);

@@ -10,6 +10,8 @@
 
 namespace ironjar::detail {
 
+inline constexpr std::size_t maxJsonDepth = 64;
+
 // Errc::malformed, Errc::tooLarge (depth). A lone surrogate escape, which JavaScript can write and UTF-8 cannot hold,
 // becomes U+FFFD, as everywhere in JavaScript where a string turns into UTF-8.
 [[nodiscard]] Result<Json> parseJson(std::string_view text);

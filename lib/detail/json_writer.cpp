@@ -13,7 +13,6 @@
 namespace ironjar::detail {
 namespace {
 
-constexpr std::size_t maxDepth = 64;
 constexpr std::size_t longestInteger = 20;
 constexpr std::size_t longestFloat = 32;
 
@@ -159,7 +158,7 @@ class Bound {
     return std::nullopt;
   }
   std::optional<Error> addArray(const Json& array, std::size_t level) {
-    if (level >= maxDepth) return tooDeep();
+    if (level >= maxJsonDepth) return tooDeep();
     const auto& elements = array.get_ref<const Json::array_t&>();
     size_ += 2 + elements.size();
     for (const Json& element : elements) {
@@ -168,7 +167,7 @@ class Bound {
     return std::nullopt;
   }
   std::optional<Error> addObject(const Json& object, std::size_t level) {
-    if (level >= maxDepth) return tooDeep();
+    if (level >= maxJsonDepth) return tooDeep();
     const auto& members = object.get_ref<const Json::object_t&>();
     size_ += 2 + 2 * members.size();
     for (const auto& [key, value] : members) {
