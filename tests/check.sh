@@ -15,7 +15,8 @@
 #   bash tests/check.sh coverage   which lines and branches of lib/ the tests run
 #   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
-#   bash tests/check.sh all        format, the four builds, install, bench and ct: what every change must pass
+#   bash tests/check.sh all        what every change must pass: all of these but static and hardened, with 20 s a
+#                                  fuzzer and 2 min of soak
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -111,11 +112,19 @@ check() {
   echo "== $1"
   bash "$root/tests/checks/$1.sh" "${@:2}"
 }
-# What every change must pass. The rest takes long or asks for a quiet machine.
+# Says how long it took.
+timed() {
+  local begin=$SECONDS
+  "$@"
+  echo "-- $*: $((SECONDS - begin)) s"
+}
 all() {
   local step
-  for step in format release bench clang asan tsan install; do $step; done
-  check ct
+  for step in format release bench clang asan tsan install; do timed "$step"; done
+  for step in "fuzz 20" ct canary coverage "soak 2"; do
+    # shellcheck disable=SC2086
+    timed check $step
+  done
 }
 
 need_packages "${test_packages[@]}"

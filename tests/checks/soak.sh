@@ -15,7 +15,7 @@ minutes=${1:-2}
 slack=100
 deadline=2 # seconds, for what one request does
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" ccache wrk python3 curl openssl procps
-configure soak -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON
+configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON
 cmake --build "$build" --target ironjar-demo
 
 work=$(mktemp -d)

@@ -1,0 +1,179 @@
+// Raw bytes as a Redis server's answers: whatever the server says, a record's steps end in time with what can be, no
+// value counts that was not sealed for this token, and how the bytes are cut on their way makes no difference.
+//
+// The first byte chooses the steps; each answer ends with 0x1e. A 0x1d stands for a bulk string: a value that was
+// sealed for the record.
+#include "fuzz.hpp"
+#include "redis/records.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <atomic>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using detail::Record;
+using detail::RedisRecord;
+
+namespace {
+
+const TokenSet& storedTokens() {
+  static const TokenSet tokens{.accessToken = "at-2", .refreshToken = "rt-2"};
+  return tokens;
+}
+
+// What is received is one command, since the link waits for each answer. Serves one connection at a time.
+class Peer {
+ public:
+  Peer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    fuzz::require(::bind(listener_, generic, length) == 0 && ::listen(listener_, 16) == 0 &&
+                      ::getsockname(listener_, generic, &length) == 0,
+                  "a listening socket");
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { run(); });
+  }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  ~Peer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+
+  [[nodiscard]] int port() const { return port_; }
+
+  // Set between links only.
+  std::string answers;
+  std::string sealedValue;
+
+ private:
+  void run() {
+    for (int connection = 0; (connection = ::accept(listener_, nullptr, nullptr)) >= 0;) {
+      char buffer[16 * 1024];
+      ssize_t got = 0;
+      while ((got = ::recv(connection, buffer, sizeof buffer, 0)) > 0) {
+        const std::string answer = answerTo({buffer, static_cast<std::size_t>(got)});
+        if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0 || !isWhole(answer)) break;
+      }
+      ::close(connection);
+    }
+  }
+
+  // After what is not, the peer hangs up, so that nobody waits for the rest.
+  static bool isWhole(const std::string& answer) {
+    detail::ReplyReader reader;
+    const auto read = reader.read(answer);
+    return read && *read;
+  }
+
+  std::string answerTo(std::string_view command) {
+    if (command.find(":probe") != std::string_view::npos) return "+OK\r\n";
+    const std::size_t end = std::min(answers.find('\x1e'), answers.size());
+    std::string answer;
+    for (const char c : std::string_view(answers).substr(0, end)) {
+      c == '\x1d' ? answer += '$' + std::to_string(sealedValue.size()) + "\r\n" + sealedValue + "\r\n" : answer += c;
+    }
+    answers.erase(0, std::min(end + 1, answers.size()));
+    return answer;
+  }
+
+  int listener_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+RedisOptions optionsFor(const Peer& peer) {
+  static const Passwords passwords(fuzz::password);
+  return {.passwords = passwords, .port = peer.port(), .timeout = 20ms, .failures = 1000};
+}
+
+void requirePossible(const std::optional<Record>& record, const Peer& peer) {
+  if (!record) return;
+  fuzz::require(
+      !peer.sealedValue.empty() && record->kind == Record::Kind::succeeded && record->tokens == storedTokens(),
+      "only what was sealed counts");
+}
+
+template <class T>
+const T* possible(const Result<T>& result) {
+  if (result) return &*result;
+  fuzz::requireError(result, {Errc::unreachable, Errc::timeout, Errc::transport, Errc::malformed, Errc::tooLarge});
+  return nullptr;
+}
+
+void step(unsigned which, RedisRecord& record, const Peer& peer) {
+  switch (which % 6U) {
+    case 0: {
+      const auto begun = record.begin("owner", "");
+      const auto* what = possible(begun);
+      const auto* found = what ? std::get_if<Record>(what) : nullptr;
+      return requirePossible(found ? std::optional(*found) : std::nullopt, peer);
+    }
+    case 1: {
+      const auto looked = record.look();
+      const auto* found = possible(looked);
+      return requirePossible(found ? *found : std::nullopt, peer);
+    }
+    case 2: {
+      const auto finished = record.succeeded("owner", {.accessToken = "at-3", .refreshToken = "rt-3"});
+      const auto* what = possible(finished);
+      const auto* found = what ? std::get_if<Record>(what) : nullptr;
+      return requirePossible(found ? std::optional(*found) : std::nullopt, peer);
+    }
+    case 3:
+      static_cast<void>(possible(record.renew("owner")));
+      return;
+    case 4:
+      return requirePossible(record.bury(), peer);
+    case 5:
+      fuzz::require(!record.remains().tokens, "nothing was left behind");
+  }
+}
+
+// The reader alone, fed in one piece and in pieces.
+void readBothWays(std::string_view bytes, std::size_t piece) {
+  detail::ReplyReader whole;
+  const auto all = whole.read(bytes);
+  detail::ReplyReader parts;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    const auto part = parts.read(bytes.substr(at, piece));
+    if (!part) return fuzz::require(!all, "what is refused in pieces is refused whole");
+    if (!*part) continue;
+    fuzz::require(all && *all && (*all)->kind == (*part)->kind && (*all)->text == (*part)->text &&
+                      (*all)->items.size() == (*part)->items.size(),
+                  "the first reply is the same");
+    fuzz::require((*part)->items.size() <= 256, "within bounds");
+    return;
+  }
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static Peer peer;
+  fuzz::Input input(data, size);
+  unsigned steps = input.byte();
+  peer.answers = input.rest();
+  readBothWays(std::string_view(peer.answers).substr(0, peer.answers.find('\x1e')), 1 + steps % 7U);
+
+  detail::RedisLink link(optionsFor(peer));
+  RedisRecord record(link, "client", "rt-1", {.lease = 1s, .keep = Seconds{60}, .keepDead = Seconds{60}});
+  Json sealed = detail::writeTokens(storedTokens());
+  sealed["k"] = "r";
+  const auto names = link.vault().names("token", "client", "rt-1");
+  peer.sealedValue = "r" + link.vault().seal(names, {"redis-result", "rt-1"}, sealed, Seconds{60}).value().front();
+
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i, steps /= 6) step(steps, record, peer);
+  fuzz::require(std::chrono::steady_clock::now() - begin < 3s, "it ends in time");
+  return 0;
+}
