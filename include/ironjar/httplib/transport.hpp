@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -40,10 +41,15 @@ inline bool hasControls(std::string_view value) {
 }
 
 // RFC 9110 section 5.6.2: visible ASCII without delimiters.
+inline constexpr auto tokenCharacters = [] {
+  std::array<bool, 256> are{};
+  for (char c = '!'; c <= '~'; ++c) are[static_cast<unsigned char>(c)] = true;
+  for (const char c : std::string_view("\"(),/:;<=>?@[\\]{}")) are[static_cast<unsigned char>(c)] = false;
+  return are;
+}();
 inline bool isFieldName(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return c > ' ' && c < '\x7f' && std::string_view("\"(),/:;<=>?@[\\]{}").find(c) == std::string_view::npos;
-  });
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](char c) { return tokenCharacters[static_cast<unsigned char>(c)]; });
 }
 
 // A reader that throws must not unwind through httplib.
@@ -259,7 +265,9 @@ class HttplibPool {
       return head.status >= 200 && !complete;
     };
     const HttplibWatchdog::Watch watch(watchdog_, connection, deadline);
-    const httplib::Result in = client.send(out);
+    httplib::Response in;
+    httplib::Error problem = httplib::Error::Success;
+    const bool good = client.send(out, in, problem);
     if (unreadable) return *unreadable;
     if (tooLarge) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
     if (complete) return response;
@@ -268,10 +276,10 @@ class HttplibPool {
       return fail(Errc::timeout, "no complete response by the deadline");
     }
     // The handler is not called where no body may follow: HEAD, 204.
-    if (in && response.status == 0) takeHead(response, *in);
-    if (in) return response;
-    return fail(isBeforeSending(in.error()) ? Errc::unreachable : Errc::transport,
-                "httplib: " + httplib::to_string(in.error()));
+    if (good && response.status == 0) takeHead(response, in);
+    if (good) return response;
+    return fail(isBeforeSending(problem) ? Errc::unreachable : Errc::transport,
+                "httplib: " + httplib::to_string(problem));
   }
 
   // As httplib's own Post() with a provider does, which has no room for a receiver.
