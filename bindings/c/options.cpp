@@ -99,6 +99,12 @@ SecretJson::SecretJson(std::string_view text) {
   value_ = *std::move(parsed);
 }
 
+SecretJson::SecretJson(Json value) {
+  const Result<std::size_t> bound = detail::jsonBound(value);
+  if (!bound) throw std::invalid_argument("ironjar: options: " + bound.error().detail);
+  value_ = std::move(value);
+}
+
 SecretJson::~SecretJson() {
   wipeTexts(value_);
   detail::dismantle(value_);

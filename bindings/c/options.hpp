@@ -18,7 +18,8 @@ class SecretJson {
  public:
   // Strict: no key twice, at most 64 levels. Throws std::invalid_argument.
   explicit SecretJson(std::string_view text);
-  explicit SecretJson(Json value) : value_(std::move(value)) {}
+  // The same of what was parsed elsewhere, where only the levels are left to see.
+  explicit SecretJson(Json value);
   SecretJson(const SecretJson&) = delete;
   SecretJson& operator=(const SecretJson&) = delete;
   ~SecretJson();

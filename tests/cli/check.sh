@@ -180,6 +180,14 @@ holds "$(request '{"op":"seal",'$passwords',"data":'"$(nested 65)"'}')" '"error"
 holds "$(request '{"op":"commit",'$options',"header":"","data":{"a":'"$(nested 64)"'}}')" '"error":"tooLarge"'
 holds "$(request "$(nested 100000)")" '"error":"malformed"'
 
+test_that "jsonl outlives any depth in any member"
+deep=$(head -c 450000 /dev/zero | tr '\0' '[')$(head -c 450000 /dev/zero | tr '\0' ']')
+for member in op data options header nowMs; do
+  echo '{"op":"commit",'$options',"data":{},"header":"","'$member'":'"$deep}"
+done >deep
+for member in passwords format seal; do echo '{"op":"unseal",'$passwords',"seal":"","'$member'":'"$deep}"; done >>deep
+is "$("$ironjar" jsonl <deep | grep -c '^{"ok":false,"error":"\(malformed\|tooLarge\)"')" 8
+
 test_that "help has examples, and manual and completion name every command and option that help names"
 holds "$("$ironjar" --help)" "Examples:"
 named=$({ "$ironjar" --help; for c in keygen seal unseal inspect rotate jsonl; do "$ironjar" $c --help; done; } |
