@@ -6,7 +6,16 @@ const pathOk = /^[\u0020-\u003A\u003D-\u007E]*$/;
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const domainOk = new RegExp(`^\\.?${label}(?:\\.${label})*$`, 'i');
 
-const trimmed = (text) => text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
+const isBlank = (text, at) => text[at] === ' ' || text[at] === '\t';
+
+// By hand: a regular expression for the end would start anew at every blank, and a header may be nothing but blanks.
+function trimmed(text) {
+  let begin = 0;
+  let end = text.length;
+  while (begin < end && isBlank(text, begin)) begin++;
+  while (begin < end && isBlank(text, end - 1)) end--;
+  return text.slice(begin, end);
+}
 
 function decoded(value) {
   if (!value.includes('%')) return value;

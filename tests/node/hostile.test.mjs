@@ -87,6 +87,18 @@ test('A13: the keys of Object.prototype are own properties of what opens, and no
   assert.equal({}.polluted, undefined);
 });
 
+test('A14: the longest Cookie header that a server takes is read at once, whatever it holds', async () => {
+  const size = 64 * 1024;
+  const hostile = [`s=a${' '.repeat(size)}b`, `s=a${'\t '.repeat(size / 2)};`, `${' '.repeat(size)}s=a`, ';'.repeat(size), 'a='.repeat(size / 2), 's=%'.repeat(size / 3), 's=a;'.repeat(size / 4)];
+  const started = process.cpuUsage();
+  for (const header of hostile) {
+    const res = { getHeader() {}, setHeader() {} };
+    await ironjar.getIronSession({ headers: { cookie: header } }, res, { cookieName: 'other', password });
+  }
+  const { user, system } = process.cpuUsage(started);
+  assert.ok(user + system < 1_000_000, `${user + system} µs`);
+});
+
 // ---- threads ----
 
 const work = new URL('./worker.mjs', import.meta.url);
