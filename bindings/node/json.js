@@ -52,10 +52,12 @@ function requireLossless(root) {
 export function stringify(data) {
   try {
     requireLossless(data);
-    return JSON.stringify(data);
+    const text = JSON.stringify(data);
+    if (text) return text; // undefined when somebody gave every object a toJSON
   } catch {
-    throw new Error('Data is not JSON serializable');
+    // told below
   }
+  throw new Error('Data is not JSON serializable');
 }
 
 export function parse(text) {

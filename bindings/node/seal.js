@@ -94,19 +94,21 @@ const withoutMark = (seal) => {
   return at === -1 ? seal : seal.slice(0, at);
 };
 
-function unsealAny(seal, { password, purpose, context }) {
-  const passwords = passwordMap(password);
-  if (!seal.startsWith('ij1.')) return unsealSync(withoutMark(seal), passwords, defaults);
+function unsealAny(seal, unmarked, passwords, { purpose, context }) {
+  if (!seal.startsWith('ij1.')) return unsealSync(unmarked, passwords, defaults);
   const sealer = sealerFor(nativeOptions(passwords, { purpose, context }));
   return parse(native.unseal(sealer, seal, Date.now()));
 }
 
-// A seal that does not open is an empty object, and `onUnsealError` is told why.
-export function unsealDataSync(seal, options) {
+// A seal that does not open is an empty object, and `onUnsealError` is told why. What is no text at all is thrown at the
+// caller, as iron-session does.
+export function unsealDataSync(seal, { password, onUnsealError, purpose, context }) {
+  const passwords = passwordMap(password);
+  const unmarked = withoutMark(seal);
   try {
-    return unsealAny(seal, options) ?? {};
+    return unsealAny(seal, unmarked, passwords, { purpose, context }) ?? {};
   } catch (error) {
-    options.onUnsealError?.(reasonOf(error), error);
+    onUnsealError?.(reasonOf(error), error);
     return {};
   }
 }

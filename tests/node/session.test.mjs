@@ -156,6 +156,8 @@ const scenarios = {
     ends.text = await outcome(async () => (await lib.sealData('text', { password })).length);
     ends.undefined = await outcome(async () => (await lib.sealData(undefined, { password })).length);
     ends.null = await outcome(async () => (await lib.sealData(null, { password })).length);
+    Object.prototype.toJSON = () => undefined;
+    ends.toJSON = await outcome(() => lib.sealData({}, { password })).finally(() => delete Object.prototype.toJSON);
     return ends;
   },
   'a session with keys of Object.prototype keeps them as its own': async (lib) => {
@@ -192,6 +194,11 @@ const scenarios = {
       const data = await outcome(() => lib.unsealData(seal, { password, onUnsealError: (reason, error) => told.push([reason, error.message]) }));
       ends[name] = { data, told, quiet: await outcome(() => lib.unsealData(seal, { password })) };
     }
+    for (const seal of [undefined, null, 5, {}, ['x'], Symbol('x')]) {
+      ends[`no text: ${typeof seal} ${String(seal)}`] = await outcome(() => lib.unsealData(seal, { password }));
+    }
+    ends.noOptions = await outcome(() => lib.unsealData('x'));
+    ends.noFunction = await outcome(() => lib.unsealData('x', { password, onUnsealError: 5 }));
     ends.throws = await outcome(() => lib.unsealData('x', { password, onUnsealError() { throw new Error('no'); } }));
     return ends;
   },
