@@ -110,7 +110,7 @@ function configurationOf(options) {
 }
 
 function requireFuture({ expires }) {
-  if (!(expires instanceof Date) || expires.getTime() >= Date.now()) return;
+  if (!(expires instanceof Date) || !(expires.getTime() < Date.now())) return; // one that is no date is refused later
   throw misuse(
     `cookieOptions.expires is in the past (${expires.toISOString()}), so the browser will discard the cookie and the ` +
       'session will never persist. This usually means the Date was created once at module scope. Use `ttl` instead.',

@@ -80,6 +80,7 @@ const cookieOptions = {
   'a bad priority': { priority: 'urgent' },
   'a bad sameSite': { sameSite: 'sometimes' },
   'expires in the past': { expires: new Date(now - 1) },
+  'expires that is no date': { expires: new Date(NaN) },
   'expires that is no year': { expires: new Date(8.64e15) },
 };
 
