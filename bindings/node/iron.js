@@ -94,30 +94,41 @@ export async function generateKey(password, options) {
 const failedOperation = () =>
   new DOMException('The operation failed for an operation-specific reason', 'OperationError');
 
-// iron-webcrypto takes every algorithm but this one for CBC.
-const cipherOf = (name) => (name === 'aes-128-ctr' ? 'aes-128-ctr' : 'aes-256-cbc');
+// A key made for the one step does not serve the other, as in WebCrypto.
+function requireKeyFor(usage, { algorithm }) {
+  const isHmac = algorithm.name === 'SHA-256';
+  if (isHmac === (usage === 'sign' || usage === 'verify')) return;
+  throw new DOMException(`Unable to use this key to ${usage}`, 'InvalidAccessError');
+}
+
+const cipherOf = ({ name }) => (name === 'AES-CTR' ? 'aes-128-ctr' : 'aes-256-cbc');
 
 function through(cipher, data) {
   return Buffer.concat([cipher.update(data), cipher.final()]);
 }
-function encrypted({ raw, iv }, name, data) {
-  return new Uint8Array(through(createCipheriv(cipherOf(name), raw, iv), Buffer.from(data)));
+function encrypted(key, data) {
+  requireKeyFor('encrypt', key);
+  return new Uint8Array(through(createCipheriv(cipherOf(key.algorithm), key.raw, key.iv), Buffer.from(data)));
 }
-function decrypted({ raw, iv }, name, data) {
+function decrypted(key, data) {
+  requireKeyFor('decrypt', key);
   try {
-    return new TextDecoder().decode(through(createDecipheriv(cipherOf(name), raw, iv), data));
+    return new TextDecoder().decode(through(createDecipheriv(cipherOf(key.algorithm), key.raw, key.iv), data));
   } catch {
     throw failedOperation();
   }
 }
-const digestOf = ({ raw }, data) => createHmac('sha256', raw).update(data).digest();
+function digestOf(key, data, usage = 'sign') {
+  requireKeyFor(usage, key);
+  return createHmac('sha256', key.raw).update(data).digest();
+}
 
 export async function encrypt(password, options, data) {
   const key = await rawKey(password, options);
-  return { encrypted: encrypted(key, options.algorithm, data), key: await importKey(key) };
+  return { encrypted: encrypted(key, data), key: await importKey(key) };
 }
 export async function decrypt(password, options, data) {
-  return decrypted(await rawKey(password, options), options.algorithm, data);
+  return decrypted(await rawKey(password, options), data);
 }
 export async function hmacWithPassword(password, options, data) {
   const key = await rawKey(password, options);
@@ -162,7 +173,8 @@ function sealNatively(text, password, options, now) {
   const secret = oneSecret(password);
   const { id = '' } = password;
   if (secret === undefined || id === '' || typeof text !== 'string' || !isUsual(options, secret)) return null;
-  if (options.encryption.saltBits !== 256 || options.integrity.saltBits !== 256) return null;
+  const steps = [options.encryption, options.integrity];
+  if (steps.some((step) => step.saltBits !== 256 || step.salt || step.iv)) return null;
   const time = options.ttl ? fe26Time(now + options.ttl) : 0;
   if (Number.isNaN(time)) return null;
   const sealer = fe26Sealer(String(id), secret, !options.ttl);
@@ -201,7 +213,7 @@ export async function seal(object, password, options) {
   const work = startSeal(object, password, options);
   if (work.sealed) return work.sealed;
   const key = await rawKey(work.password.encryption, options.encryption);
-  const base = baseOf(work, key, encrypted(key, options.encryption.algorithm, work.data), options.ttl);
+  const base = baseOf(work, key, encrypted(key, work.data), options.ttl);
   const macKey = await rawKey(work.password.integrity, options.integrity);
   return `${base}*${macKey.salt}*${encodeBase64url(digestOf(macKey, base))}`;
 }
@@ -210,7 +222,7 @@ export function sealSync(object, password, options) {
   const work = startSeal(object, password, options);
   if (work.sealed) return work.sealed;
   const key = rawKeySync(work.password.encryption, options.encryption);
-  const base = baseOf(work, key, encrypted(key, options.encryption.algorithm, work.data), options.ttl);
+  const base = baseOf(work, key, encrypted(key, work.data), options.ttl);
   const macKey = rawKeySync(work.password.integrity, options.integrity);
   return `${base}*${macKey.salt}*${encodeBase64url(digestOf(macKey, base))}`;
 }
@@ -250,7 +262,7 @@ function startUnseal(sealed, password, options) {
 
 function requireAuthentic(key, { base, digest }) {
   const claimed = decodeBase64url(digest);
-  const expected = digestOf(key, base);
+  const expected = digestOf(key, base, 'verify');
   if (claimed.length !== expected.length || !timingSafeEqual(claimed, expected)) throw new Error('Bad hmac value');
 }
 
@@ -266,7 +278,7 @@ export async function unseal(sealed, password, options) {
   if (work.text !== null) return decode(work.text);
   requireAuthentic(await rawKey(work.password.integrity, { ...options.integrity, salt: work.salt }), work);
   const key = await rawKey(work.password.encryption, decryption(work, options));
-  return decode(decrypted(key, options.encryption.algorithm, decodeBase64url(work.ciphertext)));
+  return decode(decrypted(key, decodeBase64url(work.ciphertext)));
 }
 
 export function unsealSync(sealed, password, options) {
@@ -275,5 +287,5 @@ export function unsealSync(sealed, password, options) {
   if (work.text !== null) return decode(work.text);
   requireAuthentic(rawKeySync(work.password.integrity, { ...options.integrity, salt: work.salt }), work);
   const key = rawKeySync(work.password.encryption, decryption(work, options));
-  return decode(decrypted(key, options.encryption.algorithm, decodeBase64url(work.ciphertext)));
+  return decode(decrypted(key, decodeBase64url(work.ciphertext)));
 }

@@ -59,6 +59,7 @@ const sealings = {
   'a repeated character': [{ id: '1', secret: weakPasswords[1] }, defaults],
   'a password that ends in a line break': [{ id: '1', secret: weakPasswords[2] }, defaults],
   'a password beyond ASCII': [{ id: '1', secret: 'пароль-достаточной-длины-для-печати-🔑' }, defaults],
+  'a salt of one’s own': [{ id: '1', secret: password }, { ...step('encryption', { salt: 'salt' }), integrity: { ...defaults.integrity, salt: 'pepper' } }],
   'a PASERK': [{ id: '1', secret: 'k4.local.1MLpiOwsbQ-l7qKiHiGznm85Rrn5Irk-bzmRxfmBJOM' }, defaults],
 };
 
@@ -279,6 +280,34 @@ test('keys, ciphers and MACs are those of iron-webcrypto', async () => {
   }
   const bytes = await iron.encrypt(password, fixed('aes-256-cbc'), Uint8Array.of(1, 2, 3));
   assert.deepEqual(bytes.encrypted, (await ironWebcrypto.encrypt(password, fixed('aes-256-cbc'), Uint8Array.of(1, 2, 3))).encrypted);
+});
+
+test('a salt and an iv of one’s own go into the seal', async () => {
+  const iv = raw(16);
+  const fixed = { ...step('encryption', { salt: 'salt', iv }), integrity: { ...defaults.integrity, salt: 'pepper' } };
+  const secret = { id: '1', secret: password };
+  const theirs = await ironWebcrypto.seal(data, secret, fixed);
+  assert.equal(await iron.seal(data, secret, fixed), theirs);
+  assert.equal(iron.sealSync(data, secret, fixed), theirs);
+  const ivOnly = step('encryption', { iv });
+  assert.equal((await iron.seal(data, secret, ivOnly)).split('*')[3], Buffer.from(iv).toString('base64url'));
+});
+
+test('a step with the algorithm of the other is refused with WebCrypto’s error', async () => {
+  const name = async (call) => (await outcome(call)).error?.split(':')[0];
+  const swapped = [
+    ['seal', data, password, step('integrity', { algorithm: 'aes-128-ctr' })],
+    ['seal', data, { id: '1', secret: password }, step('integrity', { algorithm: 'aes-256-cbc' })],
+    ['seal', data, password, step('encryption', { algorithm: 'sha256', iv: raw(16) })],
+    ['unseal', base, badOpeners, { ...step('integrity', { algorithm: 'aes-256-cbc' }), timestampSkewSec: 1e10 }],
+    ['hmacWithPassword', password, { ...defaults.encryption, algorithm: 'aes-128-ctr' }, 'data'],
+    ['encrypt', password, { ...defaults.integrity, iv: raw(16) }, 'data'],
+    ['decrypt', password, { ...defaults.integrity, salt: 's', iv: raw(16) }, raw(16)],
+  ];
+  for (const [method, ...args] of swapped) {
+    assert.equal(await name(() => ironWebcrypto[method](...args)), 'InvalidAccessError', method);
+    assert.equal(await name(() => iron[method](...args)), 'InvalidAccessError', method);
+  }
 });
 
 test('a decryption that fails says what WebCrypto says', async () => {
