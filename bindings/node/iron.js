@@ -46,6 +46,9 @@ function decodeBase64url(text) {
   return Buffer.from(atob(base64 + '='.repeat(-base64.length & 3)), 'latin1');
 }
 
+// A raw key may be any that WebCrypto takes for the cipher; one of 32 bytes makes AES-256 of what is called aes-128-ctr.
+const isKeySize = ({ name, keyBits }, size) => size === keyBits / 8 || (name !== 'SHA-256' && (size === 24 || size === 32));
+
 function derivationOf(password, options) {
   if (!password || !password.length) throw new Error('Empty password');
   if (!options || typeof options !== 'object') throw new Error('Bad options');
@@ -55,7 +58,7 @@ function derivationOf(password, options) {
   const iv = options.iv || (algorithm.ivBits ? randomBits(algorithm.ivBits) : undefined);
   if (typeof password !== 'string') {
     if (password.length < size) throw new Error('Key buffer (password) too small');
-    if (password.length > size) throw new DOMException('Invalid key length', 'DataError');
+    if (!isKeySize(algorithm, password.length)) throw new DOMException('Invalid key length', 'DataError');
     return { algorithm, iv, salt: '', raw: Uint8Array.from(password) };
   }
   if (password.length < options.minPasswordlength) {
@@ -101,19 +104,19 @@ function requireKeyFor(usage, { algorithm }) {
   throw new DOMException(`Unable to use this key to ${usage}`, 'InvalidAccessError');
 }
 
-const cipherOf = ({ name }) => (name === 'AES-CTR' ? 'aes-128-ctr' : 'aes-256-cbc');
+const cipherOf = ({ algorithm, raw }) => `aes-${raw.length * 8}-${algorithm.name === 'AES-CTR' ? 'ctr' : 'cbc'}`;
 
 function through(cipher, data) {
   return Buffer.concat([cipher.update(data), cipher.final()]);
 }
 function encrypted(key, data) {
   requireKeyFor('encrypt', key);
-  return new Uint8Array(through(createCipheriv(cipherOf(key.algorithm), key.raw, key.iv), Buffer.from(data)));
+  return new Uint8Array(through(createCipheriv(cipherOf(key), key.raw, key.iv), Buffer.from(data)));
 }
 function decrypted(key, data) {
   requireKeyFor('decrypt', key);
   try {
-    return new TextDecoder().decode(through(createDecipheriv(cipherOf(key.algorithm), key.raw, key.iv), data));
+    return new TextDecoder().decode(through(createDecipheriv(cipherOf(key), key.raw, key.iv), data));
   } catch {
     throw failedOperation();
   }

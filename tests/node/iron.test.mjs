@@ -49,6 +49,7 @@ const sealings = {
   'a ttl': [{ id: '1', secret: password }, withOptions({ ttl: 3600_000 })],
   'a negative ttl within the skew': [{ id: '1', secret: password }, withOptions({ ttl: -5000 })],
   'a clock of its own': [{ id: '1', secret: password }, withOptions({ ttl: 1000, localtimeOffsetMsec: -100_000 })],
+  'aes-128-ctr and a raw key of 32 bytes': [raw(32), step('encryption', { algorithm: 'aes-128-ctr' })],
   'aes-128-ctr': [password, step('encryption', { algorithm: 'aes-128-ctr' })],
   'shorter salts': [{ id: '1', secret: password }, step('encryption', { saltBits: 128 })],
   'a shorter salt for the MAC': [{ id: '1', secret: password }, step('integrity', { saltBits: 64 })],
@@ -173,7 +174,7 @@ const misuses = {
   'a password object without secrets': [(lib) => lib.seal(data, { id: '1' }, defaults), (lib) => lib.unseal(base, { 1: {} }, defaults)],
   'a short password': [(lib) => lib.seal(data, 'short', defaults), (lib) => lib.unseal(base, 'short', defaults)],
   'a short raw key': [(lib) => lib.seal(data, raw(31), defaults), (lib) => lib.unseal(base, raw(31), defaults)],
-  'a long raw key': [(lib) => lib.seal(data, raw(33), defaults), (lib) => lib.unseal(base, raw(64), defaults)],
+  'a long raw key': [(lib) => lib.seal(data, raw(33), defaults), (lib) => lib.unseal(base, raw(64), defaults), (lib) => lib.encrypt(raw(20), { ...defaults.encryption, algorithm: 'aes-128-ctr' }, 'x'), (lib) => lib.encrypt(raw(48), { ...defaults.encryption, algorithm: 'aes-128-ctr' }, 'x')],
   'an impossible id': [(lib) => lib.seal(data, { id: 'a*b', secret: password }, defaults)],
   'an unknown algorithm': [
     (lib) => lib.seal(data, password, step('encryption', { algorithm: 'rot13' })),
@@ -260,9 +261,9 @@ test('encode and decode are used in the place of JSON', async () => {
 
 test('keys, ciphers and MACs are those of iron-webcrypto', async () => {
   const fixed = (algorithm) => ({ algorithm, iterations: 2, minPasswordlength: 8, salt: 'a salt', iv: raw(16) });
-  for (const secret of [password, raw(32)]) {
+  for (const secret of [password, raw(32), raw(24), raw(16)]) {
     for (const algorithm of ['aes-256-cbc', 'aes-128-ctr']) {
-      if (secret instanceof Uint8Array && algorithm === 'aes-128-ctr') continue; // 16 bytes are meant there
+      if (algorithm === 'aes-256-cbc' && secret.length < 32) continue;
       const ours = await iron.encrypt(secret, fixed(algorithm), 'the text');
       const theirs = await ironWebcrypto.encrypt(secret, fixed(algorithm), 'the text');
       assert.deepEqual(ours.encrypted, theirs.encrypted);
@@ -272,6 +273,7 @@ test('keys, ciphers and MACs are those of iron-webcrypto', async () => {
       assert.deepEqual(ours.key.key.usages, theirs.key.key.usages);
       assert.equal(await iron.decrypt(secret, fixed(algorithm), theirs.encrypted), 'the text');
     }
+    if (secret.length < 32) continue;
     const mac = { algorithm: 'sha256', iterations: 1, minPasswordlength: 8, salt: 'a salt' };
     assert.deepEqual(await iron.hmacWithPassword(secret, mac, 'data'), await ironWebcrypto.hmacWithPassword(secret, mac, 'data'));
     const key = await iron.generateKey(secret, mac);
