@@ -6,33 +6,28 @@ type Password = PasswordsMap | string;
 /** `fe26` is iron-session's and the default; `native` is shorter and faster. Both open, whichever is sealed. */
 export type SealFormat = 'fe26' | 'native';
 
-export interface CookieOptions {
-  domain?: string | undefined;
-  path?: string | undefined;
-  expires?: Date | undefined;
-  httpOnly?: boolean | undefined;
-  secure?: boolean | undefined;
-  partitioned?: boolean | undefined;
-  priority?: 'low' | 'medium' | 'high' | undefined;
-  sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined;
+interface CookieAttributes {
+  domain?: string;
+  path?: string;
+  expires?: Date;
+  httpOnly?: boolean;
+  secure?: boolean;
+  partitioned?: boolean;
+  priority?: 'low' | 'medium' | 'high';
+  sameSite?: boolean | 'lax' | 'strict' | 'none';
+}
+
+export interface CookieOptions extends CookieAttributes {
   /** Seconds. `undefined`, when given, makes a cookie that lasts until the browser closes. */
   maxAge?: number | undefined;
 }
 
-interface CookieListItem {
+interface ResponseCookie extends Omit<CookieAttributes, 'expires' | 'partitioned'> {
   name: string;
   value: string;
-  domain?: string | undefined;
-  path?: string | undefined;
-  sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined;
-  secure?: boolean | undefined;
   expires?: Date | number | undefined;
-}
-type ResponseCookie = CookieListItem & {
-  httpOnly?: boolean | undefined;
-  priority?: 'low' | 'medium' | 'high' | undefined;
   maxAge?: number | undefined;
-};
+}
 
 /** What `await cookies()` of next/headers is. */
 export interface CookieStore {

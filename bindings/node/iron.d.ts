@@ -3,9 +3,16 @@ import type { webcrypto } from 'node:crypto';
 
 export type EncryptionAlgorithm = 'aes-128-ctr' | 'aes-256-cbc';
 export type IntegrityAlgorithm = 'sha256';
-type AnyAlgorithm = EncryptionAlgorithm | IntegrityAlgorithm;
+/** Either. */
+export type _Algorithm = EncryptionAlgorithm | IntegrityAlgorithm;
 
-export type SealOptionsSub<Algorithm extends AnyAlgorithm = AnyAlgorithm> = Readonly<{
+export type Algorithms = Readonly<{
+  'aes-128-ctr': Readonly<{ keyBits: number; ivBits: number; name: string }>;
+  'aes-256-cbc': Readonly<{ keyBits: number; ivBits: number; name: string }>;
+  sha256: Readonly<{ keyBits: number; ivBits: undefined; name: string }>;
+}>;
+
+export type SealOptionsSub<Algorithm extends _Algorithm = _Algorithm> = Readonly<{
   saltBits: number;
   algorithm: Algorithm;
   iterations: number;
@@ -23,19 +30,19 @@ export type SealOptions = Readonly<{
   decode?: (data: string) => unknown;
 }>;
 
-export type GenerateKeyOptions<Algorithm extends AnyAlgorithm = AnyAlgorithm> = Pick<
+export type GenerateKeyOptions<Algorithm extends _Algorithm = _Algorithm> = Pick<
   SealOptionsSub<Algorithm>,
   'algorithm' | 'iterations' | 'minPasswordlength'
 > & {
   saltBits?: number | undefined;
   salt?: string | undefined;
-  iv?: Uint8Array | undefined;
+  iv?: Uint8Array<ArrayBuffer> | undefined;
 };
 
-export type Key<Algorithm extends AnyAlgorithm = AnyAlgorithm> = Readonly<{
+export type Key<Algorithm extends _Algorithm = _Algorithm> = Readonly<{
   key: webcrypto.CryptoKey;
   salt: string;
-  iv: Algorithm extends EncryptionAlgorithm ? Uint8Array : undefined;
+  iv: Algorithm extends EncryptionAlgorithm ? Uint8Array<ArrayBuffer> : undefined;
 }>;
 
 export type HmacResult = Readonly<{ digest: string; salt: string }>;
@@ -52,11 +59,7 @@ export declare namespace password {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export const defaults: SealOptions;
-export const algorithms: Readonly<{
-  'aes-128-ctr': Readonly<{ keyBits: number; ivBits: number; name: string }>;
-  'aes-256-cbc': Readonly<{ keyBits: number; ivBits: number; name: string }>;
-  sha256: Readonly<{ keyBits: number; ivBits: undefined; name: string }>;
-}>;
+export const algorithms: Algorithms;
 export const macFormatVersion: '2';
 export const macPrefix: 'Fe26.2';
 
@@ -64,7 +67,7 @@ export function clone(options: SealOptions): Mutable<SealOptions> & {
   encryption: Mutable<SealOptions['encryption']>;
   integrity: Mutable<SealOptions['integrity']>;
 };
-export function randomBits(bits: number): Uint8Array;
+export function randomBits(bits: number): Uint8Array<ArrayBuffer>;
 
 export function generateKey(
   password: Password,
@@ -78,7 +81,7 @@ export function encrypt(
   password: Password,
   options: GenerateKeyOptions<EncryptionAlgorithm>,
   data: Uint8Array | string,
-): Promise<{ encrypted: Uint8Array; key: Key<EncryptionAlgorithm> }>;
+): Promise<{ encrypted: Uint8Array<ArrayBuffer>; key: Key<EncryptionAlgorithm> }>;
 export function decrypt(
   password: Password,
   options: GenerateKeyOptions<EncryptionAlgorithm>,

@@ -13,7 +13,7 @@ if [ $# -lt 2 ]; then
 fi
 export IRONJAR_NODE_PACKAGE=$1 IRONJAR_NODE_MODULES=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-packages=(iron-session@9.0.1 iron-webcrypto@2.0.0 @hapi/iron@7.0.1 cookie@2.0.2)
+packages=(iron-session@9.0.1 iron-webcrypto@2.0.0 @hapi/iron@7.0.1 cookie@2.0.2 typescript@5.9.3 @types/node@22.19.1)
 
 installed() {
   local package name
@@ -33,3 +33,13 @@ if [ "${3:-}" = speed ]; then
   exec node "$here/speed.mjs"
 fi
 node --expose-gc --test "$here"/*.test.mjs
+
+# The types, in a project that knows browsers and is as strict as can be, and in one that does not and is merely strict.
+rm -rf "$IRONJAR_NODE_MODULES/types"
+cp -r "$here/types" "$IRONJAR_NODE_MODULES"
+ln -sfn "$IRONJAR_NODE_PACKAGE" "$IRONJAR_NODE_MODULES/node_modules/ironjar"
+cd "$IRONJAR_NODE_MODULES/types"
+compile() { node ../node_modules/typescript/bin/tsc --noEmit --preserveSymlinks --target es2022 --types node --strict "$@"; }
+compile --module nodenext --lib es2022,dom,dom.iterable --exactOptionalPropertyTypes --noUncheckedIndexedAccess same.ts usage.ts
+compile --module esnext --moduleResolution bundler --lib es2022 usage.ts
+echo "the types compile"
