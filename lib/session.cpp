@@ -98,7 +98,8 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
   for (const std::string_view key : keep) {
     if (const Json* value = find(key)) kept[std::string(key)] = *value;
   }
-  former_.emplace_back(std::move(kept)).swap(data_);
+  former_.push_back(std::move(kept));
+  former_.back().swap(data_);
   changed_ = true;
   expiresAt_.reset();
   begin();

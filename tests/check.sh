@@ -29,22 +29,6 @@ export CTEST_OUTPUT_ON_FAILURE=1
 test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev
   ccache openssl curl libcli11-dev binutils python3)
 
-# For the Node package and the exchange with iron-session; any version from 18 on serves.
-need_node() {
-  command -v node >/dev/null && command -v npm >/dev/null && return
-  need_packages nodejs npm || echo "NODE IS MISSING: the Node package and the exchange with iron-session are NOT tested"
-}
-
-# The headers of Node's C interface: Node's own, Debian's, or npm's, which is installed when there are none.
-need_node_headers() {
-  local beside
-  beside=$(node -p 'require("path").join(process.execPath, "..", "..", "include", "node")')
-  [ -e "$beside/node_api.h" ] || [ -e /usr/include/node/node_api.h ] || [ -e /usr/include/nodejs/src/node_api.h ] ||
-    [ -e "$1/node-headers/node_modules/node-api-headers/include/node_api.h" ] ||
-    timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$1/node-headers" \
-      node-api-headers@1.5.0 >/dev/null 2>&1
-}
-
 # build_and_test NAME [cmake options]
 build_and_test() {
   need_node

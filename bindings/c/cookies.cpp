@@ -16,6 +16,7 @@ ironjar_status ironjar_parse_cookies(const char* cookie_header, std::size_t cook
     const auto parsed = ironjar::parseCookies(header);
     *count = parsed.size();
     if (parsed.size() > room) return {IRONJAR_BUFFER_TOO_SMALL, std::to_string(parsed.size()) + " pairs"};
+    if (pairs == nullptr) return {};  // there was no room, nor anything to put there
     // What is empty may stand nowhere.
     const auto offset = [&](std::string_view part) {
       return part.empty() ? std::size_t{0} : static_cast<std::size_t>(part.data() - header.data());

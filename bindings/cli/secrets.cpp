@@ -67,7 +67,8 @@ std::optional<Passwords> passwordsOf(const Sources& sources) {
     return fromLines(text);
   }
   if (!sources.passwords.empty()) return Passwords::fromFile(sources.passwords);
-  const char* const fromEnvironment = std::getenv(sources.passwordEnv.c_str());
+  const char* const fromEnvironment =
+      std::getenv(sources.passwordEnv.c_str());  // NOLINT(concurrency-mt-unsafe): no threads here
   if (fromEnvironment == nullptr) return std::nullopt;
   return Passwords(fromEnvironment);
 }

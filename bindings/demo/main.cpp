@@ -3,11 +3,14 @@
 #include "app.hpp"
 
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -73,6 +76,14 @@ const char* setting(const char* name, const char* otherwise) {
   return value == nullptr ? otherwise : value;
 }
 
+int number(const char* text) {
+  int value = 0;
+  const char* const end = text + std::strlen(text);
+  const auto [stopped, problem] = std::from_chars(text, end, value);
+  if (problem != std::errc() || stopped != end) throw std::invalid_argument(std::string(text) + " is no number");
+  return value;
+}
+
 // What can be wrong with a provider, by name; nothing for a name that is unknown. None of them uses up a refresh token.
 std::optional<testing::ProviderBehaviour> faulty(const std::string& fault, testing::ProviderBehaviour behaviour) {
   using ironjar::Response;
@@ -88,9 +99,7 @@ std::optional<testing::ProviderBehaviour> faulty(const std::string& fault, testi
   return std::nullopt;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc > 2) return std::cerr << "usage: ironjar-demo [port]\n", 2;
   // Strict: a refresh token that is used twice ends the login.
   const ironjar::ClientAuth client = ironjar::basicAuth("web", setting("DEMO_CLIENT_SECRET", "the-demo-client-secret"));
@@ -103,7 +112,7 @@ int main(int argc, char** argv) {
   Running app;
   const std::string identityOrigin = "http://127.0.0.1:" + std::to_string(identity.bind(0));
   const std::string apiOrigin = "http://127.0.0.1:" + std::to_string(api.bind(0));
-  const int wanted = argc == 2 ? std::atoi(argv[1]) : 8080;
+  const int wanted = argc == 2 ? number(argv[1]) : 8080;
   const int port = app.bind(wanted);
   if (port < 0) return std::cerr << "port " << wanted << " is taken: name another\n", 1;
   const std::string self = "http://localhost:" + std::to_string(port);
@@ -125,14 +134,25 @@ int main(int argc, char** argv) {
                               .provider = identityOrigin,
                               .api = apiOrigin,
                               .client = client,
-                              .timeout = ironjar::Seconds{std::atoi(setting("DEMO_TIMEOUT", "30"))}});
+                              .timeout = ironjar::Seconds{number(setting("DEMO_TIMEOUT", "30"))}});
   identity.start();
   api.start();
   app.start();
 
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  for (const int way : {SIGINT, SIGTERM}) {
+    if (std::signal(way, [](int) { interrupted = 1; }) == SIG_ERR) return std::cerr << "no signals\n", 1;
+  }
   std::cout << "app " << self << "\nprovider " << identityOrigin << "\napi " << apiOrigin << std::endl;
   while (interrupted == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& problem) {
+    return std::cerr << "ironjar-demo: " << problem.what() << '\n', 1;
+  }
 }

@@ -9,7 +9,7 @@
 namespace ironjar::detail {
 namespace {
 
-SealOptions sealing(std::string_view name, RedisVault::Bound bound, Seconds ttl) {
+SealOptions sealing(std::string_view name, const RedisVault::Bound& bound, Seconds ttl) {
   return {.formats = {SealFormat::native},
           .ttl = ttl,
           .purpose = std::string(bound.purpose),
@@ -40,7 +40,7 @@ RedisNames RedisVault::names(std::string_view kind, std::string_view part, std::
   return names;
 }
 
-Result<std::vector<std::string>> RedisVault::seal(const RedisNames& names, Bound bound, const Json& data,
+Result<std::vector<std::string>> RedisVault::seal(const RedisNames& names, const Bound& bound, const Json& data,
                                                   Seconds ttl) const {
   const Result<Plain> plain = Plain::of(data);
   if (!plain) return plain.error();
@@ -53,7 +53,7 @@ Result<std::vector<std::string>> RedisVault::seal(const RedisNames& names, Bound
   return values;
 }
 
-std::optional<Json> RedisVault::open(std::string_view name, Bound bound, std::string_view value) const {
+std::optional<Json> RedisVault::open(std::string_view name, const Bound& bound, std::string_view value) const {
   auto unsealed = unseal(value, passwords_.keyring(), sealing(name, bound, Seconds{0}));
   if (!unsealed || !unsealed->data.is_object()) return std::nullopt;
   return std::move(unsealed->data);

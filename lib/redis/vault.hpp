@@ -28,10 +28,10 @@ class RedisVault {
     std::string_view secret;  // e.g. the old refresh token, without which a value means nothing
   };
   // The values for the names, in their order. Errors as sealData's.
-  [[nodiscard]] Result<std::vector<std::string>> seal(const RedisNames& names, Bound bound, const Json& data,
+  [[nodiscard]] Result<std::vector<std::string>> seal(const RedisNames& names, const Bound& bound, const Json& data,
                                                       Seconds ttl) const;
   // Nothing for what was not sealed for this name.
-  [[nodiscard]] std::optional<Json> open(std::string_view name, Bound bound, std::string_view value) const;
+  [[nodiscard]] std::optional<Json> open(std::string_view name, const Bound& bound, std::string_view value) const;
 
  private:
   Passwords passwords_;

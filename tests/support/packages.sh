@@ -23,3 +23,20 @@ build_packages=(g++ cmake ninja-build pkg-config libsodium-dev libssl-dev nlohma
 httplib_packages=(libcpp-httplib-dev zlib1g-dev libbrotli-dev)
 metrics_packages=(prometheus-cpp-dev)
 redis_packages=(libhiredis-dev redis-server)  # tests start servers of their own, on free ports
+
+# For the Node package and the exchange with iron-session; any version from 18 on serves.
+need_node() {
+  command -v node >/dev/null && command -v npm >/dev/null && return
+  need_packages nodejs npm || echo "NODE IS MISSING: the Node package and the exchange with iron-session are NOT tested"
+}
+
+# need_node_headers BUILD: the headers of Node's C interface: Node's own, Debian's, or npm's, which are installed into
+# BUILD when there are none.
+need_node_headers() {
+  local beside
+  beside=$(node -p 'require("path").join(process.execPath, "..", "..", "include", "node")')
+  [ -e "$beside/node_api.h" ] || [ -e /usr/include/node/node_api.h ] || [ -e /usr/include/nodejs/src/node_api.h ] ||
+    [ -e "$1/node-headers/node_modules/node-api-headers/include/node_api.h" ] ||
+    timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$1/node-headers" \
+      node-api-headers@1.5.0 >/dev/null 2>&1
+}

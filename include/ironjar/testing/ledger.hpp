@@ -136,7 +136,7 @@ class Ledger {
     if (behaviour.rotation == Rotation::none || behaviour.omitRefreshToken) {
       return issueAccessToken(family, presented, behaviour.accessTokenLifetime, now);
     }
-    const Pair pair = issue(family, presented, behaviour.accessTokenLifetime, now);
+    Pair pair = issue(family, presented, behaviour.accessTokenLifetime, now);
     Grant& spent = grants_.at(presented);
     if (!spent.spentAt) spent.spentAt = now;
     spent.children.push_back(pair.refreshToken);
@@ -155,7 +155,7 @@ class Ledger {
       std::erase_if(accessTokens_, [&](const auto& entry) { return now >= entry.second.endsAt; });
       sweepAt_ = 2 * accessTokens_.size() + 1024;
     }
-    const Pair pair = {freshName("at-"), refreshToken, now + lifetime, families_.at(family).user};
+    Pair pair = {freshName("at-"), refreshToken, now + lifetime, families_.at(family).user};
     accessTokens_[pair.accessToken] = {refreshToken, pair.endsAt};
     return pair;
   }

@@ -141,7 +141,7 @@ class Provider {
     gate_.ring();
     if (!gate_.pass(lock, deadline)) return fail(Errc::timeout);
     if (!answers_.empty()) {
-      const Result<Response> answer = answers_.front();
+      Result<Response> answer = std::move(answers_.front());
       answers_.pop_front();
       return answer;
     }
@@ -230,7 +230,7 @@ class Provider {
   }
 
   std::string newCode(Code code) {
-    const std::string name = ledger_.freshName("code-");
+    std::string name = ledger_.freshName("code-");
     codes_[name] = std::move(code);
     return name;
   }
