@@ -27,7 +27,9 @@ void put(Pairs& pairs, std::string_view name, std::string_view value) {
 
 std::string textOf(const Pairs& pairs) {
   std::string text;
-  for (const auto& [name, value] : pairs) text += (text.empty() ? "" : "; ") + name + "=" + value;
+  for (const auto& [name, value] : pairs) {
+    text.append(text.empty() ? "" : "; ").append(name).append("=").append(value);
+  }
   return text;
 }
 
