@@ -10,8 +10,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 unset IRONJAR_PASSWORD
-first=Zk3-first-password-that-is-long-enough-0001
-second=Qm8-second-password-that-is-long-enough-002
+first=${IRONJAR_TEST_PASSWORD:-Zk3-first-password-that-is-long-enough-0001}
+second=${IRONJAR_TEST_OTHER_PASSWORD:-Qm8-second-password-that-is-long-enough-002}
 printf '1:%s\n' $first >one
 printf '1:%s\n2:%s\n' $first $second >two
 tests=0
@@ -21,11 +21,12 @@ test_that() { ((++tests)); sentence=$1; }
 is() { [ "$1" = "$2" ] || fails "$sentence: \`$1\` is not \`$2\`"; }
 holds() { [[ $1 == *"$2"* ]] || fails "$sentence: \`$2\` is not in \`$1\`"; }
 lacks() { [[ $1 != *"$2"* ]] || fails "$sentence: \`$2\` is in \`$1\`"; }
-# exits CODE COMMAND...: its output, both streams, is in $said.
+# exits CODE COMMAND...: its output, both streams, is in $said; and where IRONJAR_TOLD has it (../checks/canary.sh).
 exits() {
   local expected=$1 code=0
   shift
   said=$("$@" 2>&1) || code=$?
+  [ -z "${IRONJAR_TOLD:-}" ] || printf 'cli %s\n' "$said" >>"$IRONJAR_TOLD"
   [ $code -eq "$expected" ] || fails "$sentence: \`$*\` exits with $code, not $expected: $said"
 }
 request() { printf '%s\n' "$@" | "$ironjar" jsonl; }
@@ -47,8 +48,11 @@ exits 2 "$ironjar" unseal --passwords - </dev/null
 holds "$said" "--in FILE"
 
 test_that "a password is never an argument"
-for option in --password --secret -p; do exits 2 "$ironjar" unseal $option $first </dev/null; done
-exits 2 "$ironjar" unseal $first </dev/null
+argument=no-password-of-anybody-and-long-enough-003
+for option in --password --secret -p ""; do
+  exits 2 "$ironjar" unseal $option $argument </dev/null
+  lacks "$said" $argument
+done
 
 test_that "the exit code is 1 for what does not verify, and nothing goes to stdout"
 for text in "" foo "ij1.AAAA" "${seal}A" "${seal%?}"; do
