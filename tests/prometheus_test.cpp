@@ -35,7 +35,11 @@ struct Site {
     REQUIRE(jar->commit(session));
     return response;
   }
-  bool shows(const std::string& line) const { return metrics.text().find(line + "\n") != std::string::npos; }
+  bool shows(const std::string& line) const {
+    const std::string text = metrics.text();
+    support::tell("metrics", text);
+    return text.find(line + "\n") != std::string::npos;
+  }
 
   Upstream upstream;
   std::shared_ptr<LocalCoordinator> coordinator =

@@ -25,6 +25,7 @@ class Told {
  public:
   Observer observer() {
     return [this](const Event& event) {
+      support::tell("event", toLine(event));
       const auto& told = std::get<event::CoordinatorDegraded>(event);
       {
         const std::lock_guard lock(mutex_);

@@ -1,6 +1,8 @@
 // The C interface as the tests hold it: handles that free themselves, texts as std::string.
 #pragma once
 
+#include "../support/canary.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,8 +19,10 @@ namespace abi {
 
 using Json = nlohmann::json;
 
-inline constexpr const char* password = "Zk3-first-password-that-is-long-enough-0001";
-inline constexpr const char* otherPassword = "Qm8-second-password-that-is-long-enough-002";
+inline const char* const password =
+    support::secret("IRONJAR_TEST_PASSWORD", "Zk3-first-password-that-is-long-enough-0001");
+inline const char* const otherPassword =
+    support::secret("IRONJAR_TEST_OTHER_PASSWORD", "Qm8-second-password-that-is-long-enough-002");
 inline constexpr std::int64_t aTime = 1'700'000'000'000;
 
 template <auto free>
@@ -35,7 +39,10 @@ using Session = std::unique_ptr<ironjar_session, Freed<ironjar_session_free>>;
 struct Failure {
   ironjar_error error = IRONJAR_ERROR_INIT;
   operator ironjar_error*() { return &error; }  // NOLINT: passed where the interface takes one
-  [[nodiscard]] std::string detail() const { return error.detail; }
+  [[nodiscard]] std::string detail() const {
+    support::tell(ironjar_status_name(error.status), error.detail);
+    return error.detail;
+  }
 };
 
 inline Sealer sealer(const Json& options, ironjar_status expected = IRONJAR_OK) {

@@ -2,7 +2,8 @@
 // behind. They come on standard input, one a line: password, PASERK password, access token, refresh token, id_token,
 // client secret.
 //
-//   canary tell     walks into every failure it can think of and prints whatever a program could log of it: errors,
+//   canary tell     walks into every failure it can think of, Redis' too, and prints whatever a program could log of
+//   it: errors,
 //                   exceptions, events, traces, metrics
 //   canary control  the same, and a secret
 //   canary core PASSWORD_FILE   seals and opens, lets go of its keys, prints the salt of a Fe26.2 seal's encryption key
@@ -18,6 +19,7 @@
 
 #include <ironjar/ironjar.hpp>
 #include <ironjar/prometheus.hpp>
+#include <ironjar/redis.hpp>
 
 using namespace ironjar;
 
@@ -154,6 +156,28 @@ void fetches(const Secrets& s) {
   }
 }
 
+// A Redis that is not there, and one that is no Redis.
+void redis(const Secrets& s) {
+  tellRefusal([&] { Redis({.passwords = s.password, .user = s.client}); });
+  tellRefusal([&] { Redis({.passwords = s.password, .host = "", .password = s.client}); });
+  for (const char* const path : {"/nonexistent", "/dev/null"}) {
+    std::ostringstream lines;
+    {
+      const auto broken = std::make_shared<Redis>(
+          RedisOptions{.passwords = s.password, .unixSocket = path, .password = s.client, .observer = logLines(lines)});
+      RedisCoordinator coordinator(broken);
+      for (int i = 0; i < 4; ++i) {
+        const TokenSet spent{.accessToken = s.access, .refreshToken = s.refresh + std::to_string(i)};
+        tell(coordinator.refresh(
+            "web " + s.client, spent,
+            [](const TokenSet&) { return RefreshCoordinator::Asked{.tokens = fail(Errc::transport)}; },
+            std::chrono::steady_clock::now() + std::chrono::seconds{5}));
+      }
+    }
+    std::cout << lines.str();
+  }
+}
+
 // Reads the passwords as a server does, from a file: nothing else in this process has ever held them.
 int waitForDump(const char* passwordFile, bool hold) {
   std::string salt;
@@ -179,6 +203,7 @@ int main(int argc, char** argv) {
   refusals(secrets);
   seals(secrets);
   fetches(secrets);
+  redis(secrets);
   if (mode == "control") std::cout << "control " << secrets.refresh << '\n';
   return 0;
 }

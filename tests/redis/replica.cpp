@@ -5,6 +5,8 @@
 // The site's environment: REDIS_PORT, PROVIDER (its origin), LEASE (milliseconds). FAIL_AT names a point of a refresh
 // at which the process stops itself, and FAIL_BY the signal, KILL or STOP: after-lock, before-send, after-send,
 // before-store, after-store.
+#include "../support/canary.hpp"
+
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -165,7 +167,7 @@ ironjar::Transport failing(const ironjar::Transport& transport, const std::strin
 
 void runSite(const std::string& portFile) {
   const std::string provider = environment("PROVIDER", "");
-  const ironjar::Passwords passwords("the-replicas-share-this-password-0001");
+  const ironjar::Passwords passwords(support::secret("IRONJAR_TEST_PASSWORD", "the-replicas-share-this-password-0001"));
   const auto redis = std::make_shared<ironjar::Redis>(
       ironjar::RedisOptions{.passwords = passwords,
                             .port = std::stoi(environment("REDIS_PORT", "6379")),
@@ -177,7 +179,8 @@ void runSite(const std::string& portFile) {
   const ironjar::Fetcher api({.transport = failing(ironjar::httplibTransport(), provider),
                               .allowedOrigins = {provider},
                               .tokenEndpoint = {.url = provider + "/token",
-                                                .clientAuth = ironjar::basicAuth("web", "secret"),
+                                                .clientAuth = ironjar::basicAuth(
+                                                    "web", support::secret("IRONJAR_TEST_CLIENT_SECRET", "secret")),
                                                 .allowHttpOnLoopback = true},
                               .coordinator = coordinator});
   const ironjar::SessionJar jar({.cookieName = "sid", .passwords = passwords, .beforeCommit = api.beforeCommit()});

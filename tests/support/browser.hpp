@@ -12,7 +12,7 @@ namespace support {
 using Cookies = std::vector<std::string>;
 
 inline ironjar::SessionOptions basicOptions(const FakeClock& clock = FakeClock()) {
-  return {.cookieName = "sid", .passwords = password, .seal = {.now = clock}};
+  return {.cookieName = "sid", .passwords = password, .seal = {.now = clock}, .observer = teller()};
 }
 
 inline std::string pairOf(const std::string& cookie) { return cookie.substr(0, cookie.find(';')); }

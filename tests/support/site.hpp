@@ -13,7 +13,8 @@ namespace support {
 
 class Site {
  public:
-  explicit Site(const ironjar::SessionJar& jar_ = ironjar::SessionJar({.cookieName = "sid", .passwords = password}))
+  explicit Site(const ironjar::SessionJar& jar_ =
+                    ironjar::SessionJar({.cookieName = "sid", .passwords = password, .observer = teller()}))
       : jar(jar_) {}
 
   void get(const std::string& path, ironjar::SessionHandler handler) {

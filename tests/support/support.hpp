@@ -1,6 +1,8 @@
 // What the tests share: recorded vectors, a clock that stands still, a password.
 #pragma once
 
+#include "canary.hpp"
+
 #include <cstdint>
 #include <fstream>
 #include <memory>
@@ -22,8 +24,10 @@ namespace support {
 
 using ironjar::Json;
 
-inline constexpr const char* password = "Zk3-first-password-that-is-long-enough-0001";
-inline constexpr const char* otherPassword = "Qm8-second-password-that-is-long-enough-002";
+inline const char* const password = secret("IRONJAR_TEST_PASSWORD", "Zk3-first-password-that-is-long-enough-0001");
+inline const char* const otherPassword =
+    secret("IRONJAR_TEST_OTHER_PASSWORD", "Qm8-second-password-that-is-long-enough-002");
+inline const char* const clientSecret = secret("IRONJAR_TEST_CLIENT_SECRET", "secret");
 
 inline Json vectors(const std::string& name) {
   std::ifstream file(std::string(IRONJAR_VECTORS) + "/" + name);
@@ -73,7 +77,15 @@ class FakeSteadyClock {
 // The code of an error, for comparing; a success has none.
 template <class T>
 std::optional<ironjar::Errc> errorOf(const ironjar::Result<T>& result) {
-  return result ? std::nullopt : std::optional(result.error().code);
+  if (result) return std::nullopt;
+  tell(nameOf(result.error().code), result.error().detail);
+  return result.error().code;
+}
+
+// Tells every event, if anything is to be told.
+inline ironjar::Observer teller() {
+  if (!isTelling()) return {};
+  return [](const ironjar::Event& event) { tell("event", ironjar::toLine(event)); };
 }
 
 inline std::string hex(std::string_view bytes) {

@@ -1,6 +1,8 @@
 // What a site talks to, in process: an identity provider and an API that accepts its tokens.
 #pragma once
 
+#include "support.hpp"
+
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,7 +16,9 @@ namespace support {
 inline constexpr const char* api = "https://api.example";
 
 struct Upstream {
-  explicit Upstream(std::optional<ironjar::testing::VirtualClock> clock = {}) : provider({.clock = std::move(clock)}) {}
+  // Tokens that are told from anything else where somebody looks for them.
+  explicit Upstream(std::optional<ironjar::testing::VirtualClock> clock = {})
+      : provider({.clock = std::move(clock), .randomTokens = isTelling()}) {}
 
   ironjar::Transport transport() { return ironjar::testing::transport(provider, api); }
 
@@ -27,7 +31,8 @@ inline ironjar::FetchOptions fetchOptions(Upstream& upstream) {
   ironjar::FetchOptions options = {
       .transport = upstream.transport(),
       .allowedOrigins = {api},
-      .tokenEndpoint = {.url = upstream.provider.tokenUrl(), .clientAuth = ironjar::basicAuth("web", "secret")}};
+      .tokenEndpoint = {.url = upstream.provider.tokenUrl(), .clientAuth = ironjar::basicAuth("web", clientSecret)},
+      .observer = teller()};
   options.coordinator =
       std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{.jitter = [] { return 0.0; }});
   return options;

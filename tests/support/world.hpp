@@ -16,7 +16,10 @@ inline const Request items{.url = std::string(api) + "/items"};
 struct World {
   explicit World(Seconds expiresIn = Seconds{3600}, FetchOptions changes = {})
       : fetcher(prepared(expiresIn, std::move(changes))),
-        jar({.cookieName = "sid", .passwords = password, .beforeCommit = fetcher.beforeCommit()}) {}
+        jar({.cookieName = "sid",
+             .passwords = password,
+             .beforeCommit = fetcher.beforeCommit(),
+             .observer = teller()}) {}
 
   FetchOptions prepared(Seconds expiresIn, FetchOptions changes) {
     provider.behave({.accessTokenLifetime = expiresIn});
