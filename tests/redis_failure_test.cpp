@@ -1,6 +1,6 @@
 // Redis in trouble: requests go on, hardly any slower, and nobody is signed out.
 #include "redis/fake_redis.hpp"
-#include "support/support.hpp"
+#include "redis/watched_replica.hpp"
 #include "support/upstream.hpp"
 
 #include <array>
@@ -11,70 +11,13 @@ using namespace std::chrono_literals;
 using support::errorOf;
 using support::FakeRedis;
 using support::RedisServer;
+using support::soon;
+using support::tokens;
 using Asked = RefreshCoordinator::Asked;
+using Replica = support::WatchedReplica;
 using Time = std::chrono::steady_clock;
 
 namespace {
-
-Deadline soon() { return Time::now() + 30s; }
-
-TokenSet tokens(const std::string& name) { return {.accessToken = "at-" + name, .refreshToken = "rt-" + name}; }
-
-// What the observer was told.
-class Told {
- public:
-  Observer observer() {
-    return [this](const Event& event) {
-      support::tell("event", toLine(event));
-      const auto& told = std::get<event::CoordinatorDegraded>(event);
-      {
-        const std::lock_guard lock(mutex_);
-        transitions_.push_back(told.degraded);
-        why_ = told.degraded ? told.why : why_;
-      }
-      changed_.notify_all();
-    };
-  }
-  void waitFor(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    CHECK(changed_.wait_for(lock, 20s, [&] { return transitions_.size() >= count; }));
-  }
-  std::vector<bool> transitions() {
-    const std::lock_guard lock(mutex_);
-    return transitions_;
-  }
-  std::string why() {
-    const std::lock_guard lock(mutex_);
-    return why_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<bool> transitions_;
-  std::string why_;
-};
-
-struct Replica {
-  explicit Replica(RedisOptions options, RedisCoordinatorOptions coordinating = {}) {
-    options.observer = told.observer();
-    coordinating.local.jitter = [] { return 0.0; };
-    redis = std::make_shared<Redis>(std::move(options));
-    coordinator = std::make_unique<RedisCoordinator>(redis, std::move(coordinating));
-  }
-  explicit Replica(int port, RedisCoordinatorOptions coordinating = {})
-      : Replica(RedisOptions{.passwords = support::password, .port = port, .pause = 100ms}, std::move(coordinating)) {}
-
-  Result<Refreshed> refresh(const std::string& from, const std::string& to) {
-    return coordinator->refresh(
-        "c", tokens(from), [&](const TokenSet&) { return ++calls, Asked{.tokens = tokens(to)}; }, soon());
-  }
-
-  Told told;  // before the link, whose thread is the last to use it
-  std::shared_ptr<Redis> redis;
-  std::unique_ptr<RedisCoordinator> coordinator;
-  std::atomic<int> calls = 0;
-};
 
 // Well until a switch is thrown; then it answers every command but the probe in its way.
 struct Spoiled {

@@ -4,7 +4,9 @@
 #include "notify.hpp"
 
 #include <array>
+#include <iterator>
 #include <stdexcept>
+#include <utility>
 
 namespace ironjar {
 namespace detail {
@@ -12,7 +14,10 @@ namespace {
 
 constexpr std::size_t mostIdle = 64;
 constexpr std::size_t mostPending = 10'000;
-constexpr std::chrono::milliseconds patience{1000};  // where no request waits: at the start, and probing
+constexpr std::size_t mostPendingBytes = 64 * 1024 * 1024;
+constexpr unsigned mostTries = 8;
+constexpr std::chrono::milliseconds patience{1000};  // where no request waits: at the start, probing, and at the end
+constexpr std::chrono::milliseconds shortBreak{50};  // before what has failed is sent again
 
 // Writing through a script needs all that the coordinator needs.
 constexpr std::string_view probeScript = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)";
@@ -34,6 +39,13 @@ RedisOptions checked(RedisOptions options) {
 }
 
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+std::size_t sizeOf(const RedisCall& call) {
+  std::size_t size = 0;
+  for (const std::string& key : call.keys) size += key.size();
+  for (const std::string& argument : call.arguments) size += argument.size();
+  return size;
+}
 
 }  // namespace
 
@@ -77,10 +89,20 @@ Result<Reply> RedisLink::run(const RedisCall& call) {
 }
 
 void RedisLink::runEventually(RedisCall call) {
-  if (run(call)) return;
-  const std::lock_guard lock(mutex_);
-  if (pending_.size() >= mostPending) pending_.pop_front();
-  pending_.push_back(std::move(call));
+  if (!run(call)) runLater(std::move(call));
+}
+
+void RedisLink::runLater(RedisCall call) {
+  {
+    const std::lock_guard lock(mutex_);
+    pendingBytes_ += sizeOf(call);
+    pending_.push_back({std::move(call)});
+    while (pending_.size() > mostPending || pendingBytes_ > mostPendingBytes) {
+      pendingBytes_ -= sizeOf(pending_.front().call);
+      pending_.pop_front();
+    }
+  }
+  changed_.notify_all();
 }
 
 Result<RedisLink::Connection> RedisLink::connect(Deadline deadline) {
@@ -195,15 +217,21 @@ void RedisLink::failed(const Error& error) {
 void RedisLink::watch() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || degraded_; });
-    if (stopping_) return;
+    changed_.wait(lock, [this] { return stopping_ || degraded_ || !pending_.empty(); });
+    if (stopping_) break;
+    if (!degraded_) {
+      if (changed_.wait_for(lock, shortBreak, [this] { return stopping_ || degraded_; })) continue;
+      lock.unlock();
+      if (const auto problem = sendPending(in(patience))) failed(*problem);
+      lock.lock();
+      continue;
+    }
     const std::string why = why_;
     lock.unlock();
     report(true, why);
     lock.lock();
-    while (degraded_ && !stopping_) {
-      changed_.wait_for(lock, options_.pause, [this] { return stopping_; });
-      if (stopping_) return;
+    while (degraded_) {
+      if (changed_.wait_for(lock, options_.pause, [this] { return stopping_; })) return;
       lock.unlock();
       recover();
       lock.lock();
@@ -212,6 +240,10 @@ void RedisLink::watch() {
     report(false, "");
     lock.lock();
   }
+  lock.unlock();
+  // Nobody else will tell of it.
+  const auto problem = degraded_ ? std::nullopt : sendPending(in(patience));
+  if (problem) ++failures_;
 }
 
 void RedisLink::recover() {
@@ -220,24 +252,32 @@ void RedisLink::recover() {
     const std::lock_guard lock(mutex_);
     if (!addresses.empty()) addresses_ = std::move(addresses);
   }
-  if (probe(in(patience))) {
+  if (probe(in(patience)) || sendPending(in(patience))) {
     ++failures_;
     return;
   }
-  std::deque<RedisCall> pending;
-  {
-    const std::lock_guard lock(mutex_);
-    pending.swap(pending_);
-  }
-  while (!pending.empty()) {
-    if (!exchange(pending.front(), in(patience))) break;
-    pending.pop_front();
-  }
   const std::lock_guard lock(mutex_);
-  pending_.insert(pending_.begin(), pending.begin(), pending.end());
-  if (!pending.empty()) return;
   failedInARow_ = 0;
   degraded_ = false;
+}
+
+// Until one fails, or for about that long. What others add meanwhile comes after it.
+std::optional<Error> RedisLink::sendPending(Deadline end) {
+  std::unique_lock lock(mutex_);
+  std::deque<Pending> pending = std::exchange(pending_, {});
+  pendingBytes_ = 0;
+  lock.unlock();
+  std::optional<Error> problem;
+  while (!pending.empty() && !problem && std::chrono::steady_clock::now() < end) {
+    const Result<Reply> reply = exchange(pending.front().call, in(patience));
+    const bool isHopeless = !reply && ++pending.front().tries == mostTries;
+    if (!reply && !isHopeless) problem = reply.error();
+    if (reply || isHopeless) pending.pop_front();
+  }
+  lock.lock();
+  for (const Pending& left : pending) pendingBytes_ += sizeOf(left.call);
+  pending_.insert(pending_.begin(), std::make_move_iterator(pending.begin()), std::make_move_iterator(pending.end()));
+  return problem;
 }
 
 void RedisLink::report(bool degraded, const std::string& why) {

@@ -33,14 +33,21 @@ class RedisLink {
   // The script's answer, of a shape that it can have. Errc::unreachable at once while Redis is given up;
   // Errc::timeout, transport, malformed.
   [[nodiscard]] Result<Reply> run(const RedisCall& call);
-  // Runs it now if it can be, or when Redis is back. The oldest of too many are dropped.
+  // Runs it now if it can be, or as runLater() does.
   void runEventually(RedisCall call);
+  // For what has just failed: runs it on a thread of the link's as soon as Redis takes it, in the order of these calls.
+  // The oldest of too many are dropped, and what Redis refuses again and again while it is well.
+  void runLater(RedisCall call);
 
   [[nodiscard]] const RedisVault& vault() const { return vault_; }
   [[nodiscard]] RedisStats stats() const;
 
  private:
   using Connection = std::unique_ptr<RedisConnection>;
+  struct Pending {
+    RedisCall call;
+    unsigned tries = 0;
+  };
 
   [[nodiscard]] Result<Connection> connect(Deadline deadline);
   [[nodiscard]] Connection takeIdle();
@@ -52,6 +59,7 @@ class RedisLink {
   void failed(const Error& error);
   void watch();
   void recover();
+  [[nodiscard]] std::optional<Error> sendPending(Deadline end);
   void report(bool degraded, const std::string& why);
 
   const RedisOptions options_;
@@ -66,11 +74,12 @@ class RedisLink {
   std::vector<Connection> idle_;
   std::vector<RedisAddress> addresses_;
   std::map<const RedisScript*, std::string> hashes_;  // what EVALSHA calls them
-  std::deque<RedisCall> pending_;
+  std::deque<Pending> pending_;
+  std::size_t pendingBytes_ = 0;
   unsigned failedInARow_ = 0;
   std::string why_;
   bool stopping_ = false;
-  std::thread watcher_;  // tells of transitions, and probes while Redis is given up
+  std::thread watcher_;  // tells of transitions, probes while Redis is given up, sends what is pending
 };
 
 }  // namespace ironjar::detail

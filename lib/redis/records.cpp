@@ -136,7 +136,7 @@ std::optional<Record> RedisRecord::bury() {
   const Order order{.ttl = times_.keep, .values = *std::move(values)};
   const Result<Told> told = run(buryScript(), order);
   if (told) return told->record;
-  link_.runEventually(callOf(buryScript(), order));
+  link_.runLater(callOf(buryScript(), order));
   return std::nullopt;
 }
 

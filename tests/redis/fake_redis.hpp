@@ -120,4 +120,17 @@ class FakeRedis {
 // Whether it is the link's own question whether all is well.
 inline bool isProbe(const std::vector<std::string>& words) { return words.size() == 4 && words[3] == "ironjar:probe"; }
 
+// A server that is well, but for what it says to scripts, which come with their text.
+inline FakeRedis::Script answering(FakeRedis::Script script) {
+  return [script = std::move(script)](const std::vector<std::string>& words) {
+    if (isProbe(words)) return std::string("+OK\r\n");
+    if (words[1] == "LOAD") return std::string("-NOPERM\r\n");
+    return script(words);
+  };
+}
+inline bool isBegin(const std::vector<std::string>& words) { return words.at(1).find("'mine'") != std::string::npos; }
+inline bool isRenew(const std::vector<std::string>& words) {
+  return words.at(1).find("'renewed'") != std::string::npos;
+}
+
 }  // namespace support

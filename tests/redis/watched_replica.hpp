@@ -1,0 +1,83 @@
+// A replica as an operator and its requests see it.
+#pragma once
+
+#include "support/support.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include <ironjar/redis.hpp>
+
+namespace support {
+
+inline ironjar::Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{30}; }
+
+inline ironjar::TokenSet tokens(const std::string& name) {
+  return {.accessToken = "at-" + name, .refreshToken = "rt-" + name};
+}
+
+// What the observer was told.
+class Told {
+ public:
+  ironjar::Observer observer() {
+    return [this](const ironjar::Event& event) {
+      tell("event", toLine(event));
+      const auto& told = std::get<ironjar::event::CoordinatorDegraded>(event);
+      {
+        const std::lock_guard lock(mutex_);
+        transitions_.push_back(told.degraded);
+        why_ = told.degraded ? told.why : why_;
+      }
+      changed_.notify_all();
+    };
+  }
+  void waitFor(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    CHECK(changed_.wait_for(lock, std::chrono::seconds{20}, [&] { return transitions_.size() >= count; }));
+  }
+  std::vector<bool> transitions() {
+    const std::lock_guard lock(mutex_);
+    return transitions_;
+  }
+  std::string why() {
+    const std::lock_guard lock(mutex_);
+    return why_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<bool> transitions_;
+  std::string why_;
+};
+
+struct WatchedReplica {
+  using Asked = ironjar::RefreshCoordinator::Asked;
+
+  explicit WatchedReplica(ironjar::RedisOptions options, ironjar::RedisCoordinatorOptions coordinating = {}) {
+    options.observer = told.observer();
+    coordinating.local.jitter = [] { return 0.0; };
+    redis = std::make_shared<ironjar::Redis>(std::move(options));
+    coordinator = std::make_unique<ironjar::RedisCoordinator>(redis, std::move(coordinating));
+  }
+  explicit WatchedReplica(int port, ironjar::RedisCoordinatorOptions coordinating = {})
+      : WatchedReplica(
+            ironjar::RedisOptions{.passwords = password, .port = port, .pause = std::chrono::milliseconds{100}},
+            std::move(coordinating)) {}
+
+  ironjar::Result<ironjar::Refreshed> refresh(const std::string& from, const Asked& answer) {
+    return coordinator->refresh(
+        "c", tokens(from), [&](const ironjar::TokenSet&) { return ++calls, answer; }, soon());
+  }
+  ironjar::Result<ironjar::Refreshed> refresh(const std::string& from, const std::string& to) {
+    return refresh(from, Asked{.tokens = tokens(to)});
+  }
+
+  Told told;  // before the link, whose thread is the last to use it
+  std::shared_ptr<ironjar::Redis> redis;
+  std::unique_ptr<ironjar::RedisCoordinator> coordinator;
+  std::atomic<int> calls = 0;
+};
+
+}  // namespace support

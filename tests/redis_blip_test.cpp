@@ -1,0 +1,101 @@
+// Redis in trouble for a moment: what one failed command must not cost.
+#include "redis/fake_redis.hpp"
+#include "redis/records.hpp"
+#include "redis/watched_replica.hpp"
+#include "support/gate.hpp"
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::answering;
+using support::errorOf;
+using support::FakeRedis;
+using support::Gate;
+using support::isBegin;
+using support::isRenew;
+using support::RedisServer;
+using support::soon;
+using support::tokens;
+using Asked = RefreshCoordinator::Asked;
+using Mark = RevocationList::Mark;
+using Replica = support::WatchedReplica;
+using Time = std::chrono::steady_clock;
+
+namespace {
+
+// A server that can be told to refuse whatever writes, and still answers what reads.
+struct Moody {
+  RedisServer server;
+
+  void refuseWrites() { server.command("REPLICAOF", "127.0.0.1", std::to_string(support::freePort())); }
+  void takeWrites() { server.command("REPLICAOF", "NO", "ONE"); }
+  RedisOptions options() const {
+    return {.passwords = support::password, .port = server.port(), .timeout = 5000ms, .pause = 100ms};
+  }
+};
+
+template <class Condition>
+bool within(std::chrono::milliseconds time, Condition condition) {
+  const auto end = Time::now() + time;
+  while (!condition()) {
+    if (Time::now() > end) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+const std::string mine = "*1\r\n$4\r\nmine\r\n";
+const std::string stored = "*1\r\n$6\r\nstored\r\n";
+const std::string locked = "*2\r\n$6\r\nlocked\r\n$22\r\nxxxxxxxxxxxxxxxxxxxxxx\r\n";
+
+}  // namespace
+
+TEST_CASE("a denial that fails once reaches the others as soon as Redis takes it") {
+  Moody moody;
+  Replica one(moody.options());
+  Replica two(moody.options());
+  RedisRevocationList ours(one.redis);
+  RedisRevocationList theirs(two.redis);
+  const std::vector<Mark> marks = {{Mark::Kind::sid, "s-1"}};
+  moody.refuseWrites();
+  ours.deny(marks[0]);
+  moody.takeWrites();
+  CHECK(one.redis->stats().failed >= 1);
+  CHECK_FALSE(one.redis->stats().degraded);
+  CHECK(within(5s, [&] { return theirs.denies(marks, {}); }));
+}
+
+TEST_CASE("a logout that fails once reaches the others as soon as Redis takes it") {
+  Moody moody;
+  Replica one(moody.options());
+  Replica two(moody.options());
+  moody.refuseWrites();
+  one.coordinator->end("c", tokens("a"), nullptr);
+  moody.takeWrites();
+  CHECK_FALSE(one.redis->stats().degraded);
+  CHECK(within(5s, [&] { return !moody.server.values().empty(); }));
+  CHECK(errorOf(two.refresh("a", "b")) == Errc::loginRequired);
+  CHECK(two.calls == 0);
+}
+
+TEST_CASE("what waits for Redis is sent before the process' last connection goes") {
+  Moody moody;
+  const std::vector<Mark> marks = {{Mark::Kind::sid, "s-1"}};
+  {
+    Replica one(moody.options());
+    moody.refuseWrites();
+    RedisRevocationList(one.redis).deny(marks[0]);
+    moody.takeWrites();
+  }
+  Replica two(moody.options());
+  CHECK(RedisRevocationList(two.redis).denies(marks, {}));
+}
+
+TEST_CASE("a logout asks a server that hangs once for each token") {
+  RedisServer server;
+  Replica replica(server.port());
+  server.pause();
+  const auto before = replica.redis->stats().commands;
+  replica.coordinator->end("c", tokens("a"), nullptr);
+  CHECK(replica.redis->stats().commands == before + 1);
+  server.resume();
+}
