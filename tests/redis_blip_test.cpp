@@ -90,6 +90,42 @@ TEST_CASE("what waits for Redis is sent before the process' last connection goes
   CHECK(RedisRevocationList(two.redis).denies(marks, {}));
 }
 
+TEST_CASE("new tokens that could not be told at once are told as soon as Redis takes them") {
+  Moody moody;
+  Replica one(moody.options(), {.lease = 2000ms});
+  Replica two(moody.options(), {.lease = 2000ms});
+  Gate gate;
+  std::thread leading([&] {
+    CHECK(one.coordinator->refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon())->tokens == tokens("b"));
+  });
+  gate.waitUntilEntered();
+  moody.refuseWrites();
+  gate.open();
+  leading.join();
+  CHECK_FALSE(one.redis->stats().degraded);
+  moody.takeWrites();
+  const auto result = two.refresh("a", "spent twice");
+  REQUIRE(result);
+  CHECK(result->tokens == tokens("b"));
+  CHECK(two.calls == 0);
+}
+
+TEST_CASE("new tokens that came while Redis was away are the others' when it is back") {
+  RedisServer server;
+  Replica one(server.port());
+  REQUIRE(one.refresh("x", "y"));
+  server.stop();
+  for (const char* name : {"1", "2", "3"}) REQUIRE(one.refresh(name, std::string(name) + "'"));
+  one.told.waitFor(1);
+  CHECK(one.refresh("a", "b")->tokens == tokens("b"));
+  REQUIRE(server.start());
+  one.told.waitFor(2);
+  Replica two(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 5000ms});
+  for (const char* name : {"1", "2", "3"}) CHECK(two.refresh(name, "no")->tokens == tokens(std::string(name) + "'"));
+  CHECK(two.refresh("a", "no")->tokens == tokens("b"));
+  CHECK(two.calls == 0);
+}
+
 TEST_CASE("a logout asks a server that hangs once for each token") {
   RedisServer server;
   Replica replica(server.port());

@@ -300,11 +300,13 @@ TEST_CASE("a drop now and then does not keep a command beyond its deadline") {
 
 TEST_CASE("a replica that became read-only, and memory that is full, are troubles that pass (C67)") {
   RedisServer server;
-  const std::string secret = "CANARY";
   for (const bool readOnly : {true, false}) {
     Replica replica(server.port());
     readOnly ? server.command("REPLICAOF", "127.0.0.1", "1") : server.command("CONFIG", "SET", "maxmemory", "1");
-    for (int i = 0; i < 4; ++i) REQUIRE(replica.refresh(std::to_string(i), "n" + std::to_string(i)));
+    for (int i = 0; i < 4; ++i) {
+      const std::string name = (readOnly ? "r" : "m") + std::to_string(i);
+      REQUIRE(replica.refresh(name, name + "new"));
+    }
     CHECK(replica.calls == 4);
     replica.told.waitFor(1);
     CHECK(replica.told.why() == (readOnly ? "it answers READONLY" : "it answers OOM"));

@@ -109,7 +109,11 @@ Result<bool> RedisRecord::renew(const std::string& owner) {
 Result<RedisRecord::Finished> RedisRecord::succeeded(const std::string& owner, const TokenSet& tokens) {
   auto values = sealed('r', writeTokens(tokens), times_.keep);
   if (!values) return values.error();
-  return finish({.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)});
+  const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
+  Result<Finished> finished = finish(order);
+  // Nobody else has them, and the old token is spent: the others must know as soon as Redis does.
+  if (!finished) link_.runLater(callOf(finishScript(), order));
+  return finished;
 }
 
 Result<RedisRecord::Finished> RedisRecord::died(const std::string& owner) {

@@ -49,7 +49,8 @@ class RedisRecord {
   [[nodiscard]] Result<Begun> begin(const std::string& owner, const std::string& awaited);
   // False when another has taken over.
   [[nodiscard]] Result<bool> renew(const std::string& owner);
-  // Gives up the lock and stores the outcome, unless another's is known that is newer or says more.
+  // Gives up the lock and stores the outcome, unless another's is known that is newer or says more. With an error,
+  // succeeded() goes on until Redis has taken it.
   [[nodiscard]] Result<Finished> succeeded(const std::string& owner, const TokenSet& tokens);
   [[nodiscard]] Result<Finished> died(const std::string& owner);
   [[nodiscard]] Result<Finished> failed(const std::string& owner, const Failure& failure);
