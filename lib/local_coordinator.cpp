@@ -264,6 +264,9 @@ class LocalCoordinator::State {
       const TokenSet fresh = successorOf(job.spent, *answer);
       succession_.succeed(job.key, fresh, keyOf(job.client, fresh.refreshToken), now);
       result = fresh;
+    } else if (answer.error().code == Errc::loginRequired) {
+      succession_.settle(job.key, Fate::spent, now);
+      result = answer.error();
     } else {
       answered ? succession_.settle(job.key, Fate::dead, now) : succession_.forget(job.key);
       result = answer.error();

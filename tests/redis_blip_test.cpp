@@ -126,6 +126,93 @@ TEST_CASE("new tokens that came while Redis was away are the others' when it is 
   CHECK(two.calls == 0);
 }
 
+TEST_CASE("one failed command makes a replica neither ask alone nor give up waiting for another") {
+  std::atomic<int> begun = 0;
+  FakeRedis server(answering([&](const std::vector<std::string>& words) {
+    if (!isBegin(words)) return stored;
+    const int number = ++begun;
+    if (number == 1 || number == 3 || number == 4) return std::string("-LOADING\r\n");
+    return number < 6 ? locked : mine;
+  }));
+  Replica replica(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 5000ms});
+  const auto result = replica.refresh("a", "b");
+  REQUIRE(result);
+  CHECK(result->tokens == tokens("b"));
+  CHECK(begun == 6);
+}
+
+TEST_CASE("who has lost its lock to another does not ask when Redis goes away, too") {
+  std::atomic<bool> gone = false;
+  FakeRedis server(answering([&](const std::vector<std::string>& words) {
+    if (gone) return FakeRedis::hangUp;
+    if (isRenew(words)) return gone = true, std::string("*1\r\n$4\r\nlost\r\n");
+    std::this_thread::sleep_for(150ms);  // beyond a third of the lease
+    return mine;
+  }));
+  Replica replica(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 5000ms},
+                  {.lease = 200ms});
+  CHECK(errorOf(replica.refresh("a", "b")) == Errc::refreshFailed);
+  CHECK(replica.calls == 0);
+}
+
+TEST_CASE("a refusal while Redis is away signs nobody out: another replica may have spent the token") {
+  RedisServer server;
+  Replica one(server.port());
+  Replica two(server.port());
+  const Asked refused{.tokens = fail(Errc::expired)};
+  server.stop();
+  CHECK(one.refresh("a", "b")->tokens == tokens("b"));
+  CHECK(errorOf(two.refresh("a", refused)) == Errc::loginRequired);
+  CHECK(two.calls == 1);
+  CHECK(errorOf(two.refresh("a", refused)) == Errc::loginRequired);
+  CHECK(two.calls == 1);  // what is refused is not asked about again
+  CHECK(two.refresh("others", "go on"));
+}
+
+TEST_CASE("who is refused after another has taken over waits for that one's result (C39)") {
+  RedisServer server;
+  const RedisOptions options{.passwords = support::password, .port = server.port(), .timeout = 5000ms};
+  Replica one(options);
+  Replica two(options);
+  Gate first;
+  Gate second;
+  std::optional<Result<Refreshed>> refused;
+  std::thread slow([&] {
+    refused = one.coordinator->refresh("c", tokens("a"), first.ask({.tokens = fail(Errc::expired)}), soon());
+  });
+  first.waitUntilEntered();
+  server.command("FLUSHALL");  // a failover that loses the lock
+  std::thread quick(
+      [&] { CHECK(two.coordinator->refresh("c", tokens("a"), second.ask({.tokens = tokens("b")}), soon())); });
+  second.waitUntilEntered();
+  const auto before = one.redis->stats().commands;
+  first.open();
+  CHECK(within(5s, [&] { return one.redis->stats().commands > before + 6; }));  // it has looked often enough
+  second.open();
+  quick.join();
+  slow.join();
+  REQUIRE(*refused);
+  CHECK((*refused)->tokens == tokens("b"));
+}
+
+TEST_CASE("a lock that nobody gives back is no failure of the provider: other logins are refreshed") {
+  std::string stuck;
+  FakeRedis server(answering([&](const std::vector<std::string>& words) {
+    if (stuck.empty()) stuck = words.at(3);
+    if (words.at(3) == stuck) return locked;
+    return isBegin(words) ? mine : stored;
+  }));
+  const auto redis =
+      std::make_shared<Redis>(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 5000ms});
+  RedisCoordinator coordinator(redis, {.local = {.jitter = [] { return 0.999; }}, .lease = 100ms});
+  const auto refresh = [&](const std::string& name) {
+    return coordinator.refresh(
+        "c", tokens(name), [](const TokenSet&) { return Asked{.tokens = tokens("new")}; }, soon());
+  };
+  CHECK(errorOf(refresh("a")) == Errc::refreshFailed);
+  CHECK_FALSE(errorOf(refresh("b")));
+}
+
 TEST_CASE("a logout asks a server that hangs once for each token") {
   RedisServer server;
   Replica replica(server.port());

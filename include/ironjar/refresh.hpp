@@ -120,7 +120,7 @@ struct CoordinatorStats {
 class RefreshCoordinator {
  public:
   struct Asked {
-    Result<TokenSet> tokens;  // errors as readTokenAnswer's
+    Result<TokenSet> tokens;  // errors as readTokenAnswer's; Errc::loginRequired as newest()'s
     // With an error: how long the server wants to be left alone.
     std::optional<Seconds> retryAfter = std::nullopt;
     // Whether the endpoint works, whatever it said; unset: when it gave tokens or invalid_grant. If not, nobody asks it

@@ -20,6 +20,7 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t longestChain = 32;
 constexpr std::chrono::milliseconds shortestPause{5};
 constexpr std::chrono::milliseconds longestPause{25};
+constexpr unsigned mostMisses = 3;  // in a row: Redis is away then, also where it is not given up yet
 // When a provider refuses a token, another process' result may be on its way.
 constexpr std::array<std::chrono::milliseconds, 3> secondLooks = {
     std::chrono::milliseconds{0}, std::chrono::milliseconds{25}, std::chrono::milliseconds{50}};
@@ -128,11 +129,19 @@ class RedisCoordinator::State {
     // A holder may die at the end of its call, and its lock goes on for a lease then.
     const Deadline patience = Steady::now() + 2 * options_.lease + std::chrono::seconds{1};
     std::string awaited;
+    bool mayAsk = true;  // not while another process does, nor when one may have since
+    unsigned misses = 0;
     std::chrono::milliseconds pause = shortestPause;
     while (Steady::now() < patience) {
       const auto before = Steady::now();
       const auto begun = record.begin(request.owner, awaited);
-      if (!begun) return withoutRedis(request, awaited);
+      if (!begun) {
+        if (++misses < mostMisses && !link_->stats().degraded) continue;
+        if (auto asked = withoutRedis(request, mayAsk)) return *std::move(asked);
+        mayAsk = false;
+        continue;
+      }
+      misses = 0;
       if (const auto* known = std::get_if<Record>(&*begun)) {
         if (auto asked = adopt(request, *known)) {
           by = awaited.empty() ? RefreshedBy::chain : RefreshedBy::follower;
@@ -143,13 +152,18 @@ class RedisCoordinator::State {
         return {.tokens = failure->error, .retryAfter = failure->retryAfter, .endpointIsWell = failure->endpointIsWell};
       } else if (const auto* locked = std::get_if<RedisRecord::Locked>(&*begun)) {
         awaited = locked->by;
+        mayAsk = false;
         if (!sleep(pause)) break;
         pause = std::min(pause * 3 / 2, longestPause);
       } else if (auto asked = lead(request, record, before)) {
         return *std::move(asked);
+      } else {
+        mayAsk = false;
       }
     }
-    return {.tokens = fail(Errc::refreshFailed, "another process has been asking for too long")};
+    // That says nothing against the provider.
+    return {.tokens = fail(Errc::refreshFailed, "another process has been asking for too long"),
+            .endpointIsWell = true};
   }
 
   // What a record means for a request; nothing when it is of no use.
@@ -177,13 +191,14 @@ class RedisCoordinator::State {
     return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpointIsWell = true};
   }
 
-  Asked withoutRedis(const Request& request, const std::string& awaited) {
+  // Nothing when Redis is back by the end, and another process asks.
+  std::optional<Asked> withoutRedis(const Request& request, bool mayAsk) {
     if (options_.withoutRedis == WithoutRedis::fail) {
-      return {.tokens = fail(Errc::overloaded, "Redis is away"), .endpointIsWell = true};
+      return Asked{.tokens = fail(Errc::overloaded, "Redis is away"), .endpointIsWell = true};
     }
-    if (!awaited.empty()) {
-      return {.tokens = fail(Errc::refreshFailed, "Redis went away while another process was asking"),
-              .endpointIsWell = true};
+    if (!mayAsk) {
+      return Asked{.tokens = fail(Errc::refreshFailed, "Redis went away while another process was asking"),
+                   .endpointIsWell = true};
     }
     ++alone_;
     // Redis may be back by then, or was slow only.
@@ -200,7 +215,7 @@ class RedisCoordinator::State {
     }
   }
 
-  // With the lock. Nothing when it was lost before the call could be made.
+  // With the lock. Nothing when another process has it: before the call could be made, or by the end of one in vain.
   std::optional<Asked> lead(const Request& request, RedisRecord& record, Deadline begun) {
     auto renew = [this, client = request.client, token = request.spent.refreshToken, owner = request.owner] {
       return recordOf(client, token).renew(owner);
@@ -210,12 +225,11 @@ class RedisCoordinator::State {
     std::optional<Asked> asked;
     if (holds) asked = askSafely(request);
     leases_.drop(lease);
-    if (asked) asked = settle(request, record, *std::move(asked));
-    return asked;
+    return asked ? settle(request, record, *std::move(asked)) : std::nullopt;
   }
 
-  // Tells the others how the call has ended, and hears whether they know better.
-  Asked settle(const Request& request, RedisRecord& record, Asked asked) {
+  // Tells the others how the call has ended, and hears whether they know better. Nothing when that is still open.
+  std::optional<Asked> settle(const Request& request, RedisRecord& record, Asked asked) {
     if (asked.tokens) return publish(request, record, std::move(asked));
     if (asked.tokens.error().code == Errc::expired) return giveUp(request, record, std::move(asked));
     const auto told = record.failed(request.owner, {asked.tokens.error(), asked.retryAfter, asked.endpointIsWell});
@@ -254,19 +268,25 @@ class RedisCoordinator::State {
   }
 
   // The provider has refused the token: because another process has spent it?
-  Asked giveUp(const Request& request, RedisRecord& record, Asked asked) {
+  std::optional<Asked> giveUp(const Request& request, RedisRecord& record, Asked asked) {
     for (const auto pause : secondLooks) {
       if (pause.count() > 0 && !sleep(pause)) break;
       const auto found = record.look();
-      if (!found) return asked;
-      if (*found && (*found)->kind != Record::Kind::dead) {
+      if (!found && link_->stats().degraded) break;
+      if (found && *found && (*found)->kind != Record::Kind::dead) {
         if (auto theirs = adopt(request, **found)) {
           release(request, record);
           return *std::move(theirs);
         }
       }
     }
-    return better(request, record.died(request.owner), std::move(asked));
+    const auto told = record.died(request.owner);
+    if (told && std::holds_alternative<RedisRecord::Refused>(*told)) return std::nullopt;  // who has taken over decides
+    if (told) return better(request, told, std::move(asked));
+    // Nobody can tell, and the browser may have got that one's tokens.
+    return Asked{.tokens = fail(Errc::loginRequired, "the provider refuses the token, and Redis is away"),
+                 .retryAfter = asked.retryAfter,
+                 .endpointIsWell = asked.endpointIsWell.value_or(true)};
   }
 
   // Marks these tokens and all that is known to have succeeded them as ended; the last of them.
