@@ -22,7 +22,7 @@ class Told {
  public:
   ironjar::Observer observer() {
     return [this](const ironjar::Event& event) {
-      tell("event", toLine(event));
+      tell("event", ironjar::toLine(event));
       const auto& told = std::get<ironjar::event::CoordinatorDegraded>(event);
       {
         const std::lock_guard lock(mutex_);
