@@ -18,8 +18,9 @@ std::string randomId() {
   return id;
 }
 
+// Never freed: a session may be made by a destructor at the end of the program.
 std::shared_ptr<const TokenNames> defaultTokenNames() {
-  static const auto names = std::make_shared<const TokenNames>();
+  static const auto& names = *new auto(std::make_shared<const TokenNames>());
   return names;
 }
 

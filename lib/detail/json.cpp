@@ -2,6 +2,7 @@
 
 #include "detail/json_strict.hpp"
 #include "detail/secret.hpp"
+#include "detail/simdjson.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -10,10 +11,11 @@
 namespace ironjar::detail {
 namespace {
 
-// simdjson's tape and strings hold the text's data until they are wiped. One per thread, so that they are not made anew
-// for every text; nothing of a text is left in it. Larger texts get a parser of their own, which goes with them.
+// Larger texts get a parser of their own, which goes with them; for all others each thread keeps one.
 constexpr std::size_t largestKept = maxSealSize;
 
+// simdjson's tape and strings hold the text's data until they are wiped; where in a text its values began is all that
+// is left in a parser. A text that is a single number is copied by simdjson, and that copy is freed as it is.
 class Parsed {
  public:
   Parsed(simdjson::dom::parser& parser, std::string_view text) : document_(parser.doc), size_(text.size()) {
@@ -141,12 +143,11 @@ Result<Json> parsePaddedJson(std::string_view text) {
     return parseJson(*fixed);
   }
   static_assert(jsonPadding >= simdjson::SIMDJSON_PADDING);
-  if (text.size() > largestKept) {
-    simdjson::dom::parser own;
-    return parseWith(own, text);
-  }
-  static thread_local simdjson::dom::parser kept;
-  return parseWith(kept, text);
+  if (!hasSimdjson()) return parseJsonSlowly(text);
+  simdjson::dom::parser* const kept = text.size() > largestKept ? nullptr : keptParser();
+  if (kept != nullptr) return parseWith(*kept, text);
+  simdjson::dom::parser own;
+  return parseWith(own, text);
 }
 
 Result<Json> parseJson(std::string_view text) {

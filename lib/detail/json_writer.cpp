@@ -1,4 +1,5 @@
 #include "detail/json.hpp"
+#include "detail/simdjson.hpp"
 #include "detail/words.hpp"
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
-#include <simdjson.h>
 #include <utility>
 
 namespace ironjar::detail {
@@ -48,7 +48,7 @@ Traits traitsOf(std::string_view text) {
 // Nothing when it is not UTF-8.
 std::optional<std::size_t> stringBound(std::string_view text) {
   const Traits traits = traitsOf(text);
-  if (traits.beyondAscii && !simdjson::validate_utf8(text.data(), text.size())) return std::nullopt;
+  if (traits.beyondAscii && !isUtf8(text)) return std::nullopt;
   if (!traits.escapes) return text.size() + 2;
   std::size_t size = 2;
   for (const char c : text) size += widthOf(c);

@@ -1,0 +1,39 @@
+#include "detail/simdjson.hpp"
+
+#include "detail/utf8.hpp"
+
+#include <atomic>
+#include <simdjson.h>
+
+namespace ironjar::detail {
+
+bool hasSimdjson() {
+  static std::atomic<bool> gone = false;  // no destructor: it can be read to the end
+  struct Watch {
+    Watch() { simdjson::get_active_implementation()->name(); }  // makes simdjson choose, so that it goes after this
+    ~Watch() { gone = true; }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+  };
+  static const Watch watch;
+  return !gone;
+}
+
+simdjson::dom::parser* keptParser() {
+  static thread_local bool gone = false;  // likewise
+  struct Kept {
+    Kept() = default;
+    ~Kept() { gone = true; }
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+    simdjson::dom::parser parser;
+  };
+  static thread_local Kept kept;
+  return gone ? nullptr : &kept.parser;
+}
+
+bool isUtf8(std::string_view text) {
+  return hasSimdjson() ? simdjson::validate_utf8(text.data(), text.size()) : utf16Length(text).has_value();
+}
+
+}  // namespace ironjar::detail
