@@ -4,6 +4,7 @@
 #include "seal_format.hpp"
 
 #include <array>
+#include <cstdio>
 #include <iostream>
 #include <stdexcept>
 
@@ -178,6 +179,7 @@ int jsonl() {
     std::cout << answer.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
     if (!std::cout) return 2;  // nobody reads any more
   }
+  if (std::ferror(stdin) != 0) throw std::invalid_argument("stdin cannot be read");
   return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -41,10 +42,16 @@ void addSources(CLI::App& app, Request& request) {
   app.add_option("--context", request.options.context, "Likewise; a session's is its cookie's name");
 }
 
-// Numbers of seconds, as CLI11 knows no durations.
-void addSeconds(CLI::App& app, const char* name, ironjar::Seconds& seconds, const char* description) {
-  app.add_option_function<std::int64_t>(
-         name, [&seconds](const std::int64_t& count) { seconds = ironjar::Seconds(count); }, description)
+// Decimal numbers of seconds. CLI11 would take an empty text for 0, which is for ever, and 010 for 8.
+void addSeconds(CLI::App& app, const std::string& name, ironjar::Seconds& seconds, const char* description) {
+  const auto read = [&seconds, name](const std::string& text) {
+    std::int64_t count = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, problem] = std::from_chars(text.data(), end, count);
+    if (problem != std::errc() || stop != end) throw CLI::ValidationError(name, "is not a whole number of seconds");
+    seconds = ironjar::Seconds(count);
+  };
+  app.add_option_function<std::string>(name, read, description)
       ->type_name("SECONDS")
       ->default_str(std::to_string(seconds.count()));
 }
@@ -90,6 +97,22 @@ void addCommands(CLI::App& app, Parsed& parsed) {
   jsonl->callback([&parsed] { parsed.run = [](const Request&) { return ironjar::cli::jsonl(); }; });
 }
 
+// An option's name may be told. What else is too much may be a password, and stderr is often kept.
+std::string told(const std::string& argument) {
+  constexpr std::size_t longestName = 24;
+  const std::string name = argument.substr(0, argument.find('='));
+  return name.starts_with('-') && name.size() <= longestName ? "`" + name + "`" : "an argument";
+}
+
+int refuse(const CLI::App& app, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr)
+    return app.exit(error) == 0 && std::cout.flush() ? 0 : 2;
+  for (const std::string& argument : app.remaining(true)) std::cerr << told(argument) << " is not expected here\n";
+  std::cerr << "Passwords come from the environment, a file or stdin, never from arguments.\n"
+               "Run with --help for more information.\n";
+  return 2;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Seals JSON, and opens what was sealed, in the formats of ironjar and iron-session.", "ironjar");
   app.footer(examples);
@@ -108,7 +131,7 @@ int run(int argc, char** argv) {
            "a file or stdin.\n";
     return 2;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return refuse(app, error);
   }
   const int code = parsed.run(parsed.request);
   return std::cout.flush() ? code : 2;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -16,20 +16,21 @@ namespace {
 
 constexpr std::size_t mostInput = 1024 * 1024;
 
-std::string readAll(std::istream& in, const std::string& name) {
+struct Close {
+  void operator()(std::FILE* file) const {
+    if (file != stdin) std::fclose(file);
+  }
+};
+
+// C's files, which tell an error from an end also of stdin.
+std::string readAll(const std::string& file) {
+  const std::string name = file == "-" ? "stdin" : "`" + file + "`";
+  const std::unique_ptr<std::FILE, Close> in(file == "-" ? stdin : std::fopen(file.c_str(), "rbe"));
   std::string text(mostInput + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (in.bad()) throw std::invalid_argument(name + " cannot be read");
+  text.resize(in ? std::fread(text.data(), 1, text.size(), in.get()) : 0);
+  if (!in || std::ferror(in.get()) != 0) throw std::invalid_argument(name + " cannot be read");
   if (text.size() > mostInput) throw std::invalid_argument(name + " is larger than a megabyte");
   return text;
-}
-
-std::string readAll(const std::string& file) {
-  if (file == "-") return readAll(std::cin, "stdin");
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw std::invalid_argument("`" + file + "` cannot be read");
-  return readAll(in, "`" + file + "`");
 }
 
 // As Passwords::fromFile reads a file.
@@ -76,7 +77,11 @@ std::optional<Passwords> passwordsOf(const Sources& sources) {
 Passwords requirePasswords(const Sources& sources) {
   std::optional<Passwords> passwords = passwordsOf(sources);
   if (!passwords) {
-    throw std::invalid_argument("no password: set " + sources.passwordEnv + ", or use --passwords FILE");
+    // A name that was given may be the password itself, by mistake.
+    const bool isOurs = sources.passwordEnv == Sources().passwordEnv;
+    throw std::invalid_argument("no password: set " +
+                                (isOurs ? sources.passwordEnv : "the variable that --password-env names") +
+                                ", or use --passwords FILE");
   }
   return *std::move(passwords);
 }

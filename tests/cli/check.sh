@@ -54,6 +54,17 @@ for option in --password --secret -p ""; do
   lacks "$said" $argument
 done
 
+test_that "one that is given as an argument is not repeated on stderr, where logs keep it"
+for arguments in "unseal --password $first" "unseal --password=$first" "unseal $first" "unseal -p$first" "$first" \
+  "unseal --password-env $first" "unseal --$first"; do
+  # shellcheck disable=SC2086
+  exits 2 "$ironjar" $arguments </dev/null
+  lacks "$said" $first
+done
+exits 2 "$ironjar" unseal --password $first </dev/null
+holds "$said" '`--password` is not expected here'
+holds "$said" "never from arguments"
+
 test_that "the exit code is 1 for what does not verify, and nothing goes to stdout"
 for text in "" foo "ij1.AAAA" "${seal}A" "${seal%?}"; do
   exits 1 "$ironjar" unseal --passwords one <<<"$text"
@@ -68,7 +79,10 @@ for text in "" "{" '{"a":1,"a":2}' '"'$'\xff''"'; do exits 1 "$ironjar" seal --p
 test_that "the exit code is 2 for mistakes in use"
 exits 2 "$ironjar"
 exits 2 "$ironjar" nonsense
-exits 2 "$ironjar" seal --ttl soon --passwords one </dev/null
+for number in soon "" " 5" 5s 0x10 1e3 99999999999999999999; do
+  exits 2 "$ironjar" seal --ttl "$number" --passwords one <<<1
+  exits 2 "$ironjar" unseal --clock-skew "$number" --passwords one <<<"$seal"
+done
 exits 2 "$ironjar" seal --format fe27 --passwords one <<<1
 exits 2 "$ironjar" seal --ttl -999999999999 --passwords one <<<1
 exits 2 "$ironjar" unseal --passwords missing <<<"$seal"
@@ -77,6 +91,19 @@ exits 2 "$ironjar" unseal <<<"$seal"
 holds "$said" "set IRONJAR_PASSWORD"
 IRONJAR_PASSWORD=short exits 2 "$ironjar" unseal <<<"$seal"
 holds "$said" "too short"
+
+test_that "the exit code is 2 when stdin cannot be read, or stdout not be written"
+for command in seal unseal inspect rotate jsonl; do
+  IRONJAR_PASSWORD=$first exits 2 sh -c '"$0" "$@" <&-' "$ironjar" $command
+  IRONJAR_PASSWORD=$first exits 2 "$ironjar" $command </
+  holds "$said" "stdin cannot be read"
+done
+exits 2 sh -c '"$0" "$@" <&-' "$ironjar" unseal --passwords - --in seal
+exits 2 "$ironjar" unseal --passwords one --in /
+for command in keygen --help --version "keygen --help"; do
+  # shellcheck disable=SC2086
+  exits 2 sh -c '"$0" "$@" >/dev/full' "$ironjar" $command
+done
 
 test_that "a seal opens for its purpose and context, and until its end"
 bound=$("$ironjar" seal --passwords one --purpose magic-link --context ada <<<1)
