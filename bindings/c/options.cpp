@@ -110,13 +110,26 @@ SecretJson::~SecretJson() {
   detail::dismantle(value_);
 }
 
+namespace {
+
+// What was no text before it became JSON, such as bytes from an environment, holds the same U+FFFD for all of them: few
+// of its bits would be left.
+const std::string& decodedWhole(const std::string& password) {
+  if (password.find("\xef\xbf\xbd") == std::string::npos) return password;
+  throw std::invalid_argument(
+      "ironjar: passwords: one of them holds U+FFFD, so it was not UTF-8: use text, for example from "
+      "`openssl rand -base64 32`");
+}
+
+}  // namespace
+
 Passwords passwordsFrom(const Json& value) {
-  if (value.is_string()) return Passwords(value.get_ref<const std::string&>());
+  if (value.is_string()) return Passwords(decodedWhole(value.get_ref<const std::string&>()));
   if (!value.is_object()) throw std::invalid_argument("ironjar: passwords is neither a text nor texts by id");
   std::vector<std::pair<std::uint32_t, std::string_view>> byId;
   for (const auto& [id, password] : value.items()) {
     if (!password.is_string()) throw std::invalid_argument("ironjar: passwords: one of them is not a text");
-    byId.emplace_back(passwordId(id), password.get_ref<const std::string&>());
+    byId.emplace_back(passwordId(id), decodedWhole(password.get_ref<const std::string&>()));
   }
   return Passwords(byId);
 }

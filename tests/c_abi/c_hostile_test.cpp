@@ -124,6 +124,22 @@ TEST_CASE("A02: a NUL inside a text is kept or refused, and never an end") {
   CHECK(abi::data(again) == Json{{"k\0"s, "v\0w"s}});
 }
 
+TEST_CASE("A02: a password that was no UTF-8 before it became JSON is refused") {
+  // As Python and JavaScript write what they could not decode: with all of it the same, anybody would know the key.
+  std::string escapes;
+  for (int i = 0; i < 40; ++i) escapes += "\\udc" + std::string(i % 2 == 0 ? "80" : "ff");
+  const std::string part = std::string(abi::password) + "\\ud800";
+  for (const std::string& password : {escapes, part, std::string(abi::password) + "\xef\xbf\xbd"}) {
+    for (const std::string& passwords : {"\"" + password + "\"", "{\"1\":\"" + password + "\"}"}) {
+      const std::string options = R"({"cookieName":"sid","passwords":)" + passwords + "}";
+      ironjar_jar* jar = nullptr;
+      abi::Failure failure;
+      CHECK(ironjar_jar_new(options.data(), options.size(), &jar, failure) == invalid);
+      CHECK(failure.detail().find("not UTF-8") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("A03: an error struct of another size is filled as far as it goes") {
   const auto call = [](ironjar_error* error) {
     return ironjar_sealer_free(nullptr), ironjar_sealer_new("[]", 2, nullptr, error);

@@ -28,6 +28,7 @@ export const weakPasswords = [
   'complex_password_at_least_32_characters_long',
   'a'.repeat(40),
   `ends in a line break, and is long enough\n`,
+  'was not UTF-8 in the environment: \ufffd\ud800',
 ];
 
 // How a call ends: its value, or its error's message and name.

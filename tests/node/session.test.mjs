@@ -424,6 +424,7 @@ test('a native seal says why it does not open, in iron-session’s words', async
   await at(Date.now() + 200_000, () => assert.equal(reason(seal, { purpose: 'magic-link', context: 'ada' }), 'expired'));
   assert.equal(reason('ij1.junk'), 'invalid');
   assert.throws(() => ironjar.sealDataSync({}, { password: weakPasswords[0], format: 'native' }), /published sample/);
+  for (const weak of weakPasswords) assert.throws(() => ironjar.sealDataSync({}, { password: weak, format: 'native' }), { code: 'invalidArgument' });
   assert.throws(() => ironjar.sealDataSync({}, { password, format: 'ij2' }), TypeError);
 });
 

@@ -1,11 +1,14 @@
 """The Python package, on the library that IRONJAR_LIBRARY names."""
 
+import copy
 import ctypes
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
+import types
 import unittest
 from datetime import datetime, timedelta, timezone
 
@@ -73,6 +76,24 @@ class Seals(unittest.TestCase):
         for wrong in ({"format": "fe27"}, {"ttl": 10**12}, {"ttl": 1.5}, {"now_ms": -1}, {"now_ms": 2**63}, {"now_ms": 2**62}):
             with self.assertRaises(ValueError):
                 ironjar.seal_data(1, PASSWORD, **wrong)  # type: ignore[arg-type]
+
+    def test_a_password_that_is_missing_or_was_not_utf_8_is_refused(self) -> None:
+        for missing in (None, 5, PASSWORD.encode(), [PASSWORD]):
+            with self.assertRaisesRegex(TypeError, "environment variable"):
+                ironjar.seal_data(1, missing)  # type: ignore[arg-type]
+        undecoded = bytes(range(0x80, 0xC0)).decode("utf-8", "surrogateescape")  # as os.environ holds such bytes
+        for text in (undecoded, PASSWORD + "\udcff", PASSWORD + "\ufffd"):
+            with self.assertRaisesRegex(ValueError, "not UTF-8"):
+                ironjar.seal_data(1, text)
+            with self.assertRaisesRegex(ValueError, "not UTF-8"):
+                ironjar.SessionJar("sid", {1: PASSWORD, 2: text})
+
+    def test_an_error_travels_between_processes(self) -> None:
+        with self.assertRaises(ironjar.IronjarError) as caught:
+            ironjar.unseal_data("junk", PASSWORD)
+        for copied in (pickle.loads(pickle.dumps(caught.exception)), copy.copy(caught.exception)):
+            self.assertEqual((copied.code, copied.detail), ("malformed", caught.exception.detail))
+            self.assertEqual(str(copied), f"malformed: {copied.detail}")
 
     def test_what_json_cannot_carry_is_refused(self) -> None:
         cyclic: list = []
@@ -196,6 +217,23 @@ class Sessions(unittest.TestCase):
             self.jar.commit(session)
         self.assertEqual(caught.exception.code, "tooLarge")
 
+    def test_an_integer_that_a_session_would_round_is_refused(self) -> None:
+        for number in (2**64, -(2**63) - 1, 10**400):
+            session = self.jar.open("")
+            session["deep"] = [{"n": (1, number)}]
+            with self.assertRaises(ironjar.IronjarError) as caught:
+                self.jar.commit(session)
+            self.assertEqual(caught.exception.code, "malformed")
+        for number in (2**64 - 1, -(2**63), True):
+            session = self.jar.open("")
+            session["n"] = number
+            again = self.jar.open(sent_back(self.jar.commit(session)[0]))
+            self.assertEqual(repr(again["n"]), repr(number))
+
+    def test_options_of_the_c_interface_are_any_mapping(self) -> None:
+        options = types.MappingProxyType({"cookieName": "sid", "passwords": PASSWORD})
+        self.assertEqual(dict(ironjar.SessionJar.from_options(options).open("")), {})
+
     def test_what_a_session_prints_is_not_what_it_holds(self) -> None:
         session = self.jar.open("")
         session["token"] = "hidden"
@@ -246,6 +284,17 @@ class Library(unittest.TestCase):
     def test_the_structs_are_those_of_the_header(self) -> None:
         self.assertEqual(ctypes.sizeof(_library.ErrorStruct), 256)
         self.assertEqual(ctypes.sizeof(_library.PairStruct), 4 * ctypes.sizeof(ctypes.c_size_t))
+
+    def test_the_library_is_found_without_running_programs(self) -> None:
+        program = (
+            "import sys\n"
+            "sys.addaudithook(lambda event, _: sys.exit(event) if event in ('subprocess.Popen', 'os.system') else None)\n"
+            "import ironjar\n"
+        )
+        folder = os.path.dirname(os.environ["IRONJAR_LIBRARY"])
+        environment = {**os.environ, "IRONJAR_LIBRARY": "", "LD_LIBRARY_PATH": folder}
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
 
     def test_handles_are_given_back(self) -> None:
         def resident() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import os
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -42,7 +41,7 @@ def _load() -> ctypes.CDLL:
         return ctypes.CDLL(named)
     if beside.exists():
         return ctypes.CDLL(str(beside))
-    return ctypes.CDLL(ctypes.util.find_library("ironjar_c") or name)
+    return ctypes.CDLL(name)  # as the system's loader finds it
 
 
 _HANDLE = ctypes.c_void_p

@@ -24,7 +24,11 @@ def seconds(duration: Duration) -> int:
 
 
 def passwords(password: Password) -> Union[str, Dict[str, str]]:
-    return password if isinstance(password, str) else {str(id): text for id, text in password.items()}
+    if isinstance(password, str):
+        return password
+    if not isinstance(password, Mapping):
+        raise TypeError("ironjar: the password is neither a text nor texts by id: is its environment variable set?")
+    return {str(id): text for id, text in password.items()}
 
 
 @lru_cache(maxsize=128)  # deriving keys costs more than sealing

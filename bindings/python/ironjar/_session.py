@@ -83,6 +83,7 @@ class Session(MutableMapping[str, Any]):
     def _commit(self, now_ms: Optional[int]) -> List[str]:
         if self._data or not self.destroyed:
             data = _json.dump(self._data)
+            _json.require_exact(self._data)
             call(library.ironjar_session_set_data, self._handle.pointer, data, len(data))
         count = ctypes.c_size_t()
         call(library.ironjar_session_commit, self._handle.pointer, time_of(now_ms), ctypes.byref(count))
@@ -159,13 +160,13 @@ class SessionJar:
     def from_options(cls, options: Mapping[str, Any]) -> SessionJar:
         """From the options of the C interface, by their names there, such as a configuration file may hold."""
         jar = cls.__new__(cls)
-        jar._handle = _jar(options)
+        jar._handle = _jar(dict(options))
         return jar
 
     def open(self, cookie_header: Union[str, bytes, None], *, now_ms: Optional[int] = None) -> Session:
         """The session that a Cookie header brings: HTTP_COOKIE of WSGI, the `cookie` header's bytes of ASGI.
 
-        Total: whatever the header holds, there is a session. When a cookie came and did not open, it is empty and
+        Total: whatever the header holds, up to a megabyte, there is a session. When a cookie came and did not open, it is empty and
         `rejection` says why.
         """
         header = cookie_header or b""
@@ -185,8 +186,8 @@ class SessionJar:
     def commit(self, session: Session, *, now_ms: Optional[int] = None) -> List[str]:
         """The Set-Cookie values due; none when nothing changed. Call it once, when the response is ready.
 
-        Raises IronjarError with code `tooLarge` for a session that no cookie holds, and `notAllowed` for data that was
-        written into a destroyed one.
+        Raises IronjarError with code `tooLarge` for a session that no cookie holds, `malformed` for an integer that 64
+        bits do not hold, and `notAllowed` for data that was written into a destroyed one.
         """
         return session._commit(now_ms)
 
