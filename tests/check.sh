@@ -27,7 +27,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export CTEST_OUTPUT_ON_FAILURE=1
 
 test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev
-  ccache openssl curl libcli11-dev binutils python3)
+  ccache openssl curl libcli11-dev binutils python3 mypy)
 
 # build_and_test NAME [cmake options]
 build_and_test() {
