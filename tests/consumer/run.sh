@@ -61,18 +61,19 @@ install_shared() { install_library shared -DBUILD_SHARED_LIBS=ON; test -f "$work
 
 headers_alone() { cmake --build "$work/build-static" --target all_verify_interface_header_sets; }
 
-# The bindings that are installed, and nothing else of theirs.
+# install_bindings NAME "LIBRARY FILES" [cmake options]: the bindings that are installed, and nothing else of theirs. They
+# hold the C++ library, however that is built itself.
 install_bindings() {
-  local prefix=$work/bindings
-  cmake -S "$root" -B "$work/build-bindings" -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON -DCMAKE_INSTALL_LIBDIR=lib
-  cmake --build "$work/build-bindings"
-  cmake --install "$work/build-bindings" --prefix "$prefix"
+  local prefix=$work/$1
+  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON -DCMAKE_INSTALL_LIBDIR=lib "${@:3}"
+  cmake --build "$work/build-$1"
+  cmake --install "$work/build-$1" --prefix "$prefix"
   nothing grep -rF -e "$root" -e "$work" -e ironjar_flags -e ironjar_options "$prefix/lib/cmake" "$prefix/lib/pkgconfig"
   cd "$prefix"
-  diff <(find . ! -type d ! -path './include/ironjar/*' ! -path './lib/cmake/*' | sort) - <<'END'
+  # shellcheck disable=SC2086
+  diff <(find . ! -type d ! -path './include/ironjar/*' ! -path './lib/cmake/*' | sort) <(sort - <(printf './lib/%s\n' $2) <<'END'
 ./bin/ironjar
 ./include/ironjar.h
-./lib/libironjar.a
 ./lib/libironjar_c.so
 ./lib/libironjar_c.so.1
 ./lib/libironjar_c.so.1.0.0
@@ -81,19 +82,24 @@ install_bindings() {
 ./share/bash-completion/completions/ironjar
 ./share/man/man1/ironjar.1
 END
+  )
+  nothing sh -c 'readelf -d bin/ironjar lib/libironjar_c.so | grep -e "NEEDED.*libironjar\." -e RPATH -e RUNPATH'
   ./bin/ironjar --version
 }
+install_bindings_shared() {
+  install_bindings bindings-shared "libironjar.so libironjar.so.0.1 libironjar.so.0.1.0" -DBUILD_SHARED_LIBS=ON
+}
 # A project of C, which has no use for what the C++ library needs.
-c_project() {
-  project c c -DCMAKE_PREFIX_PATH="$work/bindings" -DCMAKE_C_FLAGS="-std=c11 -Wall -Wextra -Wpedantic -Werror" \
+c_project_of() {
+  project "c-$1" c -DCMAKE_PREFIX_PATH="$work/$1" -DCMAKE_C_FLAGS="-std=c11 -Wall -Wextra -Wpedantic -Werror" \
     -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON \
     -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
 }
-c_pkg_config() {
-  export PKG_CONFIG_PATH=$work/bindings/lib/pkgconfig LD_LIBRARY_PATH=$work/bindings/lib
+c_pkg_config_of() {
+  export PKG_CONFIG_PATH=$work/$1/lib/pkgconfig LD_LIBRARY_PATH=$work/$1/lib
   # shellcheck disable=SC2046
-  cc -std=c11 "$here/c/main.c" $(pkg-config --cflags --libs ironjar-c) -o "$work/bindings/app"
-  "$work/bindings/app"
+  cc -std=c11 "$here/c/main.c" $(pkg-config --cflags --libs ironjar-c) -o "$work/$1/app"
+  "$work/$1/app"
 }
 
 # project NAME FOLDER [cmake options]: a user's project with FOLDER's CMakeLists.txt, built and run.
@@ -164,10 +170,13 @@ way "find_package shared" find_package_of shared -DCMAKE_DISABLE_FIND_PACKAGE_Pk
   -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON
 way "the Redis component shared" redis_of shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
 way "pkg-config shared" pkg_config_of shared
-way "install bindings" install_bindings
+way "install bindings" install_bindings bindings libironjar.a
 way "find_package bindings, C++" find_package_of bindings
-way "find_package bindings, C" c_project
-way "pkg-config bindings, C" c_pkg_config
+way "find_package bindings, C" c_project_of bindings
+way "pkg-config bindings, C" c_pkg_config_of bindings
+way "install bindings beside a shared library" install_bindings_shared
+way "find_package of these, C" c_project_of bindings-shared
+way "pkg-config of these, C" c_pkg_config_of bindings-shared
 way "add_subdirectory" add_subdirectory
 # Without a network, and in a project with wide-reaching settings of its own.
 way "FetchContent" embedded fetch_content fetch_content -DFETCHCONTENT_SOURCE_DIR_IRONJAR="$root" \

@@ -34,6 +34,40 @@ if [ "${3:-}" = speed ]; then
 fi
 node --expose-gc --test "$here"/*.test.mjs
 
+# What npm publishes: all of it, usable from any folder, and with no way back to the one that it was built in.
+published=$IRONJAR_NODE_MODULES/published
+rm -rf "$published"
+mkdir "$published"
+(cd "$IRONJAR_NODE_PACKAGE" && npm pack --silent --pack-destination "$published" >/dev/null)
+tar -xzf "$published"/ironjar-*.tgz -C "$published"
+diff <(ls "$published/package") <(LC_ALL=C sort -f <<'END'
+LICENSE
+cookies.js
+index.d.ts
+index.js
+iron.d.ts
+iron.js
+ironjar.node
+jar.js
+json.js
+keys.js
+libironjar_c.so.1
+native.js
+package.json
+seal.js
+session.js
+END
+)
+if readelf -d "$published"/package/*.{node,so.1} | grep -e RPATH -e RUNPATH | grep -vF '[$ORIGIN]'; then
+  echo "the package looks for libraries where it was built" >&2
+  exit 1
+fi
+(cd / && node --input-type=module --eval "
+  import { sealDataSync, unsealDataSync } from '$published/package/index.js';
+  const password = 'Zk3-first-password-that-is-long-enough-0001';
+  if (unsealDataSync(sealDataSync({ n: 1 }, { password }), { password }).n !== 1) process.exit(1);")
+echo "the package is whole"
+
 # The types, in a project that knows browsers and is as strict as can be, and in one that does not and is merely strict.
 rm -rf "$IRONJAR_NODE_MODULES/types"
 cp -r "$here/types" "$IRONJAR_NODE_MODULES"
