@@ -40,7 +40,7 @@ rm -rf "$published"
 mkdir "$published"
 (cd "$IRONJAR_NODE_PACKAGE" && npm pack --silent --pack-destination "$published" >/dev/null)
 tar -xzf "$published"/ironjar-*.tgz -C "$published"
-diff <(ls "$published/package") <(LC_ALL=C sort -f <<'END'
+diff <(LC_ALL=C ls "$published/package") - <<'END'
 LICENSE
 cookies.js
 index.d.ts
@@ -57,7 +57,6 @@ package.json
 seal.js
 session.js
 END
-)
 if readelf -d "$published"/package/*.{node,so.1} | grep -e RPATH -e RUNPATH | grep -vF '[$ORIGIN]'; then
   echo "the package looks for libraries where it was built" >&2
   exit 1
