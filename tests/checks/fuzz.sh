@@ -11,7 +11,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 seconds=${1:-60}
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev ccache clang libclang-rt-dev llvm
 configure fuzz -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1 -DCMAKE_CXX_COMPILER=clang++ -DIRONJAR_BUILD_TESTS=ON \
-  -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_SANITIZE=fuzzer,address,undefined
+  -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_BUILD_C=ON -DIRONJAR_SANITIZE=fuzzer,address,undefined
 targets=("${@:2}")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cd "$root/tests/fuzz" && printf '%s\n' fuzz_*.cpp | sed 's/^fuzz_//; s/\.cpp$//')
 cmake --build "$build" --target "${targets[@]/#/fuzz_}"
