@@ -101,24 +101,35 @@ struct Kind<ironjar_session> {
   static void free(ironjar_session* handle) { ironjar_session_free(handle); }
 };
 
-// What an external of ours points to. `kind` tells the three apart.
+// What an external of ours points to. `kind` tells the three apart. JavaScript sees a few bytes of it, and collects it
+// in time only when it is told of the rest.
 struct Box {
   const char* kind;
   void* handle;
+  std::int64_t bytes;
 };
 
+void tellMemory(napi_env env, std::int64_t change) {
+  std::int64_t all = 0;
+  static_cast<void>(napi_adjust_external_memory(env, change, &all));  // advice: nothing depends on it
+}
+
+// `held` is the text that the handle was made of: what it holds is a few times as large.
 template <class T>
-napi_value box(napi_env env, T* handle) {
-  auto owned = std::make_unique<Box>(Box{Kind<T>::name, handle});
-  const auto free = [](napi_env, void* data, void*) {
+napi_value box(napi_env env, T* handle, const Utf8& held) {
+  const std::int64_t bytes = 4096 + 6 * static_cast<std::int64_t>(held.size());
+  auto owned = std::make_unique<Box>(Box{Kind<T>::name, handle, bytes});
+  const auto free = [](napi_env at, void* data, void*) {
     const std::unique_ptr<Box> last(static_cast<Box*>(data));
     Kind<T>::free(static_cast<T*>(last->handle));
+    tellMemory(at, -last->bytes);
   };
   napi_value external = nullptr;
   const napi_status status = napi_create_external(env, owned.get(), free, nullptr, &external);
   if (status != napi_ok) Kind<T>::free(handle);
   require(env, status);
   owned.release();
+  tellMemory(env, bytes);
   return external;
 }
 
@@ -145,7 +156,7 @@ napi_value create(napi_env env, const Arguments<1>& arguments) {
   ironjar_error error = IRONJAR_ERROR_INIT;
   const ironjar_status status = make(options.data(), options.size(), &handle, &error);
   if (status != IRONJAR_OK) throwStatus(env, status, error);
-  return box(env, handle);
+  return box(env, handle, options);
 }
 
 // Calls `fill` with a buffer that is at first `guess` large.
@@ -191,7 +202,7 @@ napi_value openSession(napi_env env, const Arguments<3>& arguments) {
   const ironjar_status status =
       ironjar_jar_open(jar, header.data(), header.size(), milliseconds(env, arguments[2]), &session, &error);
   if (status != IRONJAR_OK) throwStatus(env, status, error);
-  return box(env, session);
+  return box(env, session, header);
 }
 
 template <ironjar_status (*get)(const ironjar_session*, char*, std::size_t*, ironjar_error*)>

@@ -1,4 +1,4 @@
-// Sealers by what they are made of. Deriving keys costs more than sealing, so the last ones used are kept.
+// Sealers by what they are made of. Deriving keys costs more than sealing, so the last ones made are kept.
 import native from './native.js';
 
 const capacity = 128;

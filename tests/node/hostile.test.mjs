@@ -136,6 +136,22 @@ test('A10: handles that nobody holds are collected, and those that are held stay
   assert.equal(native.unseal(kept, native.seal(kept, '[1]', 0), 0), '[1]');
 });
 
+test('A10: sessions that come faster than memory fills are collected without being asked', async () => {
+  const large = new ironjar.SessionJar({ cookieName: 's', passwords: password, chunk: true, maxCookieHeader: 16_000 });
+  const visit = large.open('');
+  visit.data = { blob: 'x'.repeat(8000) };
+  const header = large.commit(visit).map((cookie) => cookie.split(';')[0]).join('; ');
+  let most = 0;
+  const before = process.memoryUsage().rss;
+  for (let i = 0; i < 40_000; i++) {
+    large.open(header);
+    if (i % 50 !== 0) continue;
+    await new Promise((resolve) => setImmediate(resolve)); // where Node frees what was collected
+    most = Math.max(most, process.memoryUsage().rss);
+  }
+  assert.ok(most - before < 150_000_000, `${most - before} bytes`);
+});
+
 test('A11: promises that are rejected while the process leaves do not abort it', () => {
   const child = spawnSync(process.execPath, [fileURLToPath(new URL('./leaving.mjs', import.meta.url))], { env: process.env, encoding: 'utf8' });
   assert.equal(child.stderr, '');
