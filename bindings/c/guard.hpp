@@ -48,7 +48,7 @@ ironjar_status guard(ironjar_error* error, const Body& body) noexcept {
   }
 }
 
-// The caller's text. Throws std::invalid_argument for a null with a length, std::length_error over `limit`.
+// The caller's text. Throws std::invalid_argument for a null with a length, std::length_error over a megabyte.
 std::string_view textIn(const char* text, std::size_t size, const char* name);
 
 // Where a text goes. Throws std::invalid_argument when it is unusable; until `put`, `*size` is 0.

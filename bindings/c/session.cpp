@@ -1,4 +1,5 @@
 #include "detail/json.hpp"
+#include "detail/secret.hpp"
 #include "guard.hpp"
 #include "handles.hpp"
 #include "options.hpp"
@@ -84,8 +85,10 @@ ironjar_status ironjar_session_data(const ironjar_session* session, char* json, 
                                     ironjar_error* error) {
   return guard(error, [&]() -> Outcome {
     const TextOut out(json, json_size, "json");
-    const auto text = ironjar::detail::writeJson(live(session).session.data());
-    return text ? out.put(*text) : failed(text.error());
+    auto text = ironjar::detail::writeJson(live(session).session.data());
+    if (!text) return failed(text.error());
+    const ironjar::detail::WipeAtExit wiped(*text);
+    return out.put(*text);
   });
 }
 

@@ -26,7 +26,9 @@ Result<std::string> resealed(const detail::Unsealed& unsealed, std::string_view 
                              SealOptions options) {
   options.formats = {unsealed.format};
   options.ttl = Seconds{0};
-  const std::int64_t now = detail::unixMilliseconds(options.now());
+  const TimePoint time = options.now();
+  const std::int64_t now = detail::unixMilliseconds(time);
+  options.now = [time] { return time; };  // looked at once: the end must not move when a second ends meanwhile
   if (unsealed.expires != 0) {
     if (unsealed.expires / 1000 <= now / 1000) return fail(Errc::expired, "past its end, and only opened for its skew");
     options.ttl = Seconds{unsealed.expires / 1000 - now / 1000};

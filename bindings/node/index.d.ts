@@ -172,7 +172,10 @@ export class JarSession {
   destroy(): void;
 }
 
-/** Sessions as the C++ SessionJar keeps them. Opening is total; `now` is in unix milliseconds. */
+/**
+ * Sessions as the C++ SessionJar keeps them. Whatever a Cookie header of up to a megabyte holds, it opens as a session;
+ * `now` is in unix milliseconds.
+ */
 export class SessionJar {
   constructor(options: JarOptions);
   open(cookieHeader: string | undefined, now?: number): JarSession;

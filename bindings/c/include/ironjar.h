@@ -3,14 +3,14 @@
  *
  * Every function that can fail returns an ironjar_status. Nothing is thrown, nothing allocated here is handed out but
  * the opaque handles, and each handle goes back to its own `_free`. Text is a pointer with a length, may hold NULs, and
- * is never terminated; a pointer may be null when its length is 0.
+ * is never terminated; a pointer may be null when its length is 0. Over a megabyte it is IRONJAR_TOO_LARGE.
  *
  * Text comes out into the caller's buffer: `*size` is the room on the way in and the text's length on the way out. With
  * too little room the status is IRONJAR_BUFFER_TOO_SMALL, `*size` says what is needed, and the buffer is not touched;
  * with room for nothing it may be null. After any other failure `*size` is 0.
  *
  * Times are unix milliseconds and passed in: IRONJAR_NOW takes the system's clock. Options are JSON objects, and a
- * member that is not known is refused. Sealers and jars may be used by any number of threads at once; a session belongs
+ * member that is not known is refused; so is a password that holds U+FFFD, as it was no text. Sealers and jars may be used by any number of threads at once; a session belongs
  * to one thread at a time. A handle that was freed, or is of another kind, is IRONJAR_INVALID_ARGUMENT as far as that
  * can be seen: it is a bug to be found, not a case to rely on.
  */
@@ -57,7 +57,7 @@ enum {
 
 /* What to log about a failure. `size` is set by the caller, so that either side may be older than the other. */
 typedef struct ironjar_error {
-  uint32_t size;         /* sizeof(ironjar_error) */
+  uint32_t size;         /* sizeof(ironjar_error); too small for a detail, and the call does nothing at all */
   ironjar_status status; /* what the function returned */
   char detail[248];      /* what was seen, terminated; never a secret or a plaintext */
 } ironjar_error;
@@ -107,7 +107,10 @@ IRONJAR_API ironjar_status ironjar_jar_new(const char* options, size_t options_s
                                            ironjar_error* error);
 IRONJAR_API ironjar_status ironjar_jar_free(ironjar_jar* jar);
 
-/* Total: whatever the header holds, there is a session; ironjar_session_info says why a cookie was refused. */
+/*
+ * Total: whatever the header holds, up to a megabyte, there is a session; ironjar_session_info says why a cookie was
+ * refused.
+ */
 IRONJAR_API ironjar_status ironjar_jar_open(const ironjar_jar* jar, const char* cookie_header, size_t cookie_header_size,
                                             int64_t now_ms, ironjar_session** session, ironjar_error* error);
 /* May come before or after the jar's. */
