@@ -95,7 +95,8 @@ Fetcher::Fetcher(FetchOptions options) : state_(std::make_shared<const State>(st
 
 const FetchOptions& Fetcher::options() const { return state_->options; }
 
-Result<Response> Fetcher::performFetch(Session& session, Request request) const {
+Result<Response> Fetcher::performFetch(Session& session, Request given) const {
+  const Request request = std::move(given);  // whole to the end: each attempt sends a copy
   const State& state = *state_;
   const Deadline deadline = in(state.options.timeout);
   const Result<detail::Url> url = state.allowedUrl(request);
@@ -141,7 +142,7 @@ Result<RefreshedBy> Fetcher::refresh(Session& session) const {
   const detail::TokenKeeper& keeper = state_->keeper;
   const std::optional<TokenSet> before = keeper.tokens(session);
   if (!before) return fail(Errc::loginRequired, "the session has no tokens");
-  const Result<RefreshedBy> caughtUp = keeper.catchUp(session);
+  Result<RefreshedBy> caughtUp = keeper.catchUp(session);
   if (!caughtUp || *caughtUp == RefreshedBy::chain) return caughtUp;
   if (before->refreshToken.empty()) return fail(Errc::loginRequired, "the session has no refresh token");
   return keeper.renew(session, *keeper.tokens(session), RefreshTrigger::request, in(state_->options.timeout));
