@@ -46,7 +46,8 @@ bool opens(const Passwords& sealing, const Passwords& unsealing) {
 
 }  // namespace
 
-TEST_CASE("a password must be there and long enough, counted in UTF-16 units as JavaScript counts") {
+TEST_CASE(
+    "a password must be there and long enough, counted in UTF-16 units as JavaScript counts (S26 iron-short-pw)") {
   CHECK_THROWS_AS(Passwords(static_cast<const char*>(nullptr)), std::invalid_argument);
   CHECK(mentions(refusal(""), "environment variable"));
   CHECK(mentions(refusal("abcdefghijklmnopqrstuvwxyz01234"), "31 characters"));

@@ -590,7 +590,7 @@ TEST_CASE("the environment sets interval and threshold in milliseconds; what is 
   CHECK(options.threshold == 24h * 30);
 }
 
-TEST_CASE("garbage in the environment is refused by its name, and changes nothing") {
+TEST_CASE("garbage in the environment is refused by its name, and changes nothing (G12 unknown-option)") {
   int refused = 0;
   for (const char* name : {"TOKEN_REFRESH_INTERVAL", "TOKEN_REFRESH_THRESHOLD"}) {
     const Environment other(refused == 0 ? "TOKEN_REFRESH_THRESHOLD" : "TOKEN_REFRESH_INTERVAL", "7");

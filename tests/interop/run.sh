@@ -55,7 +55,7 @@ export IRONJAR_NODE_MODULES=$modules
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 seed=${IRONJAR_SEED:-$(date +%s)}
-echo "seed $seed"
+echo "S03 iron-interop: seed $seed"
 
 for version in 9 8; do
   travel "ironjar fe26" "iron-session $version" "$interop" seal fe26 "$count" "$seed" -- node "$iron" open $version
