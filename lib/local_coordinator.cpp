@@ -199,12 +199,12 @@ class LocalCoordinator::State {
   bool start(Job job) {
     return asking_.post([this, job = std::move(job)] {
       if (isUnwanted(job)) return;
-      Asked asked = askSafely(job);
+      const Asked asked = askSafely(job);
       const auto [now, jitter] = nowAndJitter();
       std::optional<TokenSet> unwanted;
       {
         const std::lock_guard lock(mutex_);
-        unwanted = land(job, std::move(asked), now, jitter);
+        unwanted = land(job, asked, now, jitter);
       }
       if (unwanted) revokeSafely(job.flight->revoke, *unwanted);
     });
@@ -249,7 +249,7 @@ class LocalCoordinator::State {
   }
 
   // Tokens that are nobody's, because somebody signed out while the call was under way.
-  std::optional<TokenSet> land(const Job& job, Asked asked, MonotonicTime now, double jitter) {
+  std::optional<TokenSet> land(const Job& job, const Asked& asked, MonotonicTime now, double jitter) {
     const Result<TokenSet>& answer = asked.tokens;
     const bool answered = answer || answer.error().code == Errc::expired;
     detail::Backoff& gate = gates_[job.client];

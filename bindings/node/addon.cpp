@@ -62,6 +62,7 @@ class Utf8 {
       throw Thrown();
     }
     heap_ = std::make_unique<char[]>(size_ + 1);
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): when this throws, the member goes with the others
     require(env, napi_get_value_string_utf8(env, value, heap_.get(), size_ + 1, &size_));
   }
   [[nodiscard]] const char* data() const { return heap_ ? heap_.get() : inline_.data(); }
@@ -128,7 +129,7 @@ napi_value box(napi_env env, T* handle, const Utf8& held) {
   const napi_status status = napi_create_external(env, owned.get(), free, nullptr, &external);
   if (status != napi_ok) Kind<T>::free(handle);
   require(env, status);
-  owned.release();
+  [[maybe_unused]] const Box* const isJavaScripts = owned.release();
   tellMemory(env, bytes);
   return external;
 }
