@@ -131,7 +131,7 @@ TEST_CASE("one failed command makes a replica neither ask alone nor give up wait
   FakeRedis server(answering([&](const std::vector<std::string>& words) {
     if (!isBegin(words)) return stored;
     const int number = ++begun;
-    if (number == 1 || number == 3 || number == 4) return std::string("-LOADING\r\n");
+    if (number == 1 || number == 4) return std::string("-LOADING\r\n");
     return number < 6 ? locked : mine;
   }));
   Replica replica(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 5000ms});
@@ -193,6 +193,41 @@ TEST_CASE("who is refused after another has taken over waits for that one's resu
   slow.join();
   REQUIRE(*refused);
   CHECK((*refused)->tokens == tokens("b"));
+}
+
+TEST_CASE("a server that is slower than requests can bear is not taken for well again") {
+  std::atomic<bool> slow = false;
+  FakeRedis server([&](const std::vector<std::string>& words) {
+    if (slow) std::this_thread::sleep_for(60ms);
+    if (support::isProbe(words)) return std::string("+OK\r\n");
+    if (words[1] == "LOAD") return std::string("-NOPERM\r\n");
+    return isBegin(words) ? mine : stored;
+  });
+  Replica replica(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 20ms, .pause = 30ms});
+  slow = true;
+  for (int i = 0; i < 3; ++i) REQUIRE(replica.refresh(std::to_string(i), "n" + std::to_string(i)));
+  replica.told.waitFor(1);
+  std::this_thread::sleep_for(800ms);  // many pauses
+  CHECK(replica.told.transitions() == std::vector<bool>{true});
+  slow = false;
+  replica.told.waitFor(2);
+}
+
+TEST_CASE("reads that succeed do not hide that nothing can be written (C67)") {
+  Moody moody;
+  Replica replica(moody.options());
+  RedisRevocationList list(replica.redis);
+  const std::vector<Mark> marks = {{Mark::Kind::sid, "s-1"}};
+  moody.refuseWrites();
+  for (int i = 0; i < 6; ++i) {
+    CHECK_FALSE(list.denies(marks, {}));
+    REQUIRE(replica.refresh(std::to_string(i), "n" + std::to_string(i)));
+  }
+  replica.told.waitFor(1);
+  CHECK(replica.told.why() == "it answers READONLY");
+  moody.takeWrites();
+  replica.told.waitFor(2);
+  CHECK(replica.told.transitions() == std::vector<bool>{true, false});
 }
 
 TEST_CASE("a lock that nobody gives back is no failure of the provider: other logins are refreshed") {

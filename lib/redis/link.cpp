@@ -52,7 +52,7 @@ std::size_t sizeOf(const RedisCall& call) {
 RedisLink::RedisLink(RedisOptions options)
     : options_(checked(std::move(options))), vault_(options_.passwords, options_.prefix) {
   addresses_ = resolve(options_);
-  if (const auto problem = probe(in(patience))) {
+  if (const auto problem = probe(in(patience), patience)) {
     if (problem->code == Errc::notAllowed) {
       throw std::invalid_argument("ironjar: RedisOptions: the server refuses user and password: " + problem->detail);
     }
@@ -84,7 +84,7 @@ Result<Reply> RedisLink::run(const RedisCall& call) {
     return reply;
   }
   const std::lock_guard lock(mutex_);
-  failedInARow_ = 0;
+  if (!isRefusing_ || call.script->hasWritten(*reply)) failedInARow_ = 0;
   return reply;
 }
 
@@ -153,7 +153,7 @@ Result<Reply> RedisLink::attempt(RedisConnection& connection, const RedisCall& c
   ++commands_;
   Result<Reply> reply = evaluate(connection, call, deadline);
   if (!reply) return reply;
-  if (reply->kind == Reply::Kind::error) return fail(Errc::unreachable, "it answers " + reply->errorName());
+  if (reply->kind == Reply::Kind::error) return fail(Errc::notAllowed, "it answers " + reply->errorName());
   if (!call.script->canAnswer(*reply, call.keys.size())) return fail(Errc::malformed, "it answers nonsense");
   return reply;
 }
@@ -188,23 +188,30 @@ std::string RedisLink::hashOf(RedisConnection& connection, const RedisScript& sc
 }
 
 // On a connection of its own.
-std::optional<Error> RedisLink::probe(Deadline deadline) {
+std::optional<Error> RedisLink::probe(Deadline deadline, std::chrono::milliseconds soon) {
+  constexpr int fewTimes = 3;
   Result<Connection> connection = connect(deadline);
   if (!connection) return connection.error();
-  ++commands_;
   const std::string key = options_.prefix + "probe";
   const std::array<std::string_view, 4> words = {"EVAL", probeScript, "1", key};
-  const Result<Reply> reply = (*connection)->command(words, deadline);
-  if (!reply) return reply.error();
-  if (reply->isText("OK")) return std::nullopt;
-  const std::string name = reply->kind == Reply::Kind::error ? reply->errorName() : "nonsense";
-  return fail(name == "NOAUTH" || name == "NOPERM" ? Errc::notAllowed : Errc::unreachable, "it answers " + name);
+  for (int i = 0; i < fewTimes; ++i) {
+    ++commands_;
+    const auto begin = std::chrono::steady_clock::now();
+    const Result<Reply> reply = (*connection)->command(words, deadline);
+    if (!reply) return reply.error();
+    const std::string name = reply->kind == Reply::Kind::error ? reply->errorName() : "nonsense";
+    const bool refusesUs = name == "NOAUTH" || name == "NOPERM";
+    if (!reply->isText("OK")) return fail(refusesUs ? Errc::notAllowed : Errc::unreachable, "it answers " + name);
+    if (std::chrono::steady_clock::now() - begin <= soon) return std::nullopt;
+  }
+  return fail(Errc::timeout, "it answers too late");
 }
 
 void RedisLink::failed(const Error& error) {
   ++failures_;
   {
     const std::lock_guard lock(mutex_);
+    isRefusing_ = error.code == Errc::notAllowed;
     if (++failedInARow_ < options_.failures || degraded_) return;
     degraded_ = true;
     ++degradations_;
@@ -252,12 +259,13 @@ void RedisLink::recover() {
     const std::lock_guard lock(mutex_);
     if (!addresses.empty()) addresses_ = std::move(addresses);
   }
-  if (probe(in(patience)) || sendPending(in(patience))) {
+  if (probe(in(patience), options_.timeout) || sendPending(in(patience))) {
     ++failures_;
     return;
   }
   const std::lock_guard lock(mutex_);
   failedInARow_ = 0;
+  isRefusing_ = false;
   degraded_ = false;
 }
 

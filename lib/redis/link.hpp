@@ -31,7 +31,7 @@ class RedisLink {
   ~RedisLink();
 
   // The script's answer, of a shape that it can have. Errc::unreachable at once while Redis is given up;
-  // Errc::timeout, transport, malformed.
+  // Errc::timeout, transport, malformed; Errc::notAllowed when it answers with an error.
   [[nodiscard]] Result<Reply> run(const RedisCall& call);
   // Runs it now if it can be, or as runLater() does.
   void runEventually(RedisCall call);
@@ -55,7 +55,8 @@ class RedisLink {
   [[nodiscard]] Result<Reply> evaluate(RedisConnection& connection, const RedisCall& call, Deadline deadline);
   [[nodiscard]] std::string hashOf(RedisConnection& connection, const RedisScript& script, Deadline deadline);
   [[nodiscard]] Result<Reply> exchange(const RedisCall& call, Deadline deadline);
-  [[nodiscard]] std::optional<Error> probe(Deadline deadline);
+  // Whether Redis can be written to, and answers within `soon` when it has been asked a few times.
+  [[nodiscard]] std::optional<Error> probe(Deadline deadline, std::chrono::milliseconds soon);
   void failed(const Error& error);
   void watch();
   void recover();
@@ -77,6 +78,7 @@ class RedisLink {
   std::deque<Pending> pending_;
   std::size_t pendingBytes_ = 0;
   unsigned failedInARow_ = 0;
+  bool isRefusing_ = false;  // the last of those was an error of the server's, which may read all the same
   std::string why_;
   bool stopping_ = false;
   std::thread watcher_;  // tells of transitions, probes while Redis is given up, sends what is pending

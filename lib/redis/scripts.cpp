@@ -1,6 +1,7 @@
 #include "redis/scripts.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ironjar::detail {
 namespace {
@@ -148,6 +149,11 @@ bool RedisScript::canAnswer(const Reply& reply, std::size_t keys) const {
   }
   const bool saysMore = word == "locked" || word == "failed";
   return items.size() == (saysMore ? 2U : 1U) && items.back().kind == Reply::Kind::text;
+}
+
+bool RedisScript::hasWritten(const Reply& reply) const {
+  constexpr std::array<std::string_view, 3> storing = {"mine", "renewed", "stored"};
+  return !words.empty() && std::find(storing.begin(), storing.end(), reply.items.at(0).text) != storing.end();
 }
 
 const RedisScript& beginScript() {

@@ -22,6 +22,8 @@ struct RedisScript {
 
   // Whether it can have given this answer. What is in a value is for others to judge.
   [[nodiscard]] bool canAnswer(const Reply& reply, std::size_t keys) const;
+  // Whether such an answer says that something was stored.
+  [[nodiscard]] bool hasWritten(const Reply& reply) const;
 };
 
 // KEYS = values, locks, lasts. ARGV = size, owner, lease, keep, what, note, ttl, the values to pass over, the values to
