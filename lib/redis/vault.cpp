@@ -9,9 +9,14 @@
 namespace ironjar::detail {
 namespace {
 
+// Redis' clock ends what it holds. Those of the processes may be apart, and jump: a result that is passed over for that
+// would be a token spent twice.
+constexpr Seconds clockSkew = std::chrono::hours{1};
+
 SealOptions sealing(std::string_view name, const RedisVault::Bound& bound, Seconds ttl) {
   return {.formats = {SealFormat::native},
           .ttl = ttl,
+          .clockSkew = clockSkew,
           .purpose = std::string(bound.purpose),
           .context = std::string(name).append(1, '\0').append(bound.secret)};
 }
