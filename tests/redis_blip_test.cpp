@@ -282,3 +282,10 @@ TEST_CASE("clocks that are ten minutes apart share results and denials (C51)") {
     CHECK(RedisRevocationList(replica.redis).denies(std::vector<Mark>{{Mark::Kind::sid, "s-1"}}, {}));
   }
 }
+
+TEST_CASE("an answer of arrays in arrays, which none of ours is, is refused where it begins") {
+  detail::ReplyReader nested;
+  CHECK(errorOf(nested.read("*2\r\n*256\r\n")) == Errc::malformed);
+  detail::ReplyReader flat;
+  CHECK_FALSE(errorOf(flat.read("*2\r\n$1\r\na\r\n")));
+}

@@ -50,15 +50,28 @@ void* placeNil(const redisReadTask* task) {
   return place(task, [](Reply&) { return true; });
 }
 
+// RESP3's: where hiredis 1.x finds no function for them, it makes up a pointer.
+template <class Functions>
+void refuseNewerKinds(Functions& made) {
+  if constexpr (requires { made.createDouble; }) {
+    made.createDouble = [](const redisReadTask*, double, char*, std::size_t) -> void* { return nullptr; };
+  }
+  if constexpr (requires { made.createBool; }) {
+    made.createBool = [](const redisReadTask*, int) -> void* { return nullptr; };
+  }
+}
+
 // A count is an int in hiredis 0.14 and a size_t in 1.x.
 redisReplyObjectFunctions functions() {
   redisReplyObjectFunctions made{};
+  refuseNewerKinds(made);
   made.createString = placeText;
   made.createInteger = placeNumber;
   made.createNil = placeNil;
   made.createArray = [](const redisReadTask* task, auto count) -> void* {
     return place(task, [&](Reply& reply) {
-      if (static_cast<std::size_t>(count) > mostItems) return false;
+      // None of ours is in another.
+      if (task->parent != nullptr || static_cast<std::size_t>(count) > mostItems) return false;
       reply.kind = Reply::Kind::array;
       reply.items.resize(static_cast<std::size_t>(count));
       return true;
