@@ -248,6 +248,20 @@ TEST_CASE("a lock that nobody gives back is no failure of the provider: other lo
   CHECK_FALSE(errorOf(refresh("b")));
 }
 
+TEST_CASE("a server with no place for another client is no wrong password") {
+  std::atomic<bool> full = true;
+  FakeRedis server([&](const std::vector<std::string>& words) {
+    if (full) return std::string("-ERR max number of clients reached\r\n");
+    if (words[0] == "AUTH" || support::isProbe(words)) return std::string("+OK\r\n");
+    return isBegin(words) ? mine : stored;
+  });
+  Replica replica(
+      RedisOptions{.passwords = support::password, .port = server.port(), .password = "right", .pause = 50ms});
+  CHECK(replica.redis->stats().degraded);
+  full = false;
+  replica.told.waitFor(2);
+}
+
 TEST_CASE("a logout asks a server that hangs once for each token") {
   RedisServer server;
   Replica replica(server.port());

@@ -133,8 +133,10 @@ std::optional<Error> RedisConnection::signIn(const RedisOptions& options, Deadli
     if (!reply) return reply.error();
     if (reply->isText("OK")) return std::nullopt;
     const std::string name = reply->errorName();
-    // AUTH to a server without a password is answered with a plain ERR: configuration, too.
-    const bool refused = refusesUs(name) || (words.front() == "AUTH" && name == "ERR");
+    // AUTH to a server without a password is answered with a plain ERR: configuration, too. So is whatever comes first
+    // to a server that has clients enough, and that passes.
+    const bool hasNoPlace = reply->text.starts_with("ERR max number of clients");
+    const bool refused = refusesUs(name) || (words.front() == "AUTH" && name == "ERR" && !hasNoPlace);
     return fail(refused ? Errc::notAllowed : Errc::transport, std::string(words.front()) + " was answered by " + name);
   };
   std::vector<std::string_view> words = {"AUTH"};
