@@ -345,7 +345,8 @@ TEST_CASE("a wrong password is an error at the start, which says what to change 
 
 TEST_CASE("an ACL user with the rights that are documented is enough; with fewer it is an error at the start") {
   RedisServer server;
-  server.command("ACL", "SETUSER", "app", "on", ">secret", "~ironjar:*", "+@string", "+@keyspace", "+@scripting");
+  server.command("ACL", "SETUSER", "app", "on", ">secret", "~ironjar:*", "+eval", "+evalsha", "+script|load", "+get",
+                 "+set", "+strlen", "+del", "+unlink", "+pttl", "+pexpire");
   server.command("ACL", "SETUSER", "poor", "on", ">secret", "~other:*", "+@all");
   const RedisOptions good = {
       .passwords = support::password, .port = server.port(), .user = "app", .password = "secret", .timeout = 5000ms};

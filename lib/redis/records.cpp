@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view purpose = "redis-result";
 constexpr Seconds longestPause{600};
+constexpr Seconds shortestFence{600};  // twice the longest lease
 
 std::string millisecondsOf(std::chrono::milliseconds time) { return std::to_string(time.count()); }
 
@@ -138,10 +139,13 @@ std::optional<Record> RedisRecord::bury() {
   auto values = sealed('o', Json::object(), times_.keep);
   if (!values) return std::nullopt;
   const Order order{.ttl = times_.keep, .values = *std::move(values)};
-  const Result<Told> told = run(buryScript(), order);
-  if (told) return told->record;
-  link_.runLater(callOf(buryScript(), order));
-  return std::nullopt;
+  // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
+  const Result<std::optional<Record>> before = look();
+  const Result<Told> told = before ? run(buryScript(), order) : Result<Told>(before.error());
+  if (!told) link_.runLater(callOf(buryScript(), order));
+  const bool isNews = told && told->record && told->record->kind != Record::Kind::signedOut;
+  if (isNews) return told->record;
+  return before ? *before : std::nullopt;
 }
 
 Result<std::optional<Record>> RedisRecord::look() {
@@ -232,11 +236,13 @@ Result<std::vector<std::string>> RedisRecord::sealed(char kind, const Json& data
 }
 
 RedisCall RedisRecord::callOf(const RedisScript& script, const Order& order) const {
+  // Who had the lock last is known for as long as an earlier holder may come back.
+  const auto fence = std::max<std::chrono::milliseconds>(times_.keep, shortestFence);
   RedisCall call{.script = &script, .keys = values_};
   append(call.keys, locks_);
   append(call.keys, lasts_);
   call.arguments = {std::to_string(maxSealSize + 1), order.owner, millisecondsOf(times_.lease),
-                    millisecondsOf(times_.keep),     order.what,  order.note,
+                    millisecondsOf(fence),           order.what,  order.note,
                     millisecondsOf(order.ttl)};
   append(call.arguments, passedOver_);
   append(call.arguments, order.values);

@@ -16,7 +16,7 @@ class FakeRedis {
  public:
   // What is sent for a command, raw. Nothing: no answer. `hangUp` closes the connection.
   using Script = std::function<std::string(const std::vector<std::string>&)>;
-  static inline const std::string hangUp = "\0hang up";
+  static inline const std::string hangUp = std::string("\0hang up", 8);
 
   explicit FakeRedis(Script script) : script_(std::move(script)) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
