@@ -19,7 +19,8 @@ std::vector<Mark> marksOf(const Session& session, const MarkNames& names) {
   std::vector<Mark> marks = {{Mark::Kind::session, session.id()}};
   const std::string issuer = session.get<std::string>(names.issuer).value_or("");
   const auto add = [&](Mark::Kind kind, const std::string& name) {
-    if (auto value = session.get<std::string>(name)) marks.push_back({kind, *std::move(value), issuer});
+    auto value = session.get<std::string>(name);
+    if (value && !value->empty()) marks.push_back({kind, *std::move(value), issuer});
   };
   add(Mark::Kind::sid, names.sid);
   add(Mark::Kind::sub, names.sub);
@@ -29,7 +30,7 @@ std::vector<Mark> marksOf(const Session& session, const MarkNames& names) {
 }  // namespace
 
 LocalRevocationList::LocalRevocationList(RevocationOptions options) : options_(std::move(options)) {
-  constexpr Seconds longest{100'000'000'000};
+  constexpr Seconds longest{1'000'000'000};
   if (options_.keep <= Seconds{0} || options_.keep > longest || options_.maxEntries == 0 || !options_.now) {
     throw std::invalid_argument("ironjar: RevocationOptions: keep and maxEntries must be positive, now set");
   }

@@ -151,6 +151,25 @@ TEST_CASE("a mark is forgotten when no seal of it can open any more") {
   CHECK_FALSE(site.list->denies(marks, {}));
 }
 
+TEST_CASE("the longest time that is accepted is kept") {
+  LocalRevocationList list({.keep = 1'000'000'000s});
+  const std::vector<Mark> marks = {{Mark::Kind::sid, "s"}};
+  list.deny(marks[0]);
+  list.deny({Mark::Kind::sid, "t"});
+  CHECK(list.denies(marks, {}));
+}
+
+TEST_CASE("empty claims are nobody's name") {
+  Site site;
+  Json nameless = ada;
+  nameless["sid"] = "";
+  nameless["sub"] = "";
+  site.signIn(nameless);
+  site.list->deny({Mark::Kind::sid, "", "https://id.example"});
+  site.list->deny({Mark::Kind::sub, "", "https://id.example"});
+  CHECK(site.isSignedIn());
+}
+
 TEST_CASE("denying again begins anew; the oldest go when there are too many") {
   support::FakeClock time;
   LocalRevocationList list({.keep = 1000s, .maxEntries = 2, .now = time});
@@ -180,6 +199,7 @@ TEST_CASE("a revoked cookie does not hide a good one of the same name") {
 
 TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(LocalRevocationList({.keep = 0s}), std::invalid_argument);
+  CHECK_THROWS_AS(LocalRevocationList({.keep = 10'000'000'000s}), std::invalid_argument);
   CHECK_THROWS_AS(LocalRevocationList({.maxEntries = 0}), std::invalid_argument);
   CHECK_THROWS_AS(static_cast<void>(revokedBy(nullptr)), std::invalid_argument);
 }

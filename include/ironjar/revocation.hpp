@@ -53,7 +53,7 @@ class RevocationList {
 // For one process.
 class LocalRevocationList final : public RevocationList {
  public:
-  // Throws std::invalid_argument for a keep or maxEntries that is not positive.
+  // Throws std::invalid_argument for a keep or maxEntries that is not positive, and for a keep above 10^9 seconds.
   explicit LocalRevocationList(RevocationOptions options = {});
 
   void deny(const Mark& mark) override;
