@@ -38,8 +38,8 @@ struct RedisOptions {
 
 struct RedisStats {
   bool degraded = false;
-  std::uint64_t commands = 0;      // sent
-  std::uint64_t failed = 0;        // those, and attempts to connect
+  std::uint64_t commands = 0;      // scripts sent to it
+  std::uint64_t failed = 0;        // those that got no good answer in time, and attempts to connect
   std::uint64_t degradations = 0;  // how often Redis was given up for a while
 };
 
@@ -48,12 +48,15 @@ class RedisLink;
 }
 
 // The connections of one process to one Redis server, version 4 or later, not a cluster. Thread-safe. Share one among
-// coordinators and revocation lists. An ACL user needs `~<prefix>* +@string +@keyspace +@scripting`.
+// coordinators and revocation lists. Not across fork(): make it in the process that uses it. An ACL user needs
+// `~<prefix>* +eval +evalsha +script|load +get +set +strlen +del +unlink +pttl +pexpire`, and for another database
+// `+select`.
 class Redis {
  public:
   // Throws std::invalid_argument for options that cannot be, and when the server is there and refuses user and
   // password. A server that is not there, or has other troubles, is no error: the process goes on without it, and finds
-  // it when it comes.
+  // it when it comes. Takes up to a second, and as long as the system takes to resolve the host. The last coordinator
+  // or list to go may take two more, for what Redis has not been told yet; while it is given up, that is lost.
   explicit Redis(RedisOptions options);
   Redis(const Redis&) = delete;
   Redis& operator=(const Redis&) = delete;
@@ -90,7 +93,8 @@ struct RedisCoordinatorStats {
 // Redis asked: one process gets the lock, asks, and publishes the result for the others, which look for it every few
 // milliseconds and take over when it dies. newest() never waits: it knows what this process has seen. While a call of
 // another process is awaited and Redis goes away, requests fail with Errc::refreshFailed instead of asking a second
-// time, which strict providers take for theft.
+// time, which strict providers take for theft. A token that the provider refuses while Redis is away may have been
+// spent by another process: Errc::loginRequired, and the cookie stays.
 class RedisCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that cannot be.
@@ -114,7 +118,8 @@ class RedisCoordinator final : public RefreshCoordinator {
 };
 
 // A RevocationList for many processes. One Redis command for each session that is opened; while Redis is away, what
-// this process itself has denied is known, and what others deny is learnt when it is back.
+// this process itself has denied is known, nobody else is denied, and what others deny is learnt when it is back. A
+// Redis that loses its data, or evicts keys, forgets denials: let it persist, with maxmemory-policy noeviction.
 class RedisRevocationList final : public RevocationList {
  public:
   explicit RedisRevocationList(const std::shared_ptr<Redis>& redis, RevocationOptions options = {});
