@@ -303,3 +303,20 @@ TEST_CASE("an answer of arrays in arrays, which none of ours is, is refused wher
   detail::ReplyReader flat;
   CHECK_FALSE(errorOf(flat.read("*2\r\n$1\r\na\r\n")));
 }
+
+TEST_CASE("an address that hangs does not hide the next one of the same host") {
+  const FakeRedis silent([](const std::vector<std::string>&) { return std::string(); });
+  const FakeRedis good([](const std::vector<std::string>&) { return std::string("+OK\r\n"); });
+  RedisOptions options{.passwords = support::password, .password = "right"};
+  std::vector<detail::RedisAddress> addresses;
+  for (const FakeRedis* server : {&silent, &good}) {
+    options.port = server->port();
+    addresses.push_back(detail::resolve(options).at(0));
+  }
+  for (int i = 0; i < 2; ++i) {
+    const auto begin = Time::now();
+    CHECK(detail::RedisConnection::openAny(addresses, options, begin + 400ms));
+    const auto took = Time::now() - begin;
+    CHECK((i == 0 ? took >= 190ms : took < 190ms));  // the good one is first then
+  }
+}

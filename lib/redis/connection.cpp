@@ -127,6 +127,17 @@ Result<std::unique_ptr<RedisConnection>> RedisConnection::open(const RedisAddres
   return connection;
 }
 
+Result<std::unique_ptr<RedisConnection>> RedisConnection::openAny(std::vector<RedisAddress>& addresses,
+                                                                  const RedisOptions& options, Deadline deadline) {
+  Result<std::unique_ptr<RedisConnection>> connection = fail(Errc::unreachable, "the host has no address");
+  for (auto address = addresses.begin(); address != addresses.end() && !connection; ++address) {
+    const auto now = std::chrono::steady_clock::now();
+    connection = open(*address, options, now + (deadline - now) / (addresses.end() - address));
+    if (connection) std::rotate(addresses.begin(), address, address + 1);
+  }
+  return connection;
+}
+
 std::optional<Error> RedisConnection::signIn(const RedisOptions& options, Deadline deadline) {
   const auto demand = [&](std::span<const std::string_view> words) -> std::optional<Error> {
     const Result<Reply> reply = command(words, deadline);

@@ -44,6 +44,11 @@ class RedisConnection {
   [[nodiscard]] static Result<std::unique_ptr<RedisConnection>> open(const RedisAddress& address,
                                                                      const RedisOptions& options, Deadline deadline);
 
+  // The first of several addresses that can be opened, each with its part of the time; that one is in front then. The
+  // last one's error.
+  [[nodiscard]] static Result<std::unique_ptr<RedisConnection>> openAny(std::vector<RedisAddress>& addresses,
+                                                                        const RedisOptions& options, Deadline deadline);
+
   // The server's answer, which may be an error of its. Errors as above, after which the connection is of no use.
   [[nodiscard]] Result<Reply> command(std::span<const std::string_view> words, Deadline deadline);
 

@@ -190,8 +190,14 @@ std::string RedisLink::hashOf(RedisConnection& connection, const RedisScript& sc
 // On a connection of its own.
 std::optional<Error> RedisLink::probe(Deadline deadline, std::chrono::milliseconds soon) {
   constexpr int fewTimes = 3;
-  Result<Connection> connection = connect(deadline);
+  std::unique_lock lock(mutex_);
+  std::vector<RedisAddress> addresses = addresses_;
+  lock.unlock();
+  const Result<Connection> connection = RedisConnection::openAny(addresses, options_, deadline);
   if (!connection) return connection.error();
+  lock.lock();
+  addresses_ = std::move(addresses);  // from now on requests ask this one first
+  lock.unlock();
   const std::string key = options_.prefix + "probe";
   const std::array<std::string_view, 4> words = {"EVAL", probeScript, "1", key};
   for (int i = 0; i < fewTimes; ++i) {
