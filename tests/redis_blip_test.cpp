@@ -29,7 +29,11 @@ struct Moody {
   void refuseWrites() { server.command("REPLICAOF", "127.0.0.1", std::to_string(support::freePort())); }
   void takeWrites() { server.command("REPLICAOF", "NO", "ONE"); }
   RedisOptions options() const {
-    return {.passwords = support::password, .port = server.port(), .timeout = 5000ms, .pause = 100ms};
+    return {.passwords = support::password,
+            .port = server.port(),
+            .timeout = 5000ms,
+            .failures = 1000,  // never given up
+            .pause = 100ms};
   }
 };
 
@@ -215,7 +219,9 @@ TEST_CASE("a server that is slower than requests can bear is not taken for well 
 
 TEST_CASE("reads that succeed do not hide that nothing can be written (C67)") {
   Moody moody;
-  Replica replica(moody.options());
+  RedisOptions options = moody.options();
+  options.failures = 3;
+  Replica replica(options);
   RedisRevocationList list(replica.redis);
   const std::vector<Mark> marks = {{Mark::Kind::sid, "s-1"}};
   moody.refuseWrites();

@@ -284,7 +284,9 @@ std::optional<Error> RedisLink::sendPending(Deadline end) {
   std::optional<Error> problem;
   while (!pending.empty() && !problem && std::chrono::steady_clock::now() < end) {
     const Result<Reply> reply = exchange(pending.front().call, in(patience));
-    const bool isHopeless = !reply && ++pending.front().tries == mostTries;
+    // Right after a probe that was answered well, so that it is this call's own.
+    const bool isRefused = !reply && degraded_ && reply.error().code == Errc::notAllowed;
+    const bool isHopeless = isRefused && ++pending.front().tries == mostTries;
     if (!reply && !isHopeless) problem = reply.error();
     if (reply || isHopeless) pending.pop_front();
   }
