@@ -1,5 +1,6 @@
 // Makes the table of what run.sh measured: medians over the rounds, and medians of the ratios within each round.
-//   node report.mjs RESULTS_DIR ROUNDS table|json [yes, to fail when a bound is not kept]
+//   node report.mjs RESULTS_DIR ROUNDS table|json [yes, to fail when a bound is not kept, or its figure was not taken]
+// Without the files of the HTTP side, its bounds are left out.
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
@@ -14,7 +15,8 @@ const lines = (file) => (existsSync(file) ? readFileSync(file, 'utf8').trim().sp
 const rounds = Array.from({ length: Number(roundCount) }, (_, i) => {
   const found = new Map();
   const { benchmarks } = JSON.parse(readFileSync(`${folder}/ours.${i + 1}.json`, 'utf8'));
-  for (const { name, real_time, cpu_time, bytes_per_second } of benchmarks) {
+  for (const { name, real_time, cpu_time, bytes_per_second, error_occurred, error_message } of benchmarks) {
+    if (error_occurred) throw new Error(`${name}: ${error_message}`); // its times are zero
     found.set(name.replace('/real_time/threads:1', ''), cpu_time);
     found.set(`${name.replace('/real_time/threads:1', '')} elapsed`, real_time);
     if (name.startsWith('base64url/')) found.set(`${name} bytes per µs`, bytes_per_second / 1e6);
@@ -55,18 +57,19 @@ ratio('http read-only : bare', 'http/readOnly', 'http/bare');
 ratio('http read-write : bare', 'http/readWrite', 'http/bare');
 ratio('http performFetch : pooled client', 'http/performFetch', 'http/client');
 
-// In the terms of bounds.mjs; a figure that was not taken keeps no bound.
-report.bounds = bounds.filter(({ what }) => Number.isFinite(report.ratios[what] ?? report.medians[what])).map((bound) => {
-  const value = (report.ratios[bound.what] ?? report.medians[bound.what]) / (bound.unit ?? 1);
+// In the terms of bounds.mjs.
+const withHttp = existsSync(`${folder}/http.1.jsonl`);
+report.bounds = bounds.filter(({ what }) => withHttp || !what.startsWith('http ')).map((bound) => {
+  const value = (report.ratios[bound.what] ?? report.medians[bound.what] ?? NaN) / (bound.unit ?? 1);
   return { ...bound, value, kept: bound.most === undefined ? value >= bound.least : value <= bound.most };
 });
 
 // With the version that was installed.
 const versions = new Map(readFileSync(`${folder}/versions`, 'utf8').trim().split(' ').map((one) => [one.slice(0, one.lastIndexOf('@')), one]));
-const named = (peer) => peer.split(' ').map((word) => versions.get(word) ?? word).join(' ').replace('sodium-native', versions.get('sodium-native'));
-const number = (value) => value.toFixed(value < 10 ? 2 : 0);
+const named = (peer) => peer.split(' ').map((word) => versions.get(word) ?? word).join(' ');
+const number = (value) => (Number.isFinite(value) ? value.toFixed(value < 10 ? 2 : 0) : 'none');
 const µs = (name) => number(report.medians[name] / 1000);
-const times = (value) => `${value.toFixed(value < 10 ? 1 : 0)} ×`;
+const times = (value) => (Number.isFinite(value) ? `${value.toFixed(value < 10 ? 1 : 0)} ×` : 'none');
 const table = (head, rows) => {
   const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i].length)));
   const line = (row) => `| ${row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join(' | ')} |`;

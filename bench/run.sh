@@ -3,9 +3,10 @@
 #
 #   bash bench/run.sh [--json] [--check] [--rounds N] [--no-http]
 #
-# --check fails when a ratio or time is beyond its bound (bounds.mjs). Every round measures everything once, shortly, in processor time; a ratio is formed within a round, and its median over
-# the rounds is what counts, so that a noisy machine disturbs both sides alike. Installs what is missing: Debian packages, Node
-# packages into the build folder.
+# --check fails when a ratio or time is beyond its bound (bounds.mjs) or was not taken. Every round measures everything
+# once, shortly, in processor time; a ratio is formed within a round, and its median over the rounds is what counts, so
+# that a noisy machine disturbs both sides alike. Installs what is missing: Debian packages, Node packages into the
+# build folder.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

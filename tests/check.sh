@@ -70,7 +70,7 @@ install() {
   echo "== install"
   bash "$root/tests/consumer/run.sh" "$root" "$root/build/consumer"
 }
-# Every benchmark but the largest once, briefly: one that fails says so in its row.
+# Every benchmark but the largest once, briefly: one that fails says so in its row. And the report, on canned figures.
 bench() {
   need_packages libbenchmark-dev
   local build="$root/build/release" rows
@@ -83,6 +83,8 @@ bench() {
     echo "$rows"
     return 1
   fi
+  need_node
+  ! command -v node >/dev/null || node --test "$root/bench/report.test.mjs"
 }
 format() {
   need_packages clang-format
