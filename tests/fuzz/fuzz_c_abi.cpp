@@ -78,29 +78,39 @@ class Caller {
   // `call` takes a buffer, its size and the error. Nothing when it fails.
   template <class Call>
   std::optional<std::string> text(const Call& call, ironjar_status* outcome = nullptr) const {
-    std::size_t room = room_;
-    for (int attempt = 0; attempt < 2; ++attempt) {
-      std::vector<char> buffer(room + margin, untouched);
-      std::size_t size = room;
-      const ironjar_status got =
-          status([&](ironjar_error* error) { return call(room == 0 ? nullptr : buffer.data(), &size, error); });
-      const std::size_t written = got == IRONJAR_OK ? size : 0;
-      fuzz::require(written <= room, "no more than there is room for");
-      fuzz::require(isUntouched(buffer.data() + written, buffer.data() + buffer.size()), "nothing behind the text");
-      if (outcome != nullptr) *outcome = got;
-      if (got == IRONJAR_OK) return std::string(buffer.data(), size);
-      if (got != IRONJAR_BUFFER_TOO_SMALL) {
-        fuzz::require(size == 0, "no text of a failure");
-        return std::nullopt;
-      }
-      fuzz::require(size > room, "more is needed than there was");
-      room = size;
-    }
-    fuzz::require(false, "what was asked for is enough");
-    return std::nullopt;
+    Written written = into(room_, call);
+    if (written.status == IRONJAR_BUFFER_TOO_SMALL) written = into(written.size, call);
+    fuzz::require(written.status != IRONJAR_BUFFER_TOO_SMALL, "what was asked for is enough");
+    if (outcome != nullptr) *outcome = written.status;
+    if (written.status != IRONJAR_OK) return std::nullopt;
+    const bool isTight = written.size == 0 || into(written.size - 1, call).status == IRONJAR_BUFFER_TOO_SMALL;
+    fuzz::require(isTight, "and one byte less is not");
+    return written.text;
   }
 
  private:
+  struct Written {
+    ironjar_status status = IRONJAR_OK;
+    std::size_t size = 0;
+    std::string text = {};
+  };
+
+  template <class Call>
+  Written into(std::size_t room, const Call& call) const {
+    std::vector<char> buffer(room + margin, untouched);
+    Written written{.size = room};
+    written.status =
+        status([&](ironjar_error* error) { return call(room == 0 ? nullptr : buffer.data(), &written.size, error); });
+    if (written.status == IRONJAR_OK) written.text.assign(buffer.data(), std::min(written.size, room));
+    fuzz::require(isUntouched(buffer.data() + written.text.size(), buffer.data() + buffer.size()),
+                  "nothing behind the text");
+    const bool isTold = written.status == IRONJAR_OK                 ? written.size <= room
+                        : written.status == IRONJAR_BUFFER_TOO_SMALL ? written.size > room
+                                                                     : written.size == 0;
+    fuzz::require(isTold, "the size of what is written, or needed, or none");
+    return written;
+  }
+
   std::size_t errorSize_ = 0;
   std::size_t room_ = 0;
   std::int64_t now_ = 0;
