@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2089,SC2090  # the quotes are those of JSON
+# shellcheck disable=SC2016,SC2089,SC2090  # the quotes are those of JSON and of other shells
 # The command line, from outside. Each test is a sentence; the first that fails ends the run.
 # Usage: check.sh IRONJAR
 set -euo pipefail

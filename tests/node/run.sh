@@ -57,6 +57,7 @@ package.json
 seal.js
 session.js
 END
+# shellcheck disable=SC2016
 if readelf -d "$published"/package/*.{node,so.1} | grep -e RPATH -e RUNPATH | grep -vF '[$ORIGIN]'; then
   echo "the package looks for libraries where it was built" >&2
   exit 1
