@@ -1,7 +1,7 @@
 // iron-webcrypto's interface. What the library does as the original does goes through it; the rest of what the original
 // offers (other algorithms, salts and iterations, raw keys, ids that are no numbers) is done here with Node's crypto,
 // and so is every refusal, as users match on the original's error texts and on which comes first.
-import { createCipheriv, createDecipheriv, createHmac, pbkdf2, pbkdf2Sync, randomBytes, timingSafeEqual, webcrypto } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 
 import { parse, stringify } from './json.js';
@@ -34,7 +34,7 @@ export const clone = (options) => ({
 });
 
 export function randomBits(bits) {
-  return new Uint8Array(randomBytes(bits / 8));
+  return webcrypto.getRandomValues(new Uint8Array(bits / 8));
 }
 
 // ---- keys ----
@@ -168,6 +168,8 @@ function isUsual({ encryption, integrity }, secret) {
   );
 }
 
+const longest = 65_536; // the library's; the original has no limit
+
 const oneSecret = ({ encryption, integrity }) =>
   typeof encryption === 'string' && encryption === integrity ? encryption : undefined;
 
@@ -175,7 +177,8 @@ const oneSecret = ({ encryption, integrity }) =>
 function sealNatively(text, password, options, now) {
   const secret = oneSecret(password);
   const { id = '' } = password;
-  if (secret === undefined || id === '' || typeof text !== 'string' || !isUsual(options, secret)) return null;
+  if (secret === undefined || id === '' || typeof text !== 'string' || text.length > longest) return null;
+  if (!isUsual(options, secret)) return null;
   const steps = [options.encryption, options.integrity];
   if (steps.some((step) => step.saltBits !== 256 || step.salt || step.iv)) return null;
   const time = options.ttl ? fe26Time(now + options.ttl) : 0;
@@ -188,7 +191,7 @@ function sealNatively(text, password, options, now) {
 // The text that was sealed, or null when the library does not open it, for whatever reason.
 function unsealNatively(sealed, id, password, options, now) {
   const secret = oneSecret(password);
-  if (secret === undefined || !isUsual(options, secret)) return null;
+  if (secret === undefined || sealed.length > longest || !isUsual(options, secret)) return null;
   const time = now - options.timestampSkewSec * 1000 + 60_000;
   if (!Number.isSafeInteger(time) || time < 0 || time > 9e12) return null;
   const sealer = fe26Sealer(id === '' ? '1' : id, secret, true);

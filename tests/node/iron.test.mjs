@@ -180,6 +180,7 @@ const misuses = {
     (lib) => lib.seal(data, password, step('encryption', { algorithm: 'rot13' })),
     (lib) => lib.generateKey(password, { algorithm: 'AES', iterations: 1, minPasswordlength: 1, saltBits: 256 }),
   ],
+  'more salt than there is memory for': [(lib) => lib.seal(data, password, step('encryption', { saltBits: 999_999_999_999_999 })), (lib) => lib.randomBits(-8), (lib) => lib.randomBits(8 * 65_537)],
   'no salt': [(lib) => lib.seal(data, password, step('encryption', { saltBits: 0 }))],
   'no options': [(lib) => lib.generateKey(password), (lib) => lib.generateKey(password, 'x')],
   'no password for a key': [(lib) => lib.generateKey(''), (lib) => lib.generateKey(null, {})],
@@ -229,6 +230,7 @@ const values = {
   'numbers past 2^53': { n: 2 ** 70, m: 1e-320, k: Number.MAX_SAFE_INTEGER },
   '100 levels': JSON.parse('['.repeat(100) + ']'.repeat(100)),
   '100,000 characters': 'x'.repeat(100_000),
+  '3,000,000 characters': 'x'.repeat(3_000_000),
 };
 for (const [name, value] of Object.entries(values)) {
   test(`sealing ${name} ends as in iron-webcrypto`, async () => {
@@ -327,7 +329,7 @@ test('a generated key brings a fresh salt and iv of the sizes asked for', async 
   assert.notEqual(one.salt, two.salt);
   assert.notDeepEqual(one.iv, two.iv);
   assert.deepEqual(iron.randomBits(64).constructor, Uint8Array);
-  assert.equal(iron.randomBits(64).length, 8);
+  for (const bits of [64, 12, 0]) assert.equal(iron.randomBits(bits).length, ironWebcrypto.randomBits(bits).length);
 });
 
 test('a password that the library finds weak is warned of once for each reason, and sealing goes on', async () => {
