@@ -1,61 +1,88 @@
 #!/usr/bin/env bash
 # What our binaries are built with, and that two builds in different folders give one libironjar.so, byte for byte.
-#   hardened.sh
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/packages.sh"
-need_packages "${build_packages[@]}" "${httplib_packages[@]}" binutils
+. "$root/tests/support/build.sh"
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" libcli11-dev \
+  ccache binutils
+fail() { echo "hardened: $1"; exit 1; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# Without ccache: an object out of the cache would be equal to itself. The sources are copied, since a user's are
-# somewhere else too.
-for copy in one two/elsewhere; do
-  mkdir -p "$work/$copy"
-  cp -r "$root"/{CMakeLists.txt,include,lib,bindings,tests} "$work/$copy/"
-  cmake -S "$work/$copy" -B "$work/$copy/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
-    -DIRONJAR_BUILD_DEMO=ON >/dev/null
+
+# The second build is of copied sources, since a user's are somewhere else too, and without ccache: an object out of the
+# cache would be equal to itself. Its objects, in turn, are compared with those that the first build has, or takes from
+# the cache.
+libraries=(ironjar ironjar_redis)
+options=(-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DIRONJAR_BUILD_REDIS=ON)
+configure shared "${options[@]}"
+cmake --build "$build" --target "${libraries[@]}" >/dev/null
+shared=$build
+copy=$work/elsewhere/and/deeper
+mkdir -p "$copy"
+cp -r "$root"/{CMakeLists.txt,include,lib} "$copy/"
+cmake -S "$copy" -B "$copy/build" -G Ninja "${options[@]}" >/dev/null
+cmake --build "$copy/build" --target "${libraries[@]}" >/dev/null
+mapfile -t built < <(cd "$shared" && find . -name 'libironjar*.so.*' -type f)
+[ ${#built[@]} = ${#libraries[@]} ] || fail "not ${#libraries[@]} libraries: ${built[*]}"
+for library in "${built[@]}"; do
+  cmp "$shared/$library" "$copy/build/$library"
+  echo "reproducible: two builds, one $(basename "$library"), $(sha256sum "$shared/$library" | cut -c -16)…"
 done
-cmake --build "$work/one/build" >/dev/null
-cmake --build "$work/two/elsewhere/build" --target ironjar >/dev/null
-library=$(cd "$work/one/build" && find . -name 'libironjar.so.*' -type f)
-cmp "$work/one/build/$library" "$work/two/elsewhere/build/$library"
-echo "reproducible: two builds, one $(basename "$library")"
+
+# The programs and libraries, as released.
+configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_BUILD_C=ON \
+  -DIRONJAR_BUILD_CLI=ON
+targets=(ironjar ironjar_redis ironjar_c ironjar_cli ironjar-demo)
+cmake --build "$build" --target "${targets[@]}" >/dev/null
+programs=("$build/bindings/demo/ironjar-demo" "$build/bindings/cli/ironjar")
+files=("${programs[@]}" "$build"/bindings/c/libironjar_c.so "${built[@]/#./$shared}")
+addon=$build/bindings/node/ironjar/ironjar.node # where Node's headers are
+[ ! -e "$addon" ] || files+=("$addon")
 
 has() { # has WHAT FILE COMMAND...: fails when the command's output does not hold WHAT
   local what=$1 file=$2
-  "${@:3}" "$file" 2>/dev/null | grep -- "$what" >/dev/null || { echo "$(basename "$file"): no $what"; exit 1; }
+  "${@:3}" "$file" 2>/dev/null | grep -- "$what" >/dev/null || fail "$(basename "$file"): no $what"
 }
-program=$work/one/build/bindings/demo/ironjar-demo
-library=$work/one/build/$library
-has 'Type: *DYN (Position-Independent Executable' "$program" readelf -h
-has 'FLAGS.*PIE' "$program" readelf -d
-for file in "$program" "$library"; do
+for file in "${programs[@]}"; do
+  has 'Type: *DYN (Position-Independent Executable' "$file" readelf -h
+  has 'FLAGS.*PIE' "$file" readelf -d
+  has '_chk@' "$file" readelf --dyn-syms -W # FORTIFY
+done
+for file in "${files[@]}"; do
   has GNU_RELRO "$file" readelf -lW
   has BIND_NOW "$file" readelf -dW
   has 'GNU_STACK.* RW ' "$file" readelf -lW
   has __stack_chk_fail "$file" readelf --dyn-syms -W
 done
-has '_chk@' "$program" readelf --dyn-syms -W # FORTIFY
+# FORTIFY and the others ask for nothing in an object that has no use for them: look at how each was compiled.
+commands=$(ninja -C "$build" -t commands "${targets[@]}" | grep -E -- ' -c [^ ]+\.cpp$')
+for flag in -D_FORTIFY_SOURCE= -fstack-protector-strong -fstack-clash-protection -fPI; do
+  without=$(grep -vc -- " $flag" <<<"$commands" || true)
+  [ "$without" = 0 ] || fail "$without objects are compiled without $flag"
+done
+objects=$(wc -l <<<"$commands")
+[ "$objects" -gt 50 ] || fail "only $objects objects were seen"
 if [ "$(uname -m)" = x86_64 ]; then
   # In our code: whether the kernel turns CET on depends on libc's start files too, and Debian's are built without.
-  for file in "$program" "$library"; do has endbr64 "$file" objdump -d --no-show-raw-insn; done
+  while read -r object; do has 'IBT, SHSTK' "$build/$object" readelf -n; done < <(grep -oE -- ' -o [^ ]+\.o' <<<"$commands" | cut -c 5-)
 fi
-echo "hardened: PIE, full RELRO, no executable stack, stack protector, FORTIFY, CET"
+echo "hardened: PIE, full RELRO, no executable stack, stack protector, FORTIFY, CET: ${#files[@]} files, $objects objects"
 
 # A user's own program, beside ours in one build, gets none of it.
 mkdir "$work/app"
-cat >"$work/app/CMakeLists.txt" <<EOF
+cat >"$work/app/CMakeLists.txt" <<END
 cmake_minimum_required(VERSION 3.23)
 project(app LANGUAGES CXX)
-add_subdirectory($work/one ironjar)
+add_subdirectory($copy ironjar)
 file(WRITE \${CMAKE_CURRENT_BINARY_DIR}/app.cpp "#include <ironjar/ironjar.hpp>\nint main() {}\n")
 add_executable(app \${CMAKE_CURRENT_BINARY_DIR}/app.cpp)
 target_link_libraries(app PRIVATE ironjar::ironjar)
-EOF
+END
 cmake -S "$work/app" -B "$work/app/build" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 commands=$(ninja -C "$work/app/build" -t commands app | grep -E 'app\.cpp|-o app( |$)')
-[ "$(wc -l <<<"$commands")" = 2 ] || { echo "not two commands: $commands"; exit 1; }
+[ "$(wc -l <<<"$commands")" = 2 ] || fail "not two commands: $commands"
 ! grep -E -- '-fstack-protector|-fstack-clash|-fcf-protection|FORTIFY|-Wl,-z|-pie|-fPIE|-ffile-prefix-map|-Wall' <<<"$commands" ||
-  { echo "our flags reach consumers"; exit 1; }
+  fail "our flags reach consumers"
 echo "consumers: their own flags only"
