@@ -256,8 +256,8 @@ TEST_CASE_FIXTURE(Fixture, "also when that result comes a moment after the refus
   std::thread winner;
   const auto refused = one.refresh("a", [&](const TokenSet&) {
     server().command("FLUSHALL");
-    winner = std::thread([&] {
-      std::this_thread::sleep_for(30ms);  // after the first look, before the last
+    winner = std::thread([&, before = one.redis->stats().commands] {
+      while (one.redis->stats().commands == before) std::this_thread::yield();  // after the first look
       CHECK(two.refresh("a", "b"));
     });
     return Asked{.tokens = fail(Errc::expired)};
