@@ -4,6 +4,7 @@
 #include "detail/libcrypto.hpp"
 #include "detail/url.hpp"
 #include "detail/utf8.hpp"
+#include "support/guarded.hpp"
 #include "support/support.hpp"
 
 #include <algorithm>
@@ -72,6 +73,24 @@ TEST_CASE("base64url agrees with libsodium at every length, whatever the machine
       REQUIRE(decoded(expected, by) == data);
     }
     REQUIRE(encoded(data) == expected);
+  }
+}
+
+TEST_CASE("base64url stays within its texts and its bytes, whatever the machine's instructions") {
+  const support::Guarded of(1'024);
+  const support::Guarded to(base64urlSize(1'024));
+  for (std::size_t length = 0; length <= 1024; ++length) {
+    const std::size_t size = base64urlSize(length);
+    for (const Base64urlBy by : bothWays) {
+      const auto data = of.last(length);
+      std::fill(data.begin(), data.end(), static_cast<unsigned char>(length));
+      char* const begin = writableText(to.last(size));
+      REQUIRE(writeBase64url(begin, data, by) == begin + size);
+      std::fill(data.begin(), data.end(), static_cast<unsigned char>(0));
+      REQUIRE(decodeBase64url(text(to.last(size)), data, by));
+      REQUIRE(std::count(data.begin(), data.end(), static_cast<unsigned char>(length)) ==
+              static_cast<std::ptrdiff_t>(length));
+    }
   }
 }
 
