@@ -115,9 +115,9 @@ Result<Json> parseJsonSlowly(std::string_view text) {
   // No control character stands in a JSON text but white space; nlohmann would take a NUL for the end.
   if (text.find('\0') != std::string_view::npos) return refusal("a NUL");
   std::optional<std::string> fixed = wellFormed(text);
-  Result<Json> data = parseSax(fixed ? *fixed : text);
-  if (fixed) wipe(writable(fixed->data(), fixed->size()));
-  return data;
+  if (!fixed) return parseSax(text);
+  const WipeAtExit wiped(*fixed);
+  return parseSax(*fixed);
 }
 
 }  // namespace ironjar::detail
