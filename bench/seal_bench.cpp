@@ -1,5 +1,6 @@
-// Sealing and opening, each beside its floor. `text`: JSON text in and out. `json`: a session's value in and out, as
-// sealData and unsealData do.
+// Sealing and opening, each beside its floor. `text`: JSON text in and out, the formats alone, without the reading by
+// which every caller's text is checked. `json`: a session's value in and out, as sealData and unsealData do, with all
+// checks.
 #include "floors.hpp"
 #include "seal_format.hpp"
 #include "support.hpp"
