@@ -38,7 +38,12 @@ build() {
   if [ "$1" != . ]; then
     name=$(git -C "$root" rev-parse --verify "$1^{commit}")
     source=$work/$name
-    [ -d "$source" ] || git -C "$root" archive --prefix="$name/" "$name" | tar -x -C "$work"
+    if [ ! -d "$source" ]; then  # whole or not at all
+      rm -rf "$source.part"
+      mkdir "$source.part"
+      git -C "$root" archive "$name" | tar -x -C "$source.part"
+      mv "$source.part" "$source"
+    fi
   fi
   [ -f "$source/bench/CMakeLists.txt" ] || { echo "$1 has no benchmarks" >&2 && return 1; }
   if ! { cmake -S "$source" -B "$work/build-$name" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_BENCH=ON &&
