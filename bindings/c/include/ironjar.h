@@ -10,9 +10,9 @@
  * with room for nothing it may be null. After any other failure `*size` is 0.
  *
  * Times are unix milliseconds and passed in: IRONJAR_NOW takes the system's clock. Options are JSON objects, and a
- * member that is not known is refused; so is a password that holds U+FFFD, as it was no text. Sealers and jars may be used by any number of threads at once; a session belongs
- * to one thread at a time. A handle that was freed, or is of another kind, is IRONJAR_INVALID_ARGUMENT as far as that
- * can be seen: it is a bug to be found, not a case to rely on.
+ * member that is not known is refused; so is a password that holds U+FFFD, as it was no text. Sealers and jars may be
+ * used by any number of threads at once; a session belongs to one thread at a time. A handle that was freed, or is of
+ * another kind, is IRONJAR_INVALID_ARGUMENT as far as that can be seen: it is a bug to be found, not a case to rely on.
  */
 #ifndef IRONJAR_H
 #define IRONJAR_H
