@@ -33,7 +33,8 @@ simdjson::dom::parser* keptParser() {
 }
 
 bool isUtf8(std::string_view text) {
-  return hasSimdjson() ? simdjson::validate_utf8(text.data(), text.size()) : utf16Length(text).has_value();
+  // Where simdjson has no code for the machine, or is told by its environment to use one that is not there, it says no.
+  return (hasSimdjson() && simdjson::validate_utf8(text.data(), text.size())) || utf16Length(text).has_value();
 }
 
 }  // namespace ironjar::detail
