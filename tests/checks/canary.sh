@@ -92,8 +92,10 @@ echo "demo: 0 in $(wc -l <"$work/log") log lines, its metrics, answers and argv;
 # The suite, with passwords and a client's secret of this run; its tokens are random then, and told by their shape, as
 # are id_tokens, PASERKs and seals. What the library tells the tests is in told (tests/support/canary.hpp): errors,
 # exceptions, events, metrics. argv is that of every process that the suite starts.
-export IRONJAR_TEST_PASSWORD=suite-password-$(random) IRONJAR_TEST_OTHER_PASSWORD=suite-other-$(random)
-export IRONJAR_TEST_CLIENT_SECRET=suite-client-$(random)
+IRONJAR_TEST_PASSWORD=suite-password-$(random)
+IRONJAR_TEST_OTHER_PASSWORD=suite-other-$(random)
+IRONJAR_TEST_CLIENT_SECRET=suite-client-$(random)
+export IRONJAR_TEST_PASSWORD IRONJAR_TEST_OTHER_PASSWORD IRONJAR_TEST_CLIENT_SECRET
 for secret in "$IRONJAR_TEST_PASSWORD" "$IRONJAR_TEST_OTHER_PASSWORD" "$IRONJAR_TEST_CLIENT_SECRET"; do
   printf '%s\n%s\n' "$secret" "${secret: -24}"
   printf 'web:%s' "$secret" | base64 -w0 && echo

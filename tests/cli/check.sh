@@ -12,8 +12,8 @@ cd "$work"
 unset IRONJAR_PASSWORD
 first=${IRONJAR_TEST_PASSWORD:-Zk3-first-password-that-is-long-enough-0001}
 second=${IRONJAR_TEST_OTHER_PASSWORD:-Qm8-second-password-that-is-long-enough-002}
-printf '1:%s\n' $first >one
-printf '1:%s\n2:%s\n' $first $second >two
+printf '1:%s\n' "$first" >one
+printf '1:%s\n2:%s\n' "$first" "$second" >two
 tests=0
 
 fails() { echo "FAILED: $*" >&2; exit 1; }
@@ -151,14 +151,14 @@ test_that "inspect takes anything for an answer"
 for text in "" "Fe26.2*" "Fe26.2*$first*" "ij1." "ij1.%%%%%%%%%%%%%%%%" foo; do
   exits 1 "$ironjar" inspect --passwords one <<<"$text"
   holds "$said" '"verifies": false'
-  lacks "$said" $first
+  lacks "$said" "$first"
 done
 
 test_that "rotate seals under the newest password, until the same moment, as the same session"
 for format in native fe26; do
   old=$("$ironjar" seal --passwords one --ttl 1000 --format $format <<<'{"a":1}')
   new=$("$ironjar" rotate --passwords two <<<"$old")
-  printf '2:%s\n' $second >only-two
+  printf '2:%s\n' "$second" >only-two
   is "$("$ironjar" unseal --passwords only-two <<<"$new")" '{"a":1}'
   for member in expires sessionId sessionStarted format; do
     is "$("$ironjar" inspect --passwords two <<<"$new" | grep "$member")" \
@@ -200,7 +200,7 @@ mapfile -t answers < <(request "" '[]' '{' '1' '{"op":1}' '{"op":"steal"}' '{}' 
 is ${#answers[@]} 18
 for answer in "${answers[@]:0:17}"; do holds "$answer" '{"ok":false,"error":"malformed","detail":"'; done
 is "${answers[17]}" '{"ok":true,"cookies":[["a","1"]]}'
-lacks "${answers[*]}" $first
+lacks "${answers[*]}" "$first"
 is "$(printf '{"op":"cookies","header":"a=1"}' | "$ironjar" jsonl)" '{"ok":true,"cookies":[["a","1"]]}'
 
 test_that "jsonl takes data of 64 levels, and says of more that it is too large"
