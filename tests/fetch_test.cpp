@@ -376,7 +376,11 @@ TEST_CASE("configuration that cannot be is refused at start-up (G11 url)") {
   refuses([](FetchOptions& o) { o.allowedOrigins = {"https://*.example"}; });
   refuses([](FetchOptions& o) { o.timeout = Seconds{0}; });
   refuses([](FetchOptions& o) { o.now = nullptr; });
+  refuses([](FetchOptions& o) { o.refreshThreshold = Seconds{-1}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.timeout = Seconds{0}; });
+  refuses([](FetchOptions& o) { o.tokenEndpoint.replay = {.grace = Seconds{-1}}; });
+  refuses([](FetchOptions& o) { o.tokenEndpoint.replay = {.grace = Seconds{30}, .strict = true}; });
+  refuses([](FetchOptions& o) { o.tokenEndpoint.refreshTokenCookie = "a b"; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.answer.accessToken = "data"; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.answer.accessToken = ""; });
   for (const char* url : {"", "id.example", "http://id.example/token", "http://127.0.0.1/token",

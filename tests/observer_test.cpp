@@ -235,6 +235,30 @@ TEST_CASE("what nobody asked for is not told: a commit that catches up, a visito
   CHECK(recorder.all<event::LoggedOut>().empty());
 }
 
+TEST_CASE("a request of a login that was signed out elsewhere is told of as late") {
+  const Recorder recorder;
+  Site site(recorder);
+  const std::string cookie = site.login();
+  Session leaving = site.jar.open(cookie);
+  site.fetcher.signOut(leaving);
+  Session late = site.jar.open(cookie);
+  const std::string tag = late.tag();
+  CHECK(support::errorOf(site.fetcher.performFetch(late, items)) == Errc::expired);
+  CHECK(recorder.lines().find("event=refresh_failed session=" + tag + " role=none trigger=late") != std::string::npos);
+}
+
+TEST_CASE("a failed refresh has an outcome, by what became of the login") {
+  for (const auto& [code, outcome] :
+       {std::pair(Errc::expired, "invalid_grant"), std::pair(Errc::loginRequired, "superseded"),
+        std::pair(Errc::notAllowed, "client_refused"), std::pair(Errc::overloaded, "overloaded"),
+        std::pair(Errc::timeout, "transient")}) {
+    const std::string line =
+        toLine(event::RefreshFailed{"a", RefreshedBy::chain, RefreshTrigger::request, fail(code), 1ms});
+    CAPTURE(line);
+    CHECK(line.find(std::string("outcome=") + outcome + " ") != std::string::npos);
+  }
+}
+
 TEST_CASE("an observer may use what it observes") {
   std::shared_ptr<LocalCoordinator> coordinator = std::make_shared<LocalCoordinator>();
   Upstream upstream;

@@ -27,6 +27,23 @@ std::string sealOf(const Json& recorded) {
 
 }  // namespace
 
+TEST_CASE("a JSON text is sealed as it stands; what is no JSON, or too large, is not") {
+  const Passwords passwords(support::password);
+  const SealOptions options;
+  const auto sealed = [&](std::string_view text) {
+    return detail::sealText(text, passwords.keyring(), options, {.ttl = options.ttl});
+  };
+  const std::string text = R"({"b": 1, "a":[1.0, "\u00e9"]})";
+  std::string source;
+  const auto opened = detail::unseal(sealed(text).value(), passwords.keyring(), options, &source);
+  CHECK(opened.value().data == Json::parse(text));
+  CHECK(source == text);
+  CHECK(errorOf(sealed("{")) == Errc::malformed);
+  CHECK(errorOf(sealed("")) == Errc::malformed);
+  CHECK(errorOf(sealed(R"({"a":1,"a":2})")) == Errc::malformed);
+  CHECK(errorOf(sealed(std::string(100'000, ' ') + "1")) == Errc::tooLarge);
+}
+
 TEST_CASE("what the second implementation seals opens, times and identity included (S01 kat-native)") {
   const Json document = vectors("native.json");
   CHECK(document["valid"].size() >= 40);
