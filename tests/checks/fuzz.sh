@@ -36,5 +36,7 @@ fuzz_one() {
 }
 export -f fuzz_one
 export root build findings seconds
+# What AddressSanitizer keeps of freed memory counts too; its 256 MB leave little of the limit to targets that allocate much.
+export ASAN_OPTIONS=quarantine_size_mb=64
 # Two at a time, or as many as there are processors; all of them, whatever one finds.
 printf '%s\0' "${targets[@]}" | xargs -0 -P "$(nproc)" -I{} bash -c 'fuzz_one {}'
