@@ -124,12 +124,6 @@ int run(int argc, char** argv) {
   addCommands(app, parsed);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ExtrasError&) {
-    // Not repeated: somebody may have tried a password.
-    std::cerr
-        << "ironjar: there is an argument that it does not know; see --help. Passwords come from the environment, "
-           "a file or stdin.\n";
-    return 2;
   } catch (const CLI::ParseError& error) {
     return refuse(app, error);
   }

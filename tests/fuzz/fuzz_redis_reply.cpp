@@ -106,7 +106,8 @@ void requirePossible(const std::optional<Record>& record, const Peer& peer) {
 template <class T>
 const T* possible(const Result<T>& result) {
   if (result) return &*result;
-  fuzz::requireError(result, {Errc::unreachable, Errc::timeout, Errc::transport, Errc::malformed, Errc::tooLarge});
+  fuzz::requireError(
+      result, {Errc::unreachable, Errc::timeout, Errc::transport, Errc::malformed, Errc::tooLarge, Errc::notAllowed});
   return nullptr;
 }
 
