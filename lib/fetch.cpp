@@ -101,12 +101,13 @@ Result<Response> Fetcher::performFetch(Session& session, Request given) const {
   const Deadline deadline = in(state.options.timeout);
   const Result<detail::Url> url = state.allowedUrl(request);
   if (!url) return url.error();
-  const Result<RefreshedBy> caughtUp = state.keeper.catchUp(session);
+  std::optional<TokenSet> tokens = state.keeper.tokens(session);
+  const Result<RefreshedBy> caughtUp = state.keeper.catchUp(session, tokens);
   if (!caughtUp) return caughtUp.error();
   Trace trace{.refreshedBy = *caughtUp};
   const bool mayRefresh = state.mayRefresh(request, *url);
   if (mayRefresh) {
-    const Result<RefreshedBy> ahead = state.keeper.refreshAhead(session, deadline);
+    const Result<RefreshedBy> ahead = state.keeper.refreshAhead(session, tokens, deadline);
     if (!ahead) return ahead.error();
     if (*ahead != RefreshedBy::none) trace.refreshedBy = *ahead;
   }
@@ -114,7 +115,6 @@ Result<Response> Fetcher::performFetch(Session& session, Request given) const {
   if (request.openBody && !body) return fail(Errc::malformed, "openBody gave no reader");
   std::string apiCookies;  // those that the API has set on the way
   while (true) {
-    const std::optional<TokenSet> tokens = state.keeper.tokens(session);
     Request next = request;
     if (body) next.openBody = [reader = std::exchange(body, nullptr)] { return reader; };
     Result<Response> response = state.send(std::move(next), tokens, apiCookies, deadline);
@@ -128,6 +128,7 @@ Result<Response> Fetcher::performFetch(Session& session, Request given) const {
     const Result<RefreshedBy> refreshed = state.keeper.renew(session, *tokens, RefreshTrigger::unauthorized, deadline);
     if (!refreshed) return refreshed.error();
     trace.refreshedBy = *refreshed;
+    tokens = state.keeper.tokens(session);
     if (!state.replays(request, body)) {
       response->trace = {.attempts = trace.attempts, .refreshedBy = trace.refreshedBy, .worthRepeating = true};
       return response;
@@ -140,12 +141,12 @@ Result<Response> Fetcher::performFetch(Session& session, Request given) const {
 
 Result<RefreshedBy> Fetcher::refresh(Session& session) const {
   const detail::TokenKeeper& keeper = state_->keeper;
-  const std::optional<TokenSet> before = keeper.tokens(session);
-  if (!before) return fail(Errc::loginRequired, "the session has no tokens");
-  Result<RefreshedBy> caughtUp = keeper.catchUp(session);
+  std::optional<TokenSet> tokens = keeper.tokens(session);
+  if (!tokens) return fail(Errc::loginRequired, "the session has no tokens");
+  Result<RefreshedBy> caughtUp = keeper.catchUp(session, tokens);
   if (!caughtUp || *caughtUp == RefreshedBy::chain) return caughtUp;
-  if (before->refreshToken.empty()) return fail(Errc::loginRequired, "the session has no refresh token");
-  return keeper.renew(session, *keeper.tokens(session), RefreshTrigger::request, in(state_->options.timeout));
+  if (tokens->refreshToken.empty()) return fail(Errc::loginRequired, "the session has no refresh token");
+  return keeper.renew(session, *tokens, RefreshTrigger::request, in(state_->options.timeout));
 }
 
 std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {

@@ -43,14 +43,14 @@ TokenKeeper::TokenKeeper(const FetchOptions& options)
       now_(options.now),
       observer_(options.observer) {}
 
-Result<std::optional<TokenSet>> TokenKeeper::newestOf(const Session& session) const {
-  const std::optional<TokenSet> held = tokens(session);
+Result<std::optional<TokenSet>> TokenKeeper::newestOf(const Session& session,
+                                                      const std::optional<TokenSet>& held) const {
   if (!held || held->refreshToken.empty()) return std::optional<TokenSet>();
   return coordinator_->newest(client_, *held, session.tokensAreFromCookie() ? From::cookie : From::memory);
 }
 
-Result<RefreshedBy> TokenKeeper::catchUp(Session& session) const {
-  const auto newest = newestOf(session);
+Result<RefreshedBy> TokenKeeper::catchUp(Session& session, std::optional<TokenSet>& held) const {
+  const auto newest = newestOf(session, held);
   if (!newest) {
     notify(observer_, [&] {
       return event::RefreshFailed{session.tag(), RefreshedBy::none, RefreshTrigger::late, newest.error()};
@@ -58,29 +58,31 @@ Result<RefreshedBy> TokenKeeper::catchUp(Session& session) const {
     return letGo(session);
   }
   if (!*newest) return RefreshedBy::none;
-  const TokenSet held = *tokens(session);
+  const std::string before = held->accessToken;
   session.renewTokens(**newest);
-  if (caughtUp(held, **newest).accessToken == held.accessToken) return RefreshedBy::none;
+  held = tokens(session);
+  if (held && held->accessToken == before) return RefreshedBy::none;
   notify(observer_, [&] { return event::Refreshed{session.tag(), RefreshedBy::chain, RefreshTrigger::late}; });
   return RefreshedBy::chain;
 }
 
 void TokenKeeper::catchUpQuietly(Session& session) const {
-  const auto newest = newestOf(session);
+  const auto newest = newestOf(session, tokens(session));
   if (!newest) return session.abandon();
   if (*newest) session.renewTokens(**newest);
 }
 
-Result<RefreshedBy> TokenKeeper::refreshAhead(Session& session, Deadline deadline) const {
-  const std::optional<TokenSet> held = tokens(session);
+Result<RefreshedBy> TokenKeeper::refreshAhead(Session& session, std::optional<TokenSet>& held,
+                                              Deadline deadline) const {
   if (!held || !isDue(*held)) return RefreshedBy::none;
   // While the token is good, the request must not wait for a slow provider: the call goes on for the next one.
   const Deadline patience =
       isGood(*held) ? std::min(deadline, std::chrono::steady_clock::now() + longestAhead) : deadline;
   Result<RefreshedBy> refreshed = renew(session, *held, RefreshTrigger::expiry, patience);
+  held = tokens(session);
   const bool isOver = !refreshed && refreshed.error().code == Errc::expired;
   if (refreshed || isOver) return refreshed;
-  return isGood(*held) ? Result<RefreshedBy>(RefreshedBy::none) : refreshed;
+  return held && isGood(*held) ? Result<RefreshedBy>(RefreshedBy::none) : refreshed;
 }
 
 Result<RefreshedBy> TokenKeeper::renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,

@@ -13,10 +13,13 @@ class TokenKeeper {
   // The session's, for the resource that the Fetcher is for.
   [[nodiscard]] std::optional<TokenSet> tokens(const Session& session) const { return session.tokens(resource_); }
 
+  // `held` are the session's tokens, before and after.
+  //
   // Puts the newest tokens of the login into the session. Errc::expired when it is over: the session is abandoned then.
-  [[nodiscard]] Result<RefreshedBy> catchUp(Session& session) const;
+  [[nodiscard]] Result<RefreshedBy> catchUp(Session& session, std::optional<TokenSet>& held) const;
   // Refreshes ahead of the end. An error only when there is no way on without new tokens.
-  [[nodiscard]] Result<RefreshedBy> refreshAhead(Session& session, Deadline deadline) const;
+  [[nodiscard]] Result<RefreshedBy> refreshAhead(Session& session, std::optional<TokenSet>& held,
+                                                 Deadline deadline) const;
   // Tokens newer than `rejected`. Errors: as performFetch's; the session is destroyed or abandoned where the login is
   // over.
   [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
@@ -38,7 +41,8 @@ class TokenKeeper {
   [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
 
  private:
-  [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session) const;
+  [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session,
+                                                         const std::optional<TokenSet>& held) const;
   [[nodiscard]] bool isDue(const TokenSet& tokens) const;
   [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
 
