@@ -285,20 +285,21 @@ TEST_CASE("clocks that are ten minutes apart share results and denials (C51)") {
     const detail::RedisVault vault(support::password, "ironjar:");
     const Clock theirs = [apart] { return systemClock() + apart; };
     const auto plant = [&](const char* purpose, const std::string& name, std::string_view secret, const Json& data,
-                           const std::string& letter, Seconds ttl) {
+                           const std::string& prefix, Seconds ttl) {
       const auto seal = sealData(data, support::password,
                                  {.formats = {SealFormat::native},
                                   .ttl = ttl,
                                   .purpose = purpose,
                                   .context = name + std::string(1, '\0') + std::string(secret),
                                   .now = theirs});
-      server.command("SET", name, letter + *seal, "PX", "600000");
+      server.command("SET", name, prefix + *seal, "PX", "600000");
     };
     Json result = detail::writeTokens(tokens("b"));
     result["k"] = "r";
     plant("redis-result", vault.names("token", "c", "rt-a").at(0), "rt-a", result, "r", 600s);
     CHECK(replica.refresh("a", "no")->tokens == tokens("b"));
-    plant("redis-revocation", vault.names("deny", "sid", "0:s-1").at(0), "0:s-1", {{"t", 1}}, "", 600s);
+    plant("redis-revocation", vault.names("deny", "sid", "0:s-1").at(0), "0:s-1", {{"t", 1}},
+          std::string(15, '0') + "1", 600s);
     CHECK(RedisRevocationList(replica.redis).denies(std::vector<Mark>{{Mark::Kind::sid, "s-1"}}, {}));
   }
 }

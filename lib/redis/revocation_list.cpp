@@ -1,7 +1,9 @@
 #include "redis/link.hpp"
 #include "seal_format.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <stdexcept>
 
 namespace ironjar {
@@ -11,11 +13,19 @@ using Mark = RevocationList::Mark;
 
 constexpr std::string_view purpose = "redis-revocation";
 constexpr std::array<std::string_view, 3> kinds = {"session", "sid", "sub"};
-constexpr std::string_view largest = "1024";  // bytes of a sealed time, generously
+constexpr std::string_view largest = "1024";  // bytes of a value, generously
+constexpr std::size_t timeSize = 16;
 
 std::string_view kindOf(const Mark& mark) { return kinds.at(static_cast<std::size_t>(mark.kind)); }
 
 std::string namedBy(const Mark& mark) { return std::to_string(mark.issuer.size()) + ':' + mark.issuer + mark.value; }
+
+// In front of a value: of two denials the later one stays, whichever reaches Redis last. What counts is the time that
+// was sealed.
+std::string sortable(std::int64_t milliseconds) {
+  const std::string digits = std::to_string(std::max<std::int64_t>(milliseconds, 0));
+  return digits.size() < timeSize ? std::string(timeSize - digits.size(), '0') + digits : std::string(timeSize, '9');
+}
 
 }  // namespace
 
@@ -29,12 +39,13 @@ void RedisRevocationList::deny(const Mark& mark) {
   local_.deny(mark);
   const std::string secret = namedBy(mark);
   const detail::RedisNames names = link_->vault().names("deny", kindOf(mark), secret);
-  const Json data = {{"t", detail::unixMilliseconds(options_.now())}};
+  const std::int64_t now = detail::unixMilliseconds(options_.now());
+  const Json data = {{"t", now}};
   const auto values = link_->vault().seal(names, {purpose, secret}, data, options_.keep);
   if (!values) return;
-  detail::RedisCall call{.script = &detail::storeScript(), .keys = names};
-  call.arguments = {"0", std::to_string(std::chrono::milliseconds(options_.keep).count())};
-  call.arguments.insert(call.arguments.end(), values->begin(), values->end());
+  detail::RedisCall call{.script = &detail::storeLatestScript(), .keys = names};
+  call.arguments = {std::string(largest), std::to_string(std::chrono::milliseconds(options_.keep).count())};
+  for (const std::string& value : *values) call.arguments.push_back(sortable(now) + value);
   link_->runEventually(std::move(call));
 }
 
@@ -51,7 +62,9 @@ bool RedisRevocationList::denies(std::span<const Mark> marks, TimePoint startedA
   if (!reply) return false;
   for (std::size_t i = 0; i < call.keys.size(); ++i) {
     const std::size_t owner = i / link_->vault().copies();
-    const auto data = link_->vault().open(call.keys[i], {purpose, secrets[owner]}, reply->items[i].text);
+    const std::string_view value = reply->items[i].text;
+    const std::string_view seal = value.substr(std::min(value.size(), timeSize));
+    const auto data = link_->vault().open(call.keys[i], {purpose, secrets[owner]}, seal);
     if (!data || !data->contains("t") || !data->at("t").is_number_integer()) continue;
     if (marks[owner].kind != Mark::Kind::sub) return true;
     if (detail::unixMilliseconds(startedAt) / 1000 <= data->at("t").get<std::int64_t>() / 1000) return true;

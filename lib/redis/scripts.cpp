@@ -97,6 +97,14 @@ each(function(j) redis.call('SET', KEYS[j], ARGV[7 + n + j], 'PX', ttl) end)
 return {'stored'}
 )";
 
+constexpr const char* storeLatest = R"(
+for i = 1, #KEYS do
+  local held = read(KEYS[i])
+  if not held or held < ARGV[2 + i] then redis.call('SET', KEYS[i], ARGV[2 + i], 'PX', ARGV[2]) end
+end
+return {'stored'}
+)";
+
 // What has been finished is not locked again: the last owner's entry has a mark then.
 constexpr const char* renew = R"(
 for j = 1, n do
@@ -178,6 +186,10 @@ const RedisScript& fetchScript() {
 }
 const RedisScript& storeScript() {
   static const RedisScript script{store, {"stored"}};
+  return script;
+}
+const RedisScript& storeLatestScript() {
+  static const RedisScript script{std::string(reading) + storeLatest, {"stored"}};
   return script;
 }
 

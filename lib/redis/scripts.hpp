@@ -40,5 +40,7 @@ struct RedisScript {
 [[nodiscard]] const RedisScript& fetchScript();
 // KEYS = any; ARGV = size, ttl, the values. {stored}
 [[nodiscard]] const RedisScript& storeScript();
+// The same, but a value stays that sorts after the new one.
+[[nodiscard]] const RedisScript& storeLatestScript();
 
 }  // namespace ironjar::detail
