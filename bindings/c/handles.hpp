@@ -75,4 +75,10 @@ Handle& live(Handle* handle) {
   return *handle;
 }
 
+// Null is nothing to free.
+template <class Handle>
+void release(Handle* handle) {
+  if (handle != nullptr) delete &live(handle);
+}
+
 }  // namespace ironjar::c

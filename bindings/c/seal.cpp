@@ -7,6 +7,7 @@ using ironjar::c::failed;
 using ironjar::c::guard;
 using ironjar::c::live;
 using ironjar::c::Outcome;
+using ironjar::c::release;
 using ironjar::c::requireOut;
 using ironjar::c::textIn;
 using ironjar::c::TextOut;
@@ -46,7 +47,7 @@ ironjar_status ironjar_sealer_new(const char* options, std::size_t options_size,
 
 ironjar_status ironjar_sealer_free(ironjar_sealer* sealer) {
   return guard(nullptr, [&]() -> Outcome {
-    if (sealer != nullptr) delete &live(sealer);
+    release(sealer);
     return {};
   });
 }

@@ -10,6 +10,7 @@ using ironjar::c::failed;
 using ironjar::c::guard;
 using ironjar::c::live;
 using ironjar::c::Outcome;
+using ironjar::c::release;
 using ironjar::c::requireOut;
 using ironjar::c::textIn;
 using ironjar::c::TextOut;
@@ -58,7 +59,7 @@ ironjar_status ironjar_jar_new(const char* options, std::size_t options_size, ir
 
 ironjar_status ironjar_jar_free(ironjar_jar* jar) {
   return guard(nullptr, [&]() -> Outcome {
-    if (jar != nullptr) delete &live(jar);
+    release(jar);
     return {};
   });
 }
@@ -76,7 +77,7 @@ ironjar_status ironjar_jar_open(const ironjar_jar* jar, const char* cookie_heade
 
 ironjar_status ironjar_session_free(ironjar_session* session) {
   return guard(nullptr, [&]() -> Outcome {
-    if (session != nullptr) delete &live(session);
+    release(session);
     return {};
   });
 }

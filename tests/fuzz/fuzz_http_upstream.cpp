@@ -1,13 +1,6 @@
 // Raw bytes as a server's answer to the transport: it ends by its deadline, within its memory, with a response that is
 // safe to pass on or a typed error. The peer is a thread on a loopback socket; 0x1e in the input is a flush.
-#include "fuzz.hpp"
-
-#include <arpa/inet.h>
-#include <atomic>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <thread>
-#include <unistd.h>
+#include "listener.hpp"
 
 #include <ironjar/httplib/transport.hpp>
 
@@ -20,55 +13,28 @@ constexpr std::size_t maxBody = 64 * 1024;
 // Answers each connection with the input of the moment, and hangs up.
 class Peer {
  public:
-  Peer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    fuzz::require(::bind(listener_, generic, length) == 0 && ::listen(listener_, 16) == 0 &&
-                      ::getsockname(listener_, generic, &length) == 0,
-                  "a listening socket");
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { run(); });
-  }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  ~Peer() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()) + "/"; }
   std::string answer;  // set between requests only
 
  private:
-  void run() {
-    while (true) {
-      const int connection = ::accept(listener_, nullptr, nullptr);
-      if (connection < 0) return;
-      char buffer[4096];
-      std::string request;
-      while (request.find("\r\n\r\n") == std::string::npos) {
-        const ssize_t got = ::recv(connection, buffer, sizeof buffer, 0);
-        if (got <= 0) break;
-        request.append(buffer, static_cast<std::size_t>(got));
-      }
-      for (std::size_t begin = 0; begin < answer.size();) {
-        const std::size_t end = std::min(answer.find('\x1e', begin), answer.size());
-        if (::send(connection, answer.data() + begin, end - begin, MSG_NOSIGNAL) < 0) break;
-        begin = end + 1;
-      }
-      ::shutdown(connection, SHUT_WR);
-      while (::recv(connection, buffer, sizeof buffer, 0) > 0) continue;
-      ::close(connection);
+  void serve(int connection) const {
+    char buffer[4096];
+    std::string request;
+    while (request.find("\r\n\r\n") == std::string::npos) {
+      const ssize_t got = ::recv(connection, buffer, sizeof buffer, 0);
+      if (got <= 0) break;
+      request.append(buffer, static_cast<std::size_t>(got));
     }
+    for (std::size_t begin = 0; begin < answer.size();) {
+      const std::size_t end = std::min(answer.find('\x1e', begin), answer.size());
+      if (::send(connection, answer.data() + begin, end - begin, MSG_NOSIGNAL) < 0) break;
+      begin = end + 1;
+    }
+    ::shutdown(connection, SHUT_WR);
+    while (::recv(connection, buffer, sizeof buffer, 0) > 0) continue;
   }
 
-  int listener_;
-  int port_ = 0;
-  std::thread thread_;
+  fuzz::Listener listener_{[this](int connection) { serve(connection); }};
 };
 
 // httplib reads a status line with std::regex, which takes stack for each character: 20 kB of it end the process. It

@@ -3,16 +3,8 @@
 //
 // The first byte chooses the steps; each answer ends with 0x1e. A 0x1d stands for a bulk string: a value that was
 // sealed for the record.
-#include "fuzz.hpp"
+#include "listener.hpp"
 #include "redis/records.hpp"
-
-#include <arpa/inet.h>
-#include <array>
-#include <atomic>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <thread>
-#include <unistd.h>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -26,45 +18,22 @@ const TokenSet& storedTokens() {
   return tokens;
 }
 
-// What is received is one command, since the link waits for each answer. Serves one connection at a time.
+// What is received is one command, since the link waits for each answer.
 class Peer {
  public:
-  Peer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    fuzz::require(::bind(listener_, generic, length) == 0 && ::listen(listener_, 16) == 0 &&
-                      ::getsockname(listener_, generic, &length) == 0,
-                  "a listening socket");
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { run(); });
-  }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  ~Peer() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-
-  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] int port() const { return listener_.port(); }
 
   // Set between links only.
   std::string answers;
   std::string sealedValue;
 
  private:
-  void run() {
-    for (int connection = 0; (connection = ::accept(listener_, nullptr, nullptr)) >= 0;) {
-      char buffer[16 * 1024];
-      ssize_t got = 0;
-      while ((got = ::recv(connection, buffer, sizeof buffer, 0)) > 0) {
-        const std::string answer = answerTo({buffer, static_cast<std::size_t>(got)});
-        if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0 || !isWhole(answer)) break;
-      }
-      ::close(connection);
+  void serve(int connection) {
+    char buffer[16 * 1024];
+    ssize_t got = 0;
+    while ((got = ::recv(connection, buffer, sizeof buffer, 0)) > 0) {
+      const std::string answer = answerTo({buffer, static_cast<std::size_t>(got)});
+      if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0 || !isWhole(answer)) break;
     }
   }
 
@@ -86,9 +55,7 @@ class Peer {
     return answer;
   }
 
-  int listener_;
-  int port_ = 0;
-  std::thread thread_;
+  fuzz::Listener listener_{[this](int connection) { serve(connection); }};
 };
 
 RedisOptions optionsFor(const Peer& peer) {
