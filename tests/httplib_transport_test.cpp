@@ -321,6 +321,7 @@ TEST_CASE("304 is complete with its head; an informational response is no respon
     wait(socket);
   });
   CHECK_FALSE(httplibTransport()({.url = hints.origin()}, in(500ms)));
+  CHECK(errorOf(httplibTransport()({.method = "HEAD", .url = hints.origin()}, in(5s))) == Errc::transport);
 }
 
 TEST_CASE("what a connection still holds is never the next request's answer") {

@@ -277,9 +277,9 @@ class HttplibPool {
     }
     // The handler is not called where no body may follow: HEAD, 204.
     if (good && response.status == 0) takeHead(response, in);
-    if (good) return response;
+    if (good && response.status >= 200) return response;
     return fail(isBeforeSending(problem) ? Errc::unreachable : Errc::transport,
-                "httplib: " + httplib::to_string(problem));
+                good ? "the answer is none but an interim one" : "httplib: " + httplib::to_string(problem));
   }
 
   // As httplib's own Post() with a provider does, which has no room for a receiver.
