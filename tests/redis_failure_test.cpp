@@ -186,9 +186,7 @@ TEST_CASE("a logout while Redis is away reaches the other replicas when it is ba
   RedisServer server;
   Replica one(server.port());
   REQUIRE(one.refresh("a", "b"));
-  server.stop();
-  for (int i = 0; i < 3; ++i) REQUIRE(one.refresh(std::to_string(i), "x" + std::to_string(i)));
-  one.told.waitFor(1);
+  one.lose(server);
   one.coordinator->end("c", tokens("b"), nullptr);
   REQUIRE(server.start());
   one.told.waitFor(2);

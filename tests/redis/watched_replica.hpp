@@ -1,6 +1,7 @@
 // A replica as an operator and its requests see it.
 #pragma once
 
+#include "redis_server.hpp"
 #include "support/support.hpp"
 
 #include <atomic>
@@ -72,6 +73,13 @@ struct WatchedReplica {
   }
   ironjar::Result<ironjar::Refreshed> refresh(const std::string& from, const std::string& to) {
     return refresh(from, Asked{.tokens = tokens(to)});
+  }
+
+  // Stops the server, and asks until it is given up.
+  void lose(RedisServer& server) {
+    server.stop();
+    for (const char* name : {"1", "2", "3"}) REQUIRE(refresh(name, std::string(name) + "'"));
+    told.waitFor(1);
   }
 
   Told told;  // before the link, whose thread is the last to use it
