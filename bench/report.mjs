@@ -89,7 +89,8 @@ if (format === 'json') {
   }
   console.log(`\n${table(['bound', 'found', 'wanted', 'kept'], report.bounds.map(({ what, as = what, value, most, least, kept }) =>
     [as, number(value), most === undefined ? `>= ${least}` : `<= ${most}`, kept ? 'yes' : 'NO']))}`);
-  const single = Object.entries(report.ratios).filter(([what]) => !peers.some((peer) => what.startsWith(`${peer} :`)));
+  const isTold = new Set(report.bounds.map(({ what }) => what));
+  const single = Object.entries(report.ratios).filter(([what]) => !isTold.has(what) && !peers.some((peer) => what.startsWith(`${peer} :`)));
   console.log(`\n${table(['ratio', 'median'], single.map(([what, value]) => [what, number(value)]))}`);
 }
 if (check === 'yes' && report.bounds.some(({ kept }) => !kept)) process.exitCode = 1;
