@@ -36,6 +36,17 @@ Error nobody(const Session& session) {
   return ended ? fail(Errc::expired, "the session is past its end") : fail(Errc::loginRequired, "there are no tokens");
 }
 
+using OpenBody = std::function<BodyReader()>;
+
+// Has the transport read what is begun here. False when there is a stream and it is gone.
+bool beginBody(Request& request, const OpenBody& openBody) {
+  if (!openBody) return true;
+  BodyReader reader = openBody();
+  if (!reader) return false;
+  request.openBody = [reader = std::move(reader)] { return reader; };
+  return true;
+}
+
 void requireValid(FetchOptions& options) {
   if (!options.transport) refuse("transport is empty: httplibTransport() makes one");
   if (options.allowedOrigins.empty()) refuse("allowedOrigins is empty: list the origins that may see tokens");
@@ -82,10 +93,9 @@ class Fetcher::State {
   [[nodiscard]] Result<detail::Url> allowedUrl(const Request& request) const;
   // Whether a 401 to this request is about its token, and tokens may be refreshed for it.
   [[nodiscard]] bool mayRefresh(const Request& request, const detail::Url& url) const;
-  [[nodiscard]] Result<Response> send(Request request, const std::optional<TokenSet>& tokens,
+  // Puts the credentials into the request, in place of any that are there.
+  [[nodiscard]] Result<Response> send(Request& request, const std::optional<TokenSet>& tokens,
                                       std::string_view apiCookies, Deadline deadline) const;
-  // Whether the body can be sent once more; then `next` reads it.
-  [[nodiscard]] bool replays(const Request& request, BodyReader& next) const;
   [[nodiscard]] Result<Response> withoutRefreshToken(Session& session, const TokenSet& tokens,
                                                      Result<Response> response) const;
   void settle(Deadline deadline) const;
@@ -95,8 +105,7 @@ Fetcher::Fetcher(FetchOptions options) : state_(std::make_shared<const State>(st
 
 const FetchOptions& Fetcher::options() const { return state_->options; }
 
-Result<Response> Fetcher::performFetch(Session& session, Request given) const {
-  const Request request = std::move(given);  // whole to the end: each attempt sends a copy
+Result<Response> Fetcher::performFetch(Session& session, Request request) const {
   const State& state = *state_;
   const Deadline deadline = in(state.options.timeout);
   const Result<detail::Url> url = state.allowedUrl(request);
@@ -111,13 +120,11 @@ Result<Response> Fetcher::performFetch(Session& session, Request given) const {
     if (!ahead) return ahead.error();
     if (*ahead != RefreshedBy::none) trace.refreshedBy = *ahead;
   }
-  BodyReader body = request.openBody ? request.openBody() : nullptr;
-  if (request.openBody && !body) return fail(Errc::malformed, "openBody gave no reader");
+  const OpenBody openBody = std::exchange(request.openBody, nullptr);
+  if (!beginBody(request, openBody)) return fail(Errc::malformed, "openBody gave no reader");
   std::string apiCookies;  // those that the API has set on the way
   while (true) {
-    Request next = request;
-    if (body) next.openBody = [reader = std::exchange(body, nullptr)] { return reader; };
-    Result<Response> response = state.send(std::move(next), tokens, apiCookies, deadline);
+    Result<Response> response = state.send(request, tokens, apiCookies, deadline);
     if (!response) return response;
     ++trace.attempts;
     response->trace = trace;
@@ -129,7 +136,7 @@ Result<Response> Fetcher::performFetch(Session& session, Request given) const {
     if (!refreshed) return refreshed.error();
     trace.refreshedBy = *refreshed;
     tokens = state.keeper.tokens(session);
-    if (!state.replays(request, body)) {
+    if (openBody ? !beginBody(request, openBody) : request.body.size() > state.options.maxReplayBody) {
       response->trace = {.attempts = trace.attempts, .refreshedBy = trace.refreshedBy, .worthRepeating = true};
       return response;
     }
@@ -201,7 +208,7 @@ bool Fetcher::State::mayRefresh(const Request& request, const detail::Url& url) 
   });
 }
 
-Result<Response> Fetcher::State::send(Request request, const std::optional<TokenSet>& tokens,
+Result<Response> Fetcher::State::send(Request& request, const std::optional<TokenSet>& tokens,
                                       std::string_view apiCookies, Deadline deadline) const {
   for (const char* own : {"Authorization", "Proxy-Authorization", "Cookie"}) eraseHeader(request.headers, own);
   if (tokens && !tokens->accessToken.empty()) {
@@ -212,12 +219,6 @@ Result<Response> Fetcher::State::send(Request request, const std::optional<Token
   const std::string cookies = detail::joinedCookies(tokens ? tokens->cookies : std::string(), apiCookies);
   if (!cookies.empty() && detail::isFieldValue(cookies)) request.headers.emplace_back("Cookie", cookies);
   return options.transport(request, deadline);
-}
-
-bool Fetcher::State::replays(const Request& request, BodyReader& next) const {
-  if (!request.openBody) return request.body.size() <= options.maxReplayBody;
-  next = request.openBody();
-  return next != nullptr;
 }
 
 // The 401 may be this API's own affair, as long as the access token is good by the clock.

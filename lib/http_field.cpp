@@ -15,14 +15,8 @@ bool isToken(std::string_view text) {
 
 }  // namespace
 
-// To the end whatever comes, in bytes, so that many are looked at at once: an access token has a thousand.
 bool isFieldValue(std::string_view text) {
-  unsigned char controls = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    controls |= static_cast<unsigned char>((byte < ' ' && byte != '\t') || byte == 0x7f);
-  }
-  return controls == 0;
+  return allOf(text, [](char c) { return !isControl(c) || c == '\t'; });
 }
 
 bool isSendable(const Headers& headers) {

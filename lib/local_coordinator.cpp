@@ -154,13 +154,16 @@ class LocalCoordinator::State {
            *tip.expiresAt < *tokens.expiresAt;
   }
 
-  // BLAKE2b under a key of this process: what the map holds says nothing about the tokens behind it.
+  // Under a key of this process: what the map holds says nothing about the tokens behind it, and nobody outside can
+  // make two of them meet.
   TokenKey keyOf(std::string_view client, std::string_view refreshToken) const {
-    std::string message(client);
-    const detail::WipeAtExit wiped(message);
-    message.append(1, '\0').append(refreshToken);
+    detail::Scratch memory;
+    const detail::MutableBytes message = memory.take(client.size() + 1 + refreshToken.size());
+    const auto end = std::copy(client.begin(), client.end(), message.begin());
+    *end = 0;
+    std::copy(refreshToken.begin(), refreshToken.end(), end + 1);
     TokenKey key{};
-    detail::blake2b(key, processKey_.expose(), detail::bytes(message));
+    detail::siphash(key, processKey_.expose(), message);
     return key;
   }
 
@@ -277,7 +280,7 @@ class LocalCoordinator::State {
   }
 
   const LocalCoordinatorOptions options_;
-  detail::Secret<32> processKey_;
+  detail::Secret<detail::siphashSize> processKey_;
   mutable std::mutex mutex_;
   detail::Succession succession_;
   std::map<std::string, detail::Backoff> gates_;  // by client: one for each issuer that the application knows

@@ -15,7 +15,7 @@
 
 namespace ironjar::detail {
 
-using TokenKey = std::array<unsigned char, 32>;  // a keyed hash of a refresh token, its issuer and client
+using TokenKey = std::array<unsigned char, 16>;  // a keyed hash of a refresh token, its issuer and client
 using MonotonicTime = std::chrono::steady_clock::time_point;
 
 // One call to a token endpoint: shared by the entry and everybody who waits.

@@ -57,6 +57,7 @@ std::string withCookiesOf(const Response& response, const std::vector<std::strin
 }
 
 std::string joinedCookies(std::string_view first, std::string_view second) {
+  if (first.empty() && second.empty()) return {};
   Pairs pairs = pairsOf(first);
   for (const auto& [name, value] : pairsOf(second)) put(pairs, name, value);
   return textOf(pairs);

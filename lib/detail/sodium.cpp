@@ -30,6 +30,13 @@ void blake2b(MutableBytes out, Bytes key, Bytes message) {
   }
 }
 
+void siphash(std::span<unsigned char, siphashSize> out, std::span<const unsigned char, siphashSize> key,
+             Bytes message) {
+  static_assert(crypto_shorthash_siphashx24_BYTES == siphashSize &&
+                crypto_shorthash_siphashx24_KEYBYTES == siphashSize);
+  crypto_shorthash_siphashx24(out.data(), message.data(), message.size(), key.data());  // cannot fail
+}
+
 void aeadSeal(MutableBytes out, Bytes plaintext, Bytes associatedData,
               std::span<const unsigned char, aeadNonceSize> nonce, std::span<const unsigned char, aeadKeySize> key) {
   initialise();

@@ -19,6 +19,10 @@ void wipe(MutableBytes secret);
 // BLAKE2b with a key of 16 to 64 bytes and an output of 16 to 64.
 void blake2b(MutableBytes out, Bytes key, Bytes message);
 
+// SipHash-2-4 with 128 bits of output, for tables whose keys come from outside.
+inline constexpr std::size_t siphashSize = 16;
+void siphash(std::span<unsigned char, siphashSize> out, std::span<const unsigned char, siphashSize> key, Bytes message);
+
 // XChaCha20-Poly1305-IETF; `out` takes the ciphertext and its tag. `plaintext` may be the beginning of `out`.
 void aeadSeal(MutableBytes out, Bytes plaintext, Bytes associatedData,
               std::span<const unsigned char, aeadNonceSize> nonce, std::span<const unsigned char, aeadKeySize> key);

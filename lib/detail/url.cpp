@@ -39,17 +39,17 @@ Result<Url> parseUrl(std::string_view text) {
   if (!url.https && !startsWithIgnoringCase(text, "http://")) {
     return fail(Errc::malformed, "the URL does not start with https:// or http://");
   }
-  text.remove_prefix(url.https ? 8 : 7);
-  const std::size_t end = std::min(text.find_first_of("/?"), text.size());
-  const std::string_view authority = text.substr(0, end);
-  const std::string_view rest = text.substr(end);
+  const std::size_t scheme = url.https ? 8 : 7;
+  const auto end = std::find_if(text.begin() + scheme, text.end(), [](char c) { return c == '/' || c == '?'; });
+  const std::string_view authority(text.begin() + scheme, end);
+  const std::string_view rest(end, text.end());
 
   const std::size_t bracket = authority.find(']');
   const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
   const std::string_view host = authority.substr(0, colon);
   if (!isHost(host)) return fail(Errc::malformed, "the URL's host is not a plain host name or address");
   url.host = lower(host);
-  url.origin.append(url.https ? "https://" : "http://").append(url.host);
+  url.origin = lower(text.substr(0, scheme + host.size()));
   if (colon != std::string_view::npos) {
     const std::string_view port = authority.substr(colon + 1);
     if (!isPort(port)) return fail(Errc::malformed, "the URL's port is not 1 to 65535");

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,23 +37,26 @@ struct HttplibTransportOptions {
 
 namespace detail {
 
-// What would break out of a header field.
-inline bool hasControls(std::string_view value) {
-  return std::any_of(value.begin(), value.end(),
-                     [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
-}
-
-// RFC 9110 section 5.6.2: visible ASCII without delimiters.
-inline constexpr auto tokenCharacters = [] {
-  std::array<bool, 256> are{};
-  for (char c = '!'; c <= '~'; ++c) are[static_cast<unsigned char>(c)] = true;
-  for (const char c : std::string_view("\"(),/:;<=>?@[\\]{}")) are[static_cast<unsigned char>(c)] = false;
-  return are;
+// Where a character may stand: RFC 9110 section 5.6.2 has visible ASCII without delimiters in a field's name; in its
+// value, controls would break out of it.
+inline constexpr unsigned char inFieldName = 1;
+inline constexpr unsigned char inFieldValue = 2;
+inline constexpr auto fieldCharacters = [] {
+  std::array<unsigned char, 256> may{};
+  for (std::size_t c = 0; c < may.size(); ++c) {
+    const bool visible = c > ' ' && c < 0x7f;
+    const bool delimits = std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) != std::string_view::npos;
+    if (visible && !delimits) may[c] |= inFieldName;
+    if ((c >= ' ' && c != 0x7f) || c == '\t') may[c] |= inFieldValue;
+  }
+  return may;
 }();
-inline bool isFieldName(std::string_view name) {
-  return !name.empty() &&
-         std::all_of(name.begin(), name.end(), [](char c) { return tokenCharacters[static_cast<unsigned char>(c)]; });
+inline bool isAll(unsigned char kind, std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [kind](char c) { return (fieldCharacters[static_cast<unsigned char>(c)] & kind) != 0; });
 }
+inline bool isFieldName(std::string_view name) { return !name.empty() && isAll(inFieldName, name); }
+inline bool hasControls(std::string_view value) { return !isAll(inFieldValue, value); }
 
 // A reader that throws must not unwind through httplib.
 inline Result<std::string> read(const BodyReader& next) {
@@ -91,14 +97,10 @@ class HttplibConnection {
     cut_ = true;
     if (held_ >= 0) ::shutdown(held_, SHUT_RDWR);
   }
-  [[nodiscard]] bool wasCut() {
-    const std::lock_guard lock(mutex_);
-    return cut_;
-  }
+  [[nodiscard]] bool wasCut() const { return cut_; }
 
   // Between requests nothing is to be read: what is there would be taken for the next one's answer.
-  [[nodiscard]] bool isQuiet() {
-    const std::lock_guard lock(mutex_);
+  [[nodiscard]] bool isQuiet() const {
     char byte = 0;
     return held_ >= 0 && ::recv(held_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -125,14 +127,20 @@ class HttplibConnection {
   }
 
   httplib::Client client_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // for cut(), which another thread calls, and what must not happen beside it
   int held_ = -1;
-  bool cut_ = false;
+  std::atomic<bool> cut_ = false;
 };
 
 // Cuts connections whose deadline has passed. httplib's own time-outs count per read, so a peer that sends a byte now
 // and then could hold a request for ever.
 class HttplibWatchdog {
+  struct Entry {
+    Deadline deadline;
+    HttplibConnection* connection;
+  };
+  using Entries = std::list<Entry>;
+
  public:
   HttplibWatchdog() : thread_([this] { run(); }) {}
   HttplibWatchdog(const HttplibWatchdog&) = delete;
@@ -149,54 +157,84 @@ class HttplibWatchdog {
   // Watches one connection for as long as it lives.
   class Watch {
    public:
-    Watch(HttplibWatchdog& dog, HttplibConnection& watched, Deadline deadline) : connection_(watched), dog_(dog) {
+    Watch(HttplibWatchdog& dog, HttplibConnection& watched, Deadline deadline) : dog_(dog) {
+      own_.push_back({deadline, &watched});
+      entry_ = own_.begin();
       const std::lock_guard lock(dog_.mutex_);
-      entry_ = dog_.watched_.emplace(deadline, this);
+      dog_.watched_.splice(dog_.watched_.end(), own_);
       if (deadline < dog_.wakesAt_) dog_.changed_.notify_one();
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch() {
       const std::lock_guard lock(dog_.mutex_);
-      if (isWatched_) dog_.watched_.erase(entry_);
+      own_.splice(own_.end(), dog_.watched_, entry_);
     }
 
    private:
-    friend class HttplibWatchdog;
-    HttplibConnection& connection_;
-    bool isWatched_ = true;
     HttplibWatchdog& dog_;
-    std::multimap<Deadline, Watch*>::iterator entry_;
+    Entries own_;  // made and freed here, outside the lock; among the dog's meanwhile
+    Entries::iterator entry_;
   };
 
  private:
-  // What was cut leaves the map at once: its request may take a while to notice, and must not hide later deadlines.
   void run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-      if (watched_.empty()) {
-        wakesAt_ = Deadline::max();
+      wakesAt_ = cutLate();
+      if (wakesAt_ == Deadline::max()) {
         changed_.wait(lock);
-        continue;
-      }
-      const auto next = watched_.begin();
-      if (std::chrono::steady_clock::now() < next->first) {
-        wakesAt_ = next->first;
+      } else {
         changed_.wait_until(lock, Deadline(wakesAt_));
-        continue;
       }
-      next->second->connection_.cut();
-      next->second->isWatched_ = false;
-      watched_.erase(next);
     }
+  }
+
+  // Returns the next deadline. What was cut has none any more: its request may take a while to notice.
+  Deadline cutLate() {
+    const auto now = std::chrono::steady_clock::now();
+    Deadline next = Deadline::max();
+    for (Entry& entry : watched_) {
+      if (entry.deadline <= now) {
+        entry.connection->cut();
+        entry.deadline = Deadline::max();
+      }
+      next = std::min(next, entry.deadline);
+    }
+    return next;
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<Deadline, Watch*> watched_;
+  Entries watched_;
   Deadline wakesAt_ = Deadline::max();  // unless notified: a request that ends later needs no waking, and costs none
   bool stopping_ = false;
   std::thread thread_;
+};
+
+// What comes back of one request, as httplib hands it over.
+struct HttplibAnswer {
+  std::size_t maxBodySize;
+  Response response = {};
+  bool tooLarge = false;
+  bool complete = false;  // without a body: httplib would wait for one after a 304
+
+  // httplib before 0.44 percent-decodes field values: one that holds a line break would split whatever it is passed on
+  // in. So would a name that begins with a bare CR, which it takes for a part of the name.
+  void takeHead(const httplib::Response& head) {
+    response.status = head.status;
+    response.headers.reserve(head.headers.size());
+    for (const auto& [name, value] : head.headers) {
+      if (isFieldName(name) && !hasControls(value)) response.headers.emplace_back(name, value);
+    }
+    complete = head.status == 304;
+  }
+
+  bool takeBody(const char* data, std::size_t size) {
+    tooLarge = response.body.size() + size > maxBodySize;
+    if (!tooLarge) response.body.append(data, size);
+    return !tooLarge;
+  }
 };
 
 class HttplibPool {
@@ -210,12 +248,13 @@ class HttplibPool {
   }
 
   Result<Response> send(const Request& request, Deadline deadline) {
-    const auto [origin, target] = split(request.url);
+    const std::string_view origin = originOf(request.url);
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
     if (origin.starts_with("https")) return fail(Errc::unsupported, "httplib was compiled without TLS");
 #endif
     std::unique_ptr<HttplibConnection> connection = request.freshConnection ? nullptr : take(origin);
-    if (!connection) connection = std::make_unique<HttplibConnection>(origin, options_);
+    if (!connection) connection = std::make_unique<HttplibConnection>(std::string(origin), options_);
+    const std::string_view target = std::string_view(request.url).substr(origin.size());
     Result<Response> response = exchange(*connection, request, target, deadline);
     // Only where a body was read to its end is the connection certainly free of remains.
     const bool hasBody = response && response->status != 204 && response->status != 304 && request.method != "HEAD";
@@ -224,16 +263,17 @@ class HttplibPool {
   }
 
  private:
-  // performFetch has validated the URL.
-  static std::pair<std::string, std::string> split(const std::string& url) {
+  using Idle = std::vector<std::unique_ptr<HttplibConnection>>;
+
+  // All up to the path. performFetch has validated the URL.
+  static std::string_view originOf(std::string_view url) {
     const std::size_t scheme = url.find("://");
-    const std::size_t end = std::min(url.find_first_of("/?", scheme == std::string::npos ? 0 : scheme + 3), url.size());
-    std::string target = url.substr(end);
-    if (!target.starts_with('/')) target.insert(0, 1, '/');
-    return {url.substr(0, end), std::move(target)};
+    const auto host = url.begin() + static_cast<std::ptrdiff_t>(scheme == std::string_view::npos ? 0 : scheme + 3);
+    const auto end = std::find_if(host, url.end(), [](char c) { return c == '/' || c == '?'; });
+    return {url.begin(), end};
   }
 
-  Result<Response> exchange(HttplibConnection& connection, const Request& request, const std::string& target,
+  Result<Response> exchange(HttplibConnection& connection, const Request& request, std::string_view target,
                             Deadline deadline) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (left <= left.zero()) return fail(Errc::timeout, "no time left to send the request");
@@ -244,40 +284,35 @@ class HttplibPool {
     client.set_read_timeout(left + std::chrono::seconds{1});
     client.set_write_timeout(left + std::chrono::seconds{1});
 
-    Response response;
-    bool tooLarge = false;
-    bool complete = false;            // without a body: httplib would wait for one after a 304
+    HttplibAnswer answer{.maxBodySize = options_.maxBodySize};
     std::optional<Error> unreadable;  // what the body's reader said
     httplib::Request out;
     out.method = request.method;
-    out.path = target;
+    out.path.append(target.starts_with('/') ? "" : "/").append(target);
     for (const auto& [name, value] : request.headers) out.headers.emplace(name, value);
     out.body = request.body;
     if (request.openBody) sendInChunks(out, request.openBody(), unreadable);
-    out.content_receiver = [&](const char* data, std::size_t size, auto, auto) {
-      tooLarge = response.body.size() + size > options_.maxBodySize;
-      if (!tooLarge) response.body.append(data, size);
-      return !tooLarge;
+    out.content_receiver = [&answer](const char* data, std::size_t size, auto, auto) {
+      return answer.takeBody(data, size);
     };
-    out.response_handler = [&](const httplib::Response& head) {
-      takeHead(response, head);
-      complete = head.status == 304;
-      return head.status >= 200 && !complete;
+    out.response_handler = [&answer](const httplib::Response& head) {
+      answer.takeHead(head);
+      return head.status >= 200 && !answer.complete;
     };
     const HttplibWatchdog::Watch watch(watchdog_, connection, deadline);
     httplib::Response in;
     httplib::Error problem = httplib::Error::Success;
     const bool good = client.send(out, in, problem);
     if (unreadable) return *unreadable;
-    if (tooLarge) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
-    if (complete) return response;
+    if (answer.tooLarge) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
+    if (answer.complete) return std::move(answer.response);
     // A cut looks like the end of a body that has no length.
     if (connection.wasCut() || std::chrono::steady_clock::now() >= deadline) {
       return fail(Errc::timeout, "no complete response by the deadline");
     }
     // The handler is not called where no body may follow: HEAD, 204.
-    if (good && response.status == 0) takeHead(response, in);
-    if (good && response.status >= 200) return response;
+    if (good && answer.response.status == 0) answer.takeHead(in);
+    if (good && answer.response.status >= 200) return std::move(answer.response);
     return fail(isBeforeSending(problem) ? Errc::unreachable : Errc::transport,
                 good ? "the answer is none but an interim one" : "httplib: " + httplib::to_string(problem));
   }
@@ -300,48 +335,46 @@ class HttplibPool {
     };
   }
 
-  // httplib before 0.44 percent-decodes field values: one that holds a line break would split whatever it is passed on
-  // in. So would a name that begins with a bare CR, which it takes for a part of the name.
-  static void takeHead(Response& response, const httplib::Response& head) {
-    response.status = head.status;
-    for (const auto& [name, value] : head.headers) {
-      if (isFieldName(name) && !hasControls(value)) response.headers.emplace_back(name, value);
-    }
-  }
-
   static bool isBeforeSending(httplib::Error error) {
     return error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout ||
            error == httplib::Error::BindIPAddress || error == httplib::Error::SSLConnection ||
            error == httplib::Error::SSLLoadingCerts || error == httplib::Error::SSLServerVerification;
   }
 
-  std::unique_ptr<HttplibConnection> take(const std::string& origin) {
-    std::vector<std::unique_ptr<HttplibConnection>> stale;  // closed after the lock is gone
+  std::unique_ptr<HttplibConnection> take(std::string_view origin) {
+    while (true) {
+      std::unique_ptr<HttplibConnection> connection = newest(origin);
+      if (!connection || connection->isQuiet()) return connection;
+    }
+  }
+
+  std::unique_ptr<HttplibConnection> newest(std::string_view origin) {
+    Idle stale;  // closed after the lock is gone
     const std::lock_guard lock(mutex_);
-    auto& idle = idle_[origin];
-    if (idle.empty()) return nullptr;
+    const auto found = idle_.find(origin);
+    if (found == idle_.end() || found->second.empty()) return nullptr;
+    Idle& idle = found->second;
     if (std::chrono::steady_clock::now() - idle.back()->idleSince > options_.idleTimeout) {
       stale.swap(idle);
       return nullptr;
     }
-    auto connection = std::move(idle.back());
+    std::unique_ptr<HttplibConnection> connection = std::move(idle.back());
     idle.pop_back();
-    if (connection->isQuiet()) return connection;
-    stale.push_back(std::move(connection));
-    return nullptr;
+    return connection;
   }
 
-  void give(const std::string& origin, std::unique_ptr<HttplibConnection> connection) {
+  void give(std::string_view origin, std::unique_ptr<HttplibConnection> connection) {
     connection->idleSince = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
-    auto& idle = idle_[origin];
-    if (idle.size() < options_.maxIdle) idle.push_back(std::move(connection));
+    auto found = idle_.find(origin);
+    if (found == idle_.end()) found = idle_.emplace(origin, Idle()).first;
+    if (found->second.size() < options_.maxIdle) found->second.push_back(std::move(connection));
   }
 
   const HttplibTransportOptions options_;
   HttplibWatchdog watchdog_;
   std::mutex mutex_;
-  std::map<std::string, std::vector<std::unique_ptr<HttplibConnection>>> idle_;  // the one used last is at the back
+  std::map<std::string, Idle, std::less<>> idle_;  // by origin; the one used last is at the back
 };
 
 }  // namespace detail
