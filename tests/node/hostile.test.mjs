@@ -1,11 +1,12 @@
 // What hostile callers and hostile circumstances do to the addon: an exception at worst, and the process goes on.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
-import { iron, ironjar, native, password } from './packages.mjs';
+import { iron, ironjar, native, packageFolder, password } from './packages.mjs';
 
 const sealer = native.newSealer(JSON.stringify({ passwords: password }));
 const jar = native.newJar(JSON.stringify({ cookieName: 's', passwords: password }));
@@ -157,4 +158,19 @@ test('A11: promises that are rejected while the process leaves do not abort it',
   assert.equal(child.stderr, '');
   assert.equal(child.signal, null);
   assert.equal(child.status, 7);
+});
+
+// Node has an OpenSSL and a simdjson of its own in it, of other versions, and shows them to what it loads.
+const hasGlibc = Boolean(process.report?.getReport().header.glibcVersionRuntime);
+test('the addon and its libraries take nothing but Node’s C interface from Node', { skip: !hasGlibc && 'needs the loader of glibc' }, () => {
+  const load = `import ${JSON.stringify(pathToFileURL(join(packageFolder, 'native.js')))};`;
+  const options = { env: { ...process.env, LD_DEBUG: 'bindings' }, encoding: 'utf8', maxBuffer: 2 ** 28 };
+  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', load], options);
+  assert.equal(child.status, 0);
+  const bindings = [...child.stderr.matchAll(/binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `(\w+)'/g)];
+  const ours = bindings.filter(([, from]) => /\/(ironjar\.node|lib(ironjar_c|crypto|sodium|simdjson)\.so[.\d]*)$/.test(from));
+  const taken = ours.filter(([, , to]) => to === process.execPath || to.includes('/libnode.so')).map(([, , , symbol]) => symbol);
+  const isInterface = (symbol) => /^n(ode_)?api_/.test(symbol);
+  assert.ok(taken.some(isInterface), 'the addon calls Node');
+  assert.deepEqual(taken.filter((symbol) => !isInterface(symbol)), []);
 });
