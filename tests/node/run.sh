@@ -13,21 +13,10 @@ if [ $# -lt 2 ]; then
 fi
 export IRONJAR_NODE_PACKAGE=$1 IRONJAR_NODE_MODULES=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-packages=(iron-session@9.0.1 iron-webcrypto@2.0.0 @hapi/iron@7.0.1 cookie@2.0.2 typescript@5.9.3 @types/node@22.19.1)
-
-installed() {
-  local package name
-  for package in "${packages[@]}"; do
-    name=${package%@*}
-    grep -qsF "\"version\": \"${package##*@}\"" "$IRONJAR_NODE_MODULES/node_modules/$name/package.json" || return 1
-  done
-}
-mkdir -p "$IRONJAR_NODE_MODULES"
-if ! installed && ! timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund \
-  --prefix "$IRONJAR_NODE_MODULES" "${packages[@]}" >"$IRONJAR_NODE_MODULES/npm.log" 2>&1; then
-  echo "SKIPPED: npm could not install ${packages[*]} ($IRONJAR_NODE_MODULES/npm.log): NOTHING was compared" >&2
-  exit 77
-fi
+# shellcheck source=tests/node/packages.sh
+. "$here/packages.sh"
+install_packages "$IRONJAR_NODE_MODULES" iron-session@9.0.1 iron-webcrypto@2.0.0 @hapi/iron@7.0.1 cookie@2.0.2 \
+  typescript@5.9.3 @types/node@22.19.1
 
 if [ "${3:-}" = speed ]; then
   exec node "$here/speed.mjs"
