@@ -14,10 +14,12 @@ start_http_server() {
   { read -r http_origin && read -r http_cookie; } <"$2/server"
 }
 
-# measure_http FILE: one JSON object per path, {"path", "requests"}, requests per second.
+# measure_http FILE: three JSON objects per path, {"path", "requests"}, requests per second. A second each is noisy, and
+# the paths take turns, so that what disturbs one disturbs its neighbour.
 measure_http() {
   local path found
-  for path in bare readOnly readWrite client performFetch; do
+  for path in {1..3}\ {bare,readOnly,readWrite,client,performFetch}; do
+    path=${path#* }
     found=$(curl -s -o /dev/null -w '%{http_code}' -H "Cookie: $http_cookie" "$http_origin/$path")
     [ "$found" = 200 ] || { echo "/$path answers $found" >&2 && return 1; }
     found=$(wrk -t1 -c4 -d1s -H "Cookie: $http_cookie" "$http_origin/$path" | awk '/^Requests\/sec:/ { print $2 } /Non-2xx|Socket errors/ { exit 1 }')
