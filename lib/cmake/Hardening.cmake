@@ -1,5 +1,6 @@
 # What compilers and linkers offer against memory errors: PIE, full RELRO, no executable stack, FORTIFY, stack protector,
-# CET. For what is built in this folder and below only: no consumer's own target is compiled or linked with any of it.
+# CET; and calls without the detour through a PLT, which full RELRO makes as safe. For what is built in this folder and
+# below only: no consumer's own target is compiled or linked with any of it.
 include(CheckCXXCompilerFlag)
 include(CheckLinkerFlag)
 include(CheckPIESupported)
@@ -11,7 +12,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_G
 endif()
 add_compile_options($<${optimised}:-U_FORTIFY_SOURCE> $<${optimised}:-D_FORTIFY_SOURCE=${fortify}>)
 
-foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full)
+foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fno-plt)
   string(MAKE_C_IDENTIFIER "IRONJAR_HAS${flag}" has)
   check_cxx_compiler_flag(${flag} ${has})
   if(${has})
