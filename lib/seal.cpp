@@ -18,8 +18,9 @@ namespace {
 constexpr Seconds longestTtl{100'000'000'000};  // some 3,000 years, and no sum overflows
 constexpr unsigned mostIterations = 100'000;
 
-void require(bool condition, const char* message) {
-  if (!condition) throw std::invalid_argument(std::string("ironjar: ") + message);
+[[noreturn]] void refuse(const char* message) { throw std::invalid_argument(std::string("ironjar: ") + message); }
+inline void require(bool condition, const char* message) {
+  if (!condition) refuse(message);
 }
 
 // Takes a number off the front; false when there is none.
@@ -111,14 +112,12 @@ Result<Opened> open(std::string_view text, const Keyring& keys, const SealOption
 
 Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options, std::string* source) {
   Scratch memory;
-  Result<Opened> opened = open(text, keys, options, memory);
-  if (!opened) return std::move(opened).error();
+  const Result<Opened> opened = open(text, keys, options, memory);
+  if (!opened) return opened.error();
+  if (source != nullptr) source->assign(opened->json);
   Result<Json> data = parsePaddedJson(opened->json);
   if (!data) return std::move(data).error();
-  const Dismantled unlessTaken(*data);
-  if (source != nullptr) source->assign(opened->json);
-  opened->facts.data = *std::move(data);
-  return std::move(opened->facts);
+  return Unsealed(*std::move(data), opened->provenance);
 }
 
 }  // namespace detail

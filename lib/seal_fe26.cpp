@@ -187,12 +187,8 @@ Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOp
   const std::ptrdiff_t size = aesDecrypt(shape->ciphertext, aesKey.expose(), shape->iv);
   if (size < 0) return fail(Errc::tampered, "the padding is wrong");
 
-  Unsealed facts;
-  facts.format = SealFormat::fe26;
-  facts.newestKey = known == &keys.newest();
-  facts.expires = shape->expires;
   const std::string_view json = detail::text(shape->ciphertext.first(static_cast<std::size_t>(size)));
-  return Opened{std::move(facts), json};
+  return Opened{json, {.format = SealFormat::fe26, .newestKey = known == &keys.newest(), .expires = shape->expires}};
 }
 
 }  // namespace ironjar::detail

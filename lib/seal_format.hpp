@@ -20,18 +20,30 @@ struct Lineage {
   std::array<unsigned char, 16> id{};
 };
 
+// What a seal says of itself once it has verified.
+struct Provenance {
+  SealFormat format = SealFormat::native;
+  bool newestKey = true;
+  std::int64_t issued = 0;   // unix milliseconds; native seals only
+  std::int64_t expires = 0;  // unix milliseconds; 0: never
+  std::optional<Lineage> lineage = {};
+};
+
+// A seal that verified and is in time. `json` is its text, not parsed yet, in the memory that the caller brought;
+// jsonPadding bytes behind it may be read.
+struct Opened {
+  std::string_view json;
+  Provenance provenance;
+};
+
 struct Unsealed {
-  Unsealed() = default;
+  Unsealed(Json value, const Provenance& from) : data(std::move(value)), provenance(from) {}
   Unsealed(Unsealed&&) = default;
   Unsealed& operator=(Unsealed&&) = default;
   ~Unsealed() { dismantle(data); }
 
   Json data;
-  SealFormat format = SealFormat::native;
-  bool newestKey = true;
-  std::int64_t issued = 0;   // unix milliseconds; native seals only
-  std::int64_t expires = 0;  // unix milliseconds; 0: never
-  std::optional<Lineage> lineage;
+  Provenance provenance;
 };
 
 // JSON to be sealed, once it is known that it can be: a value, or the text of one. Views into it.
@@ -51,13 +63,6 @@ class Plain {
   const Json* data_;
   std::string_view text_;
   std::size_t bound_;
-};
-
-// A seal that verified and is in time. `json` is its text, not parsed yet, in the memory that the caller brought;
-// jsonPadding bytes behind it may be read.
-struct Opened {
-  Unsealed facts;  // without data
-  std::string_view json;
 };
 
 [[nodiscard]] std::int64_t unixMilliseconds(TimePoint time);

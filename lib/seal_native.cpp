@@ -50,7 +50,7 @@ std::int64_t expiry(std::int64_t now, Seconds ttl) {
 }
 
 // The times are authentic here, but an older release or another program may have written anything into them.
-Result<Unsealed> checkTimes(Bytes head, const SealOptions& options) {
+Result<Provenance> checkTimes(Bytes head, const SealOptions& options) {
   constexpr std::uint64_t latest = 1'000'000'000'000;  // the year 33658: far beyond any clock, far below any overflow
   const std::uint64_t issued = readLe64(head.subspan(0, 8));
   const std::uint64_t expires = readLe64(head.subspan(8, 8));
@@ -60,13 +60,12 @@ Result<Unsealed> checkTimes(Bytes head, const SealOptions& options) {
   const std::int64_t skew = options.clockSkew.count();
   if (static_cast<std::int64_t>(issued) > now + skew) return fail(Errc::notYetValid, "check the clocks");
   if (expires != 0 && static_cast<std::int64_t>(expires) <= now - skew) return fail(Errc::expired, "past its end");
-  Unsealed unsealed;
-  unsealed.format = SealFormat::native;
-  unsealed.issued = static_cast<std::int64_t>(issued) * 1000;
-  unsealed.expires = static_cast<std::int64_t>(expires) * 1000;
-  unsealed.lineage.emplace().start = static_cast<std::int64_t>(start);
-  std::copy_n(head.begin() + 24, lineageIdSize, unsealed.lineage->id.begin());
-  return unsealed;
+  Lineage lineage{.start = static_cast<std::int64_t>(start)};
+  std::copy_n(head.begin() + 24, lineageIdSize, lineage.id.begin());
+  return Provenance{.format = SealFormat::native,
+                    .issued = static_cast<std::int64_t>(issued) * 1000,
+                    .expires = static_cast<std::int64_t>(expires) * 1000,
+                    .lineage = lineage};
 }
 
 // A nonce, and the identity of a new session, in one draw.
@@ -138,11 +137,10 @@ Result<Opened> openNative(std::string_view text, const Keyring& keys, const Seal
   if (known == nullptr) return fail(Errc::unknownKey, "no password with this key id");
   if (!verified) return fail(Errc::tampered, "the tag does not verify");
 
-  Result<Unsealed> facts = checkTimes(plaintext.first(headSize), options);
-  if (!facts) return std::move(facts).error();
-  facts->newestKey = known == &keys.newest();
-  const std::string_view json = detail::text(plaintext.subspan(headSize));
-  return Opened{*std::move(facts), json};
+  Result<Provenance> provenance = checkTimes(plaintext.first(headSize), options);
+  if (!provenance) return std::move(provenance).error();
+  provenance->newestKey = known == &keys.newest();
+  return Opened{detail::text(plaintext.subspan(headSize)), *provenance};
 }
 
 }  // namespace ironjar::detail

@@ -132,7 +132,8 @@ Result<detail::Unsealed> SessionJar::unsealSession(std::string_view text) const 
   Result<detail::Unsealed> unsealed = detail::unseal(text, options_->passwords.keyring(), options_->seal);
   if (!unsealed) return unsealed;
   if (!unsealed->data.is_object()) return fail(Errc::malformed, "sealed, but not a JSON object");
-  if (unsealed->lineage && isPastAbsoluteTtl(unsealed->lineage->start)) return fail(Errc::expired, "past absoluteTtl");
+  const auto& lineage = unsealed->provenance.lineage;
+  if (lineage && isPastAbsoluteTtl(lineage->start)) return fail(Errc::expired, "past absoluteTtl");
   return unsealed;
 }
 
@@ -142,22 +143,23 @@ bool SessionJar::isPastAbsoluteTtl(std::int64_t start) const {
 }
 
 void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const {
+  const detail::Provenance& from = unsealed.provenance;
   session.data_ = std::move(unsealed.data);
   session.tokensAreFromCookie_ = true;
-  if (unsealed.lineage) {
-    session.start_ = unsealed.lineage->start;
-    session.id_.assign(unsealed.lineage->id.begin(), unsealed.lineage->id.end());
+  if (from.lineage) {
+    session.start_ = from.lineage->start;
+    session.id_.assign(from.lineage->id.begin(), from.lineage->id.end());
   } else {
     session.start_ = detail::unixSeconds(options_->seal.now());
     session.id_ = idOf(text);
   }
   const SealOptions& sealing = options_->seal;
-  session.outdated_ = !unsealed.newestKey || unsealed.format != sealing.formats.front();
-  if (unsealed.expires == 0) return;
-  session.expiresAt_ = detail::fromUnixMilliseconds(unsealed.expires);
-  const std::int64_t left = unsealed.expires - detail::unixMilliseconds(sealing.now());
+  session.outdated_ = !from.newestKey || from.format != sealing.formats.front();
+  if (from.expires == 0) return;
+  session.expiresAt_ = detail::fromUnixMilliseconds(from.expires);
+  const std::int64_t left = from.expires - detail::unixMilliseconds(sealing.now());
   const bool mayBeLonger =
-      options_->absoluteTtl == Seconds{0} || unsealed.expires < (session.start_ + options_->absoluteTtl.count()) * 1000;
+      options_->absoluteTtl == Seconds{0} || from.expires < (session.start_ + options_->absoluteTtl.count()) * 1000;
   if (options_->rolling && mayBeLonger && left < sealing.ttl.count() * 1000 / 2) session.outdated_ = true;
 }
 

@@ -53,9 +53,9 @@ TEST_CASE("what the second implementation seals opens, times and identity includ
     const auto unsealed = detail::unseal(sealOf(recorded), passwords.keyring(), optionsOf(recorded));
     REQUIRE(unsealed);
     CHECK(unsealed->data == recorded["data"]);
-    CHECK(unsealed->expires == recorded["exp"].get<std::int64_t>() * 1000);
-    CHECK(unsealed->lineage->start == recorded["start"].get<std::int64_t>());
-    const auto& id = unsealed->lineage->id;
+    CHECK(unsealed->provenance.expires == recorded["exp"].get<std::int64_t>() * 1000);
+    CHECK(unsealed->provenance.lineage->start == recorded["start"].get<std::int64_t>());
+    const auto& id = unsealed->provenance.lineage->id;
     CHECK(support::hex(std::string(id.begin(), id.end())) == recorded["id_hex"]);
   }
 }

@@ -22,23 +22,23 @@ int answered(std::string_view text) {
 }
 
 // Seals what was unsealed so that it is the same session until the same moment.
-Result<std::string> resealed(const detail::Unsealed& unsealed, std::string_view json, const Passwords& passwords,
+Result<std::string> resealed(const detail::Provenance& from, std::string_view json, const Passwords& passwords,
                              SealOptions options) {
-  options.formats = {unsealed.format};
+  options.formats = {from.format};
   options.ttl = Seconds{0};
   const TimePoint time = options.now();
   const std::int64_t now = detail::unixMilliseconds(time);
   options.now = [time] { return time; };  // looked at once: the end must not move when a second ends meanwhile
-  if (unsealed.expires != 0) {
-    if (unsealed.expires / 1000 <= now / 1000) return fail(Errc::expired, "past its end, and only opened for its skew");
-    options.ttl = Seconds{unsealed.expires / 1000 - now / 1000};
+  if (from.expires != 0) {
+    if (from.expires / 1000 <= now / 1000) return fail(Errc::expired, "past its end, and only opened for its skew");
+    options.ttl = Seconds{from.expires / 1000 - now / 1000};
   }
-  if (unsealed.format == SealFormat::fe26 && unsealed.expires != 0) {
+  if (from.format == SealFormat::fe26 && from.expires != 0) {
     // Its end is counted in milliseconds from the moment of sealing.
-    const TimePoint start = detail::fromUnixMilliseconds(unsealed.expires - options.ttl.count() * 1000);
+    const TimePoint start = detail::fromUnixMilliseconds(from.expires - options.ttl.count() * 1000);
     options.now = [start] { return start; };
   }
-  return detail::sealText(json, passwords.keyring(), options, {options.ttl, unsealed.lineage});
+  return detail::sealText(json, passwords.keyring(), options, {options.ttl, from.lineage});
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ int rotate(const Request& request) {
   const detail::WipeAtExit wiped(json);
   const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), request.options, &json);
   if (!unsealed) return refused(unsealed.error());
-  const auto sealed = resealed(*unsealed, json, passwords, request.options);
+  const auto sealed = resealed(unsealed->provenance, json, passwords, request.options);
   return sealed ? answered(*sealed) : refused(sealed.error());
 }
 

@@ -43,13 +43,14 @@ Report fe26KeyId(std::string_view text) {
 bool isSealed(Errc code) { return code == Errc::expired || code == Errc::notYetValid; }
 
 void addOpened(Report& report, const detail::Unsealed& unsealed, std::size_t dataSize, bool show) {
-  if (unsealed.lineage) {
-    report["issued"] = isoTime(unsealed.issued);
-    report["sessionStarted"] = isoTime(unsealed.lineage->start * 1000);
-    report["sessionId"] = detail::hex(unsealed.lineage->id);
+  const detail::Provenance& from = unsealed.provenance;
+  if (from.lineage) {
+    report["issued"] = isoTime(from.issued);
+    report["sessionStarted"] = isoTime(from.lineage->start * 1000);
+    report["sessionId"] = detail::hex(from.lineage->id);
   }
-  report["expires"] = unsealed.expires == 0 ? Report("never") : isoTime(unsealed.expires);
-  report["newestPassword"] = unsealed.newestKey;
+  report["expires"] = from.expires == 0 ? Report("never") : isoTime(from.expires);
+  report["newestPassword"] = from.newestKey;
   report["dataSize"] = dataSize;
   if (show) report["data"] = Report(unsealed.data);
 }

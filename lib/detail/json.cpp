@@ -157,8 +157,7 @@ Result<Json> parseJson(std::string_view text) {
   return parsePaddedJson(detail::text(copy.first(text.size())));
 }
 
-void dismantle(Json& data) noexcept {
-  if (!data.is_structured()) return;
+void dismantleStructured(Json& data) noexcept {
   for (Json& element : data) dismantle(element);
   if (auto* const object = data.get_ptr<Json::object_t*>()) object->clear();
   if (auto* const array = data.get_ptr<Json::array_t*>()) array->clear();

@@ -41,7 +41,10 @@ char* writeJson(char* out, const Json& data);
 
 // Empties a value from its leaves up. nlohmann's destructor allocates for whatever holds something, and ends the
 // program when it cannot; for what is empty it needs nothing. At most 64 levels, as above.
-void dismantle(Json& data) noexcept;
+void dismantleStructured(Json& data) noexcept;  // an object or array
+inline void dismantle(Json& data) noexcept {
+  if (data.is_structured()) dismantleStructured(data);
+}
 
 // Dismantles a value when the scope ends.
 class Dismantled {
