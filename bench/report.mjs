@@ -24,7 +24,10 @@ const rounds = Array.from({ length: Number(roundCount) }, (_, i) => {
   for (const { peer, op, size, ns, elapsed } of lines(`${folder}/peers.${i + 1}.jsonl`)) {
     found.set(`${peer}/${op}/${size}`, ns).set(`${peer}/${op}/${size} elapsed`, elapsed);
   }
-  for (const { path, requests } of lines(`${folder}/http.${i + 1}.jsonl`)) found.set(`http/${path}`, requests);
+  const http = lines(`${folder}/http.${i + 1}.jsonl`);
+  for (const path of new Set(http.map((turn) => turn.path))) {
+    found.set(`http/${path}`, median(http.filter((turn) => turn.path === path).map(({ requests }) => requests)));
+  }
   return found;
 });
 

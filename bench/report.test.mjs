@@ -94,6 +94,12 @@ test('without HTTP its bounds are left out; with it, each counts', () => {
   deepEqual(broken(some), ['http performFetch : pooled client']);
 });
 
+test('a path that was asked several times in a round counts by the middle of them', () => {
+  const turns = [4000, 100, 4100, 9000].map((requests) => ({ path: 'performFetch', requests }));
+  const { stdout } = report((all) => { all.http = [...all.http.filter(({ path }) => path !== 'performFetch'), ...turns]; });
+  equal(JSON.parse(stdout).ratios['http performFetch : pooled client'], 4050 / 4000);
+});
+
 test('the table names each peer with its version, once', () => {
   const { stdout } = report(undefined, 'table');
   for (const name of ['iron-session@8.0.4', '@hapi/iron@7.0.1', 'jose@6.2.17 dir+A256GCM', 'sodium-native@5.1.0 secretbox', 'gorilla/securecookie']) {
