@@ -34,6 +34,8 @@ mkdir -p "$peers"
 rm -rf "$results"
 mkdir "$results"
 
+exec 3>&2
+trap 'cat "$build/setup.log" >&3' EXIT
 {
   need_packages "${build_packages[@]}" "${httplib_packages[@]}" libbenchmark-dev golang-go \
     golang-github-gorilla-securecookie-dev wrk curl
@@ -47,14 +49,12 @@ mkdir "$results"
     iron_session=9.0.1
   fi
   versions="iron-session@$iron_session @hapi/iron@7.0.1 sodium-native@5.1.0 jose@6.2.17"
-  if [ "$(cat "$peers/installed" 2>/dev/null)" != "$versions" ]; then
-    # shellcheck disable=SC2086
-    npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$peers" $versions
-    echo "$versions" >"$peers/installed"
-  fi
+  # shellcheck disable=SC2086
+  need_npm "$peers" $versions
   echo "$versions" >"$results/versions"
   GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS='' go build -o "$peers/gorilla" "$root/bench/peers/gorilla.go"
-} >"$build/setup.log" 2>&1 || { cat "$build/setup.log" >&2 && exit 1; }
+} >"$build/setup.log" 2>&1
+trap - EXIT
 
 ours='^(floor|text)/(native|fe26)/|^json/(native|fe26)/.*|^session/|^cookies/|^base64url/|fetch/'
 if [ $http = yes ]; then

@@ -17,17 +17,8 @@ count=${3:-1000}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 native=$here/../vectors/native.mjs
 iron=$here/iron.mjs
-
-installed() { # FOLDER VERSION
-  grep -qsF "\"version\": \"$2\"" "$modules/node_modules/$1/package.json"
-}
-
-install_packages() {
-  installed iron-session 9.0.1 && installed iron-session-8 8.0.4 && installed sodium-native 5.1.0 && return
-  mkdir -p "$modules"
-  timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$modules" \
-    iron-session@9.0.1 iron-session-8@npm:iron-session@8.0.4 sodium-native@5.1.0 >"$modules/npm.log" 2>&1
-}
+# shellcheck source=tests/support/packages.sh
+. "$here/../support/packages.sh"
 
 # Runs the first command into a file and the second over it; both must do all they were asked.
 travel() { # FROM TO SEAL... -- OPEN...
@@ -47,8 +38,8 @@ travel() { # FROM TO SEAL... -- OPEN...
   printf '%-15s -> %-15s %s\n' "$from" "$to" "$said"
 }
 
-if ! install_packages; then
-  echo "SKIPPED: npm could not install iron-session and sodium-native ($modules/npm.log): NOTHING was exchanged" >&2
+if ! need_npm "$modules" iron-session@9.0.1 iron-session-8@npm:iron-session@8.0.4 sodium-native@5.1.0; then
+  echo "SKIPPED: NOTHING was exchanged" >&2
   exit 77
 fi
 export IRONJAR_NODE_MODULES=$modules

@@ -12,15 +12,12 @@ if [ $# -lt 2 ] || [ $# -gt 4 ]; then
 fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 modules=$2
-version=8.8.1
 
-if ! grep -qsF "\"version\": \"$version\"" "$modules/node_modules/oidc-provider/package.json"; then
-  mkdir -p "$modules"
-  if ! timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$modules" \
-    "oidc-provider@$version" >"$modules/npm.log" 2>&1; then
-    echo "SKIPPED: npm could not install oidc-provider ($modules/npm.log): NO OAuth server was tried" >&2
-    exit 77
-  fi
+# shellcheck source=tests/support/packages.sh
+. "$here/../support/packages.sh"
+if ! need_npm "$modules" oidc-provider@8.8.1; then
+  echo "SKIPPED: NO OAuth server was tried" >&2
+  exit 77
 fi
 
 coproc provider { exec node "$here/provider.mjs" "$modules"; }

@@ -46,14 +46,10 @@ for way in "${ways[@]}"; do
   printf '%-7s %s\n' "$way" "$said"
 done
 
-installed() { grep -qsF '"version": "9.0.1"' "$modules/node_modules/iron-session/package.json"; }
-install() {
-  mkdir -p "$modules"
-  timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$modules" iron-session@9.0.1 \
-    >"$modules/npm.log" 2>&1
-}
-if ! command -v node >/dev/null || ! { installed || install; }; then
-  leave_out "the exchange with iron-session: npm could not install it"
+# shellcheck source=tests/support/packages.sh
+. "$here/../support/packages.sh"
+if ! command -v node >/dev/null || ! need_npm "$modules" iron-session@9.0.1; then
+  leave_out "the exchange with iron-session"
 else
   export IRONJAR_NODE_MODULES=$modules
   sessions=1000

@@ -1,4 +1,4 @@
-# Sourced by the scripts that anybody may run first: sees to it that Debian packages are there.
+# Sourced by the scripts that anybody may run first: sees to it that packages of Debian and npm are there.
 # shellcheck shell=bash
 
 need_packages() {
@@ -36,7 +36,23 @@ need_node_headers() {
   local beside
   beside=$(node -p 'require("path").join(process.execPath, "..", "..", "include", "node")')
   [ -e "$beside/node_api.h" ] || [ -e /usr/include/node/node_api.h ] || [ -e /usr/include/nodejs/src/node_api.h ] ||
-    [ -e "$1/node-headers/node_modules/node-api-headers/include/node_api.h" ] ||
-    timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$1/node-headers" \
-      node-api-headers@1.5.0 >/dev/null 2>&1
+    need_npm "$1/node-headers" node-api-headers@1.5.0
+}
+
+# need_npm FOLDER PACKAGE@VERSION...: into FOLDER/node_modules, unless just these are there; `alias@npm:PACKAGE@VERSION`
+# works too. Fails, and says so, when npm cannot.
+need_npm() {
+  ! npm_has "$@" || return 0
+  mkdir -p "$1"
+  timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$@" >"$1/npm.log" 2>&1 && return
+  echo "npm could not install ${*:2}: see $1/npm.log" >&2
+  return 1
+}
+npm_has() {
+  local package name
+  for package in "${@:2}"; do
+    name=${package%@npm:*}
+    [ "$name" != "$package" ] || name=${package%@*}
+    grep -qsF "\"version\": \"${package##*@}\"" "$1/node_modules/$name/package.json" || return 1
+  done
 }
