@@ -8,16 +8,16 @@
 #include <stdexcept>
 #include <string>
 
+// EVP allocates whenever it copies the state of a hash, and PBKDF2 is copies. What OpenSSL 3 calls deprecated here is
+// the same code without.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 namespace ironjar::detail {
 namespace {
 
-using DigestContext = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
-using CipherContext = Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
-
-constexpr std::size_t sha1Size = 20;
 constexpr std::size_t hmacBlockSize = 64;  // of SHA-1 and of SHA-256
 constexpr unsigned char innerPad = 0x36;
 constexpr unsigned char outerPad = 0x5c;
@@ -28,101 +28,128 @@ void require(bool done, const char* what) {
   throw std::runtime_error(std::string("ironjar: libcrypto refuses ") + what);
 }
 
+// A hash under way. Copies go on from where it is; wiped when it goes, as a key may be in it.
+template <class State, auto start, auto update, auto end>
+class Hash {
+ public:
+  Hash() { require(start(&state_) == 1, "to start a hash"); }
+  Hash(const Hash&) = default;
+  Hash& operator=(const Hash&) = delete;
+  ~Hash() { wipe({static_cast<unsigned char*>(static_cast<void*>(&state_)), sizeof state_}); }
+
+  void add(Bytes part) { require(update(&state_, part.data(), part.size()) == 1, "a hash's input"); }
+  void finish(unsigned char* out) { require(end(out, &state_) == 1, "a hash's result"); }
+
+ private:
+  State state_;
+};
+using Sha1 = Hash<SHA_CTX, SHA1_Init, SHA1_Update, SHA1_Final>;
+using Sha256 = Hash<SHA256_CTX, SHA256_Init, SHA256_Update, SHA256_Final>;
+using Sha1Digest = Secret<SHA_DIGEST_LENGTH>;
+
 // Fetching by name costs microseconds in OpenSSL 3: once per process, and never freed, because libcrypto's own clean-up
 // at exit may come first.
-struct Algorithms {
-  EVP_CIPHER* aes = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
-  EVP_MD* sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
-  EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  Algorithms() { require(aes != nullptr && sha1 != nullptr && sha256 != nullptr, "AES, SHA-1 or SHA-256"); }
-};
-
-const Algorithms& algorithms() {
-  static const Algorithms& fetched = *new Algorithms;
+const EVP_CIPHER* aes() {
+  static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+  require(fetched != nullptr, "AES-256-CBC");
   return fetched;
 }
 
-DigestContext newContext() {
-  DigestContext context(EVP_MD_CTX_new());
-  require(context != nullptr, "a digest");
-  return context;
+using CipherContext = Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
+
+// Each thread keeps a context, as making one allocates. Null when the thread is past it already, at its end.
+EVP_CIPHER_CTX* keptContext() {
+  static thread_local bool gone = false;  // no destructor: it can be read to the end
+  struct Kept {
+    Kept() = default;
+    ~Kept() { gone = true; }
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+    const CipherContext context{EVP_CIPHER_CTX_new()};
+  };
+  static thread_local const Kept kept;
+  return gone ? nullptr : kept.context.get();
 }
 
-void add(EVP_MD_CTX* digest, Bytes part) {
-  require(EVP_DigestUpdate(digest, part.data(), part.size()) == 1, "a digest's input");
-}
+// A context to use; it holds a key until then and no longer.
+class Cipher {
+ public:
+  Cipher()
+      : own_(keptContext() == nullptr ? EVP_CIPHER_CTX_new() : nullptr), context_(own_ ? own_.get() : keptContext()) {
+    require(context_ != nullptr, "a cipher");
+  }
+  Cipher(const Cipher&) = delete;
+  Cipher& operator=(const Cipher&) = delete;
+  ~Cipher() { EVP_CIPHER_CTX_reset(context_); }  // wipes it
 
-void finish(EVP_MD_CTX* digest, MutableBytes out) {
-  unsigned written = 0;
-  require(EVP_DigestFinal_ex(digest, out.data(), &written) == 1 && written == out.size(), "a digest's result");
-}
+  [[nodiscard]] EVP_CIPHER_CTX* get() const { return context_; }
 
-void copy(EVP_MD_CTX* to, const DigestContext& from) {
-  require(EVP_MD_CTX_copy_ex(to, from.get()) == 1, "to copy a digest's state");
-}
+ private:
+  CipherContext own_;
+  EVP_CIPHER_CTX* context_;
+};
 
 // The first block of an HMAC's inner or outer hash (RFC 2104 section 2), for a key of at most a block.
-void startKeyed(EVP_MD_CTX* digest, const EVP_MD* algorithm, Bytes key, unsigned char pad) {
+template <class Hash>
+Hash keyed(Bytes key, unsigned char pad) {
   Secret<hmacBlockSize> block;
   const auto out = block.fill();
   std::copy(key.begin(), key.end(), out.begin());
   for (unsigned char& byte : out) byte ^= pad;
-  require(EVP_DigestInit_ex2(digest, algorithm, nullptr) == 1, "to start a digest");
-  add(digest, block.expose());
+  Hash hash;
+  hash.add(block.expose());
+  return hash;
 }
 
 }  // namespace
 
 // HMAC's two hashes with the key in them, to be copied and gone on with.
 struct Pbkdf2Password::State {
-  DigestContext inner = newContext();
-  DigestContext outer = newContext();
+  explicit State(Bytes key) : inner(keyed<Sha1>(key, innerPad)), outer(keyed<Sha1>(key, outerPad)) {}
+
+  const Sha1 inner;
+  const Sha1 outer;
 };
 
-Pbkdf2Password::Pbkdf2Password(Bytes password) : state_(new State) {
-  const EVP_MD* const sha1 = algorithms().sha1;
-  Secret<sha1Size> hashed;
+Pbkdf2Password::Pbkdf2Password(Bytes password) {
+  Sha1Digest hashed;
   if (password.size() > hmacBlockSize) {  // RFC 2104 section 2
-    const DigestContext digest = newContext();
-    require(EVP_DigestInit_ex2(digest.get(), sha1, nullptr) == 1, "to start a digest");
-    add(digest.get(), password);
-    finish(digest.get(), hashed.fill());
+    Sha1 hash;
+    hash.add(password);
+    hash.finish(hashed.fill().data());
     password = hashed.expose();
   }
-  startKeyed(state_->inner.get(), sha1, password, innerPad);
-  startKeyed(state_->outer.get(), sha1, password, outerPad);
+  state_ = std::make_unique<const State>(password);
 }
 
 Pbkdf2Password::~Pbkdf2Password() = default;
 
 void Pbkdf2Password::derive(MutableBytes key, Bytes salt, unsigned iterations) const {
-  Secret<sha1Size> u;
-  Secret<sha1Size> t;
-  const DigestContext salted = newContext();  // what all blocks of the key begin with
-  copy(salted.get(), state_->inner);
-  add(salted.get(), salt);
-  const DigestContext work = newContext();
-  const auto finishOuter = [&] {
-    finish(work.get(), u.fill());
-    copy(work.get(), state_->outer);
-    add(work.get(), u.expose());
-    finish(work.get(), u.fill());
+  Sha1Digest u;
+  Sha1Digest t;
+  const auto finish = [&](Sha1& inner) {
+    inner.finish(u.fill().data());
+    Sha1 outer = state_->outer;
+    outer.add(u.expose());
+    outer.finish(u.fill().data());
   };
+  Sha1 salted = state_->inner;  // what all blocks of the key begin with
+  salted.add(salt);
   for (std::uint32_t block = 1; !key.empty(); ++block) {
     const std::array<unsigned char, 4> index = {
         static_cast<unsigned char>(block >> 24U), static_cast<unsigned char>(block >> 16U),
         static_cast<unsigned char>(block >> 8U), static_cast<unsigned char>(block)};
-    copy(work.get(), salted);
-    add(work.get(), index);
-    finishOuter();
-    std::copy_n(u.expose().begin(), sha1Size, t.fill().begin());
+    Sha1 first = salted;
+    first.add(index);
+    finish(first);
+    std::copy_n(u.expose().begin(), u.expose().size(), t.fill().begin());
     for (unsigned i = 1; i < iterations; ++i) {
-      copy(work.get(), state_->inner);
-      add(work.get(), u.expose());
-      finishOuter();
-      for (std::size_t j = 0; j < sha1Size; ++j) t.fill()[j] ^= u.expose()[j];
+      Sha1 next = state_->inner;
+      next.add(u.expose());
+      finish(next);
+      for (std::size_t j = 0; j < t.expose().size(); ++j) t.fill()[j] ^= u.expose()[j];
     }
-    const std::size_t size = std::min(sha1Size, key.size());
+    const std::size_t size = std::min(t.expose().size(), key.size());
     std::copy_n(t.expose().begin(), size, key.begin());
     key = key.subspan(size);
   }
@@ -130,39 +157,35 @@ void Pbkdf2Password::derive(MutableBytes key, Bytes salt, unsigned iterations) c
 
 void hmacSha256(std::span<unsigned char, sha256Size> mac, std::span<const unsigned char, sha256Size> key,
                 Bytes message) {
-  const EVP_MD* const sha256 = algorithms().sha256;
-  const DigestContext digest = newContext();
-  startKeyed(digest.get(), sha256, key, innerPad);
-  add(digest.get(), message);
-  finish(digest.get(), mac);
-  startKeyed(digest.get(), sha256, key, outerPad);
-  add(digest.get(), mac);
-  finish(digest.get(), mac);
+  auto inner = keyed<Sha256>(key, innerPad);
+  inner.add(message);
+  inner.finish(mac.data());
+  auto outer = keyed<Sha256>(key, outerPad);
+  outer.add(mac);
+  outer.finish(mac.data());
 }
 
 void aesEncrypt(MutableBytes text, std::size_t plaintextSize, std::span<const unsigned char, aesKeySize> key,
                 std::span<const unsigned char, aesBlockSize> iv) {
   if (text.size() != aesPaddedSize(plaintextSize)) throw std::runtime_error("ironjar: wrong ciphertext size");
-  const CipherContext context(EVP_CIPHER_CTX_new());
-  require(context && EVP_EncryptInit_ex2(context.get(), algorithms().aes, key.data(), iv.data(), nullptr) == 1,
-          "an AES key");
+  const Cipher cipher;
+  require(EVP_EncryptInit_ex2(cipher.get(), aes(), key.data(), iv.data(), nullptr) == 1, "an AES key");
   int head = 0;
-  require(EVP_EncryptUpdate(context.get(), text.data(), &head, text.data(), static_cast<int>(plaintextSize)) == 1,
+  require(EVP_EncryptUpdate(cipher.get(), text.data(), &head, text.data(), static_cast<int>(plaintextSize)) == 1,
           "to encrypt");
   int tail = 0;
-  require(EVP_EncryptFinal_ex(context.get(), text.data() + head, &tail) == 1, "to pad");
+  require(EVP_EncryptFinal_ex(cipher.get(), text.data() + head, &tail) == 1, "to pad");
 }
 
 std::ptrdiff_t aesDecrypt(MutableBytes text, std::span<const unsigned char, aesKeySize> key,
                           std::span<const unsigned char, aesBlockSize> iv) {
-  const CipherContext context(EVP_CIPHER_CTX_new());
-  require(context && EVP_DecryptInit_ex2(context.get(), algorithms().aes, key.data(), iv.data(), nullptr) == 1,
-          "an AES key");
+  const Cipher cipher;
+  require(EVP_DecryptInit_ex2(cipher.get(), aes(), key.data(), iv.data(), nullptr) == 1, "an AES key");
   int head = 0;
-  require(EVP_DecryptUpdate(context.get(), text.data(), &head, text.data(), static_cast<int>(text.size())) == 1,
+  require(EVP_DecryptUpdate(cipher.get(), text.data(), &head, text.data(), static_cast<int>(text.size())) == 1,
           "to decrypt");
   int tail = 0;
-  if (EVP_DecryptFinal_ex(context.get(), text.data() + head, &tail) != 1) {
+  if (EVP_DecryptFinal_ex(cipher.get(), text.data() + head, &tail) != 1) {
     ERR_clear_error();
     return -1;
   }

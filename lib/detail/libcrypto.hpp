@@ -26,7 +26,7 @@ class Pbkdf2Password {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<const State> state_;
 };
 
 void hmacSha256(std::span<unsigned char, sha256Size> mac, std::span<const unsigned char, sha256Size> key,
