@@ -11,12 +11,15 @@ namespace {
 constexpr const char* password = "Zk3-first-password-that-is-long-enough-0001";
 
 bool sealsAndOpens(const ironjar::Passwords& passwords) {
-  for (const std::size_t size : {0U, 100U, 3'000U, 20'000U}) {
-    const ironjar::Json data = {{"text", std::string(size, 'x')}, {"beyondAscii", "ü日"}, {"numbers", {1, -2, 3.5}}};
-    const auto seal = ironjar::sealData(data, passwords);
-    if (!seal) return false;
-    const auto opened = ironjar::unsealData(*seal, passwords);
-    if (!opened || *opened != data) return false;
+  for (const auto format : {ironjar::SealFormat::native, ironjar::SealFormat::fe26}) {
+    const ironjar::SealOptions options{.formats = {format}};
+    for (const std::size_t size : {0U, 100U, 3'000U, 20'000U}) {
+      const ironjar::Json data = {{"text", std::string(size, 'x')}, {"beyondAscii", "ü日"}, {"numbers", {1, -2, 3.5}}};
+      const auto seal = ironjar::sealData(data, passwords, options);
+      if (!seal) return false;
+      const auto opened = ironjar::unsealData(*seal, passwords, options);
+      if (!opened || *opened != data) return false;
+    }
   }
   if (ironjar::sealData("\xff", passwords)) return false;
   return ironjar::Session().empty();

@@ -112,6 +112,7 @@ struct Pbkdf2Password::State {
 };
 
 Pbkdf2Password::Pbkdf2Password(Bytes password) {
+  aes();  // libcrypto begins now, and so ends after whoever keeps the password
   Sha1Digest hashed;
   if (password.size() > hmacBlockSize) {  // RFC 2104 section 2
     Sha1 hash;
