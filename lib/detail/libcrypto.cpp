@@ -50,8 +50,11 @@ using Sha1Digest = Secret<SHA_DIGEST_LENGTH>;
 // Fetching by name costs microseconds in OpenSSL 3: once per process, and never freed, because libcrypto's own clean-up
 // at exit may come first.
 const EVP_CIPHER* aes() {
-  static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
-  require(fetched != nullptr, "AES-256-CBC");
+  static const EVP_CIPHER* const fetched = [] {
+    const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+    require(cipher != nullptr, "AES-256-CBC");
+    return cipher;
+  }();
   return fetched;
 }
 
@@ -90,13 +93,13 @@ class Cipher {
 };
 
 // The first block of an HMAC's inner or outer hash (RFC 2104 section 2), for a key of at most a block.
-template <class Hash>
-Hash keyed(Bytes key, unsigned char pad) {
+template <class Kind>
+Kind keyed(Bytes key, unsigned char pad) {
   Secret<hmacBlockSize> block;
   const auto out = block.fill();
   std::copy(key.begin(), key.end(), out.begin());
   for (unsigned char& byte : out) byte ^= pad;
-  Hash hash;
+  Kind hash;
   hash.add(block.expose());
   return hash;
 }
