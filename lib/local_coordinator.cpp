@@ -18,16 +18,8 @@ namespace {
 using detail::Fate;
 using detail::Flight;
 using detail::MonotonicTime;
+using detail::successorOf;
 using detail::TokenKey;
-
-// What the answer leaves out goes on as it was: RFC 6749 section 6 for the refresh token, section 5.1 for the scope,
-// OpenID Connect Core section 12.2 for the user.
-TokenSet successorOf(const TokenSet& spent, TokenSet fresh) {
-  if (fresh.refreshToken.empty()) fresh.refreshToken = spent.refreshToken;
-  if (fresh.scope.empty() && fresh.resource == spent.resource) fresh.scope = spent.scope;
-  if (fresh.subject.empty()) fresh.subject = spent.subject;
-  return fresh;
-}
 
 Error loginOver() { return fail(Errc::loginRequired, "signed out meanwhile, or spent long ago"); }
 

@@ -77,4 +77,12 @@ TokenSet caughtUp(TokenSet held, const TokenSet& newest) {
   return held;
 }
 
+// RFC 6749 section 6 for the refresh token, section 5.1 for the scope, OpenID Connect Core section 12.2 for the user.
+TokenSet successorOf(const TokenSet& spent, TokenSet answer) {
+  if (answer.refreshToken.empty()) answer.refreshToken = spent.refreshToken;
+  if (answer.scope.empty() && answer.resource == spent.resource) answer.scope = spent.scope;
+  if (answer.subject.empty()) answer.subject = spent.subject;
+  return answer;
+}
+
 }  // namespace ironjar::detail

@@ -26,4 +26,7 @@ struct Refreshing {
 // resource, held ones with the newer refresh token.
 [[nodiscard]] TokenSet caughtUp(TokenSet held, const TokenSet& newest);
 
+// The tokens that take the place of `spent` when `answer` came for them: what it leaves out goes on as it was.
+[[nodiscard]] TokenSet successorOf(const TokenSet& spent, TokenSet answer);
+
 }  // namespace ironjar::detail

@@ -2,6 +2,7 @@
 #include "detail/sodium.hpp"
 #include "redis/leases.hpp"
 #include "redis/records.hpp"
+#include "refreshing.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,14 +32,6 @@ std::string randomOwner() {
   std::string owner;
   detail::appendBase64url(owner, bytes);
   return owner;
-}
-
-// As LocalCoordinator completes what an answer leaves out.
-TokenSet successorOf(const TokenSet& spent, TokenSet fresh) {
-  if (fresh.refreshToken.empty()) fresh.refreshToken = spent.refreshToken;
-  if (fresh.scope.empty() && fresh.resource == spent.resource) fresh.scope = spent.scope;
-  if (fresh.subject.empty()) fresh.subject = spent.subject;
-  return fresh;
 }
 
 // Without rotation, a record may be the one that has led to the tokens that are spent now.
@@ -245,7 +238,7 @@ class RedisCoordinator::State {
   }
 
   Asked publish(const Request& request, RedisRecord& record, Asked asked) {
-    const TokenSet fresh = successorOf(request.spent, *asked.tokens);
+    const TokenSet fresh = detail::successorOf(request.spent, *asked.tokens);
     const auto told = record.succeeded(request.owner, fresh);
     if (!told && (told.error().code == Errc::tooLarge || told.error().code == Errc::malformed)) {
       release(request, record);  // it cannot be sealed: nobody shall wait for it
