@@ -10,11 +10,6 @@ namespace {
 
 using Mark = RevocationList::Mark;
 
-// A session's start is known in whole seconds.
-bool isBegunBy(TimePoint startedAt, TimePoint deniedAt) {
-  return detail::unixSeconds(startedAt) <= detail::unixSeconds(deniedAt);
-}
-
 std::vector<Mark> marksOf(const Session& session, const MarkNames& names) {
   std::vector<Mark> marks = {{Mark::Kind::session, session.id()}};
   const std::string issuer = session.get<std::string>(names.issuer).value_or("");
@@ -28,6 +23,10 @@ std::vector<Mark> marksOf(const Session& session, const MarkNames& names) {
 }
 
 }  // namespace
+
+bool RevocationList::isBegunBy(TimePoint startedAt, TimePoint deniedAt) {
+  return detail::unixSeconds(startedAt) <= detail::unixSeconds(deniedAt);
+}
 
 LocalRevocationList::LocalRevocationList(RevocationOptions options) : options_(std::move(options)) {
   constexpr Seconds longest{1'000'000'000};

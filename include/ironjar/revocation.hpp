@@ -48,6 +48,11 @@ class RevocationList {
   virtual void deny(const Mark& mark) = 0;
   // Whether one of the marks of a session, begun then, is denied.
   [[nodiscard]] virtual bool denies(std::span<const Mark> marks, TimePoint startedAt) = 0;
+
+ protected:
+  // Whether a session begun then is one of those that denying a sub meant: to the second, as a native seal says no more
+  // of its session's start.
+  [[nodiscard]] static bool isBegunBy(TimePoint startedAt, TimePoint deniedAt);
 };
 
 // For one process.

@@ -66,8 +66,8 @@ bool RedisRevocationList::denies(std::span<const Mark> marks, TimePoint startedA
     const std::string_view seal = value.substr(std::min(value.size(), timeSize));
     const auto data = link_->vault().open(call.keys[i], {purpose, secrets[owner]}, seal);
     if (!data || !data->contains("t") || !data->at("t").is_number_integer()) continue;
-    if (marks[owner].kind != Mark::Kind::sub) return true;
-    if (detail::unixMilliseconds(startedAt) / 1000 <= data->at("t").get<std::int64_t>() / 1000) return true;
+    const TimePoint deniedAt = detail::fromUnixMilliseconds(data->at("t").get<std::int64_t>());
+    if (marks[owner].kind != Mark::Kind::sub || isBegunBy(startedAt, deniedAt)) return true;
   }
   return false;
 }
