@@ -106,6 +106,29 @@ const Key* Keyring::byNativeId(Bytes nativeId) const {
   return found == keys_.end() ? nullptr : &*found;
 }
 
+std::vector<std::pair<std::uint32_t, std::string_view>> passwordLines(std::string_view text,
+                                                                      const std::string& source) {
+  std::vector<std::pair<std::uint32_t, std::string_view>> byId;
+  std::size_t number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    ++number;
+    const std::size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || line.front() == '#') continue;
+    std::uint32_t id = 0;
+    const auto [stop, problem] = std::from_chars(line.data(), line.data() + line.size(), id);
+    const auto digits = static_cast<std::size_t>(stop - line.data());
+    if (problem != std::errc() || digits == line.size() || line[digits] != ':') {
+      throw std::invalid_argument("ironjar: line " + std::to_string(number) + " of " + source +
+                                  " is not `id:password`");
+    }
+    byId.emplace_back(id, line.substr(digits + 1));
+  }
+  return byId;
+}
+
 namespace {
 
 template <class Range>
@@ -177,25 +200,7 @@ Passwords::Passwords(std::span<const std::pair<std::uint32_t, std::string_view>>
 Passwords Passwords::fromFile(const std::filesystem::path& file) {
   std::string text = detail::readSecretFile(file);
   const detail::WipeAtExit wiped(text);
-  std::vector<std::pair<std::uint32_t, std::string_view>> byId;
-  std::size_t number = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    ++number;
-    const std::size_t end = rest.find('\n');
-    std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty() || line.front() == '#') continue;
-    std::uint32_t id = 0;
-    const auto [stop, problem] = std::from_chars(line.data(), line.data() + line.size(), id);
-    const auto digits = static_cast<std::size_t>(stop - line.data());
-    if (problem != std::errc() || digits == line.size() || line[digits] != ':') {
-      throw std::invalid_argument("ironjar: line " + std::to_string(number) + " of password file " + file.string() +
-                                  " is not `id:password`");
-    }
-    byId.emplace_back(id, line.substr(digits + 1));
-  }
-  return Passwords(byId);
+  return Passwords(detail::passwordLines(text, "password file " + file.string()));
 }
 
 }  // namespace ironjar

@@ -1,15 +1,11 @@
 #include "secrets.hpp"
 
-#include "detail/secret.hpp"
+#include "detail/keyring.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
-#include <utility>
-#include <vector>
 
 namespace ironjar::cli {
 namespace {
@@ -33,26 +29,6 @@ std::string readAll(const std::string& file) {
   return text;
 }
 
-// As Passwords::fromFile reads a file.
-Passwords fromLines(std::string_view text) {
-  std::vector<std::pair<std::uint32_t, std::string_view>> byId;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty() || line.front() == '#') continue;
-    std::uint32_t id = 0;
-    const char* const last = line.data() + line.size();
-    const auto [stop, problem] = std::from_chars(line.data(), last, id);
-    if (problem != std::errc() || stop == last || *stop != ':') {
-      throw std::invalid_argument("a line of the passwords on stdin is not `id:password`");
-    }
-    byId.emplace_back(id, line.substr(static_cast<std::size_t>(stop - line.data()) + 1));
-  }
-  return Passwords(byId);
-}
-
 std::string withoutEnd(std::string text) {
   text.erase(text.find_last_not_of(" \t\r\n") + 1);
   return text;
@@ -65,7 +41,7 @@ std::optional<Passwords> passwordsOf(const Sources& sources) {
     if (sources.in == "-") throw std::invalid_argument("stdin cannot hold the passwords and the input: use --in FILE");
     std::string text = readAll("-");
     const detail::WipeAtExit wiped(text);
-    return fromLines(text);
+    return Passwords(detail::passwordLines(text, "the passwords on stdin"));
   }
   if (!sources.passwords.empty()) return Passwords::fromFile(sources.passwords);
   const char* const fromEnvironment =

@@ -7,7 +7,10 @@
 #include <array>
 #include <cstdint>
 #include <list>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace ironjar::detail {
 
@@ -41,5 +44,10 @@ class Keyring {
   std::list<Key> keys_;
   Key decoy_;
 };
+
+// The passwords by id in a text of lines, as Passwords::fromFile has them: views into it. `source` is what the text is
+// called in std::invalid_argument.
+[[nodiscard]] std::vector<std::pair<std::uint32_t, std::string_view>> passwordLines(std::string_view text,
+                                                                                    const std::string& source);
 
 }  // namespace ironjar::detail

@@ -46,6 +46,9 @@ echo "$seal" >seal
 is "$("$ironjar" unseal --passwords - --in seal <one)" 1
 exits 2 "$ironjar" unseal --passwords - </dev/null
 holds "$said" "--in FILE"
+exits 2 "$ironjar" unseal --passwords - --in seal < <(printf '# one\n%s\n' "$first")
+holds "$said" 'line 2 of the passwords on stdin is not `id:password`'
+lacks "$said" "$first"
 
 test_that "a password is never an argument, and one that is given is not repeated on stderr, where logs keep it"
 argument=no-password-of-anybody-and-long-enough-003
