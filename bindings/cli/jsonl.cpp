@@ -1,5 +1,6 @@
 #include "commands.hpp"
 #include "detail/json.hpp"
+#include "detail/secret.hpp"
 #include "options.hpp"
 #include "seal_format.hpp"
 
@@ -54,7 +55,8 @@ Answer seal(Json& request) {
   const Json data = take(request, "data");
   const Clock now = takeClock(request);
   if (request.contains("format")) request["formats"] = Json::array({take(request, "format")});
-  const auto sealing = bindings::sealingFrom(request, now);
+  const bindings::SecretJson options(std::move(request));
+  const auto sealing = bindings::sealingFrom(*options, now);
   const auto sealed = sealData(data, sealing.passwords, sealing.options);
   if (!sealed) return refusal(sealed.error());
   return {{"ok", true}, {"seal", *sealed}};
@@ -65,7 +67,8 @@ Answer unseal(Json& request) {
   const Clock now = takeClock(request);
   if (request.contains("format")) request["formats"] = Json::array({take(request, "format")});
   if (!request.contains("formats")) request["formats"] = Json::array({"native", "fe26"});
-  const auto sealing = bindings::sealingFrom(request, now);
+  const bindings::SecretJson options(std::move(request));
+  const auto sealing = bindings::sealingFrom(*options, now);
   const auto data = unsealData(text, sealing.passwords, sealing.options);
   if (!data) return refusal(data.error());
   return {{"ok", true}, {"data", *data}};
@@ -174,7 +177,10 @@ bool nextLine(std::string& line, bool& tooLong) {
 
 int jsonl() {
   bool tooLong = false;
-  for (std::string line; nextLine(line, tooLong);) {
+  std::string line;
+  line.reserve(longestLine);  // as it grew it would leave passwords behind
+  while (nextLine(line, tooLong)) {
+    const detail::WipeAtExit wiped(line);
     const Answer answer = tooLong ? malformed("a line is longer than a megabyte") : totalAnswerTo(line);
     std::cout << answer.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
     if (!std::cout) return 2;  // nobody reads any more
