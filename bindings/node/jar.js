@@ -3,9 +3,14 @@ import { parse, stringify } from './json.js';
 import native from './native.js';
 
 const secret = Symbol('of this module');
+let handleOf; // a JarSession's, for SessionJar alone
 
 export class JarSession {
   #handle;
+
+  static {
+    handleOf = (session) => session.#handle;
+  }
 
   constructor(key, handle) {
     if (key !== secret) throw new TypeError('ironjar: sessions are made by SessionJar.open');
@@ -30,9 +35,6 @@ export class JarSession {
   destroy() {
     native.destroySession(this.#handle);
   }
-  commit(now) {
-    return native.commitSession(this.#handle, now);
-  }
 }
 
 export class SessionJar {
@@ -46,6 +48,6 @@ export class SessionJar {
   }
   // The Set-Cookie values due. Call it once, when the response is ready.
   commit(session, now = Date.now()) {
-    return session.commit(now);
+    return native.commitSession(handleOf(session), now);
   }
 }

@@ -451,6 +451,12 @@ test('a SessionJar opens and commits as the library does', () => {
   assert.deepEqual(jar.commit(again, now), ['sid=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax']);
 });
 
+test('a SessionJar alone commits its sessions, and nothing else', () => {
+  const jar = new ironjar.SessionJar({ cookieName: 'sid', passwords: password });
+  assert.equal('commit' in jar.open(''), false);
+  for (const other of [undefined, null, {}, jar]) assert.throws(() => jar.commit(other), TypeError);
+});
+
 test('a SessionJar refuses options that it does not know', () => {
   assert.throws(() => new ironjar.SessionJar({ cookieName: 'sid', passwords: password, cookiename: 1 }), { code: 'invalidArgument', message: /`cookiename` is not known/ });
   assert.throws(() => new ironjar.SessionJar({ cookieName: 'a b', passwords: password }), { code: 'invalidArgument' });
