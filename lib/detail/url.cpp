@@ -2,6 +2,7 @@
 
 #include "detail/ascii.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace ironjar::detail {
