@@ -19,7 +19,7 @@ constexpr Seconds longestTtl{100'000'000'000};  // some 3,000 years, and no sum 
 constexpr unsigned mostIterations = 100'000;
 
 [[noreturn]] void refuse(const char* message) { throw std::invalid_argument(std::string("ironjar: ") + message); }
-inline void require(bool condition, const char* message) {
+void require(bool condition, const char* message) {
   if (!condition) refuse(message);
 }
 

@@ -37,6 +37,7 @@ struct Opened {
   Provenance provenance;
 };
 
+// The same with its JSON parsed.
 struct Unsealed {
   Unsealed(Json value, const Provenance& from) : data(std::move(value)), provenance(from) {}
   Unsealed(Unsealed&&) = default;

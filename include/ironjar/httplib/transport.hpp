@@ -127,7 +127,7 @@ class HttplibConnection {
   }
 
   httplib::Client client_;
-  std::mutex mutex_;  // for cut(), which another thread calls, and what must not happen beside it
+  std::mutex mutex_;  // keeps cut(), which the watchdog's thread calls, from a socket that hold() is closing
   int held_ = -1;
   std::atomic<bool> cut_ = false;
 };
