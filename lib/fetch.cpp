@@ -125,6 +125,7 @@ Result<Response> Fetcher::performFetch(Session& session, Request request) const 
   std::string apiCookies;  // those that the API has set on the way
   while (true) {
     Result<Response> response = state.send(request, tokens, apiCookies, deadline);
+    request.openBody = nullptr;  // its reader may hold what the next one needs, such as a file's lock
     if (!response) return response;
     ++trace.attempts;
     response->trace = trace;

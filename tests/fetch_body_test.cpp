@@ -73,6 +73,27 @@ TEST_CASE("C10 a stream is sent once: the tokens are fresh, the 401 is marked, a
   CHECK(api.upstream.provider.counts().tokenCalls == 1);
 }
 
+TEST_CASE("a body that has been sent is let go before tokens are refreshed, and before it is opened again") {
+  Api api;
+  std::weak_ptr<int> held;  // such as a file that is open, or locked
+  bool heldMeanwhile = false;
+  FetchOptions options = support::fetchOptions(api.upstream);
+  options.transport = [&, send = options.transport](const Request& request, Deadline deadline) {
+    if (request.url == api.upstream.provider.tokenUrl()) heldMeanwhile = !held.expired();
+    return send(request, deadline);
+  };
+  api.fetcher = Fetcher(std::move(options));
+  const auto response = api.post([&]() -> BodyReader {
+    if (!held.expired()) return nullptr;
+    const auto file = std::make_shared<int>();
+    held = file;
+    return [file, next = readerOf("one at a time")] { return next(); };
+  });
+  CHECK(response->status == 200);
+  CHECK(api.bodies() == std::vector<std::string>(2, "one at a time"));
+  CHECK_FALSE(heldMeanwhile);
+}
+
 TEST_CASE("a body that fails while it is read, or cannot be opened at all, is the caller's error") {
   Api api;
   const auto broken = api.post([] { return [] { return Result<std::string>(fail(Errc::transport, "upload cut")); }; });
