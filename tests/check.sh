@@ -16,7 +16,7 @@
 #   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
 #   bash tests/check.sh all        what every change must pass: all of these but clang, which the sanitizers' builds
-#                                  stand for, with 20 s a fuzzer and 2 min of soak
+#                                  stand for, with 10 s a fuzzer and 2 min of soak
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -107,7 +107,7 @@ timed() {
 all() {
   local step
   for step in format release bench asan tsan install; do timed "$step"; done
-  for step in static hardened "fuzz 20" ct canary coverage "soak 2"; do
+  for step in static hardened "fuzz 10" ct canary coverage "soak 2"; do
     # shellcheck disable=SC2086
     timed check $step
   done
