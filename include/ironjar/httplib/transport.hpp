@@ -43,7 +43,7 @@ inline constexpr unsigned char inFieldName = 1;
 inline constexpr unsigned char inFieldValue = 2;
 inline constexpr auto fieldCharacters = [] {
   std::array<unsigned char, 256> may{};
-  for (std::size_t c = 0; c < may.size(); ++c) {
+  for (std::size_t c = 0; c != may.size(); ++c) {
     const bool visible = c > ' ' && c < 0x7f;
     const bool delimits = std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) != std::string_view::npos;
     if (visible && !delimits) may[c] |= inFieldName;
