@@ -1,6 +1,7 @@
 #include "detail/libcrypto.hpp"
 
 #include "detail/handle.hpp"
+#include "detail/kept.hpp"
 #include "detail/secret.hpp"
 
 #include <algorithm>
@@ -60,21 +61,15 @@ const EVP_CIPHER* aes() {
 
 using CipherContext = Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
-// Each thread keeps a context, as making one allocates. Null when the thread is past it already, at its end.
+struct KeptContext {
+  const CipherContext handle{EVP_CIPHER_CTX_new()};
+};
 EVP_CIPHER_CTX* keptContext() {
-  static thread_local bool gone = false;  // no destructor: it can be read to the end
-  struct Kept {
-    Kept() = default;
-    ~Kept() { gone = true; }
-    Kept(const Kept&) = delete;
-    Kept& operator=(const Kept&) = delete;
-    const CipherContext context{EVP_CIPHER_CTX_new()};
-  };
-  static thread_local const Kept kept;
-  return gone ? nullptr : kept.context.get();
+  const auto* const context = kept<KeptContext>();
+  return context != nullptr ? context->handle.get() : nullptr;
 }
 
-// A context to use; it holds a key until then and no longer.
+// A context to use, which holds a key until then and no longer: the thread's, or one of its own where that is gone.
 class Cipher {
  public:
   Cipher()

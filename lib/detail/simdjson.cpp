@@ -1,5 +1,6 @@
 #include "detail/simdjson.hpp"
 
+#include "detail/kept.hpp"
 #include "detail/utf8.hpp"
 
 #include <atomic>
@@ -19,18 +20,7 @@ bool hasSimdjson() {
   return !gone;
 }
 
-simdjson::dom::parser* keptParser() {
-  static thread_local bool gone = false;  // likewise
-  struct Kept {
-    Kept() = default;
-    ~Kept() { gone = true; }
-    Kept(const Kept&) = delete;
-    Kept& operator=(const Kept&) = delete;
-    simdjson::dom::parser parser;
-  };
-  static thread_local Kept kept;
-  return gone ? nullptr : &kept.parser;
-}
+simdjson::dom::parser* keptParser() { return kept<simdjson::dom::parser>(); }
 
 bool isUtf8(std::string_view text) {
   // Where simdjson has no code for the machine, or is told by its environment to use one that is not there, it says no.
