@@ -18,10 +18,25 @@ inline constexpr std::size_t maxChunks = 4;
 
 using SealTest = bool (*)(std::string_view);
 
+// What trying a text showed.
+enum class Trial {
+  refused,  // nothing is known of it: it may be forged, or another program's
+  ended,    // authentic, and past its end
+  opened,
+};
+
 // Everything a Cookie header carries under a name, whole or in chunks, as far as it looks like a seal: what does not is
 // somebody else's. Views into the header.
 class Carried {
  public:
+  // A text that may be a seal; for a joined one, valid until the next is made.
+  struct Candidate {
+    std::string_view text;
+    std::size_t run = 0;                          // how many chunks were joined; 0: a whole cookie
+    std::array<std::size_t, maxChunks> copies{};  // which copy of each chunk; first: which whole cookie
+  };
+  using Try = std::function<Trial(const Candidate&)>;
+
   Carried(std::string_view header, std::string_view cookieName, SealTest looksSealed);
 
   // Whether there was anything of that name, seal or not.
@@ -30,23 +45,44 @@ class Carried {
   // A chunk is ours when there is a first one.
   [[nodiscard]] bool hasChunk(std::size_t index) const { return !chunks_[0].empty() && !chunks_[index].empty(); }
 
-  // Hands over every text that may be the seal, until one is accepted or 8 have been tried: the whole cookies in their
-  // order, then the chunks joined, the longest run first (a stale last chunk must not hide the session). Of chunks that
-  // came several times, first the copies of one rank, which were most likely set together, then every choice among
-  // them. False when there were more than could be tried.
-  bool offer(const std::function<bool(std::string_view)>& accepts) const;
+  // Hands over every text that may be a seal: the whole cookies in their order, then the chunks joined. A chunk belongs
+  // to one seal: once that has verified, it is not tried with others.
+  //
+  // Of chunks that came several times, first what a writer makes is tried: chunks of one size, and a last one that is
+  // no larger. The largest come first, since decoys have to be small to fit into a header beside the session, and then
+  // the longest runs. Then the first copies of all, the second ones, and so on. At most 1 MiB of joined text is looked
+  // at, where each try counts as 512 bytes more: 227 tries of 4 KiB, while browsers keep 180 cookies for a site.
+  void offer(const Try& attempt);
+
+  // For what was refused when it was offered, and has been tried again. False when a part of it has been used since.
+  [[nodiscard]] bool isFree(const Candidate& candidate) const;
+  void settle(const Candidate& candidate, Trial trial);
+
+  // Whether all that came in this place is authentic and past its end.
+  [[nodiscard]] bool isWholeEnded() const { return hasEnded(whole_); }
+  [[nodiscard]] bool isChunkEnded(std::size_t index) const { return hasChunk(index) && hasEnded(chunks_[index]); }
 
  private:
-  // How many chunks to join, and which copy of each.
-  struct Choice {
-    std::size_t run;
-    std::array<std::size_t, maxChunks> copies;
+  struct Copy {
+    std::string_view text;
+    Trial trial = Trial::refused;
   };
-  [[nodiscard]] std::vector<Choice> choices() const;
+  using Copies = std::vector<Copy>;
+
+  [[nodiscard]] static bool hasEnded(const Copies& copies);
+  [[nodiscard]] bool isAsWritten(const Candidate& choice) const;
+  void sortBySize();
+  // These three use up what may be looked at, and do nothing once it is used up.
+  void joinAsWritten(Candidate& choice, std::size_t index, const Try& attempt);
+  void joinEqualRanks(std::size_t run, const Try& attempt);
+  void offerJoined(Candidate& choice, const Try& attempt);
+  [[nodiscard]] bool afford(std::size_t bytes);
 
   bool came_ = false;
-  std::vector<std::string_view> whole_;
-  std::array<std::vector<std::string_view>, maxChunks> chunks_;
+  Copies whole_;
+  std::array<Copies, maxChunks> chunks_;
+  std::string joined_;
+  std::size_t left_ = 1024UL * 1024;
 };
 
 }  // namespace ironjar::detail

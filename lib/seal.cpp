@@ -41,6 +41,17 @@ bool looksLikeASeal(std::string_view text) {
   return takeNumber(text) && text.starts_with('*');
 }
 
+Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options, const Attempt& attempt,
+                        std::string* source) {
+  Scratch memory;
+  const Result<Opened> opened = open(text, keys, options, attempt, memory);
+  if (!opened) return opened.error();
+  if (source != nullptr) source->assign(opened->json);
+  Result<Json> data = parsePaddedJson(opened->json);
+  if (!data) return std::move(data).error();
+  return Unsealed(*std::move(data), opened->provenance);
+}
+
 }  // namespace
 
 std::int64_t unixMilliseconds(TimePoint time) {
@@ -81,7 +92,7 @@ char* Plain::write(char* out) const {
 
 Result<std::string> seal(const Plain& plain, const Keyring& keys, const SealOptions& options, const SealFacts& facts) {
   return options.formats.front() == SealFormat::native ? sealNative(plain, keys.newest(), options, facts)
-                                                       : sealFe26(plain, keys.newest(), options, facts.ttl);
+                                                       : sealFe26(plain, keys.newest(), options, facts);
 }
 
 Result<std::string> seal(const Json& data, const Keyring& keys, const SealOptions& options, const SealFacts& facts) {
@@ -99,25 +110,33 @@ Result<std::string> sealText(std::string_view json, const Keyring& keys, const S
   return seal(Plain::ofText(json), keys, options, facts);
 }
 
-Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options, Scratch& memory) {
+Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options, const Attempt& attempt,
+                    Scratch& memory) {
   if (text.size() > maxSealSize) return fail(Errc::tooLarge, std::to_string(text.size()) + " bytes");
   const auto accepts = [&](SealFormat format) {
     return std::find(options.formats.begin(), options.formats.end(), format) != options.formats.end();
   };
-  if (text.starts_with(nativePrefix) && accepts(SealFormat::native)) return openNative(text, keys, options, memory);
-  if (text.starts_with(fe26Prefix) && accepts(SealFormat::fe26)) return openFe26(text, keys, options, memory);
+  if (text.starts_with(nativePrefix) && accepts(SealFormat::native)) {
+    return openNative(text, keys, options, attempt.now, memory);
+  }
+  if (text.starts_with(fe26Prefix) && accepts(SealFormat::fe26)) {
+    return openFe26(text, keys, options, attempt, memory);
+  }
   if (looksLikeASeal(text)) return fail(Errc::unsupported, "a format or version that is not enabled");
   return fail(Errc::malformed, "not a seal");
 }
 
+Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options, Scratch& memory) {
+  return open(text, keys, options, {options.now(), options.fe26Iterations}, memory);
+}
+
+Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options,
+                        const Attempt& attempt) {
+  return unseal(text, keys, options, attempt, nullptr);
+}
+
 Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options, std::string* source) {
-  Scratch memory;
-  const Result<Opened> opened = open(text, keys, options, memory);
-  if (!opened) return opened.error();
-  if (source != nullptr) source->assign(opened->json);
-  Result<Json> data = parsePaddedJson(opened->json);
-  if (!data) return std::move(data).error();
-  return Unsealed(*std::move(data), opened->provenance);
+  return unseal(text, keys, options, {options.now(), options.fe26Iterations}, source);
 }
 
 }  // namespace detail

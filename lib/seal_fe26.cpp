@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <span>
 
 namespace ironjar::detail {
 namespace {
@@ -61,6 +62,14 @@ std::optional<Integer> readInteger(std::string_view digits) {
   return value;
 }
 
+// Nothing for what is not a bounded number; 0 stands for no end, and so may not be written.
+std::optional<std::int64_t> readExpiry(std::string_view digits) {
+  if (digits.empty()) return 0;
+  if (digits.size() > maxExpiryDigits) return std::nullopt;
+  const auto expires = readInteger<std::int64_t>(digits);
+  return expires && *expires != 0 ? expires : std::nullopt;
+}
+
 struct Shape {
   std::array<unsigned char, aesBlockSize> iv{};
   std::array<unsigned char, sha256Size> mac{};
@@ -77,12 +86,9 @@ Result<Shape> checkShape(const Parts& parts, Scratch& memory) {
   Shape shape;
   const std::size_t size = base64urlDecodedSize(parts.ciphertext.size());
   shape.ciphertext = memory.take(size + jsonPadding).first(size);
-  if (!parts.expires.empty()) {
-    const auto expires =
-        parts.expires.size() <= maxExpiryDigits ? readInteger<std::int64_t>(parts.expires) : std::nullopt;
-    if (!expires || *expires == 0) return fail(Errc::malformed, "the expiration is not a bounded number");
-    shape.expires = *expires;
-  }
+  const std::optional<std::int64_t> expires = readExpiry(parts.expires);
+  if (!expires) return fail(Errc::malformed, "the expiration is not a bounded number");
+  shape.expires = *expires;
   if (!decodeBase64url(parts.iv, shape.iv) || !decodeBase64url(parts.mac, shape.mac) ||
       !decodeBase64url(parts.ciphertext, shape.ciphertext)) {
     return fail(Errc::malformed, "a part is not canonical base64url of its size");
@@ -108,8 +114,8 @@ void authenticate(std::span<unsigned char, sha256Size> mac, const Key& key, std:
 }
 
 // The iterations under which the MAC verifies; 0 for none.
-unsigned verify(const Parts& parts, const Shape& shape, const Key& key, const SealOptions& options) {
-  for (const unsigned iterations : options.fe26Iterations) {
+unsigned verify(const Parts& parts, const Shape& shape, const Key& key, std::span<const unsigned> candidates) {
+  for (const unsigned iterations : candidates) {
     std::array<unsigned char, sha256Size> expected{};
     authenticate(expected, key, parts.macSalt, parts.authenticated, iterations);
     if (equal(expected, shape.mac)) return iterations;
@@ -123,14 +129,15 @@ char* putNumber(char* out, std::int64_t number) {
   return std::to_chars(out, out + std::numeric_limits<std::int64_t>::digits10 + 2, number).ptr;
 }
 
-char* putExpiry(char* out, const SealOptions& options, Seconds ttl) {
-  if (ttl.count() == 0) return out;
-  return putNumber(out, std::max<std::int64_t>(1, unixMilliseconds(options.now()) + ttl.count() * 1000));
+char* putExpiry(char* out, const SealOptions& options, const SealFacts& facts) {
+  if (facts.ttl.count() == 0) return out;
+  const TimePoint now = facts.now ? *facts.now : options.now();
+  return putNumber(out, std::max<std::int64_t>(1, unixMilliseconds(now) + facts.ttl.count() * 1000));
 }
 
 }  // namespace
 
-Result<std::string> sealFe26(const Plain& plain, const Key& key, const SealOptions& options, Seconds ttl) {
+Result<std::string> sealFe26(const Plain& plain, const Key& key, const SealOptions& options, const SealFacts& facts) {
   Scratch memory;
   const MutableBytes all = memory.take(aesPaddedSize(plain.bound()));
   char* const json = writableText(all);
@@ -156,7 +163,7 @@ Result<std::string> sealFe26(const Plain& plain, const Key& key, const SealOptio
   end = put(put(put(end, "*"), {salt.data(), salt.size()}), "*");
   end = put(writeBase64url(end, iv), "*");
   end = put(writeBase64url(end, ciphertext), "*");
-  end = putExpiry(end, options, ttl);
+  end = putExpiry(end, options, facts);
   std::array<unsigned char, sha256Size> mac{};
   const std::string_view authenticated(text.data(), static_cast<std::size_t>(end - text.data()));
   authenticate(mac, key, {macSalt.data(), macSalt.size()}, authenticated, 1);
@@ -166,7 +173,8 @@ Result<std::string> sealFe26(const Plain& plain, const Key& key, const SealOptio
   return text;
 }
 
-Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOptions& options, Scratch& memory) {
+Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOptions& options, const Attempt& attempt,
+                        Scratch& memory) {
   const std::optional<Parts> parts = split(text);
   if (!parts) return fail(Errc::malformed, "not eight parts");
   const Result<Shape> shape = checkShape(*parts, memory);
@@ -174,12 +182,12 @@ Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOp
 
   const Key* const known = findKey(parts->id, keys);
   const Key& key = known != nullptr ? *known : keys.decoy();
-  const unsigned iterations = verify(*parts, *shape, key, options);
+  const unsigned iterations = verify(*parts, *shape, key, attempt.fe26Iterations);
   if (known == nullptr) return fail(Errc::unknownKey, "no password with this id");
   if (iterations == 0) return fail(Errc::tampered, "the MAC does not verify");
 
   const std::int64_t skew = options.clockSkew.count() * 1000;
-  if (shape->expires != 0 && unixMilliseconds(options.now()) - skew >= shape->expires) {
+  if (shape->expires != 0 && unixMilliseconds(attempt.now) - skew >= shape->expires) {
     return fail(Errc::expired, "past its end");
   }
   Secret<aesKeySize> aesKey;
@@ -188,7 +196,16 @@ Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOp
   if (size < 0) return fail(Errc::tampered, "the padding is wrong");
 
   const std::string_view json = detail::text(shape->ciphertext.first(static_cast<std::size_t>(size)));
-  return Opened{json, {.format = SealFormat::fe26, .newestKey = known == &keys.newest(), .expires = shape->expires}};
+  return Opened{json,
+                {.format = SealFormat::fe26,
+                 .newestKey = known == &keys.newest(),
+                 .expires = shape->expires,
+                 .authenticated = parts->authenticated}};
+}
+
+std::int64_t claimedEndOfFe26(std::string_view text) {
+  const std::optional<Parts> parts = split(text);
+  return parts ? readExpiry(parts->expires).value_or(0) : 0;
 }
 
 }  // namespace ironjar::detail

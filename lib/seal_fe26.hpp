@@ -7,8 +7,12 @@ namespace ironjar::detail {
 
 inline constexpr std::string_view fe26Prefix = "Fe26.2*";
 
-[[nodiscard]] Result<std::string> sealFe26(const Plain& plain, const Key& key, const SealOptions& options, Seconds ttl);
+[[nodiscard]] Result<std::string> sealFe26(const Plain& plain, const Key& key, const SealOptions& options,
+                                           const SealFacts& facts);
 [[nodiscard]] Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOptions& options,
-                                      Scratch& memory);
+                                      const Attempt& attempt, Scratch& memory);
+
+// The end that a seal claims, in unix milliseconds, without any proof; 0 for never and for what is no such seal.
+[[nodiscard]] std::int64_t claimedEndOfFe26(std::string_view text);
 
 }  // namespace ironjar::detail

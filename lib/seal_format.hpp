@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,14 @@ struct Provenance {
   std::int64_t issued = 0;   // unix milliseconds; native seals only
   std::int64_t expires = 0;  // unix milliseconds; 0: never
   std::optional<Lineage> lineage = {};
+  // What an Fe26.2 seal's MAC is over: the same for every spelling that opens. Views into the seal's text.
+  std::string_view authenticated = {};
+};
+
+// What an opening goes by besides keys and options: one reading of the clock, and which of the iterations to try.
+struct Attempt {
+  TimePoint now;
+  std::span<const unsigned> fe26Iterations;
 };
 
 // A seal that verified and is in time. `json` is its text, not parsed yet, in the memory that the caller brought;
@@ -79,6 +88,7 @@ void requireValid(const SealOptions& options);
 struct SealFacts {
   Seconds ttl;
   std::optional<Lineage> lineage = std::nullopt;
+  std::optional<TimePoint> now = std::nullopt;  // unset: SealOptions::now
 };
 
 [[nodiscard]] Result<std::string> seal(const Plain& plain, const Keyring& keys, const SealOptions& options,
@@ -89,7 +99,11 @@ struct SealFacts {
 [[nodiscard]] Result<std::string> sealText(std::string_view json, const Keyring& keys, const SealOptions& options,
                                            const SealFacts& facts);
 [[nodiscard]] Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options,
+                                  const Attempt& attempt, Scratch& memory);
+[[nodiscard]] Result<Opened> open(std::string_view text, const Keyring& keys, const SealOptions& options,
                                   Scratch& memory);
+[[nodiscard]] Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options,
+                                      const Attempt& attempt);
 // `source`, unless null, receives the JSON text as it was sealed.
 [[nodiscard]] Result<Unsealed> unseal(std::string_view text, const Keyring& keys, const SealOptions& options,
                                       std::string* source = nullptr);

@@ -50,13 +50,13 @@ std::int64_t expiry(std::int64_t now, Seconds ttl) {
 }
 
 // The times are authentic here, but an older release or another program may have written anything into them.
-Result<Provenance> checkTimes(Bytes head, const SealOptions& options) {
+Result<Provenance> checkTimes(Bytes head, const SealOptions& options, TimePoint time) {
   constexpr std::uint64_t latest = 1'000'000'000'000;  // the year 33658: far beyond any clock, far below any overflow
   const std::uint64_t issued = readLe64(head.subspan(0, 8));
   const std::uint64_t expires = readLe64(head.subspan(8, 8));
   const std::uint64_t start = readLe64(head.subspan(16, 8));
   if (issued > latest || expires > latest || start > latest) return fail(Errc::malformed, "times out of range");
-  const std::int64_t now = unixSeconds(options.now());
+  const std::int64_t now = unixSeconds(time);
   const std::int64_t skew = options.clockSkew.count();
   if (static_cast<std::int64_t>(issued) > now + skew) return fail(Errc::notYetValid, "check the clocks");
   if (expires != 0 && static_cast<std::int64_t>(expires) <= now - skew) return fail(Errc::expired, "past its end");
@@ -99,7 +99,7 @@ Result<std::string> sealNative(const Plain& plain, const Key& key, const SealOpt
   const Drawn drawn(!facts.lineage);
   std::copy(key.nativeId.begin(), key.nativeId.end(), sealed.begin());
   std::copy(drawn.nonce().begin(), drawn.nonce().end(), sealed.begin() + keyIdSize);
-  const std::int64_t now = unixSeconds(options.now());
+  const std::int64_t now = unixSeconds(facts.now ? *facts.now : options.now());
   unsigned char* head = sealed.data() + openSize;
   head = putLe64(head, static_cast<std::uint64_t>(now));
   head = putLe64(head, static_cast<std::uint64_t>(expiry(now, facts.ttl)));
@@ -117,7 +117,8 @@ Result<std::string> sealNative(const Plain& plain, const Key& key, const SealOpt
   return text;
 }
 
-Result<Opened> openNative(std::string_view text, const Keyring& keys, const SealOptions& options, Scratch& memory) {
+Result<Opened> openNative(std::string_view text, const Keyring& keys, const SealOptions& options, TimePoint now,
+                          Scratch& memory) {
   text.remove_prefix(nativePrefix.size());
   const std::size_t size = base64urlDecodedSize(text.size());
   if (size < minSize) return fail(Errc::malformed, "shorter than any seal");
@@ -137,7 +138,7 @@ Result<Opened> openNative(std::string_view text, const Keyring& keys, const Seal
   if (known == nullptr) return fail(Errc::unknownKey, "no password with this key id");
   if (!verified) return fail(Errc::tampered, "the tag does not verify");
 
-  Result<Provenance> provenance = checkTimes(plaintext.first(headSize), options);
+  Result<Provenance> provenance = checkTimes(plaintext.first(headSize), options, now);
   if (!provenance) return std::move(provenance).error();
   provenance->newestKey = known == &keys.newest();
   return Opened{detail::text(plaintext.subspan(headSize)), *provenance};

@@ -10,6 +10,6 @@ inline constexpr std::string_view nativePrefix = "ij1.";
 [[nodiscard]] Result<std::string> sealNative(const Plain& plain, const Key& key, const SealOptions& options,
                                              const SealFacts& facts);
 [[nodiscard]] Result<Opened> openNative(std::string_view text, const Keyring& keys, const SealOptions& options,
-                                        Scratch& memory);
+                                        TimePoint now, Scratch& memory);
 
 }  // namespace ironjar::detail

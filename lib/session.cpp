@@ -26,7 +26,7 @@ std::shared_ptr<const TokenNames> defaultTokenNames() {
 
 }  // namespace
 
-Session::Session() : Session(defaultTokenNames(), systemClock) { begin(); }
+Session::Session() : Session(defaultTokenNames(), systemClock) { begin(now_()); }
 
 Session::Session(std::shared_ptr<const TokenNames> names, Clock now)
     : tokenNames_(std::move(names)), now_(std::move(now)) {}
@@ -36,9 +36,9 @@ Session::~Session() {
   for (Json& data : former_) detail::dismantle(data);
 }
 
-void Session::begin() {
+void Session::begin(TimePoint now) {
   id_ = randomId();
-  start_ = detail::unixSeconds(now_());
+  start_ = detail::unixSeconds(now);
 }
 
 const Json* Session::find(std::string_view key) const {
@@ -56,9 +56,21 @@ bool Session::refuses(const Json& value, std::size_t level) {
   return !bound;
 }
 
-void Session::set(std::string_view key, Json value) {
+void Session::set(std::string_view key, const Json& value) {
+  if (refuses(value, 1)) return;  // before it is copied, which takes stack for every level
+  const Json* const present = find(key);
+  if (present != nullptr && detail::isSameJson(*present, value)) return;
+  Json copy = value;
+  const detail::Dismantled unlessTaken(copy);
+  store(key, std::move(copy));
+}
+
+void Session::set(std::string_view key, Json&& value) {
   const detail::Dismantled unlessTaken(value);
-  if (refuses(value, 1)) return;
+  if (!refuses(value, 1)) store(key, std::move(value));
+}
+
+void Session::store(std::string_view key, Json&& value) {
   const auto member = data_.find(key);
   if (member == data_.end()) {
     if (refuses(key)) return;  // one that is there was accepted before
@@ -71,6 +83,8 @@ void Session::set(std::string_view key, Json value) {
   changed_ = true;
 }
 
+void Session::refuseDepth() { rejection_ = fail(Errc::tooLarge, "the data holds more than 64 levels"); }
+
 void Session::erase(std::string_view key) {
   const auto member = data_.find(key);
   if (member == data_.end()) return;
@@ -79,7 +93,13 @@ void Session::erase(std::string_view key) {
   changed_ = true;
 }
 
-void Session::assign(Json value) {
+void Session::assign(const Json& value) {
+  if (refuses(value)) return;  // before it is copied, as in set()
+  Json copy = value;
+  assign(std::move(copy));
+}
+
+void Session::assign(Json&& value) {
   const detail::Dismantled unlessTaken(value);
   if (refuses(value)) return;
   if (!value.is_object()) {
@@ -103,7 +123,7 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
   former_.back().swap(data_);
   changed_ = true;
   expiresAt_.reset();
-  begin();
+  begin(now_());
 }
 
 void Session::abandon() {

@@ -1,8 +1,6 @@
 #include "chunks.hpp"
 #include "notify.hpp"
-#include "seal_fe26.hpp"
 #include "seal_format.hpp"
-#include "seal_native.hpp"
 
 #include <algorithm>
 #include <array>
@@ -33,6 +31,7 @@ SessionOptions checked(SessionOptions options) {
   if (options.absoluteTtl > Seconds{0} && options.seal.formats.front() != SealFormat::native) {
     refuse("absoluteTtl needs SealFormat::native first: Fe26.2 has no place for a session's start");
   }
+  std::sort(options.seal.fe26Iterations.begin(), options.seal.fe26Iterations.end());  // the cheapest are tried first
   if (options.rolling && options.seal.ttl <= Seconds{0}) refuse("rolling needs a seal.ttl to extend");
   const TokenNames& names = options.tokenNames;
   const std::array<const std::string*, 8> keys = {&names.accessToken, &names.refreshToken, &names.expiresAt,
@@ -55,22 +54,6 @@ Seconds maxAgeFor(Seconds ttl) {
   return ttl > margin ? ttl - margin : ttl;
 }
 
-// An Fe26.2 seal holds no identity: its own text stands in, so that one cookie is one session however often it is
-// opened.
-std::string idOf(std::string_view seal) {
-  std::string id(16, '\0');
-  detail::blake2b(detail::writable(id.data(), id.size()), detail::bytes("ironjar session of a seal"),
-                  detail::bytes(seal));
-  return id;
-}
-
-// Somebody else's cookie of our name is not ours to judge, nor to delete.
-bool looksSealed(std::string_view text) {
-  return text.starts_with(detail::nativePrefix) || text.starts_with(detail::fe26Prefix);
-}
-
-bool isHopeless(Errc code) { return code == Errc::malformed || code == Errc::tampered || code == Errc::expired; }
-
 Cookies joined(Cookies first, Cookies second) {
   std::move(second.begin(), second.end(), std::back_inserter(first));
   return first;
@@ -84,96 +67,24 @@ SessionJar::SessionJar(SessionOptions options)
     : options_(std::make_shared<const SessionOptions>(checked(std::move(options)))),
       tokenNames_(options_, &options_->tokenNames) {}
 
-Session SessionJar::open(std::string_view cookieHeader) const {
-  const SealOptions& sealing = options_->seal;
-  const detail::Carried carried(cookieHeader, options_->cookieName, looksSealed);
-  Session session(tokenNames_, sealing.now);
-  session.presence_.whole = carried.hasWhole();
-  for (std::size_t i = 0; i < detail::maxChunks; ++i) {
-    if (carried.hasChunk(i)) session.presence_.chunks |= 1U << i;
-  }
-  bool opened = false;
-  bool someoneElseMay = false;
-  const auto accepts = [&](std::string_view text) {
-    Result<detail::Unsealed> unsealed = unsealSession(text);
-    if (!unsealed) {
-      someoneElseMay = someoneElseMay || !isHopeless(unsealed.error().code);
-      if (!session.rejection_) session.rejection_ = unsealed.error();
-      return false;
-    }
-    adopt(session, *std::move(unsealed), text);
-    if (options_->isRevoked && options_->isRevoked(session)) {
-      // The browser may hold a newer login under another path: nothing is deleted.
-      someoneElseMay = true;
-      const Session::Presence presence = session.presence_;
-      session = Session(tokenNames_, sealing.now);
-      session.presence_ = presence;
-      session.rejection_ = fail(Errc::loginRequired, "revoked");
-      return false;
-    }
-    detail::notify(options_->observer, [&] { return event::Unsealed{session.tag(), text.size()}; });
-    opened = true;
-    return true;
-  };
-  const bool allTried = carried.offer(accepts);
-  if (opened) {
-    session.rejection_.reset();
-    return session;
-  }
-  session.begin();
-  if (!carried.came()) return session;
-  if (!session.rejection_) session.rejection_ = fail(Errc::malformed, "not a seal");
-  session.hopeless_ = allTried && !someoneElseMay;
-  detail::notify(options_->observer, [&] { return event::Rejected{*session.rejection_}; });
-  return session;
-}
-
-Result<detail::Unsealed> SessionJar::unsealSession(std::string_view text) const {
-  Result<detail::Unsealed> unsealed = detail::unseal(text, options_->passwords.keyring(), options_->seal);
-  if (!unsealed) return unsealed;
-  if (!unsealed->data.is_object()) return fail(Errc::malformed, "sealed, but not a JSON object");
-  const auto& lineage = unsealed->provenance.lineage;
-  if (lineage && isPastAbsoluteTtl(lineage->start)) return fail(Errc::expired, "past absoluteTtl");
-  return unsealed;
-}
-
-bool SessionJar::isPastAbsoluteTtl(std::int64_t start) const {
+bool SessionJar::isPastAbsoluteTtl(std::int64_t start, TimePoint now) const {
   const std::int64_t limit = options_->absoluteTtl.count();
-  return limit != 0 && detail::unixSeconds(options_->seal.now()) - start >= limit;
-}
-
-void SessionJar::adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const {
-  const detail::Provenance& from = unsealed.provenance;
-  session.data_ = std::move(unsealed.data);
-  session.tokensAreFromCookie_ = true;
-  if (from.lineage) {
-    session.start_ = from.lineage->start;
-    session.id_.assign(from.lineage->id.begin(), from.lineage->id.end());
-  } else {
-    session.start_ = detail::unixSeconds(options_->seal.now());
-    session.id_ = idOf(text);
-  }
-  const SealOptions& sealing = options_->seal;
-  session.outdated_ = !from.newestKey || from.format != sealing.formats.front();
-  if (from.expires == 0) return;
-  session.expiresAt_ = detail::fromUnixMilliseconds(from.expires);
-  const std::int64_t left = from.expires - detail::unixMilliseconds(sealing.now());
-  const bool mayBeLonger =
-      options_->absoluteTtl == Seconds{0} || from.expires < (session.start_ + options_->absoluteTtl.count()) * 1000;
-  if (options_->rolling && mayBeLonger && left < sealing.ttl.count() * 1000 / 2) session.outdated_ = true;
+  return limit != 0 && detail::unixSeconds(now) - start >= limit;
 }
 
 Result<Cookies> SessionJar::commit(Session& session) const {
   std::function<void()> afterwards;
   if (options_->beforeCommit && (session.changed_ || session.outdated_)) afterwards = options_->beforeCommit(session);
-  Result<Cookies> cookies = due(session);
+  // One reading of the clock: an end that passes between two of them would leave a ttl of 0, which is none.
+  Result<Cookies> cookies = due(session, options_->seal.now());
   if (!cookies) return cookies;
   if (afterwards) afterwards();
-  session.changed_ = session.outdated_ = session.hopeless_ = false;
+  session.changed_ = session.outdated_ = false;
+  session.ended_ = {};
   return cookies;
 }
 
-Result<Cookies> SessionJar::due(const Session& session) const {
+Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
   if (session.abandoned_) return Cookies();
   if (session.destroyed_) {
     if (!session.changed_) return Cookies();
@@ -183,28 +94,26 @@ Result<Cookies> SessionJar::due(const Session& session) const {
     if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
     return expire({.whole = true, .chunks = session.presence_.chunks});
   }
-  if (isPastAbsoluteTtl(session.start_)) return expire(session.presence_);
-  if (session.changed_ || session.outdated_) return write(session);
-  if (session.hopeless_) return expire(session.presence_);
-  return Cookies();
+  if (isPastAbsoluteTtl(session.start_, now)) return expire(session.presence_);
+  if (session.changed_ || session.outdated_) return write(session, now);
+  return expire(session.ended_);
 }
 
-Result<Cookies> SessionJar::write(const Session& session) const {
+Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {
   const SealOptions& sealing = options_->seal;
   Seconds ttl = sealing.ttl;
   if (options_->absoluteTtl > Seconds{0}) {
-    const std::int64_t age = detail::unixSeconds(sealing.now()) - session.start_;
-    const Seconds left = options_->absoluteTtl - Seconds{age};
+    const Seconds left{session.start_ + options_->absoluteTtl.count() - detail::unixSeconds(now)};  // > 0: see due()
     if (ttl == Seconds{0} || ttl > left) ttl = left;
   }
   CookieOptions attributes = options_->cookie;
   if (!attributes.maxAge && !options_->untilBrowserCloses) attributes.maxAge = maxAgeFor(ttl);
-  if (attributes.expires && *attributes.expires <= sealing.now()) {
+  if (attributes.expires && *attributes.expires <= now) {
     return fail(Errc::expired, "cookie.expires is in the past: use seal.ttl instead");
   }
   detail::Lineage lineage{session.start_, {}};
   std::copy_n(session.id_.begin(), std::min(session.id_.size(), lineage.id.size()), lineage.id.begin());
-  const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, {ttl, lineage});
+  const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, {ttl, lineage, now});
   if (!seal) return seal.error();
   Result<Cookies> cookies = wrap(*seal, attributes, session.presence_);
   if (!cookies) return cookies;

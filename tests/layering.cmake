@@ -9,7 +9,7 @@ set(floors
   "passwords: passwords"
   "seal: seal seal_format seal_native seal_fe26"
   "cookie: cookie cookie_pairs chunks"
-  "session: session session_jar revocation"
+  "session: session session_jar session_open revocation"
   "tokens: tokens"
   "transport: transport http_field upstream_cookies"
   "refresh: refresh refresh_service refreshing token_endpoint local_coordinator succession backoff"

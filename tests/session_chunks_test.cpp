@@ -75,7 +75,7 @@ TEST_CASE("the Cookie header stays below what servers take, unless told otherwis
 }
 
 TEST_CASE(
-    "chunks of two sessions, reordered, doubled or missing are nothing, and cleared once (K01 splice, K02 reorder, K03 "
+    "chunks of two sessions, reordered, doubled or missing are nothing, and left alone (K01 splice, K02 reorder, K03 "
     "duplicate, K04 missing, K13 partial-eviction)") {
   const SessionJar jar(chunked());
   const auto chunksOf = [&](char fill) {
@@ -101,7 +101,7 @@ TEST_CASE(
     Session session = jar.open(header(bad));
     CHECK(session.empty());
     CHECK(session.rejection());
-    CHECK(jar.commit(session)->size() == (bad[0] == a[0] ? 4 : 0));  // no seal begins otherwise: not ours
+    CHECK(jar.commit(session)->empty());
   }
   for (unsigned kept = 1; kept < 15; ++kept) {
     auto some = a;
@@ -113,8 +113,7 @@ TEST_CASE(
       if (!some[i].empty()) browser.take({"sid." + std::to_string(i) + "=" + some[i]});
     }
     CHECK(jar.open(header(some)).empty());
-    visit(jar, browser, look);
-    if (!some[0].empty()) CHECK(browser.header().empty());
+    CHECK(visit(jar, browser, look).empty());
   }
 }
 
@@ -138,7 +137,9 @@ TEST_CASE("a stale last chunk, or a decoy among the chunks, does not hide the se
   CHECK(deletes(cookies.back(), "sid.2"));
 }
 
-TEST_CASE("a whole cookie comes before chunks, and chunks when it does not open (K12 mixed-plain)") {
+TEST_CASE(
+    "of sessions that began together, a whole cookie comes before chunks, and chunks when it does not open (K12 "
+    "mixed-plain)") {
   const SessionJar jar(chunked());
   Browser small;
   Browser large;

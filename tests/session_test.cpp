@@ -133,7 +133,7 @@ TEST_CASE("keys that are special elsewhere are data here (X11 proto)") {
   visit(jar, browser, [&](Session& s) { CHECK(s.data() == data); });
 }
 
-TEST_CASE("decoys are passed over: the first cookie that opens counts, and eight are tried (C03 dup-name)") {
+TEST_CASE("decoys are passed over, however many (C03 dup-name)") {
   const SessionJar jar(basicOptions());
   Browser browser;
   visit(jar, browser, [](Session& s) { s.set("user", "ada"); });
@@ -142,9 +142,7 @@ TEST_CASE("decoys are passed over: the first cookie that opens counts, and eight
   for (int i = 0; i < 7; ++i) decoys += "sid=ij1.decoy" + std::to_string(i) + "; ";
   CHECK(jar.open(decoys + real).get<std::string>("user") == "ada");
   CHECK_FALSE(jar.open(decoys + real).rejection());
-  Session tooMany = jar.open("sid=Fe26.2*decoy; sid=ij1.; " + decoys + real);
-  CHECK(tooMany.empty());
-  CHECK(jar.commit(tooMany)->empty());  // what was not tried is not deleted
+  CHECK(jar.open("sid=Fe26.2*decoy; sid=ij1.; " + decoys + real).get<std::string>("user") == "ada");
   std::string junk;
   for (int i = 0; i < 100; ++i) junk += "sid=junk" + std::to_string(i) + "; ";
   CHECK(jar.open(junk + real).get<std::string>("user") == "ada");  // what is no seal does not count
@@ -162,7 +160,8 @@ TEST_CASE("a seal of another cookie does not open (S11 cross-cookie)") {
   CHECK(jar.open(moved).rejection()->code == Errc::tampered);
 }
 
-TEST_CASE("cookies that can never open are deleted, with their reason (X13 failed-load-clears)") {
+TEST_CASE(
+    "cookies that have ended are deleted, and forged ones left alone, with their reason (X13 failed-load-clears)") {
   const FakeClock clock;
   const SessionJar jar(basicOptions(clock));
   Browser browser;
@@ -171,14 +170,12 @@ TEST_CASE("cookies that can never open are deleted, with their reason (X13 faile
     CHECK(s.empty());
     CHECK(s.rejection()->code == Errc::malformed);
   });
-  REQUIRE(cookies.size() == 3);
-  CHECK(deletes(cookies[0], "sid"));
-  CHECK(deletes(cookies[1], "sid.0"));
-  CHECK(deletes(cookies[2], "sid.2"));
-  CHECK(browser.header() == "other=x");
-  CHECK(visit(jar, browser, look).empty());
+  CHECK(cookies.empty());
 
-  visit(jar, browser, [](Session& s) { s.set("a", 1); });
+  const Cookies written = visit(jar, browser, [](Session& s) { s.set("a", 1); });
+  REQUIRE(written.size() == 3);
+  CHECK(deletes(written[1], "sid.0"));
+  CHECK(deletes(written[2], "sid.2"));
   clock.advance(std::chrono::hours{24 * 15});
   visit(jar, browser, [](Session& s) { CHECK(s.rejection()->code == Errc::expired); });
   CHECK(browser.header() == "other=x");

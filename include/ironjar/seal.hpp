@@ -41,7 +41,8 @@ struct SealOptions {
   std::string purpose = "session";
   std::string context = {};
   // PBKDF2 iterations accepted in Fe26.2 seals; sealing always takes 1, as iron-session does. {1, 8192} also reads the
-  // sessions of h3 2.x, at some milliseconds for each cookie that does not verify.
+  // sessions of h3 2.x, at some milliseconds for each seal, forged ones too; SessionJar::open bounds that for a
+  // request.
   std::vector<unsigned> fe26Iterations = {1};
   Clock now = systemClock;
 };
@@ -50,8 +51,8 @@ struct SealOptions {
 inline constexpr std::size_t maxSealSize = 64 * 1024;
 
 // Errc::malformed for data that JSON cannot carry (invalid UTF-8, NaN, infinity, binary), Errc::tooLarge for more than
-// maxSealSize or 64 levels. Throws std::invalid_argument for impossible options, std::runtime_error without entropy.
-// Thread-safe.
+// maxSealSize or 64 levels, however many there are: nothing is copied. Throws std::invalid_argument for impossible
+// options, std::runtime_error without entropy. Thread-safe.
 [[nodiscard]] Result<std::string> sealData(const Json& data, const Passwords& passwords,
                                            const SealOptions& options = {});
 

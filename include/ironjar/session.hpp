@@ -1,14 +1,18 @@
 // Sessions: a Cookie header in, Set-Cookie values out. The whole session is in the cookie; nothing is stored.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -22,8 +26,41 @@ namespace ironjar {
 struct TokenSet;
 class SessionJar;
 namespace detail {
+
+struct Attempt;
+struct Provenance;
 struct Unsealed;
+
+// Whether what is made into JSON has at most so many levels, as far as its type tells: JSON values, and containers,
+// pairs and tuples of them. nlohmann copies them recursively, so they are looked at before.
+template <class T>
+bool isWithin(const T& value, std::size_t levels) {
+  if constexpr (nlohmann::detail::is_basic_json<T>::value) {
+    if (!value.is_structured()) return true;
+    return levels > 0 && std::all_of(value.begin(), value.end(), [&](const T& v) { return isWithin(v, levels - 1); });
+  } else if constexpr (requires { std::tuple_size<T>::value; }) {
+    return std::apply([&](const auto&... members) { return (isWithin(members, levels) && ...); }, value);
+  } else if constexpr (requires {
+                         *std::begin(value) == *std::begin(value);
+                         std::end(value);
+                       }) {
+    using Element = std::remove_cvref_t<decltype(*std::begin(value))>;
+    if constexpr (!std::is_scalar_v<Element> && !std::is_same_v<Element, T>) {
+      for (const Element& element : value) {
+        if (!isWithin(element, levels)) return false;
+      }
+    }
+    return true;
+  } else {
+    return true;
+  }
 }
+
+// What set() and assign() turn into JSON themselves.
+template <class T>
+concept Convertible = !std::is_base_of_v<Json, std::remove_cvref_t<T>> && std::is_convertible_v<T, Json>;
+
+}  // namespace detail
 
 // Where a session's data keeps the OAuth tokens. Change the names to share a session with a program that uses others.
 struct TokenNames {
@@ -61,8 +98,17 @@ class Session {
     return value;
   }
   // Anything that nlohmann::json converts. Setting the value that is there already is no change. What JSON cannot carry
-  // (invalid UTF-8, NaN, more than 64 levels) is not stored: rejection() says so.
-  void set(std::string_view key, Json value);
+  // (invalid UTF-8, NaN, more than 64 levels) is not stored: rejection() says so. That is found out before a value, or
+  // a container of values, is copied, so that one of any depth does no harm; copying one yourself does, in braces
+  // (`{{"a", deep}}`) and in a to_json of yours too: nlohmann's copies take stack for every level.
+  void set(std::string_view key, const Json& value);
+  void set(std::string_view key, Json&& value);
+  template <detail::Convertible T>
+  void set(std::string_view key, T&& value) {
+    if (!detail::isWithin(value, mostLevels)) return refuseDepth();
+    Json json = std::forward<T>(value);
+    set(key, std::move(json));
+  }
   void erase(std::string_view key);
 
   // The whole session as your own type (NLOHMANN_DEFINE_TYPE_*), and back. Errc::malformed when it does not fit.
@@ -74,7 +120,14 @@ class Session {
   }
   // Replaces every member by `value`'s, the tokens too unless it carries them. Ignored, as set() does, when `value` is
   // no JSON object or cannot be carried.
-  void assign(Json value);
+  void assign(const Json& value);
+  void assign(Json&& value);
+  template <detail::Convertible T>
+  void assign(T&& value) {
+    if (!detail::isWithin(value, mostLevels)) return refuseDepth();
+    Json json = std::forward<T>(value);
+    assign(std::move(json));
+  }
 
   [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
   [[nodiscard]] const Json& data() const { return data_; }  // always an object
@@ -112,10 +165,13 @@ class Session {
   [[nodiscard]] const std::optional<Error>& rejection() const { return rejection_; }
 
   // 32 hexadecimal characters, random at the session's start, unchanged by re-sealing: a key for revocation lists and
-  // logs. Fe26.2 has no place for it: there it is the same for one cookie, and changes when the cookie is rewritten.
+  // logs. Fe26.2 has no place for it: there it is made from the seal, the same with and without its `~2`, and changes
+  // when the cookie is rewritten.
   [[nodiscard]] std::string id() const;
   // 16 hexadecimal characters made from id(), one way: the session's name in events and logs.
   [[nodiscard]] std::string tag() const;
+  // To the second. An Fe26.2 cookie tells its end alone: then this is seal.ttl before that end (absoluteTtl before it
+  // where that is longer) but not after the request, and 1970 for one that never expires.
   [[nodiscard]] TimePoint startedAt() const;
   // When the cookie that came stops opening; nothing for a new session and for one that never expires.
   [[nodiscard]] std::optional<TimePoint> expiresAt() const { return expiresAt_; }
@@ -123,7 +179,9 @@ class Session {
  private:
   friend class SessionJar;
 
-  // What the request brought under our names, so that exactly that is cleaned up.
+  static constexpr std::size_t mostLevels = 64;
+
+  // Cookies of our names, so that exactly what the request brought is cleaned up.
   struct Presence {
     bool whole = false;
     unsigned chunks = 0;  // one bit each
@@ -151,7 +209,9 @@ class Session {
   [[nodiscard]] const Json* find(std::string_view key) const;
   [[nodiscard]] bool refuses(const Json& value, std::size_t level = 0);
   [[nodiscard]] std::optional<TokenSet> tokensIn(const Json& data, std::string_view resource) const;
-  void begin();  // a new identity, starting now
+  void begin(TimePoint now);  // a new identity
+  void store(std::string_view key, Json&& value);
+  void refuseDepth();
 
   Json data_ = Json::object();
   std::vector<Json> former_;  // the data until each replace() and destroy()
@@ -160,12 +220,12 @@ class Session {
   bool abandoned_ = false;
   bool tokensAreFromCookie_ = false;
   bool outdated_ = false;  // an old password or format, or half the lifetime gone: due for re-sealing
-  bool hopeless_ = false;  // cookies came and no replica could open them: due for deletion
   std::optional<Error> rejection_;
   std::optional<TimePoint> expiresAt_;
   std::int64_t start_ = 0;  // unix seconds
   std::string id_;          // 16 bytes
   Presence presence_;
+  Presence ended_;  // those that are authentic and past their end: due for deletion
   std::shared_ptr<const TokenNames> tokenNames_;
   Clock now_ = systemClock;
 };
@@ -179,7 +239,10 @@ struct SessionOptions {
   bool chunk = false;               // split what does not fit one cookie into `name.0`, `name.1`, …, four at most
   std::size_t maxCookieHeader = 7600;  // bytes of Cookie header a session may take; many servers refuse lines over 8192
   bool rolling = false;                // re-seal when half of seal.ttl has passed, so that active sessions go on
-  Seconds absoluteTtl{0};              // the end however active, counted from the start; native format only; 0: none
+  // The end however active, counted from the start; 0: none. Needs the native format in front. What an Fe26.2 cookie
+  // brought ends no later than that cookie, however often it is opened; one that never expires is refused
+  // (Errc::notAllowed). One that was sealed for longer than seal.ttl and absoluteTtl counts as begun when it is opened.
+  Seconds absoluteTtl{0};
   TokenNames tokenNames = TokenNames();
   // Runs first when commit() is about to write or delete a session; what it returns, if anything, when the cookies are
   // made. Fetcher::beforeCommit() makes one, which brings the tokens up to date, so that a slow response does not write
@@ -198,16 +261,25 @@ class SessionJar {
   // or formats that cannot be, and for absoluteTtl without the native format in front.
   explicit SessionJar(SessionOptions options);
 
-  // Total: whatever the header holds, there is a session. When cookies came and none opened, it is empty and
-  // rejection() says why. Decoys set from a sister domain do no harm: of several cookies of our name the first that
-  // opens counts. At most 8 that look like seals are tried. Several Cookie lines are joined with `; ` by the caller.
+  // Total: whatever the header holds, there is a session. When cookies came and none counts, it is empty and
+  // rejection() says why. Several Cookie lines are joined with `; ` by the caller.
+  //
+  // Of several cookies of our name that open and are not revoked, whole or in complete sets of chunks: of one session
+  // (same id) the seal made last; of different sessions the one that began last, by startedAt(); of equals the first.
+  // Browsers keep one cookie of a `__Host-` name (two with cookie.partitioned, where the rule above holds), so two
+  // different sessions under one mean that one was planted: then none counts, with Errc::loginRequired; nothing is
+  // deleted by reading, while a login or logout still writes and deletes.
+  //
+  // What does not open is passed over, however many, in time that follows from the header's size: joined chunks are
+  // looked at up to 1 MiB, and fe26Iterations above 1 up to 16,384 in all (or their sum), those seals first that claim
+  // to end last. So with {1, 8192} two decoys with a later end can hide an h3 session; iron-session's are tried before.
   [[nodiscard]] Session open(std::string_view cookieHeader) const;
 
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
-  // deletions for stale ones. Cookies that are seals and can never open again (expired, forged, cut) are deleted; what
-  // another replica or program may read is left alone: other passwords, formats and clocks, and what is no seal. Call
-  // it once, when the response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps
-  // the cookie that it has; Errc::expired when cookie.expires is in the past.
+  // deletions for stale ones. Cookies that verified and are past their end are deleted; whatever did not verify is left
+  // alone until the session is written or destroyed: it may be another program's, or another replica may read it. The
+  // clock is read once, after beforeCommit. Call it once, when the response is ready. Errc::tooLarge, naming the sizes:
+  // nothing is emitted, and the browser keeps the cookie that it has; Errc::expired when cookie.expires is in the past.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }
@@ -215,11 +287,14 @@ class SessionJar {
  private:
   using Cookies = std::vector<std::string>;
 
-  [[nodiscard]] Result<detail::Unsealed> unsealSession(std::string_view text) const;
-  [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start) const;
-  void adopt(Session& session, detail::Unsealed&& unsealed, std::string_view text) const;
-  [[nodiscard]] Result<Cookies> due(const Session& session) const;
-  [[nodiscard]] Result<Cookies> write(const Session& session) const;
+  class Opening;
+
+  [[nodiscard]] Result<detail::Unsealed> unsealSession(std::string_view text, const detail::Attempt& attempt) const;
+  [[nodiscard]] std::int64_t startOf(const detail::Provenance& from, TimePoint now) const;
+  [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start, TimePoint now) const;
+  void adopt(Session& session, detail::Unsealed&& unsealed, TimePoint now) const;
+  [[nodiscard]] Result<Cookies> due(const Session& session, TimePoint now) const;
+  [[nodiscard]] Result<Cookies> write(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> wrap(std::string_view seal, const CookieOptions& attributes,
                                      const Session::Presence& presence) const;
   [[nodiscard]] Cookies expire(const Session::Presence& stale) const;

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <simdjson.h>
+#include <utility>
 
 namespace ironjar::detail {
 namespace {
@@ -125,6 +127,42 @@ class Builder {
   const char* objection_ = nullptr;
 };
 
+// The element that is taken next; null when the container is empty.
+Json* lastOf(Json& container) noexcept {
+  if (container.empty()) return nullptr;
+  auto* const array = container.get_ptr<Json::array_t*>();
+  return array != nullptr ? &array->back() : &container.get_ref<Json::object_t&>().rbegin()->second;
+}
+
+void removeLast(Json& container) noexcept {
+  if (auto* const array = container.get_ptr<Json::array_t*>()) return array->pop_back();
+  auto& object = container.get_ref<Json::object_t&>();
+  object.erase(std::prev(object.end()));
+}
+
+// Takes neither stack nor memory: on the way down, the place of the child that is entered holds the container above.
+void dismantleDeep(Json& data) noexcept {
+  Json here = std::move(data);
+  Json above;  // null at the top
+  while (true) {
+    Json* const child = lastOf(here);
+    if (child == nullptr) {
+      if (above.is_null()) return;
+      Json next = std::move(*lastOf(above));
+      removeLast(above);
+      here = std::move(above);
+      above = std::move(next);
+    } else if (child->is_structured() && !child->empty()) {
+      Json next = std::move(*child);
+      *child = std::move(above);
+      above = std::move(here);
+      here = std::move(next);
+    } else {
+      removeLast(here);
+    }
+  }
+}
+
 Result<Json> parseWith(simdjson::dom::parser& parser, std::string_view text) {
   const Parsed parsed(parser, text);
   if (parsed.root() == nullptr) return parseJsonSlowly(text);
@@ -157,8 +195,9 @@ Result<Json> parseJson(std::string_view text) {
   return parsePaddedJson(detail::text(copy.first(text.size())));
 }
 
-void dismantleStructured(Json& data) noexcept {
-  for (Json& element : data) dismantle(element);
+void dismantleStructured(Json& data, std::size_t level) noexcept {
+  if (level == maxJsonDepth) return dismantleDeep(data);
+  for (Json& element : data) dismantle(element, level + 1);
   if (auto* const object = data.get_ptr<Json::object_t*>()) object->clear();
   if (auto* const array = data.get_ptr<Json::array_t*>()) array->clear();
 }

@@ -26,7 +26,8 @@ inline constexpr std::size_t jsonPadding = 64;
 [[nodiscard]] Result<Json> parseJsonSlowly(std::string_view text);
 
 // At most how many bytes writeJson(out, data) writes; `level` is how many containers are around `data`. Errc::malformed
-// for invalid UTF-8, a number that is not finite and binary values; Errc::tooLarge (depth).
+// for invalid UTF-8, a number that is not finite and binary values; Errc::tooLarge (depth), which it finds out 64
+// levels down, however deep the value is.
 [[nodiscard]] Result<std::size_t> jsonBound(const Json& data, std::size_t level = 0);
 
 // Writes what jsonBound accepted, without a terminator, and returns the end.
@@ -40,10 +41,11 @@ char* writeJson(char* out, const Json& data);
 [[nodiscard]] bool isSameJson(const Json& a, const Json& b);
 
 // Empties a value from its leaves up. nlohmann's destructor allocates for whatever holds something, and ends the
-// program when it cannot; for what is empty it needs nothing. At most 64 levels, as above.
-void dismantleStructured(Json& data) noexcept;  // an object or array
-inline void dismantle(Json& data) noexcept {
-  if (data.is_structured()) dismantleStructured(data);
+// program when it cannot; for what is empty it needs nothing. A value may have any number of levels: what lies below
+// the 64th takes no stack.
+void dismantleStructured(Json& data, std::size_t level) noexcept;  // an object or array
+inline void dismantle(Json& data, std::size_t level = 0) noexcept {
+  if (data.is_structured()) dismantleStructured(data, level);
 }
 
 // Dismantles a value when the scope ends.
