@@ -123,11 +123,13 @@ Trial SessionJar::Opening::attempt(const Carried::Candidate& candidate, std::spa
   if (found_) {
     Session other(jar_.tokenNames_, options_.seal.now);
     jar_.adopt(other, *std::move(unsealed), now_);
-    if (isRevoked(other)) return Trial::opened;
     const bool isSame = other.id_ == session_.id_;
-    differ_ = differ_ || !isSame;
     // Of one session the seal made last counts, of different ones that which began last; of equals, the first.
-    if (isSame ? from.issued <= issued_ : other.start_ <= session_.start_) return Trial::opened;
+    const bool isNext = isSame ? from.issued > issued_ : other.start_ > session_.start_;
+    if (!isNext && (isSame || !isUnique(options_))) return Trial::opened;  // asking may be a call over the network
+    if (isRevoked(other)) return Trial::opened;
+    differ_ = differ_ || !isSame;
+    if (!isNext) return Trial::opened;
     other.presence_ = session_.presence_;
     session_ = std::move(other);
   } else {

@@ -37,9 +37,9 @@ template <class Value = Json>
 Value deepArrays(std::size_t depth) {
   Value value = Value::array();
   for (std::size_t i = 1; i < depth; ++i) {
-    Value around = Value::array();
-    around.template get_ref<typename Value::array_t&>().push_back(std::move(value));
-    value = std::move(around);
+    Value around(Value::value_t::array);
+    around.template get_ref<typename Value::array_t&>().emplace_back(std::move(value));
+    value.swap(around);
   }
   return value;
 }
@@ -149,7 +149,7 @@ TEST_CASE("V03 deep JSON is refused before it is copied, on a stack of 512 KiB")
     moved.set("x", std::move(deep));
     refused.push_back(isTooLarge(moved));
     Session objects;
-    objects.assign(deepObjects(levels / 10));
+    objects.assign(deepObjects(levels / 100));
     refused.push_back(isTooLarge(objects));
     Session parsed;
     parsed.set("x", Json::parse(std::string(80'000, '[') + std::string(80'000, ']')));
@@ -352,10 +352,10 @@ TEST_CASE("V04 decoys of chunks do not hide a session, as many as browsers keep"
     SessionOptions options = with(clock, {format});
     options.chunk = true;
     const SessionJar jar(options);
-    for (const std::size_t size : {3000U, 3200U, 4000U, 4500U}) {
+    for (const std::size_t size : {3100U, 3200U, 4000U, 4500U}) {
       CAPTURE(size);
       const std::string real = cookieOf(jar, {{"user", "ada"}, {"filler", support::ofBytes(size)}});
-      if (real.starts_with("sid=")) continue;
+      REQUIRE(real.starts_with("sid.0="));
       for (const auto& kinds :
            std::vector<std::vector<std::string>>{{"sid.1=x; "},
                                                  {"sid.0=ij1.x; "},

@@ -31,6 +31,11 @@ struct Attempt;
 struct Provenance;
 struct Unsealed;
 
+template <class T>
+concept Iterable = requires(const T& values) {
+  std::begin(values) == std::end(values);
+};
+
 // Whether what is made into JSON has at most so many levels, as far as its type tells: JSON values, and containers,
 // pairs and tuples of them. nlohmann copies them recursively, so they are looked at before.
 template <class T>
@@ -40,10 +45,7 @@ bool isWithin(const T& value, std::size_t levels) {
     return levels > 0 && std::all_of(value.begin(), value.end(), [&](const T& v) { return isWithin(v, levels - 1); });
   } else if constexpr (requires { std::tuple_size<T>::value; }) {
     return std::apply([&](const auto&... members) { return (isWithin(members, levels) && ...); }, value);
-  } else if constexpr (requires {
-                         *std::begin(value) == *std::begin(value);
-                         std::end(value);
-                       }) {
+  } else if constexpr (Iterable<T>) {
     using Element = std::remove_cvref_t<decltype(*std::begin(value))>;
     if constexpr (!std::is_scalar_v<Element> && !std::is_same_v<Element, T>) {
       for (const Element& element : value) {
@@ -249,8 +251,8 @@ struct SessionOptions {
   // older tokens over newer ones, and keeps a logout final.
   std::function<std::function<void()>(Session&)> beforeCommit = {};
   Observer observer = {};  // told of Unsealed, Rejected, Sealed and LoggedOut
-  // Asked for every session that opens; those that it names are as if no cookie had come, and rejection() says
-  // Errc::loginRequired. revokedBy() makes one. Must not throw.
+  // Asked for the sessions that open and may count, the usual one alone; those that it names are as if they had not
+  // come, and rejection() says Errc::loginRequired. revokedBy() makes one. Must not throw.
   std::function<bool(const Session&)> isRevoked = {};
 };
 
