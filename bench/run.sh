@@ -44,14 +44,13 @@ trap 'cat "$build/setup.log" >&3' EXIT
   cmake --build "$build"
 
   # iron-session 9 needs Node 22.13.
-  iron_session=8.0.4
+  packages=peers-8
   if node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 13) ? 0 : 1)'; then
-    iron_session=9.0.1
+    packages=peers
   fi
-  versions="iron-session@$iron_session @hapi/iron@7.0.1 sodium-native@5.1.0 jose@6.2.17"
-  # shellcheck disable=SC2086
-  need_npm "$peers" $versions
-  echo "$versions" >"$results/versions"
+  need_npm "$peers" $packages
+  node -p 'Object.entries(JSON.parse(fs.readFileSync(process.argv[1])).dependencies).map((pair) => pair.join("@")).join(" ")' \
+    "$peers/package.json" >"$results/versions"
   GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS='' go build -o "$peers/gorilla" "$root/bench/peers/gorilla.go"
 } >"$build/setup.log" 2>&1
 trap - EXIT

@@ -15,8 +15,7 @@ export IRONJAR_NODE_PACKAGE=$1 IRONJAR_NODE_MODULES=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/support/packages.sh
 . "$here/../support/packages.sh"
-if ! need_npm "$IRONJAR_NODE_MODULES" iron-session@9.0.1 iron-webcrypto@2.0.0 @hapi/iron@7.0.1 cookie@2.0.2 \
-  typescript@5.9.3 @types/node@22.19.1; then
+if ! need_npm "$IRONJAR_NODE_MODULES" node; then
   echo "SKIPPED: NOTHING was compared" >&2
   exit 77
 fi
@@ -30,7 +29,7 @@ node --expose-gc --test "$here"/*.test.mjs
 published=$IRONJAR_NODE_MODULES/published
 rm -rf "$published"
 mkdir "$published"
-(cd "$IRONJAR_NODE_PACKAGE" && npm pack --silent --pack-destination "$published" >/dev/null)
+(cd "$IRONJAR_NODE_PACKAGE" && npm pack --ignore-scripts --silent --pack-destination "$published" >/dev/null)
 tar -xzf "$published"/ironjar-*.tgz -C "$published"
 diff <(LC_ALL=C ls "$published/package") - <<'END'
 LICENSE

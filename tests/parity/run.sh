@@ -48,7 +48,7 @@ done
 
 # shellcheck source=tests/support/packages.sh
 . "$here/../support/packages.sh"
-if ! command -v node >/dev/null || ! need_npm "$modules" iron-session@9.0.1; then
+if ! command -v node >/dev/null || ! need_npm "$modules" parity; then
   leave_out "the exchange with iron-session"
 else
   export IRONJAR_NODE_MODULES=$modules

@@ -36,23 +36,25 @@ need_node_headers() {
   local beside
   beside=$(node -p 'require("path").join(process.execPath, "..", "..", "include", "node")')
   [ -e "$beside/node_api.h" ] || [ -e /usr/include/node/node_api.h ] || [ -e /usr/include/nodejs/src/node_api.h ] ||
-    need_npm "$1/node-headers" node-api-headers@1.5.0
+    need_npm "$1/node-headers" node-headers
 }
 
-# need_npm FOLDER PACKAGE@VERSION...: into FOLDER/node_modules, unless just these are there; `alias@npm:PACKAGE@VERSION`
-# works too. Fails, and says so, when npm cannot.
+# need_npm FOLDER CONSUMER: the packages of ../packages/CONSUMER into FOLDER/node_modules, unless just these are there:
+# those of its lock file, with the contents that it gives the hashes of, and without running a script of any of them (none
+# needs its own). Fails, and says so, when npm cannot.
 need_npm() {
-  ! npm_has "$@" || return 0
+  local from file
+  from=$(dirname "${BASH_SOURCE[0]}")/../packages/$2
+  ! npm_has "$1" "$from" || return 0
   mkdir -p "$1"
-  timeout 200 npm install --no-save --no-package-lock --no-audit --no-fund --prefix "$@" >"$1/npm.log" 2>&1 && return
-  echo "npm could not install ${*:2}: see $1/npm.log" >&2
+  for file in "${npm_files[@]}"; do cp "$from/$file" "$1"; done
+  timeout 200 npm ci --ignore-scripts --no-audit --no-fund --prefix "$1" >"$1/npm.log" 2>&1 && return
+  echo "npm could not install the packages of $from: see $1/npm.log" >&2
   return 1
 }
+npm_files=(package.json package-lock.json)
 npm_has() {
-  local package name
-  for package in "${@:2}"; do
-    name=${package%@npm:*}
-    [ "$name" != "$package" ] || name=${package%@*}
-    grep -qsF "\"version\": \"${package##*@}\"" "$1/node_modules/$name/package.json" || return 1
-  done
+  local file
+  [ -e "$1/node_modules/.package-lock.json" ] || return 1 # npm's last word
+  for file in "${npm_files[@]}"; do cmp -s "$1/$file" "$2/$file" || return 1; done
 }
