@@ -3,22 +3,43 @@
 #include "detail/base64url.hpp"
 #include "detail/secret.hpp"
 #include "inspect.hpp"
+#include "printable.hpp"
 #include "seal_format.hpp"
 
 #include <array>
 #include <iostream>
+#include <stdexcept>
 
 namespace ironjar::cli {
 namespace {
 
 int refused(const Error& error) {
-  std::cerr << "ironjar: " << describe(error.code) << (error.detail.empty() ? "" : ": ") << error.detail << '\n';
+  std::cerr << "ironjar: " << describe(error.code) << (error.detail.empty() ? "" : ": ") << printable(error.detail);
+  std::cerr << (error.code == Errc::unsupported ? "; --formats says which formats open\n" : "\n");
   return 1;
+}
+
+// What opens: what --formats lists. Else both, as the command line is asked about seals of either; but native alone
+// once a purpose or a context is named, which Fe26.2 does not carry: any session's cookie would pass for such a seal.
+SealOptions opening(const Request& request) {
+  SealOptions options = request.options;
+  options.formats = request.formats;
+  if (options.formats.empty()) options.formats = {SealFormat::native};
+  if (request.formats.empty() && !request.isBound) options.formats.push_back(SealFormat::fe26);
+  detail::requireValid(options);
+  return options;
 }
 
 int answered(std::string_view text) {
   std::cout << text << '\n';
   return 0;
+}
+
+// What was sealed is somebody else's text, and a terminal acts on what it is shown.
+int answeredJson(std::string_view json) {
+  std::string text = printableJson(json);
+  const detail::WipeAtExit wiped(text);
+  return answered(text);
 }
 
 // Seals what was unsealed so that it is the same session until the same moment.
@@ -52,6 +73,9 @@ int keygen(const Request& request) {
 }
 
 int seal(const Request& request) {
+  if (request.isBound && request.options.formats.front() != SealFormat::native) {
+    throw std::invalid_argument("--purpose and --context are bound into native seals only");
+  }
   const Passwords passwords = requirePasswords(request.sources);
   std::string json = inputOf(request.sources);
   const detail::WipeAtExit wiped(json);
@@ -62,30 +86,31 @@ int seal(const Request& request) {
 
 int unseal(const Request& request) {
   const Passwords passwords = requirePasswords(request.sources);
-  detail::requireValid(request.options);
+  const SealOptions options = opening(request);
   std::string json;
   const detail::WipeAtExit wiped(json);
-  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), request.options, &json);
-  return unsealed ? answered(json) : refused(unsealed.error());
+  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), options, &json);
+  return unsealed ? answeredJson(json) : refused(unsealed.error());
 }
 
 int inspect(const Request& request) {
-  detail::requireValid(request.options);
+  const SealOptions options = opening(request);
   const std::optional<Passwords> passwords = passwordsOf(request.sources);
-  const Inspection inspection =
-      inspectSeal(inputOf(request.sources), passwords ? &*passwords : nullptr, request.options, request.show);
-  std::cout << inspection.report << '\n';
+  Inspection inspection =
+      inspectSeal(inputOf(request.sources), passwords ? &*passwords : nullptr, options, request.show);
+  const detail::WipeAtExit wiped(inspection.report);
+  static_cast<void>(answeredJson(inspection.report));
   return inspection.verifies ? 0 : 1;
 }
 
 int rotate(const Request& request) {
   const Passwords passwords = requirePasswords(request.sources);
-  detail::requireValid(request.options);
+  const SealOptions options = opening(request);
   std::string json;
   const detail::WipeAtExit wiped(json);
-  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), request.options, &json);
+  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), options, &json);
   if (!unsealed) return refused(unsealed.error());
-  const auto sealed = resealed(unsealed->provenance, json, passwords, request.options);
+  const auto sealed = resealed(unsealed->provenance, json, passwords, options);
   return sealed ? answered(*sealed) : refused(sealed.error());
 }
 

@@ -4,13 +4,17 @@
 
 #include "secrets.hpp"
 
+#include <vector>
+
 #include <ironjar/seal.hpp>
 
 namespace ironjar::cli {
 
 struct Request {
   Sources sources;
-  SealOptions options = {.formats = {SealFormat::native, SealFormat::fe26}};
+  SealOptions options;
+  std::vector<SealFormat> formats;  // those that --formats lists; to open, see `opening`
+  bool isBound = false;             // --purpose or --context was given
   bool paserk = false;
   bool show = false;
 };

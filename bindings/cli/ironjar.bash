@@ -5,14 +5,14 @@ _ironjar() {
   case $prev in
     --passwords | --in) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --password-env) mapfile -t COMPREPLY < <(compgen -e -- "$cur") && return ;;
-    --format) mapfile -t COMPREPLY < <(compgen -W "native fe26" -- "$cur") && return ;;
+    --format | --formats) mapfile -t COMPREPLY < <(compgen -W "native fe26" -- "$cur") && return ;;
     --ttl | --clock-skew | --purpose | --context) return ;;
   esac
   case ${COMP_WORDS[1]} in
     keygen) words="--paserk --help" ;;
     seal) words="--ttl --format $sources" ;;
-    unseal | rotate) words="--clock-skew $sources" ;;
-    inspect) words="--show --clock-skew $sources" ;;
+    unseal | rotate) words="--formats --clock-skew $sources" ;;
+    inspect) words="--show --formats --clock-skew $sources" ;;
     jsonl) words="--help" ;;
     *) words="keygen seal unseal inspect rotate jsonl --help --version" ;;
   esac

@@ -2,6 +2,7 @@
 #include "detail/json.hpp"
 #include "detail/secret.hpp"
 #include "options.hpp"
+#include "printable.hpp"
 #include "seal_format.hpp"
 
 #include <array>
@@ -51,10 +52,16 @@ void requireNothingElse(const Json& request) {
   if (!request.empty()) throw std::invalid_argument("ironjar: the request has a member that is not known");
 }
 
+// `format` is a list of one; beside `formats` it is refused as what is not known.
+void takeFormat(Json& request) {
+  if (!request.contains("format") || request.contains("formats")) return;
+  request["formats"] = Json::array({take(request, "format")});
+}
+
 Answer seal(Json& request) {
   const Json data = take(request, "data");
   const Clock now = takeClock(request);
-  if (request.contains("format")) request["formats"] = Json::array({take(request, "format")});
+  takeFormat(request);
   const bindings::SecretJson options(std::move(request));
   const auto sealing = bindings::sealingFrom(*options, now);
   const auto sealed = sealData(data, sealing.passwords, sealing.options);
@@ -65,8 +72,7 @@ Answer seal(Json& request) {
 Answer unseal(Json& request) {
   const std::string text = takeText(request, "seal");
   const Clock now = takeClock(request);
-  if (request.contains("format")) request["formats"] = Json::array({take(request, "format")});
-  if (!request.contains("formats")) request["formats"] = Json::array({"native", "fe26"});
+  takeFormat(request);
   const bindings::SecretJson options(std::move(request));
   const auto sealing = bindings::sealingFrom(*options, now);
   const auto data = unsealData(text, sealing.passwords, sealing.options);
@@ -182,7 +188,7 @@ int jsonl() {
   while (nextLine(line, tooLong)) {
     const detail::WipeAtExit wiped(line);
     const Answer answer = tooLong ? malformed("a line is longer than a megabyte") : totalAnswerTo(line);
-    std::cout << answer.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
+    std::cout << printableJson(answer.dump(-1, ' ', false, Json::error_handler_t::replace)) << '\n' << std::flush;
     if (!std::cout) return 2;  // nobody reads any more
   }
   if (std::ferror(stdin) != 0) throw std::invalid_argument("stdin cannot be read");

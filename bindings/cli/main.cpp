@@ -1,11 +1,14 @@
 // The command line: seals, opens and inspects what the library makes, and answers scripts a line at a time.
 #include "commands.hpp"
+#include "printable.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include <ironjar/version.hpp>
 
@@ -38,8 +41,38 @@ void addSources(CLI::App& app, Request& request) {
       ->capture_default_str();
   app.add_option("--passwords", sources.passwords, "File of lines `id:password`; - is stdin")->type_name("FILE");
   app.add_option("--in", sources.in, "File to read in place of stdin")->type_name("FILE");
-  app.add_option("--purpose", request.options.purpose, "What native seals are bound to")->capture_default_str();
-  app.add_option("--context", request.options.context, "Likewise; a session's is its cookie's name");
+  const auto bind = [&request](std::string& field) {
+    return [&request, &field](const std::string& text) {
+      field = text;
+      request.isBound = true;
+    };
+  };
+  app.add_option_function<std::string>("--purpose", bind(request.options.purpose), "What native seals are bound to")
+      ->type_name("TEXT")
+      ->default_str(request.options.purpose);
+  app.add_option_function<std::string>("--context", bind(request.options.context),
+                                       "Likewise; a session's is its cookie's name")
+      ->type_name("TEXT");
+}
+
+// Not with CLI11's check, which repeats the text that it refuses: it may be a password.
+std::vector<SealFormat> readFormats(const std::string& name, const std::string& text) {
+  std::vector<SealFormat> formats;
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = text.find(',', begin);
+    const std::string word = text.substr(begin, end - begin);
+    if (word != "native" && word != "fe26") throw CLI::ValidationError(name, "is neither native nor fe26");
+    formats.push_back(word == "fe26" ? SealFormat::fe26 : SealFormat::native);
+  }
+  return formats;
+}
+
+void addFormats(CLI::App& app, Request& request) {
+  const auto read = [&request](const std::string& text) { request.formats = readFormats("--formats", text); };
+  app.add_option_function<std::string>("--formats", read,
+                                       "What opens; native alone when --purpose or --context is given")
+      ->type_name("FORMAT,...")
+      ->default_str("native,fe26");
 }
 
 // Decimal numbers of seconds. CLI11 would take an empty text for 0, which is for ever, and 010 for 8.
@@ -72,11 +105,11 @@ void addCommands(CLI::App& app, Parsed& parsed) {
   addSeconds(*seal, "--ttl", request.options.ttl, "How long it opens; 0: for ever");
   seal->add_option_function<std::string>(
           "--format",
-          [&request](const std::string& format) {
-            request.options.formats = {format == "fe26" ? SealFormat::fe26 : SealFormat::native};
+          [&request](const std::string& text) {
+            request.options.formats = readFormats("--format", text);
+            if (request.options.formats.size() != 1) throw CLI::ValidationError("--format", "is more than one");
           },
           "native, or fe26 for iron-session")
-      ->check(CLI::IsMember({"native", "fe26"}))
       ->type_name("FORMAT")
       ->default_str("native");
   seal->callback([&parsed] { parsed.run = ironjar::cli::seal; });
@@ -90,6 +123,7 @@ void addCommands(CLI::App& app, Parsed& parsed) {
   rotate->callback([&parsed] { parsed.run = ironjar::cli::rotate; });
   for (CLI::App* const reader : {unseal, inspect, rotate}) {
     addSources(*reader, request);
+    addFormats(*reader, request);
     addSeconds(*reader, "--clock-skew", request.options.clockSkew, "How much later or earlier it opens still");
   }
 
@@ -97,17 +131,38 @@ void addCommands(CLI::App& app, Parsed& parsed) {
   jsonl->callback([&parsed] { parsed.run = [](const Request&) { return ironjar::cli::jsonl(); }; });
 }
 
-// An option's name may be told. What else is too much may be a password, and stderr is often kept.
-std::string told(const std::string& argument) {
-  constexpr std::size_t longestName = 24;
+bool isOption(const CLI::App& app, const std::string& name) {
+  const std::vector<const CLI::App*> commands = app.get_subcommands([](const CLI::App*) { return true; });
+  return app.get_option_no_throw(name) != nullptr ||
+         std::any_of(commands.begin(), commands.end(), [&](const CLI::App* c) { return c->get_option_no_throw(name); });
+}
+
+// What is too much may be a password, and stderr is often kept: only names that are ours are told, and the usual
+// mistake.
+std::string told(const CLI::App& app, const std::string& argument) {
   const std::string name = argument.substr(0, argument.find('='));
-  return name.starts_with('-') && name.size() <= longestName ? "`" + name + "`" : "an argument";
+  const bool isName = name.starts_with("--") && (name == "--password" || isOption(app, name));
+  return isName ? "`" + name + "`" : "an argument";
+}
+
+// CLI11's own text where it holds nothing but an option's name; its other texts quote what was given.
+std::string explained(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return what;
+  const std::string name = what.substr(0, what.find(": "));
+  if (!name.starts_with("--") || !isOption(app, name)) return "An argument is not what it should be.";
+  return dynamic_cast<const CLI::ConversionError*>(&error) != nullptr ? name + " does not take that value." : what;
 }
 
 int refuse(const CLI::App& app, const CLI::ParseError& error) {
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr)
-    return app.exit(error) == 0 && std::cout.flush() ? 0 : 2;
-  for (const std::string& argument : app.remaining(true)) std::cerr << told(argument) << " is not expected here\n";
+  if (error.get_exit_code() == 0) return app.exit(error) == 0 && std::cout.flush() ? 0 : 2;
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) {
+    std::cerr << explained(app, error) << "\nRun with --help for more information.\n";
+    return 2;
+  }
+  for (const std::string& argument : app.remaining(true)) {
+    std::cerr << told(app, argument) << " is not expected here\n";
+  }
   std::cerr << "Passwords come from the environment, a file or stdin, never from arguments.\n"
                "Run with --help for more information.\n";
   return 2;
@@ -138,7 +193,7 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const std::exception& error) {
     const std::string_view what = error.what();
-    std::cerr << (what.starts_with("ironjar: ") ? "" : "ironjar: ") << what << '\n';
+    std::cerr << (what.starts_with("ironjar: ") ? "" : "ironjar: ") << ironjar::cli::printable(what) << '\n';
     return 2;
   }
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
+#include <sys/stat.h>
 
 namespace ironjar::cli {
 namespace {
@@ -18,8 +19,17 @@ struct Close {
   }
 };
 
+// What names no file may be a password by mistake, and is not repeated.
+void requireFile(const std::string& option, const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) {
+    throw std::invalid_argument("the file that " + option + " names is not there, or not to be read");
+  }
+}
+
 // C's files, which tell an error from an end also of stdin.
 std::string readAll(const std::string& file) {
+  if (file != "-") requireFile("--in", file);
   const std::string name = file == "-" ? "stdin" : "`" + file + "`";
   const std::unique_ptr<std::FILE, Close> in(file == "-" ? stdin : std::fopen(file.c_str(), "rbe"));
   std::string text(mostInput + 1, '\0');
@@ -43,7 +53,10 @@ std::optional<Passwords> passwordsOf(const Sources& sources) {
     const detail::WipeAtExit wiped(text);
     return Passwords(detail::passwordLines(text, "the passwords on stdin"));
   }
-  if (!sources.passwords.empty()) return Passwords::fromFile(sources.passwords);
+  if (!sources.passwords.empty()) {
+    requireFile("--passwords", sources.passwords);
+    return Passwords::fromFile(sources.passwords);
+  }
   const char* const fromEnvironment =
       std::getenv(sources.passwordEnv.c_str());  // NOLINT(concurrency-mt-unsafe): no threads here
   if (fromEnvironment == nullptr) return std::nullopt;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 type PasswordsMap = Record<string, string>;
 type Password = PasswordsMap | string;
 
-/** `fe26` is iron-session's and the default; `native` is shorter and faster. Both open, whichever is sealed. */
+/** What seals: `fe26` is iron-session's and the default; `native` is shorter and faster. */
 export type SealFormat = 'fe26' | 'native';
 
 interface CookieAttributes {
@@ -60,6 +60,8 @@ export interface SessionOptions {
   /** Split what does not fit one cookie into `name.0`, `name.1`, …, four at most. */
   chunk?: boolean;
   format?: SealFormat;
+  /** What opens. Both by default, and with `format: 'native'` that alone. */
+  formats?: SealFormat[];
 }
 
 export type IronSession<T> = Partial<T> & {
@@ -72,7 +74,7 @@ interface SealDataOptions {
   password: Password;
   ttl?: number;
   format?: SealFormat;
-  /** Bound into native seals: they open for the same only. 'session' by default. */
+  /** For `format: 'native'`: bound into the seal, which opens for the same only. 'session' by default. */
   purpose?: string;
   /** Likewise; a session's is its cookie's name. */
   context?: string;
@@ -81,6 +83,12 @@ interface UnsealDataOptions {
   password: Password;
   ttl?: number;
   onUnsealError?: OnUnsealError;
+  /**
+   * What opens. Both by default; native alone when `purpose`, `context` or `format: 'native'` is given, which Fe26.2 does
+   * not carry: any session's cookie would open.
+   */
+  formats?: SealFormat[];
+  format?: SealFormat;
   purpose?: string;
   context?: string;
 }

@@ -1,5 +1,5 @@
-// iron-session's sealData and unsealData, with `format: 'native'` as the one thing more. Both formats open, whichever is
-// sealed, so that a change of format logs nobody out.
+// iron-session's sealData and unsealData, and with `format: 'native'` the library's own format. What opens is decided by
+// `formatsToOpen`.
 import { defaults, sealSync, unsealSync } from './iron.js';
 import { parse, stringify } from './json.js';
 import { sealerFor } from './keys.js';
@@ -49,6 +49,20 @@ function requireFormat(format) {
   throw new TypeError("ironjar: `format` is 'fe26' or 'native'");
 }
 
+const isFormat = (format) => format === 'fe26' || format === 'native';
+
+// The formats that open: those of `formats`. By default both, as iron-session's cookies are to open; but native alone
+// once a purpose, a context or the native format is named. Fe26.2 carries none of these: with it, any session's cookie
+// would pass for a seal of any purpose.
+export function formatsToOpen({ formats, format, purpose, context }) {
+  if (formats === undefined) {
+    const isNative = requireFormat(format);
+    return isNative || purpose !== undefined || context !== undefined ? ['native'] : ['native', 'fe26'];
+  }
+  if (Array.isArray(formats) && formats.length > 0 && formats.every(isFormat)) return formats;
+  throw new TypeError("ironjar: `formats` is a list of 'native' and 'fe26'");
+}
+
 const nativeOptions = (passwords, { purpose, context }) => ({ passwords, purpose, context });
 
 function sealFe26(data, passwords, ttl) {
@@ -65,6 +79,9 @@ function sealFe26(data, passwords, ttl) {
 
 export function sealDataSync(data, { password, ttl = fourteenDays, format, purpose, context }) {
   const isNative = requireFormat(format);
+  if (!isNative && (purpose !== undefined || context !== undefined)) {
+    throw new TypeError("ironjar: `purpose` and `context` are bound into native seals only: set `format: 'native'`");
+  }
   const passwords = passwordMap(password);
   const plain = data !== null && typeof data === 'object' ? { ...data } : data;
   try {
@@ -94,19 +111,28 @@ const withoutMark = (seal) => {
   return at === -1 ? seal : seal.slice(0, at);
 };
 
-function unsealAny(seal, unmarked, passwords, { purpose, context }) {
-  if (!seal.startsWith('ij1.')) return unsealSync(unmarked, passwords, defaults);
+function requireOpen(format, formats) {
+  if (formats.includes(format)) return;
+  const error = new Error('ironjar: unsupported: a format that is not enabled: name it in `formats`');
+  throw Object.assign(error, { code: 'unsupported' });
+}
+
+function unsealAny(seal, unmarked, passwords, formats, { purpose, context }) {
+  const isNative = seal.startsWith('ij1.');
+  requireOpen(isNative ? 'native' : 'fe26', formats);
+  if (!isNative) return unsealSync(unmarked, passwords, defaults);
   const sealer = sealerFor(nativeOptions(passwords, { purpose, context }));
   return parse(native.unseal(sealer, seal, Date.now()));
 }
 
 // A seal that does not open is an empty object, and `onUnsealError` is told why. What is no text at all is thrown at the
 // caller, as iron-session does.
-export function unsealDataSync(seal, { password, onUnsealError, purpose, context }) {
+export function unsealDataSync(seal, { password, onUnsealError, formats, format, purpose, context }) {
+  const enabled = formatsToOpen({ formats, format, purpose, context });
   const passwords = passwordMap(password);
   const unmarked = withoutMark(seal);
   try {
-    return unsealAny(seal, unmarked, passwords, { purpose, context }) ?? {};
+    return unsealAny(seal, unmarked, passwords, enabled, { purpose, context }) ?? {};
   } catch (error) {
     onUnsealError?.(reasonOf(error), error);
     return {};

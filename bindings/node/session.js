@@ -1,6 +1,6 @@
 // getIronSession, with iron-session 9's semantics, option names and error texts.
 import { parseCookie, stringifySetCookie } from './cookies.js';
-import { fourteenDays, passwordMap, sealDataSync, unsealDataSync } from './seal.js';
+import { formatsToOpen, fourteenDays, passwordMap, sealDataSync, unsealDataSync } from './seal.js';
 
 const largestCookie = 4096; // of a Set-Cookie value, in bytes: what browsers keep
 const mostChunks = 4;
@@ -84,7 +84,9 @@ function checkedPasswords(password) {
   }
   for (const [id, secret] of entries) {
     if (!Number.isInteger(Number(id))) {
-      throw misuse(`Password ids must be integers, got ${JSON.stringify(id)}. Use { 1: '...', 2: '...' }.`);
+      // What is as long as a password may be one: a map that is written the other way round.
+      const got = id.length < 32 ? JSON.stringify(id) : `one of ${id.length} characters`;
+      throw misuse(`Password ids must be integers, got ${got}. Use { 1: '...', 2: '...' }.`);
     }
     if (typeof secret !== 'string' || secret.length < 32) throw misuse('Password must be at least 32 characters long.');
   }
@@ -118,7 +120,25 @@ function requireFuture({ expires }) {
 }
 
 // A native seal is bound to its cookie's name, as a SessionJar's are.
-const sealing = ({ password, ttl, format, cookieName }) => ({ password, ttl, format, context: cookieName });
+const sealing = ({ password, ttl, format, cookieName }) =>
+  format === 'native' ? { password, ttl, format, context: cookieName } : { password, ttl, format };
+const unsealing = ({ password, format, formats, cookieName }) => ({
+  password,
+  formats: formatsToOpen({ format, formats }),
+  context: cookieName,
+});
+
+const isObject = (data) => typeof data === 'object' && data !== null && !Array.isArray(data);
+
+// What a cookie's seal holds; an empty session when that is no object.
+function dataOf(seal, configuration, onUnsealError) {
+  const options = unsealing(configuration);
+  if (!seal) return {};
+  const data = unsealDataSync(seal, { ...options, onUnsealError });
+  if (isObject(data)) return data;
+  onUnsealError?.('invalid', new Error('ironjar: malformed: what the cookie holds is no object'));
+  return {};
+}
 
 // ---- cookies of a session ----
 
@@ -201,7 +221,7 @@ function openSession(jar, options) {
   let configuration = configurationOf(options);
   const seal = readSeal(jar, configuration.cookieName);
   const { onUnsealError } = options;
-  const session = seal ? unsealDataSync(seal, { ...sealing(configuration), onUnsealError }) : {};
+  const session = dataOf(seal, configuration, onUnsealError);
   let destroyed = false;
 
   async function save() {
@@ -229,11 +249,12 @@ function openSession(jar, options) {
     configuration = configurationOf(newOptions);
   }
 
-  // Not enumerable, so that they are neither sealed nor deleted.
+  // Not enumerable, so that they are neither sealed nor deleted; said, as the data may have these names.
+  const hidden = { enumerable: false, configurable: false, writable: false };
   return Object.defineProperties(session, {
-    updateConfig: { value: updateConfig },
-    save: { value: save },
-    destroy: { value: destroy },
+    updateConfig: { ...hidden, value: updateConfig },
+    save: { ...hidden, value: save },
+    destroy: { ...hidden, value: destroy },
   });
 }
 

@@ -62,6 +62,85 @@ exits 2 "$ironjar" unseal --password $argument </dev/null
 holds "$said" '`--password` is not expected here'
 holds "$said" "never from arguments"
 
+test_that "V26 no value of any option is repeated, whichever is refused"
+for option in --format --formats --ttl --clock-skew --purpose --context --in --passwords --password-env --paserk --show \
+  --help --version --unknown; do
+  for command in keygen seal unseal inspect rotate jsonl ""; do
+    for arguments in "$option $argument" "$option=$argument" "$argument $option" "$option $argument $argument" "-x$argument"; do
+      said=$(IRONJAR_PASSWORD=$first "$ironjar" $command $arguments </dev/null 2>&1) || true
+      lacks "$said" $argument
+    done
+  done
+done
+short=hunter2-hunter2
+for arguments in "unseal -p$short" "unseal --$short" "unseal --format=$short" "seal --format $short" "seal --format native,$short" \
+  "seal --ttl $short" "-z$short" "--p$short" "unseal --formats fe26,$short"; do
+  # shellcheck disable=SC2086
+  exits 2 "$ironjar" $arguments </dev/null
+  lacks "$said" hunter2
+done
+exits 2 "$ironjar" seal --format "$short" </dev/null
+holds "$said" "--format: is neither native nor fe26"
+exits 2 "$ironjar" unseal --passwords "$argument" </dev/null
+holds "$said" "--passwords"
+
+test_that "V26 what others wrote is printed so that no terminal acts on it"
+hostile='{"c1":"'$'\xc2\x9b''31m'$'\xc2\x9d''0;x","del":"'$'\x7f''","bidi":"'$'\u202e\u2066\u200f\u061c''","lines":"'$'\u2028\u2029\u0085''","bom":"'$'\ufeff''","e":"'$'\u00e9\u65e5\U0001f36a''"}'
+escaped='{"c1":"\u009b31m\u009d0;x","del":"\u007f","bidi":"\u202e\u2066\u200f\u061c","lines":"\u2028\u2029\u0085","bom":"\ufeff","e":"'$'\u00e9\u65e5\U0001f36a''"}'
+evil=$("$ironjar" seal --passwords one <<<"$hostile")
+is "$("$ironjar" unseal --passwords one <<<"$evil")" "$escaped"
+printable() { LC_ALL=C.UTF-8 grep -cP '[\x{00}-\x{08}\x{0b}-\x{1f}\x{7f}-\x{9f}\x{61c}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}\x{feff}]' <<<"$1" || true; }
+is "$(printable "$hostile")" 1
+for arguments in "unseal" "inspect --show"; do
+  # shellcheck disable=SC2086
+  is "$(printable "$("$ironjar" $arguments --passwords one <<<"$evil" 2>&1)")" 0
+done
+is "$(printable "$(request '{"op":"unseal","passwords":{"1":"'"$first"'"},"seal":"'"$evil"'"}')")" 0
+is "$(printable "$(request '{"op":"cookies","header":"a='$'\xc2\x9b''; '$'\u202e''=1"}')")" 0
+is "$(request '{"op":"cookies","header":"'$'\u202e''=1"}')" '{"ok":true,"cookies":[["\u202e","1"]]}'
+overwriting=$(printf '{"a":1,\r"b":2}' | "$ironjar" seal --passwords one)
+is "$("$ironjar" unseal --passwords one <<<"$overwriting")" '{"a":1, "b":2}'
+for text in $'\xc2\x9b31m' $'Fe26.2*\u202e*' $'ij1.\x1b[31m' $'\xff\xfe'; do
+  exits 1 "$ironjar" inspect --passwords one <<<"$text"
+  is "$(printable "$said")" 0
+done
+strange=$'dir\x1b[31m\u202e'
+mkdir "$strange"
+exits 2 "$ironjar" unseal --passwords one --in "$strange"
+is "$(printable "$said")" 0
+exits 2 "$ironjar" unseal --passwords "$strange"
+is "$(printable "$said")" 0
+
+test_that "V26 a password file that others can change is refused, with what to do"
+cp one changeable
+for mode in 0660 0664 0620 0666 0602; do
+  chmod $mode changeable
+  exits 2 "$ironjar" unseal --passwords changeable <<<"$seal"
+  holds "$said" "chmod go-w"
+done
+for mode in 0644 0440 0400 0640; do
+  chmod $mode changeable
+  ln -sf changeable linked
+  is "$("$ironjar" unseal --passwords linked <<<"$seal")" 1
+done
+exits 2 "$ironjar" unseal --passwords . <<<"$seal"
+holds "$said" "not a regular file"
+
+test_that "V08 a purpose or a context opens native seals alone, unless --formats lists more"
+iron=$("$ironjar" seal --format fe26 --passwords one <<<'{"user":"ada"}')
+for arguments in "--purpose magic-link" "--context ada" "--purpose session" "--formats native"; do
+  for command in unseal inspect rotate; do
+    # shellcheck disable=SC2086
+    exits 1 "$ironjar" $command --passwords one $arguments <<<"$iron"
+    holds "$said" "not enabled"
+  done
+done
+is "$("$ironjar" unseal --passwords one --purpose magic-link --formats native,fe26 <<<"$iron")" '{"user":"ada"}'
+exits 2 "$ironjar" seal --passwords one --format fe26 --purpose magic-link <<<1
+holds "$said" "native seals only"
+for formats in "" , native, fe27 "native fe26"; do exits 2 "$ironjar" unseal --passwords one --formats "$formats" <<<"$iron"; done
+holds "$(request '{"op":"unseal","passwords":{"1":"'"$first"'"},"seal":"'"$iron"'"}')" '"error":"unsupported"'
+
 test_that "the exit code is 1 for what does not verify, and nothing goes to stdout"
 for text in "" foo "ij1.AAAA" "${seal}A" "${seal%?}"; do
   exits 1 "$ironjar" unseal --passwords one <<<"$text"
@@ -220,7 +299,7 @@ test_that "help has examples, and manual and completion name every command and o
 holds "$("$ironjar" --help)" "Examples:"
 named=$({ "$ironjar" --help; for c in keygen seal unseal inspect rotate jsonl; do "$ironjar" $c --help; done; } |
   sed -n '/^Options:/,/^Examples:/p' | grep -oE '^  (-h,)?(--[a-z-]+|[a-z]+)' | sed -E 's/^ *(-h,)?//' | sort -u)
-is "$(wc -l <<<"$named")" 18
+is "$(wc -l <<<"$named")" 19
 for name in $named; do
   holds "$(sed 's/\\-/-/g' "$source_dir/ironjar.1")" "$name"
   holds "$(cat "$source_dir/ironjar.bash")" "$name"

@@ -48,9 +48,9 @@ std::string textOf(const Call& call) {
 }
 
 std::unique_ptr<ironjar_sealer, Freed<ironjar_sealer_free>> sealerOf(const Json& request) {
-  Json options = {
-      {"formats", request.contains("format") ? Json::array({request.at("format")}) : Json::array({"native", "fe26"})}};
-  for (const char* name : {"passwords", "ttl", "clockSkew", "purpose", "context"}) {
+  Json options = Json::object();
+  if (request.contains("format")) options["formats"] = Json::array({request.at("format")});
+  for (const char* name : {"passwords", "formats", "ttl", "clockSkew", "purpose", "context"}) {
     if (request.contains(name)) options[name] = request.at(name);
   }
   return std::unique_ptr<ironjar_sealer, Freed<ironjar_sealer_free>>(made<ironjar_sealer>(options, ironjar_sealer_new));

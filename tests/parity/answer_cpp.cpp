@@ -36,8 +36,8 @@ ironjar::Clock clockOf(const Json& request) {
 
 ironjar::SealOptions sealingOf(const Json& request) {
   ironjar::SealOptions options;
-  options.formats =
-      formatsOf(request.contains("format") ? Json::array({request.at("format")}) : Json::array({"native", "fe26"}));
+  if (request.contains("formats")) options.formats = formatsOf(request.at("formats"));
+  if (request.contains("format")) options.formats = formatsOf(Json::array({request.at("format")}));
   options.ttl = Seconds(request.value("ttl", options.ttl.count()));
   options.clockSkew = Seconds(request.value("clockSkew", options.clockSkew.count()));
   options.purpose = request.value("purpose", options.purpose);

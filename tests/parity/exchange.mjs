@@ -20,7 +20,7 @@ function answersTo(lines) {
 
 const [command, file] = process.argv.slice(2);
 if (command === 'unseal') {
-  print(linesOf(0).map(({ passwords, purpose, context, now, seal }) => ({ op: 'unseal', passwords, purpose, context, nowMs: now * 1000, seal })));
+  print(linesOf(0).map(({ passwords, purpose, context, now, seal }) => ({ op: 'unseal', formats: ['fe26'], passwords, purpose, context, nowMs: now * 1000, seal })));
 } else if (command === 'seal') {
   print(linesOf(0).map(({ passwords, now, data }) => ({ op: 'seal', format: 'fe26', passwords, data, nowMs: now * 1000 })));
 } else if (command === 'compare') {

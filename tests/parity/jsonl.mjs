@@ -7,9 +7,8 @@ const ours = (file) => import(pathToFileURL(resolve(process.env.IRONJAR_NODE_PAC
 const { SessionJar } = await ours('index.js');
 const { default: native } = await ours('native.js');
 
-function sealerOf({ format, passwords, ttl, clockSkew, purpose, context }) {
-  const formats = format ? [format] : ['native', 'fe26'];
-  return native.newSealer(JSON.stringify({ formats, passwords, ttl, clockSkew, purpose, context }));
+function sealerOf({ format, formats, passwords, ttl, clockSkew, purpose, context }) {
+  return native.newSealer(JSON.stringify({ formats: format ? [format] : formats, passwords, ttl, clockSkew, purpose, context }));
 }
 
 function visit({ op, options, header, data, nowMs }) {

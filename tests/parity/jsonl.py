@@ -18,12 +18,14 @@ def passwords(request):
 
 
 def seal(request):
-    more = given(request, "format", "ttl", "purpose", "context", "nowMs")
+    more = given(request, "format", "ttl", "nowMs")
+    if more["format"] == "native":  # Fe26.2 carries neither, and the package says so
+        more.update(given(request, "purpose", "context"))
     return {"ok": True, "seal": ironjar.seal_data(request["data"], passwords(request), **more)}
 
 
 def unseal(request):
-    more = given(request, "clockSkew", "purpose", "context", "nowMs")
+    more = given(request, "formats", "clockSkew", "purpose", "context", "nowMs")
     return {"ok": True, "data": ironjar.unseal_data(request["seal"], passwords(request), **more)}
 
 

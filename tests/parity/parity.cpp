@@ -94,6 +94,7 @@ Json randomUnseal(Dice& dice) {
                   {"passwords", dice.oneIn(6) ? randomPasswords(dice) : sealing.at("passwords")},
                   {"seal", seal},
                   {"nowMs", sealing.at("nowMs").get<std::int64_t>() + 1000}};
+  if (!dice.oneIn(4)) request["formats"] = {"native", "fe26"};
   for (const char* name : {"purpose", "context"}) {
     if (sealing.contains(name) && !dice.oneIn(8)) request[name] = sealing.at(name);
   }
@@ -199,7 +200,7 @@ Json maskedAnswer(Json answer) {
 // What an answer's seal or cookies hold, as C++ opens them.
 Json contentOf(const Json& request, const Json& answer) {
   if (answer.contains("seal")) {
-    Json unseal = {{"op", "unseal"}, {"seal", answer.at("seal")}};
+    Json unseal = {{"op", "unseal"}, {"seal", answer.at("seal")}, {"formats", {"native", "fe26"}}};
     for (const char* name : {"passwords", "purpose", "context", "nowMs"}) {
       if (request.contains(name)) unseal[name] = request.at(name);
     }

@@ -29,7 +29,7 @@ class Seals(unittest.TestCase):
         data = {"z": 1, "a": [1, 2.5, None, True, "é\U0001f511\x00\\\""], "": {}, "n": -(2**53)}
         for format in ("native", "fe26"):
             seal = ironjar.seal_data(data, PASSWORD, format=format)
-            opened = ironjar.unseal_data(seal, PASSWORD)
+            opened = ironjar.unseal_data(seal, PASSWORD, formats=["native", "fe26"])
             self.assertEqual(opened, data)
             self.assertEqual(list(opened), list(data))
 
@@ -60,6 +60,29 @@ class Seals(unittest.TestCase):
         self.assertEqual(code(seal, formats=["fe26"], now_ms=NOW), "unsupported")
         self.assertEqual(code("x" * 70_000), "tooLarge")
         self.assertEqual(ironjar.unseal_data(seal, PASSWORD, now_ms=NOW + 119_000), 1)
+
+    def test_V08_a_session_cookie_of_iron_session_is_no_seal_of_a_purpose(self) -> None:
+        cookie = ironjar.seal_data({"user": "ada"}, PASSWORD, format="fe26")
+        for more in ({}, {"purpose": "magic-link"}, {"context": "ada"}, {"formats": ["native"]}):
+            with self.assertRaises(ironjar.IronjarError) as caught:
+                ironjar.unseal_data(cookie, PASSWORD, **more)  # type: ignore[arg-type]
+            self.assertEqual(caught.exception.code, "unsupported")
+        self.assertEqual(ironjar.unseal_data(cookie, PASSWORD, formats=["fe26"]), {"user": "ada"})
+        for bound in ({"purpose": "magic-link"}, {"context": "ada"}):
+            with self.assertRaisesRegex(ValueError, "native seals only"):
+                ironjar.seal_data(1, PASSWORD, format="fe26", **bound)
+
+    def test_V32_a_cookie_that_holds_no_object_is_an_empty_session(self) -> None:
+        jar = ironjar.SessionJar("sid", PASSWORD, formats=["native", "fe26"])
+        for data in ("text", "", 5, 0, -1.5, True, False, None, [], [1], [{"user": "ada"}]):
+            for seal in (
+                ironjar.seal_data(data, PASSWORD, context="sid"),
+                ironjar.seal_data(data, PASSWORD, format="fe26"),
+            ):
+                session = jar.open("sid=" + seal)
+                self.assertEqual(dict(session), {})
+                session["user"] = "grace"
+                self.assertEqual(dict(jar.open(sent_back(jar.commit(session)[0]))), {"user": "grace"})
 
     def test_durations_are_seconds_or_timedeltas(self) -> None:
         seal = ironjar.seal_data(1, PASSWORD, ttl=timedelta(minutes=1, milliseconds=500), now_ms=NOW)

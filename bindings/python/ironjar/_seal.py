@@ -23,6 +23,10 @@ def seconds(duration: Duration) -> int:
     return duration
 
 
+def given(options: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def passwords(password: Password) -> Union[str, Dict[str, str]]:
     if isinstance(password, str):
         return password
@@ -42,21 +46,23 @@ def seal_data(
     *,
     format: Format = "native",
     ttl: Duration = timedelta(days=14),
-    purpose: str = "session",
-    context: str = "",
+    purpose: Optional[str] = None,
+    context: Optional[str] = None,
     now_ms: Optional[int] = None,
 ) -> str:
     """Seals what JSON can carry into a text that is safe in a cookie or a URL.
 
-    It opens for `ttl` (0: for ever), and a native seal for the same purpose and context only. Raises IronjarError for
-    what cannot be sealed (`malformed`, `tooLarge`), and ValueError for impossible options.
+    It opens for `ttl` (0: for ever), and for the same purpose ("session" by default) and context ("") only, which Fe26.2
+    does not carry. Raises IronjarError for what cannot be sealed (`malformed`, `tooLarge`), and ValueError for
+    impossible options.
     """
+    if format != "native" and (purpose is not None or context is not None):
+        raise ValueError("ironjar: purpose and context are bound into native seals only: leave them out, or the format")
     options = {
         "passwords": passwords(password),
         "formats": [format],
         "ttl": seconds(ttl),
-        "purpose": purpose,
-        "context": context,
+        **given({"purpose": purpose, "context": context}),
     }
     sealer = _sealer(_json.dump(options))
     payload = _json.dump(data)
@@ -74,14 +80,15 @@ def unseal_data(
     seal: str,
     password: Password,
     *,
-    formats: Sequence[Format] = ("native", "fe26"),
+    formats: Sequence[Format] = ("native",),
     clock_skew: Duration = 60,
-    purpose: str = "session",
-    context: str = "",
+    purpose: Optional[str] = None,
+    context: Optional[str] = None,
     now_ms: Optional[int] = None,
 ) -> Any:
-    """What was sealed.
+    """What was sealed, in one of `formats`, for this purpose ("session" by default) and context ("").
 
+    Fe26.2 carries neither: with "fe26" among the formats every seal of iron-session's under these passwords opens.
     Raises IronjarError with the codes `malformed`, `unsupported`, `unknownKey`, `tampered`, `expired`, `notYetValid`
     and `tooLarge`, and ValueError for impossible options.
     """
@@ -89,8 +96,7 @@ def unseal_data(
         "passwords": passwords(password),
         "formats": list(formats),
         "clockSkew": seconds(clock_skew),
-        "purpose": purpose,
-        "context": context,
+        **given({"purpose": purpose, "context": context}),
     }
     sealer = _sealer(_json.dump(options))
     sealed = seal.encode("utf-8", "replace")

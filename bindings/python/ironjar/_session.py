@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, NamedTupl
 
 from . import _json
 from ._library import Handle, call, library, text, time_of
-from ._seal import Duration, Format, Password, passwords, seconds
+from ._seal import Duration, Format, Password, given, passwords, seconds
 
 
 class Rejection(NamedTuple):
@@ -145,8 +145,8 @@ class SessionJar:
         options = {
             "cookieName": cookie_name,
             "passwords": passwords(password),
-            "seal": _given(seal),
-            "cookie": _given(cookie),
+            "seal": given(seal),
+            "cookie": given(cookie),
             "untilBrowserCloses": until_browser_closes,
             "chunk": chunk,
             "maxCookieHeader": max_cookie_header,
@@ -154,7 +154,7 @@ class SessionJar:
             "absoluteTtl": _seconds(absolute_ttl),
             "tokenNames": None if token_names is None else dict(token_names),
         }
-        self._handle = _jar(_given(options))
+        self._handle = _jar(given(options))
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> SessionJar:
@@ -195,10 +195,6 @@ class SessionJar:
 def _jar(options: Mapping[str, Any]) -> Handle:
     payload = _json.dump(options)
     return Handle(library.ironjar_jar_new, library.ironjar_jar_free, payload, len(payload))
-
-
-def _given(options: Dict[str, Any]) -> Dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _seconds(duration: Optional[Duration]) -> Optional[int]:

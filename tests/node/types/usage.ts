@@ -44,7 +44,7 @@ export async function get(req: IncomingMessage, res: ServerResponse): Promise<nu
   // @ts-expect-error: not writable
   session.save = async () => {};
   await session.save();
-  session.updateConfig({ ...sessionOptions, ttl: 0, format: 'native' });
+  session.updateConfig({ ...sessionOptions, ttl: 0, format: 'native', formats: ['native', 'fe26'] });
   session.destroy();
   return session.user?.id;
 }
