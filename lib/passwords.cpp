@@ -1,4 +1,5 @@
 #include "detail/base64url.hpp"
+#include "detail/guessable.hpp"
 #include "detail/keyring.hpp"
 #include "detail/utf8.hpp"
 
@@ -25,6 +26,8 @@ constexpr std::string_view paserkPrefix = "k4.local.";
 constexpr std::string_view nativeContext = "ironjar native seal v1";
 constexpr std::string_view keyIdContext = "ironjar key id v1";
 
+constexpr const char* makeOne = ": use `openssl rand -base64 32`";
+
 // Passwords printed in the READMEs and examples of iron-session, next-iron-session and their tutorials.
 constexpr std::array<std::string_view, 5> published = {
     "complex_password_at_least_32_characters_long",          "complex_password_at_least_32_characters_long_",
@@ -36,7 +39,11 @@ constexpr std::array<std::string_view, 5> published = {
   throw std::invalid_argument("ironjar: password " + std::to_string(id) + " " + why);
 }
 
-std::uint32_t checked(std::uint32_t id, std::string_view password) {
+void requireHardToGuess(std::uint32_t id, std::string_view password) {
+  if (const std::string_view why = guessable(password); !why.empty()) refuse(id, std::string(why) + makeOne);
+}
+
+std::uint32_t checked(std::uint32_t id, std::string_view password, Guessable allowed) {
   if (password.empty()) refuse(id, "is empty or missing: is its environment variable set?");
   if (password.back() == '\n' || password.back() == '\r') refuse(id, "ends in a line break: strip it");
   const std::optional<std::size_t> length = utf16Length(password);
@@ -44,16 +51,15 @@ std::uint32_t checked(std::uint32_t id, std::string_view password) {
   if (*length < minLength) {
     refuse(id, "is too short: " + std::to_string(*length) + " characters where at least 32 are needed");
   }
-  if (password.find_first_not_of(password.front()) == std::string_view::npos) {
-    refuse(id, "is one character repeated: use `openssl rand -base64 32`");
-  }
+  if (allowed == Guessable::allowed) return id;
   if (std::find(published.begin(), published.end(), password) != published.end()) {
-    refuse(id, "is a published sample that anybody can look up: use `openssl rand -base64 32`");
+    refuse(id, std::string("is a published sample that anybody can look up") + makeOne);
   }
+  if (!password.starts_with(paserkPrefix)) requireHardToGuess(id, password);
   return id;
 }
 
-void deriveNative(Secret<aeadKeySize>& key, std::uint32_t id, std::string_view password) {
+void deriveNative(Secret<aeadKeySize>& key, std::uint32_t id, std::string_view password, Guessable allowed) {
   if (!password.starts_with(paserkPrefix)) return blake2b(key.fill(), bytes(nativeContext), bytes(password));
   if (!decodeBase64url(password.substr(paserkPrefix.size()), key.fill())) {
     refuse(id, "starts with k4.local. but is not a PASERK: 43 base64url characters must follow");
@@ -61,6 +67,7 @@ void deriveNative(Secret<aeadKeySize>& key, std::uint32_t id, std::string_view p
   if (std::all_of(key.expose().begin(), key.expose().end(), [](unsigned char byte) { return byte == 0; })) {
     refuse(id, "is the PASERK of an all-zero key");
   }
+  if (allowed == Guessable::refused) requireHardToGuess(id, password.substr(paserkPrefix.size()));
 }
 
 std::string randomPassword() {
@@ -73,14 +80,15 @@ std::string randomPassword() {
 
 }  // namespace
 
-Key::Key(std::uint32_t id_, std::string_view password) : id(checked(id_, password)), nativeId{}, fe26(bytes(password)) {
-  deriveNative(native, id, password);
+Key::Key(std::uint32_t id_, std::string_view password, Guessable allowed)
+    : id(checked(id_, password, allowed)), nativeId{}, fe26(bytes(password)) {
+  deriveNative(native, id, password, allowed);
   std::array<unsigned char, 16> commitment{};
   blake2b(commitment, native.expose(), bytes(keyIdContext));
   std::copy_n(commitment.begin(), nativeId.size(), nativeId.begin());
 }
 
-Keyring::Keyring(std::list<Key> keys) : keys_(std::move(keys)), decoy_(0, randomPassword()) {
+Keyring::Keyring(std::list<Key> keys) : keys_(std::move(keys)), decoy_(0, randomPassword(), Guessable::allowed) {
   if (keys_.empty()) throw std::invalid_argument("ironjar: no passwords: give at least one");
   if (keys_.size() > maxPasswords) throw std::invalid_argument("ironjar: more than 32 passwords: remove old ones");
   keys_.sort([](const Key& a, const Key& b) { return a.id > b.id; });
@@ -159,12 +167,19 @@ std::string readSecretFile(const std::filesystem::path& file) {
   const auto refuseFile = [&](const char* why) {
     throw std::invalid_argument("ironjar: password file " + file.string() + " " + why);
   };
-  // Symbolic links and mode 0644 are how Kubernetes mounts secrets; a file that anybody can replace is refused.
   const Descriptor descriptor(file.c_str());
   struct stat status {};
+  // What names no file may be the password itself.
+  if (::stat(file.c_str(), &status) != 0) {
+    throw std::invalid_argument("ironjar: the password file is not there, or not to be read: is its path right?");
+  }
   if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) refuseFile("cannot be read");
   if (!S_ISREG(status.st_mode)) refuseFile("is not a regular file");
-  if ((status.st_mode & S_IWOTH) != 0) refuseFile("can be written by everybody: chmod o-w");
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    refuseFile("can be written by its group or by everybody: chmod go-w");
+  if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
+    refuseFile("belongs to another user, who can change it: chown it to root or to the user of this program");
+  }
   if (static_cast<std::uintmax_t>(status.st_size) > maxSize) refuseFile("is larger than 64 KiB");
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t size = 0;

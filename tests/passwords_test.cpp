@@ -1,7 +1,10 @@
+#include "detail/guessable.hpp"
 #include "support/support.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <sys/stat.h>
 
 using namespace ironjar;
@@ -51,21 +54,115 @@ TEST_CASE(
   CHECK_THROWS_AS(Passwords(static_cast<const char*>(nullptr)), std::invalid_argument);
   CHECK(mentions(refusal(""), "environment variable"));
   CHECK(mentions(refusal("abcdefghijklmnopqrstuvwxyz01234"), "31 characters"));
-  CHECK(refusal("abcdefghijklmnopqrstuvwxyz012345").empty());
-  std::string emoji;
-  for (int i = 0; i < 15; ++i) emoji += "\U0001F36A";
+  CHECK(mentions(refusal("kH3vQ8nTz1bWx6LpRj9cYs2mFd7gUe4"), "31 characters"));
+  CHECK(refusal("kH3vQ8nTz1bWx6LpRj9cYs2mFd7gUe4a").empty());
+  const std::string emoji =
+      "\U0001F36A\U0001F511\U0001F30D\U0001F680\U0001F3B8\U0001F427\U0001F34B\U0001F525\U0001F6B2"
+      "\U0001F4A1\U0001F41D\U0001F3D4\U0001F9ED\U0001F3AF\U0001F335";
   CHECK(mentions(refusal(emoji + "a"), "31 characters"));
   CHECK(refusal(emoji + "ab").empty());
 }
 
 TEST_CASE("weak passwords are refused, and the message does not tell them (G05 weak)") {
   const std::string repeated(40, 'q');
-  CHECK(mentions(refusal(repeated), "one character repeated"));
+  CHECK(mentions(refusal(repeated), "repeats itself"));
   CHECK_FALSE(mentions(refusal(repeated), "qqq"));
   CHECK(mentions(refusal("complex_password_at_least_32_characters_long"), "published sample"));
   CHECK_FALSE(mentions(refusal("complex_password_at_least_32_characters_long"), "complex"));
   CHECK(mentions(refusal(std::string(password) + "\n"), "line break"));
   CHECK(mentions(refusal(std::string(password) + "\xff"), "UTF-8"));
+}
+
+TEST_CASE("V30 what people type who must type 32 characters is refused, with what to write instead") {
+  const std::vector<std::string> weak = {
+      "12345678901234567890123456789012",
+      "98765432109876543210987654321098",
+      "abababababababababababababababab",
+      "abcdefghijklmnopqrstuvwxyz012345",
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZ123456",
+      "zyxwvutsrqponmlkjihgfedcba987654",
+      "qwertyuiopasdfghjklzxcvbnm123456",
+      "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,",
+      "qwertzuiopasdfghjklyxcvbnm12345678",
+      "changeme-changeme-changeme-changeme",
+      "changeme-changeme-changeme-12345",
+      "changeme1changeme2changeme3changeme4",
+      "password_password_password_pass01",
+      "secret1secret2secret3secret4secret5",
+      "test test test test test test test 1",
+      "example.secret.example.secret.2024",
+      "P@ssw0rd-P@ssw0rd-P@ssw0rd-P@ss!",
+      "my_super_secret_session_password_change_me",
+      "please-change-this-password-please-change",
+      "0123456789abcdef0123456789ABCDEF",
+      "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb",
+      "00000000-0000-0000-0000-000000000000",
+      "aB3$aB3$aB3$aB3$aB3$aB3$aB3$aB3$aB3",
+      "................................x",
+      "k4.local.ABABABABABABABABABABABABABABABABABABABABABA",
+      "\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A"
+      "\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A\U0001F36A",
+      std::string(40'000, 'x') + "y",
+      "12345678901234567890123456789012345678901234567890123456789012345678901234567890"};
+  for (const std::string& text : weak) {
+    CAPTURE(text);
+    const std::string why = refusal(text);
+    CHECK(mentions(why, "openssl rand -base64 32"));
+    CHECK_FALSE(mentions(why, text.substr(0, 9)));
+  }
+}
+
+namespace {
+
+class RandomText {
+ public:
+  explicit RandomText(unsigned seed) : random_(seed) {}
+  std::string of(std::string_view alphabet, std::size_t size) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += alphabet[random_() % alphabet.size()];
+    return text;
+  }
+  // Words of made-up syllables; a real list's words are as likely to be ours.
+  std::string words(std::size_t count) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) text += '-';
+      for (std::size_t syllables = 2 + random_() % 2; syllables > 0; --syllables)
+        text += of("bcdfghklmnprstvw", 1) + of("aeiou", 1);
+      text += of("nrst", 1);
+    }
+    return text;
+  }
+  std::string uuid() {
+    constexpr std::string_view digits = "0123456789abcdef";
+    return of(digits, 8) + "-" + of(digits, 4) + "-4" + of(digits, 3) + "-" + of("89ab", 1) + of(digits, 3) + "-" +
+           of(digits, 12);
+  }
+
+ private:
+  std::mt19937_64 random_;
+};
+
+}  // namespace
+
+TEST_CASE("V30 no random text is taken for one that is easy to guess") {
+  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  const std::string alphanumeric = std::string(letters) + "0123456789";
+  const char* const asked = std::getenv("IRONJAR_RANDOM_PASSWORDS");  // NOLINT(concurrency-mt-unsafe): no threads here
+  const unsigned long rounds = asked == nullptr ? 5'000 : std::strtoul(asked, nullptr, 10);
+  RandomText random(20261128);
+  std::size_t refused = 0;
+  for (unsigned long i = 0; i < rounds; ++i) {
+    for (const std::string& text :
+         {random.of("0123456789abcdef", 32), random.of("0123456789ABCDEF", 32), random.of("0123456789abcdef", 64),
+          random.of(alphanumeric + "+/", 32), random.of(alphanumeric + "+/", 43) + "=",
+          random.of(alphanumeric + "-_", 43), random.of(alphanumeric, 32), random.of(letters, 32),
+          random.of("abcdefghijklmnopqrstuvwxyz234567", 32), random.of("0123456789", 32),
+          random.of("!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~", 32), random.words(6), random.uuid()}) {
+      if (!detail::guessable(text).empty()) ++refused;
+    }
+  }
+  CHECK(refused == 0);
 }
 
 TEST_CASE("rings of passwords: none, too many, ids and passwords twice (G02 duplicate, G03 empty, G04 33)") {
@@ -125,12 +222,49 @@ TEST_CASE("a password file that is not one is refused (G08 perms)") {
   refuses(SecretFile(std::string("1:") + password + "\n\r\n1:" + otherPassword).path());
   refuses(SecretFile("1:" + std::string(70'000, 'x')).path());
 
-  const SecretFile writable(std::string("1:") + password);
-  ::chmod(writable.path().c_str(), 0666);
-  refuses(writable.path());
+  refuses(std::string(10'000, 'x'));
 
   const SecretFile fifo("");
   std::filesystem::remove(fifo.path());
   REQUIRE(::mkfifo(fifo.path().c_str(), 0600) == 0);
   refuses(fifo.path());  // and does not wait for a writer
+}
+
+TEST_CASE("V26 a password file that others can change is refused, and one that is mounted by Kubernetes is not") {
+  const auto why = [](const std::filesystem::path& path) -> std::string {
+    try {
+      static_cast<void>(Passwords::fromFile(path));
+      return "";
+    } catch (const std::invalid_argument& refused) {
+      return refused.what();
+    }
+  };
+  const SecretFile file(std::string("1:") + password);
+  for (const mode_t mode : {0666U, 0660U, 0620U, 0602U, 0664U, 0777U}) {
+    REQUIRE(::chmod(file.path().c_str(), mode) == 0);
+    CHECK(mentions(why(file.path()), "chmod go-w"));
+  }
+  const std::filesystem::path link = file.path().string() + "-link";
+  std::filesystem::create_symlink(file.path(), link);
+  for (const mode_t mode : {0644U, 0440U, 0400U, 0600U, 0640U}) {
+    REQUIRE(::chmod(file.path().c_str(), mode) == 0);
+    CHECK(why(link).empty());
+  }
+  constexpr uid_t somebody = 65533;
+  if (::geteuid() == 0 && ::chown(file.path().c_str(), somebody, somebody) == 0) {
+    CHECK(mentions(why(file.path()), "belongs to another user"));
+    CHECK(mentions(why(link), "belongs to another user"));
+  }
+  std::filesystem::remove(link);
+}
+
+TEST_CASE("V26 a password in place of a file's name is not repeated") {
+  for (const std::string& given : {std::string(password), "/run/" + std::string(password), std::string(9'000, 'p')}) {
+    try {
+      static_cast<void>(Passwords::fromFile(given));
+      FAIL("opened");
+    } catch (const std::invalid_argument& refused) {
+      CHECK_FALSE(mentions(refused.what(), given));
+    }
+  }
 }

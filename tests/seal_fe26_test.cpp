@@ -1,6 +1,6 @@
 // Fe26.2 against the recordings of @hapi/iron, iron-webcrypto and iron-session.
 #include "detail/libcrypto.hpp"
-#include "support/support.hpp"
+#include "support/recorded.hpp"
 
 #include <map>
 
@@ -8,17 +8,11 @@ using namespace ironjar;
 using support::cases;
 using support::errorOf;
 using support::FakeClock;
-using support::passwordsFrom;
+using support::recordedPasswords;
 
 namespace {
 
 SealOptions fe26() { return {.formats = {SealFormat::fe26}, .now = FakeClock(1'795'000'000'000)}; }
-
-// Passwords for a recorded case: a map id -> text, or one text, which ironjar knows as id 1.
-Passwords passwordsOf(const Json& recorded) {
-  if (recorded.is_string()) return Passwords(recorded.get<std::string>().c_str());
-  return passwordsFrom(recorded);
-}
 
 std::string unhex(std::string_view text) {
   std::string bytes;
@@ -51,7 +45,7 @@ TEST_CASE("every recorded seal within iron-session's own scope opens, and the re
     CAPTURE(name);
     if (name == "minPasswordlength 8 with a 19-character password") {
       // the minimum of 32 is not an option here
-      CHECK_THROWS_AS(passwordsOf(recorded["unseal_password"]), std::invalid_argument);
+      CHECK_THROWS_AS(recordedPasswords(recorded["unseal_password"]), std::invalid_argument);
       continue;
     }
     if (const auto expected = refused.find(name); expected != refused.end()) {
@@ -60,7 +54,7 @@ TEST_CASE("every recorded seal within iron-session's own scope opens, and the re
     }
     Json passwords = recorded["unseal_password"];
     if (name == R"(no id in token, map with "default")") passwords = passwords["default"];  // ids are integers
-    const auto data = unsealData(seal, passwordsOf(passwords), fe26());
+    const auto data = unsealData(seal, recordedPasswords(passwords), fe26());
     REQUIRE(data);
     if (name.starts_with("surrogates")) {
       // a lone surrogate has no UTF-8: U+FFFD, as wherever JavaScript encodes a string
@@ -77,7 +71,8 @@ TEST_CASE("iron-session's own seals open by their Set-Cookie header too") {
   std::size_t headers = 0;
   for (const Json& recorded : cases("fe26_valid.json")) {
     if (!recorded.contains("set_cookie")) continue;
-    const SessionJar jar({.cookieName = "sid", .passwords = passwordsOf(recorded["unseal_password"]), .seal = fe26()});
+    const SessionJar jar(
+        {.cookieName = "sid", .passwords = recordedPasswords(recorded["unseal_password"]), .seal = fe26()});
     const std::string header = recorded["set_cookie"];
     CHECK(jar.open(header.substr(0, header.find(';'))).data() == Json::parse(recorded["plaintext"].get<std::string>()));
     ++headers;
@@ -122,10 +117,10 @@ TEST_CASE("every recorded defect is refused, by the right kind") {
     CAPTURE(name);
     if (name == "password too short" || name == "password of 31 characters" ||
         name == "empty password string in the map") {
-      CHECK_THROWS_AS(passwordsFrom(recorded["passwords"]), std::invalid_argument);
+      CHECK_THROWS_AS(recordedPasswords(recorded["passwords"]), std::invalid_argument);
       continue;
     }
-    const Passwords passwords = passwordsFrom(recorded["passwords"]);
+    const Passwords passwords = recordedPasswords(recorded["passwords"]);
     if (name == "id empty, map has no default") {
       // the MAC covers the emptied id; an id-less seal may be opened by the only password, if it is its own
       CHECK(errorOf(unsealData(seal, passwords, fe26())) == Errc::tampered);
@@ -167,7 +162,8 @@ TEST_CASE("the expiry of iron: until 60 seconds after, to the millisecond, and o
     SealOptions options = fe26();
     options.now = FakeClock(recorded["now_ms"].get<std::int64_t>());
     options.clockSkew = Seconds{recorded.value("timestampSkewSec", 60)};
-    const auto data = unsealData(recorded["sealed"].get<std::string>(), passwordsFrom(recorded["password"]), options);
+    const auto data =
+        unsealData(recorded["sealed"].get<std::string>(), recordedPasswords(recorded["password"]), options);
     const Json& results = recorded["results"];
     const Json& reference = results.contains("session9") ? results["session9"] : results["hapi"];
     const bool good = reference.contains("returns") && !reference["returns"].empty();
@@ -182,7 +178,8 @@ TEST_CASE("behind a seal stands exactly `~2`, or nothing") {
   for (const Json& recorded : cases("iron_session_suffix.json")) {
     const std::string suffix = recorded["suffix"];
     CAPTURE(suffix);
-    const auto data = unsealData(recorded["sealed"].get<std::string>(), passwordsFrom(recorded["password"]), fe26());
+    const auto data =
+        unsealData(recorded["sealed"].get<std::string>(), recordedPasswords(recorded["password"]), fe26());
     // other suffixes are outside the MAC: a second spelling; the layout before version 2 is data like any other, as in
     // v9
     if (suffix == "~2" || suffix.empty()) {
@@ -244,7 +241,7 @@ TEST_CASE("known answers: the seals themselves, and the kinds that iron-session 
     CAPTURE(name);
     const Json& secret = kat["password_encryption"];
     const std::string password = secret.is_string() ? secret.get<std::string>() : support::password;
-    const auto data = unsealData(kat["sealed"].get<std::string>(), password, fe26());
+    const auto data = unsealData(kat["sealed"].get<std::string>(), recordedPasswords(password), fe26());
     if (const auto expected = refused.find(name); expected != refused.end()) {
       CHECK(errorOf(data) == expected->second);
       continue;
@@ -260,7 +257,7 @@ TEST_CASE("seals of more iterations open when they are asked for") {
   for (const Json& kat : cases("fe26_kat.json")) {
     if (kat["name"] != "iterations 3") continue;
     const std::string seal = kat["sealed"];
-    const Passwords passwords(kat["password_encryption"].get<std::string>().c_str());
+    const Passwords passwords = recordedPasswords(kat["password_encryption"]);
     SealOptions options = fe26();
     CHECK(errorOf(unsealData(seal, passwords, options)) == Errc::tampered);
     options.fe26Iterations = {1, 3};

@@ -1,11 +1,11 @@
 // Native seals against native_format.mjs, a second implementation written from the format's text.
 #include "seal_format.hpp"
-#include "support/support.hpp"
+#include "support/recorded.hpp"
 
 using namespace ironjar;
 using support::errorOf;
 using support::FakeClock;
-using support::passwordsFrom;
+using support::recordedPasswords;
 using support::vectors;
 
 namespace {
@@ -49,7 +49,7 @@ TEST_CASE("what the second implementation seals opens, times and identity includ
   CHECK(document["valid"].size() >= 40);
   for (const Json& recorded : document["valid"]) {
     CAPTURE(recorded["name"].get<std::string>());
-    const Passwords passwords = passwordsFrom(recorded["passwords"]);
+    const Passwords passwords = recordedPasswords(recorded["passwords"]);
     const auto unsealed = detail::unseal(sealOf(recorded), passwords.keyring(), optionsOf(recorded));
     REQUIRE(unsealed);
     CHECK(unsealed->data == recorded["data"]);
@@ -65,7 +65,7 @@ TEST_CASE("what the second implementation refuses is refused here, for the same 
   CHECK(document["invalid"].size() >= 60);
   for (const Json& recorded : document["invalid"]) {
     CAPTURE(recorded["name"].get<std::string>());
-    const auto data = unsealData(sealOf(recorded), passwordsFrom(recorded["passwords"]), optionsOf(recorded));
+    const auto data = unsealData(sealOf(recorded), recordedPasswords(recorded["passwords"]), optionsOf(recorded));
     REQUIRE_FALSE(data);
     CHECK(nameOf(data.error().code) == recorded["error"].get<std::string>());
   }

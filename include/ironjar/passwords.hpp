@@ -24,8 +24,9 @@ class Keyring;
 // Immutable and cheap to copy; copies share the keys, which are wiped with the last of them. Thread-safe.
 //
 // Every constructor throws std::invalid_argument, naming what to change and never the password, when a password is
-// null, too short, not UTF-8, one character repeated, a sample published in some README, or ends in a line break; when
-// an id or a password occurs twice; and when there are none or more than 32.
+// null, too short, not UTF-8, easy to guess (a repetition, sequences, words as `changeme`, a sample published in some
+// README), or ends in a line break; when an id or a password occurs twice; and when there are none or more than 32. No
+// random text is taken for one that is easy to guess.
 class Passwords {
  public:
   // One password, with id 1. std::getenv goes straight in.
@@ -36,10 +37,14 @@ class Passwords {
 
   // A file of lines `id:password`, as secrets are mounted into containers. Empty lines and lines that start with `#`
   // are skipped, one line break ends each line. Throws std::invalid_argument also when the file cannot be read, is not
-  // a regular file, can be written by everybody, or is larger than 64 KiB.
+  // a regular file, is larger than 64 KiB, or can be changed by others than root and the user whom this process runs as:
+  // by its group, by everybody, or by an owner who is neither. Links are followed, and modes such as 0644 and 0440 are
+  // fine: so Kubernetes mounts secrets.
   [[nodiscard]] static Passwords fromFile(const std::filesystem::path& file);
 
-  [[nodiscard]] const detail::Keyring& keyring() const { return *keyring_; }  // for the library's own use
+  // For the library's own use.
+  explicit Passwords(std::shared_ptr<const detail::Keyring> keyring) : keyring_(std::move(keyring)) {}
+  [[nodiscard]] const detail::Keyring& keyring() const { return *keyring_; }
 
  private:
   std::shared_ptr<const detail::Keyring> keyring_;

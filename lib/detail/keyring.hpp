@@ -16,9 +16,12 @@ namespace ironjar::detail {
 
 inline constexpr std::size_t keyIdSize = 8;
 
+// Recordings of other programs have passwords that nobody may use.
+enum class Guessable { refused, allowed };
+
 struct Key {
   // Throws std::invalid_argument when the password is not acceptable.
-  Key(std::uint32_t id, std::string_view password);
+  Key(std::uint32_t id, std::string_view password, Guessable guessable = Guessable::refused);
 
   std::uint32_t id;
   Secret<aeadKeySize> native;
