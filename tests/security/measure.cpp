@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -32,8 +33,8 @@ constexpr bool isSanitized = false;
 
 constexpr std::size_t stackSize = isSanitized ? 4 * MiB : 512 * KiB;
 constexpr double mostMebibytes = 64;
-constexpr double mostGrowth = 3.3;      // when an input doubles; 4 is quadratic
-constexpr double leastToCompare = 1.0;  // ms: less is noise
+constexpr double mostGrowth = 2.8;      // when an input doubles; 4 is quadratic
+constexpr double leastToCompare = 0.3;  // ms: less is noise
 constexpr std::size_t mostCalls = 5;
 constexpr double enoughTime = 100;  // ms
 constexpr rlim_t mostSeconds = 20;
@@ -129,8 +130,23 @@ Cost costOf(const Family& family, std::size_t bytes) {
 
 }  // namespace
 
+namespace {
+
+// Over at least three doublings, so that what caches and page faults add does not count.
+double growthOf(const std::vector<Cost>& costs) {
+  const Cost& last = costs.back();
+  for (const Cost& cost : costs) {
+    const double doublings = std::log2(static_cast<double>(last.bytes) / static_cast<double>(cost.bytes));
+    if (doublings < 2.9) return 0;
+    if (cost.least >= leastToCompare) return std::exp2(std::log2(last.least / cost.least) / doublings);
+  }
+  return 0;
+}
+
+}  // namespace
+
 double boundFor(const Family& family, std::size_t bytes) {
-  return 5 + family.perMegabyte * static_cast<double>(bytes) / 1e6;
+  return family.atLeast + family.perMegabyte * static_cast<double>(bytes) / 1e6;
 }
 
 Row measure(const Family& family) {
@@ -154,14 +170,8 @@ Row measure(const Family& family) {
     if (!isSanitized && share > 1) broken("time");
     if (!isSanitized && cost.mebibytes > mostMebibytes) broken("memory");
   }
-  if (costs.size() < 2) return row;
-  const Cost& last = costs.back();
-  const Cost& before = costs[costs.size() - 2];
-  const double times = static_cast<double>(last.bytes) / static_cast<double>(before.bytes);
-  if (before.least >= leastToCompare && times > 1.9 && times < 2.1) {
-    row.growth = last.least / before.least;
-    if (!isSanitized && row.growth > mostGrowth) broken("growth");
-  }
+  row.growth = growthOf(costs);
+  if (!isSanitized && row.growth > mostGrowth) broken("growth");
   return row;
 }
 

@@ -12,14 +12,19 @@ namespace worst {
 // What is measured; what made it is not.
 using Call = std::function<void()>;
 
-// See boundFor.
+// Milliseconds for each megabyte, beside 5 ms for whatever comes. A JSON value may be two bytes and takes two
+// allocations, so a body of an upstream is allowed more, which no visitor sends.
+inline constexpr double ofText = 100;
+inline constexpr double ofJson = 800;
+
 struct Family {
   std::string entry;                                // the function that reads it
   std::string input;                                // what is bad about it
   std::function<std::string(std::size_t)> make;     // about so many bytes
   std::function<Call(const std::string&)> prepare;  // what calls the entry with it
-  std::vector<std::size_t> sizes;                   // the last two the double of one another
-  double perMegabyte = 100;
+  std::vector<std::size_t> sizes;
+  double perMegabyte = ofText;
+  double atLeast = 5;
 };
 
 struct Cost {
@@ -33,14 +38,10 @@ struct Cost {
 struct Row {
   const Family* family = nullptr;
   Cost cost;                        // of the input that comes closest to its bound
-  double growth = 0;                // of the time, from the input before the largest to it; 0: too short to tell
+  double growth = 0;                // of the time when the input doubles; 0: too short to tell
   std::vector<std::string> broken;  // the bounds
 };
 
-// Milliseconds for each megabyte, beside 5 ms. A JSON value may be two bytes and takes two allocations, so a body of an
-// upstream is allowed more, which no visitor sends.
-inline constexpr double ofText = 100;
-inline constexpr double ofJson = 1000;
 [[nodiscard]] double boundFor(const Family& family, std::size_t bytes);
 [[nodiscard]] Row measure(const Family& family);
 
