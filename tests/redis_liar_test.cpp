@@ -216,7 +216,7 @@ TEST_CASE("V02 a Redis that lies gives nobody another's tokens, and no refresh w
     }
     for (std::thread& worker : workers) worker.join();
   }
-  CHECK(findings.all() == std::vector<std::string>());
+  for (const std::string& what : findings.all()) FAIL_CHECK(what);
   // Or the lies are so many that nothing is tried.
   CHECK(good > refreshes / 2);
   CHECK(liar.values() > refreshes / 10);
@@ -251,6 +251,6 @@ TEST_CASE("V02 a Redis that lies denies no session that nobody denied, and none 
     });
   }
   for (std::thread& worker : workers) worker.join();
-  CHECK(findings.all() == std::vector<std::string>());
+  for (const std::string& what : findings.all()) FAIL_CHECK(what);
   CHECK(liar.values() >= users);
 }

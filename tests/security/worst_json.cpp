@@ -100,7 +100,8 @@ void addSession(std::vector<Family>& families) {
                             values->pop_back();
                           };
                         },
-                        {64, 80'000, MiB}});
+                        {64, 80'000, MiB},
+                        ofJson});
   };
   add("Session::set", "deep", [](Session& session, Json&& value) { session.set("x", std::move(value)); });
   add("Session::assign", "deep", [](Session& session, Json&& value) { session.assign(std::move(value)); });
