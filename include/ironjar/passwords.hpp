@@ -37,9 +37,9 @@ class Passwords {
 
   // A file of lines `id:password`, as secrets are mounted into containers. Empty lines and lines that start with `#`
   // are skipped, one line break ends each line. Throws std::invalid_argument also when the file cannot be read, is not
-  // a regular file, is larger than 64 KiB, or can be changed by others than root and the user whom this process runs as:
-  // by its group, by everybody, or by an owner who is neither. Links are followed, and modes such as 0644 and 0440 are
-  // fine: so Kubernetes mounts secrets.
+  // a regular file, is larger than 64 KiB, or can be changed by others than root and the user whom this process runs
+  // as: by its group, by everybody, or by an owner who is neither. Links are followed, and modes such as 0644 and 0440
+  // are fine: so Kubernetes mounts secrets.
   [[nodiscard]] static Passwords fromFile(const std::filesystem::path& file);
 
   // For the library's own use.
