@@ -5,15 +5,12 @@
 #include <algorithm>
 
 namespace ironjar::detail {
-namespace {
 
 bool isToken(std::string_view text) {
   return !text.empty() && allOf(text, [](char c) {
     return isAlphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
 }
-
-}  // namespace
 
 bool isFieldValue(std::string_view text) {
   return allOf(text, [](char c) { return !isControl(c) || c == '\t'; });

@@ -5,6 +5,7 @@
 
 namespace ironjar::detail {
 
+[[nodiscard]] bool isToken(std::string_view text);  // a field's name, a method
 [[nodiscard]] bool isFieldValue(std::string_view text);
 [[nodiscard]] bool isSendable(const Headers& headers);
 [[nodiscard]] bool isSendable(const Request& request);  // its method and headers

@@ -34,6 +34,7 @@ Session::Session(std::shared_ptr<const TokenNames> names, Clock now)
 Session::~Session() {
   detail::dismantle(data_);
   for (Json& data : former_) detail::dismantle(data);
+  for (auto& [spent, renewed] : renewals_) detail::dismantle(renewed);
 }
 
 void Session::begin(TimePoint now) {

@@ -24,6 +24,11 @@ const Json& memberOf(const Json& data, std::string_view key) {
   return member != data.end() && member->is_object() ? *member : none;
 }
 
+std::array<const std::string*, 8> allOf(const TokenNames& names) {
+  return {&names.accessToken, &names.refreshToken, &names.expiresAt, &names.scope,
+          &names.lifetime,    &names.subject,      &names.cookies,   &names.resources};
+}
+
 }  // namespace
 
 std::optional<TokenSet> Session::tokens(std::string_view resource) const { return tokensIn(data_, resource); }
@@ -59,20 +64,44 @@ void Session::setTokens(const TokenSet& tokens) {
   if (!tokens.resource.empty()) {
     for (const auto* name : {&names.accessToken, &names.expiresAt, &names.lifetime, &names.scope}) erase(*name);
   }
-  renewTokens(tokens);
+  putTokens(tokens);
 }
 
-void Session::copyTokens(const Session& from) {
-  const TokenNames& names = *tokenNames_;
-  for (const auto* name : {&names.accessToken, &names.refreshToken, &names.expiresAt, &names.scope, &names.lifetime,
-                           &names.subject, &names.cookies, &names.resources}) {
-    const Json* value = from.find(*name);
-    value != nullptr ? set(*name, *value) : erase(*name);
+void Session::renewTokens(const TokenSet& tokens) {
+  std::string spent = login();
+  Json before = tokenMembers();
+  putTokens(tokens);
+  Json after = tokenMembers();
+  if (!spent.empty() && before != after) renewals_.emplace_back(std::move(spent), std::move(after));
+}
+
+// A token that was renewed is spent, so its successor has to be kept whatever else was written; and only in the login
+// that it came from.
+void Session::adoptRenewals(const Session& later) {
+  for (const auto& [spent, renewed] : later.renewals_) {
+    if (spent != login()) continue;
+    for (const std::string* name : allOf(*tokenNames_)) {
+      const auto value = renewed.find(*name);
+      value == renewed.end() ? erase(*name) : set(*name, *value);
+    }
   }
   tokensAreFromCookie_ = tokensAreFromCookie_ && !changed_;
 }
 
-void Session::renewTokens(const TokenSet& tokens) {
+std::string Session::login() const {
+  const std::string refreshToken = textAt(data_, tokenNames_->refreshToken);
+  return refreshToken.empty() ? textAt(data_, tokenNames_->accessToken) : refreshToken;
+}
+
+Json Session::tokenMembers() const {
+  Json members = Json::object();
+  for (const std::string* name : allOf(*tokenNames_)) {
+    if (const Json* value = find(*name)) members[*name] = *value;
+  }
+  return members;
+}
+
+void Session::putTokens(const TokenSet& tokens) {
   tokensAreFromCookie_ = tokensAreFromCookie_ && tokens == this->tokens(tokens.resource);
   const TokenNames& names = *tokenNames_;
   const auto put = [&](const std::string& key, const Json& value) { value.is_null() ? erase(key) : set(key, value); };

@@ -13,7 +13,8 @@ set(floors
   "tokens: tokens"
   "transport: transport http_field upstream_cookies"
   "refresh: refresh refresh_service refreshing token_endpoint local_coordinator succession backoff"
-  "fetch: fetch token_asker token_keeper")
+  "fetch: fetch token_asker token_keeper"
+  "web: web")
 
 set(level 0)
 foreach(floor IN LISTS floors)
@@ -46,6 +47,9 @@ function(check file)
     endif()
     if(line MATCHES "<hiredis/" AND NOT name MATCHES "^lib/redis/")
       list(APPEND problems "${name}: ${line} (belongs into lib/redis)")
+    endif()
+    if(line MATCHES "\"web/" AND NOT name MATCHES "^lib/web/")
+      list(APPEND problems "${name}: ${line} (a floor below)")
     endif()
     if(line MATCHES "^#include [<\"](ironjar/)?([a-z0-9_]+)\\.hpp[>\"]" AND is_of_a_floor AND DEFINED level_of_${stem})
       set(included ${CMAKE_MATCH_2})

@@ -13,3 +13,4 @@
 #include <ironjar/tokens.hpp>
 #include <ironjar/transport.hpp>
 #include <ironjar/version.hpp>
+#include <ironjar/web.hpp>

@@ -141,7 +141,9 @@ class Session {
   [[nodiscard]] bool tokensAreFromCookie() const { return tokensAreFromCookie_; }
   void setTokens(const TokenSet& tokens);    // a login's: none of another login is kept
   void renewTokens(const TokenSet& tokens);  // what came after those that are there: other resources' are kept
-  void copyTokens(const Session& from);      // all of them, from a session of the same jar
+  // For a request that failed: takes over what refreshes have brought to `later`, which was opened from the same
+  // cookies, as far as this session's own login goes; nothing of a login that was made there.
+  void adoptRenewals(const Session& later);
   void eraseTokens();
   // The tokens of the sessions that destroy() and replace() have ended here: their logins may have to be ended, too.
   [[nodiscard]] std::vector<TokenSet> formerTokens() const;
@@ -214,9 +216,15 @@ class Session {
   void begin(TimePoint now);  // a new identity
   void store(std::string_view key, Json&& value);
   void refuseDepth();
+  void putTokens(const TokenSet& tokens);
+  [[nodiscard]] Json tokenMembers() const;
+  // What the next renewal of the tokens will spend; empty without tokens.
+  [[nodiscard]] std::string login() const;
 
   Json data_ = Json::object();
   std::vector<Json> former_;  // the data until each replace() and destroy()
+  // Each login() that was spent, and the members that took its tokens' place.
+  std::vector<std::pair<std::string, Json>> renewals_;
   bool changed_ = false;
   bool destroyed_ = false;
   bool abandoned_ = false;

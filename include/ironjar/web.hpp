@@ -1,0 +1,192 @@
+// The server's side without a framework: who sent a request, what an answer may say, which cookies it sets, and what a
+// proxy passes on. Functions over values, without I/O but for Fetcher's: an adapter, or a handler of any server, only
+// translates types.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <ironjar/fetch.hpp>
+#include <ironjar/session.hpp>
+#include <ironjar/transport.hpp>
+
+namespace ironjar {
+
+// A request as it was received: views into the server's own, which must outlive it.
+struct WebRequest {
+  std::string_view method = "GET";
+  std::string_view target = "/";                                           // path and query, never decoded
+  std::vector<std::pair<std::string_view, std::string_view>> fields = {};  // the header's, duplicates included
+  std::string_view body = {};
+};
+
+// All Cookie lines of a request as one (RFC 9113 section 8.2.3 joins them so), for SessionJar::open.
+[[nodiscard]] std::string cookieHeader(const WebRequest& request);
+
+// ---- Who sent it
+
+// Origins of sites, such as `https://app.example.com`, compared as browsers write them (RFC 6454 section 6.2).
+class Origins {
+ public:
+  Origins() = default;
+  // Throws std::invalid_argument for what is no origin, `null` and `*` included, and for http beside https of one host
+  // that is not this machine: whoever is on the way could then speak for the https site.
+  Origins(std::initializer_list<std::string> origins);
+  Origins(std::vector<std::string> origins);
+
+  [[nodiscard]] bool empty() const { return origins_.empty(); }
+  [[nodiscard]] bool contains(std::string_view origin) const;  // as an Origin field has it
+
+ private:
+  std::vector<std::string> origins_;
+};
+
+// Whether a request that changes something comes from the site itself. Browsers tell the truth in Sec-Fetch-Site, older
+// ones in Origin; and a page elsewhere cannot set X-Requested-With without asking first. The first that is there
+// decides; a request that has one of them, or Host, twice is refused. Without `origins` an Origin has to be https and
+// the Host that the request was sent to, or http when that Host is this machine: name the site's origins behind a
+// reverse proxy that rewrites Host, and for a site without TLS.
+[[nodiscard]] bool isSameOrigin(const WebRequest& request, const Origins& origins = {});
+
+// 403 {"reason": "cross_site_request"}: for those that are not.
+[[nodiscard]] Response crossSiteAnswer();
+
+// ---- Errors
+
+// The answer for an error of performFetch's or commit's: the status and a JSON body {"reason": …}. 401 login_required
+// (nobody was signed in) or session_expired, 503 temporarily_unavailable with Retry-After, 504 upstream_timeout, else
+// 502 upstream_failed. No detail: that is for your log.
+[[nodiscard]] Response answerFor(const Error& error);
+
+struct RespondOptions {
+  // Where a page that the browser navigates to is sent (302) when it needs a login. A script's fetch never is.
+  std::string loginUrl = {};
+  // Origins of other sites whose scripts may read these answers (CORS). Whoever needs more than errors there sets such
+  // fields for the whole server.
+  Origins corsOrigins = {};
+};
+
+// The same for this request: pages go to sign in, and scripts of allowed origins can read why they must.
+[[nodiscard]] Response answerFor(const Error& error, const WebRequest& request, const RespondOptions& options);
+
+// Puts an answer's fields among those that a response has already. An answer's take the place of others of their name;
+// but Set-Cookie and Vary are added, and Access-Control fields that are set already are left as they are.
+void putFields(Headers& headers, const Headers& answer);
+
+// ---- Sessions
+
+// Puts Set-Cookie values among a response's fields. A later one takes the place of an earlier one that browsers would
+// store in the same place: of the same name, domain, path and partition. Such a response belongs to one visitor, so
+// caches are told: `Cache-Control: no-store` and `Vary: Cookie`, and what would go before them (Expires, RFC 9213's
+// targeted fields, Surrogate-Control, X-Accel-Expires) is removed.
+void putSetCookies(Headers& headers, const std::vector<std::string>& cookies);
+
+struct Finished {
+  std::vector<std::string> cookies;  // the Set-Cookie values due, whatever happened
+  std::optional<Error> error = {};   // why the session was not saved: answer notSavedAnswer() in place of your own
+};
+
+// commit() for a request whose handler has returned. When the session does not fit a cookie, what rollBack() keeps.
+// `cookieHeader` is what the session was opened from.
+[[nodiscard]] Finished finish(const SessionJar& jar, std::string_view cookieHeader, Session& session);
+
+// For a request that failed: drops what its handler wrote, but keeps what must not be lost. These are tokens that a
+// refresh has brought, which are the only ones left, and the end of a login. Tokens of a login that was made meanwhile
+// are dropped with the rest. Returns the Set-Cookie values due.
+[[nodiscard]] std::vector<std::string> rollBack(const SessionJar& jar, std::string_view cookieHeader,
+                                                const Session& session);
+
+// 500 {"reason": "session_not_saved"}.
+[[nodiscard]] Response notSavedAnswer();
+// Removes what described the body that an answer of ours takes the place of, and where it would have led.
+void eraseFieldsOfBody(Headers& headers);
+
+// ---- The routes by which a page asks after its login, refreshes it and ends it
+
+struct AuthOptions {
+  std::string prefix = "/api/auth";
+  Origins origins = {};  // the site's own, as isSameOrigin
+  // How often a session may ask for a refresh; sooner is 429 with Retry-After. 0: as often as it likes.
+  Seconds refreshInterval{5};
+};
+
+// Immutable, thread-safe, cheap to copy. Open the session before and finish() it after each.
+class AuthRoutes {
+ public:
+  // Throws std::invalid_argument, saying what to change.
+  explicit AuthRoutes(Fetcher fetcher, AuthOptions options = {});
+
+  // GET {prefix}/status: {"authenticated": …, "expiresIn": seconds or null, "refreshAt": unix seconds or null,
+  // "reason": when not authenticated}. Nothing of the tokens.
+  [[nodiscard]] Response status(const Session& session) const;
+  // POST {prefix}/refresh: newer tokens, and the status; 401 or 503 as answerFor; 429 when asked too often.
+  [[nodiscard]] Response refresh(const WebRequest& request, Session& session) const;
+  // POST {prefix}/logout: ends the session: 204.
+  [[nodiscard]] Response logout(const WebRequest& request, Session& session) const;
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;
+};
+
+// ---- A part of the site that is passed on to an API
+
+struct ProxyOptions {
+  Origins origins = {};  // the site's own, as isSameOrigin
+  // Names of cookies that the API may set in the browser, host-only: their Domain is taken off. All others stay here,
+  // and none go back up.
+  std::vector<std::string> setCookies = {};
+  // Names of further fields of the API's answers that may reach the browser, beside those of what a browser needs of an
+  // API: Content-Type, -Language, -Disposition and -Encoding, ETag, Last-Modified, Retry-After, Allow, Accept-Patch,
+  // Accept-Post, Deprecation, Sunset, Preference-Applied, RateLimit and X-RateLimit fields, X-Request-Id and
+  // X-Correlation-Id. Each field that is named here speaks for your origin.
+  std::vector<std::string> responseFields = {};
+  // Whether what a browser would render as a document of your origin (HTML, SVG, XML, or of no type) gets
+  // `Content-Security-Policy: sandbox`, so that its scripts do not run.
+  bool sandboxDocuments = true;
+  // Whether requests of visitors who are not signed in are passed on, too. Else they get 401 {"reason":
+  // "login_required"}, and the API is not asked.
+  bool anonymous = false;
+  RespondOptions errors = RespondOptions();
+};
+
+// `{prefix}/rest?query` becomes `{upstream}/rest?query`, by performFetch. The browser's Cookie, Authorization and
+// Range do not travel up, nor what proxies say of a request's origin and method (X-Forwarded-*, X-Original-URL,
+// X-HTTP-Method-Override, …); other fields do. Down come the fields that ProxyOptions names, and a Location that leads
+// to the upstream, mapped to the prefix. No answer is stored by caches. A request that changes something must come from
+// this site (isSameOrigin). Immutable, thread-safe, cheap to copy.
+class Proxy {
+ public:
+  // `prefix` has no slash at its end. Throws std::invalid_argument, saying what to change: an upstream whose origin is
+  // not among the fetcher's allowedOrigins, a cookie that is the session's own, a field that is for one hop only.
+  Proxy(std::string prefix, const SessionJar& jar, Fetcher fetcher, std::string_view upstream,
+        ProxyOptions options = {});
+
+  // upstreamRequest(), performFetch, forBrowser(). Blocks as performFetch does.
+  [[nodiscard]] Response answer(const WebRequest& request, Session& session) const;
+
+  // What to ask the API, or what to answer without asking it: 400 for a path that leads out of the part that is passed
+  // on, or may for some server (climbs), 401, 403, 404.
+  [[nodiscard]] std::variant<Request, Response> upstreamRequest(const WebRequest& request,
+                                                                const Session& session) const;
+  // The API's response, or the error in its place, as the browser gets it.
+  [[nodiscard]] Response forBrowser(const WebRequest& request, Result<Response> response) const;
+
+ private:
+  class State;
+  std::shared_ptr<const State> state_;
+};
+
+// Whether a request's path leads out of where it seems to be, as it stands or after some server has decoded it, any
+// number of times: `..` in any spelling, with parameters, backslashes, controls, spaces, NUL or overlong UTF-8 in it.
+// True also for what cannot be told: percent signs without two digits, controls, more than a proxy need pass on.
+[[nodiscard]] bool climbs(std::string_view target);
+
+}  // namespace ironjar

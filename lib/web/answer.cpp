@@ -1,0 +1,97 @@
+#include "web/answer.hpp"
+
+#include "detail/ascii.hpp"
+#include "web/fields.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <ironjar/web.hpp>
+
+namespace ironjar {
+namespace {
+
+constexpr std::string_view corsFields = "Access-Control-";
+
+bool isNavigation(const WebRequest& request) {
+  const detail::Single mode = detail::singleField(request, "Sec-Fetch-Mode");
+  if (mode.value) return mode.value == "navigate";
+  return !detail::hasField(request, "X-Requested-With") &&
+         detail::singleField(request, "Accept").value.value_or("").find("text/html") != std::string_view::npos;
+}
+
+void allowOrigin(const WebRequest& request, Headers& headers, const Origins& origins) {
+  if (origins.empty()) return;
+  headers.emplace_back("Vary", "Origin");
+  const detail::Single origin = detail::singleField(request, "Origin");
+  if (origin.repeats || !origin.value || !origins.contains(*origin.value)) return;
+  headers.emplace_back("Access-Control-Allow-Origin", *origin.value);
+  headers.emplace_back("Access-Control-Allow-Credentials", "true");
+  headers.emplace_back("Access-Control-Expose-Headers", "Retry-After");
+}
+
+}  // namespace
+
+Response detail::answer(int status, std::string_view reason) {
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json"}},
+          .body = std::string(R"({"reason":")").append(reason).append("\"}")};
+}
+
+Response crossSiteAnswer() { return detail::answer(403, "cross_site_request"); }
+
+Response notSavedAnswer() { return detail::answer(500, "session_not_saved"); }
+
+Response answerFor(const Error& error) {
+  switch (error.code) {
+    case Errc::loginRequired:
+      return detail::answer(401, "login_required");
+    case Errc::expired:
+      return detail::answer(401, "session_expired");
+    case Errc::refreshFailed:
+    case Errc::overloaded: {
+      Response response = detail::answer(503, "temporarily_unavailable");
+      response.headers.emplace_back("Retry-After", "2");
+      return response;
+    }
+    case Errc::timeout:
+      return detail::answer(504, "upstream_timeout");
+    default:
+      return detail::answer(502, "upstream_failed");
+  }
+}
+
+Response answerFor(const Error& error, const WebRequest& request, const RespondOptions& options) {
+  const bool needsLogin = error.code == Errc::loginRequired || error.code == Errc::expired;
+  if (needsLogin && !options.loginUrl.empty() && isNavigation(request)) {
+    return {.status = 302, .headers = {{"Location", options.loginUrl}}};
+  }
+  Response response = answerFor(error);
+  allowOrigin(request, response.headers, options.corsOrigins);
+  return response;
+}
+
+void putFields(Headers& headers, const Headers& answer) {
+  const bool hasCors = findHeader(headers, "Access-Control-Allow-Origin").has_value();
+  const auto adds = [](const std::string& name) {
+    return detail::equalIgnoringCase(name, "Set-Cookie") || detail::equalIgnoringCase(name, "Vary");
+  };
+  for (const auto& [name, value] : answer) {
+    if (!adds(name) && !(hasCors && detail::startsWithIgnoringCase(name, corsFields))) eraseHeader(headers, name);
+  }
+  for (const auto& field : answer) {
+    if (hasCors && detail::startsWithIgnoringCase(field.first, corsFields)) continue;
+    const bool isThere = std::find(headers.begin(), headers.end(), field) != headers.end();
+    if (!isThere || !detail::equalIgnoringCase(field.first, "Vary")) headers.push_back(field);
+  }
+}
+
+void eraseFieldsOfBody(Headers& headers) {
+  for (const char* name :
+       {"Location", "Refresh", "Content-Type", "Content-Length", "Content-Encoding", "Content-Language",
+        "Content-Disposition", "Content-Range", "Content-Location", "ETag", "Last-Modified"}) {
+    eraseHeader(headers, name);
+  }
+}
+
+}  // namespace ironjar

@@ -1,0 +1,12 @@
+// What ironjar answers by itself: a status, and a reason in JSON.
+#pragma once
+
+#include <string_view>
+
+#include <ironjar/transport.hpp>
+
+namespace ironjar::detail {
+
+[[nodiscard]] Response answer(int status, std::string_view reason);
+
+}  // namespace ironjar::detail

@@ -1,0 +1,110 @@
+#include "web/answer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+
+#include <ironjar/tokens.hpp>
+#include <ironjar/web.hpp>
+
+namespace ironjar {
+namespace {
+
+// At most one in an interval for each session.
+class RateLimit {
+ public:
+  explicit RateLimit(Seconds interval) : interval_(interval) {}
+
+  [[nodiscard]] bool admits(const Session& session) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    // Forgets what has lapsed whenever it has doubled, so that the work per call stays constant.
+    if (last_.size() >= 2 * kept_) {
+      std::erase_if(last_, [&](const auto& entry) { return now - entry.second >= interval_; });
+      kept_ = std::max<std::size_t>(1000, last_.size());
+    }
+    const auto [entry, isNew] = last_.try_emplace(keyOf(session), now);
+    if (!isNew && now - entry->second < interval_) return false;
+    entry->second = now;
+    return true;
+  }
+  // A refresh has just given the session another refresh token.
+  void follow(const Session& session) {
+    const std::lock_guard lock(mutex_);
+    last_.insert_or_assign(keyOf(session), std::chrono::steady_clock::now());
+  }
+
+ private:
+  // By its refresh token, since an Fe26.2 session's id changes with each rewrite.
+  static std::size_t keyOf(const Session& session) {
+    const auto tokens = session.tokens();
+    return std::hash<std::string>()(tokens ? tokens->refreshToken : session.id());
+  }
+
+  const Seconds interval_;
+  std::mutex mutex_;
+  std::size_t kept_ = 1000;
+  std::map<std::size_t, std::chrono::steady_clock::time_point> last_;
+};
+
+AuthOptions checked(AuthOptions options) {
+  if (options.refreshInterval < Seconds{0})
+    throw std::invalid_argument("ironjar: AuthOptions: refreshInterval is negative");
+  return options;
+}
+
+}  // namespace
+
+class AuthRoutes::State {
+ public:
+  State(Fetcher fetcher_, AuthOptions options_)
+      : fetcher(std::move(fetcher_)), options(checked(std::move(options_))), limit(options.refreshInterval) {}
+
+  const Fetcher fetcher;
+  const AuthOptions options;
+  RateLimit limit;
+};
+
+AuthRoutes::AuthRoutes(Fetcher fetcher, AuthOptions options)
+    : state_(std::make_shared<State>(std::move(fetcher), std::move(options))) {}
+
+Response AuthRoutes::status(const Session& session) const {
+  const Fetcher& fetcher = state_->fetcher;
+  const auto tokens = session.tokens(fetcher.options().tokenEndpoint.resource);
+  Json status = {{"authenticated", tokens.has_value()}, {"expiresIn", nullptr}, {"refreshAt", nullptr}};
+  if (tokens && tokens->expiresAt) {
+    const auto left = std::chrono::floor<Seconds>(*tokens->expiresAt - fetcher.options().now());
+    status["expiresIn"] = std::max<std::int64_t>(0, left.count());
+  }
+  if (const auto time = fetcher.refreshAt(session)) {
+    status["refreshAt"] = std::chrono::floor<Seconds>(time->time_since_epoch()).count();
+  }
+  if (!tokens) status["reason"] = session.rejection() || session.destroyed() ? "session_expired" : "login_required";
+  return {.status = 200,
+          .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+          .body = status.dump()};
+}
+
+Response AuthRoutes::refresh(const WebRequest& request, Session& session) const {
+  if (!isSameOrigin(request, state_->options.origins)) return crossSiteAnswer();
+  if (session.tokens() && !state_->limit.admits(session)) {
+    Response response = detail::answer(429, "too_many_requests");
+    response.headers.emplace_back("Retry-After", std::to_string(state_->options.refreshInterval.count()));
+    return response;
+  }
+  const auto refreshed = state_->fetcher.refresh(session);
+  if (!refreshed) return answerFor(refreshed.error());
+  state_->limit.follow(session);
+  return status(session);
+}
+
+Response AuthRoutes::logout(const WebRequest& request, Session& session) const {
+  if (!isSameOrigin(request, state_->options.origins)) return crossSiteAnswer();
+  state_->fetcher.signOut(session);
+  return {.status = 204};
+}
+
+}  // namespace ironjar

@@ -1,0 +1,159 @@
+#include "detail/ascii.hpp"
+#include "detail/url.hpp"
+#include "http_field.hpp"
+#include "web/answer.hpp"
+#include "web/fields.hpp"
+#include "web/proxy_fields.hpp"
+#include "web/proxy_path.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <ironjar/tokens.hpp>
+#include <ironjar/web.hpp>
+
+namespace ironjar {
+namespace {
+
+constexpr const char* methods = "GET, HEAD, POST, PUT, PATCH, DELETE";
+
+[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: Proxy: " + why); }
+
+void requireValid(ProxyOptions& options, const std::string& own) {
+  for (const std::string& name : options.setCookies) {
+    if (name == own || name.starts_with(own + ".")) refuse("setCookies names the session's own cookie `" + name + "`");
+  }
+  for (std::string& name : options.responseFields) {
+    name = detail::lower(name);
+    if (!detail::isToken(name) || detail::isNeverForBrowser(name)) {
+      refuse("responseFields: `" + name + "` never passes: leave it out");
+    }
+  }
+}
+
+detail::ProxiedPart partOf(std::string prefix, std::string_view upstream, const Fetcher& fetcher) {
+  const bool isPath = prefix.empty() || (prefix.starts_with('/') && !prefix.ends_with('/'));
+  if (!isPath || prefix.find_first_of("?#%\\ ") != std::string::npos || climbs(prefix)) {
+    refuse("the prefix `" + prefix + "` is not a plain path such as /api, without a slash at its end");
+  }
+  const auto url = detail::parseUrl(upstream);
+  if (!url || url->target.find('?') != std::string::npos || climbs(url->target)) {
+    refuse("the upstream `" + std::string(upstream) + "` is not a URL such as https://api.example.com/v1");
+  }
+  const auto& allowed = fetcher.options().allowedOrigins;
+  if (std::find(allowed.begin(), allowed.end(), url->origin) == allowed.end()) {
+    refuse("the upstream's origin " + url->origin + " is not among FetchOptions::allowedOrigins");
+  }
+  std::string path = url->target;
+  while (path.ends_with('/')) path.pop_back();
+  return {.prefix = std::move(prefix), .origin = url->origin, .path = std::move(path)};
+}
+
+bool isMethod(std::string_view method) {
+  const std::string list = std::string(", ") + methods + ",";
+  return detail::isToken(method) && list.find(" " + std::string(method) + ",") != std::string::npos;
+}
+
+Response plain(int status) { return {.status = status}; }
+
+}  // namespace
+
+class Proxy::State {
+ public:
+  State(std::string prefix, const SessionJar& jar, Fetcher fetcher_, std::string_view upstream, ProxyOptions options_)
+      : fetcher(std::move(fetcher_)), options(std::move(options_)), part(partOf(std::move(prefix), upstream, fetcher)) {
+    requireValid(options, jar.options().cookieName);
+  }
+
+  [[nodiscard]] Headers fieldsForBrowser(const Response& response, std::string_view rest) const;
+  [[nodiscard]] bool mayPass(const std::string& name, std::string_view value,
+                             const detail::ConnectionOptions& hop) const;
+
+  const Fetcher fetcher;
+  ProxyOptions options;
+  const detail::ProxiedPart part;
+};
+
+Proxy::Proxy(std::string prefix, const SessionJar& jar, Fetcher fetcher, std::string_view upstream,
+             ProxyOptions options)
+    : state_(std::make_shared<const State>(std::move(prefix), jar, std::move(fetcher), upstream, std::move(options))) {}
+
+Response Proxy::answer(const WebRequest& request, Session& session) const {
+  auto next = upstreamRequest(request, session);
+  if (auto* const answer = std::get_if<Response>(&next)) return std::move(*answer);
+  return forBrowser(request, state_->fetcher.performFetch(session, std::get<Request>(std::move(next))));
+}
+
+std::variant<Request, Response> Proxy::upstreamRequest(const WebRequest& request, const Session& session) const {
+  const ProxyOptions& options = state_->options;
+  const detail::ProxiedPart& part = state_->part;
+  if (!isMethod(request.method)) return Response{.status = 405, .headers = {{"Allow", methods}}};
+  const bool isSafe = request.method == "GET" || request.method == "HEAD";
+  if (!isSafe && !isSameOrigin(request, options.origins)) return crossSiteAnswer();
+  const auto rest = detail::behindPrefix(request.target, part.prefix);
+  if (!rest) return plain(404);
+  if (climbs(*rest)) return plain(400);
+  if (!options.anonymous && !session.tokens(state_->fetcher.options().tokenEndpoint.resource)) {
+    const bool hasEnded = session.rejection() && session.rejection()->code == Errc::expired;
+    return answerFor(fail(hasEnded ? Errc::expired : Errc::loginRequired), request, options.errors);
+  }
+  Request out{.method = std::string(request.method), .url = part.origin + part.path + std::string(*rest)};
+  const detail::ConnectionOptions hop(request.fields);
+  for (const auto& [name, value] : request.fields) {
+    if (detail::isForUpstream(name, value) && !hop.name(name)) out.headers.emplace_back(name, value);
+  }
+  out.body = request.body;
+  return out;
+}
+
+Response Proxy::forBrowser(const WebRequest& request, Result<Response> response) const {
+  if (!response) {
+    if (response.error().code == Errc::malformed) return plain(400);
+    return answerFor(response.error(), request, state_->options.errors);
+  }
+  const std::string_view rest = detail::behindPrefix(request.target, state_->part.prefix).value_or("");
+  return {.status = response->status,
+          .headers = state_->fieldsForBrowser(*response, rest),
+          .body = std::move(response->body),
+          .trace = response->trace};
+}
+
+bool Proxy::State::mayPass(const std::string& name, std::string_view value,
+                           const detail::ConnectionOptions& hop) const {
+  if (hop.name(name) || !detail::isToken(name) || !detail::isFieldValue(value)) return false;
+  const auto& more = options.responseFields;
+  return detail::isForBrowser(name) || std::find(more.begin(), more.end(), name) != more.end();
+}
+
+// No caching: what made the answer private, the request's Authorization (RFC 9111 section 3.5), is not on this side.
+Headers Proxy::State::fieldsForBrowser(const Response& response, std::string_view rest) const {
+  const detail::ConnectionOptions hop(response.headers);
+  Headers out;
+  std::optional<std::string_view> type;
+  std::vector<std::string_view> locations;
+  for (const auto& [given, value] : response.headers) {
+    const std::string name = detail::lower(given);
+    if (name == "content-type" && type) continue;
+    if (name == "location" && !hop.name(name)) locations.push_back(value);
+    if (name == "set-cookie" && !hop.name(name)) {
+      if (auto cookie = detail::cookieForBrowser(value, options.setCookies)) {
+        out.emplace_back("Set-Cookie", *std::move(cookie));
+      }
+    }
+    if (!mayPass(name, value, hop)) continue;
+    if (name == "content-type") type = value;
+    out.emplace_back(given, value);
+  }
+  if (locations.size() == 1) {
+    if (auto mapped = detail::mappedLocation(locations.front(), part, rest)) {
+      out.emplace_back("Location", *std::move(mapped));
+    }
+  }
+  out.emplace_back("X-Content-Type-Options", "nosniff");
+  if (options.sandboxDocuments && detail::isDocument(type)) out.emplace_back("Content-Security-Policy", "sandbox");
+  out.emplace_back("Cache-Control", "no-store");
+  out.emplace_back("Vary", "Cookie");
+  return out;
+}
+
+}  // namespace ironjar

@@ -1,0 +1,127 @@
+#include "web/proxy_path.hpp"
+
+#include "detail/ascii.hpp"
+#include "detail/url.hpp"
+#include "detail/url_path.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <ironjar/web.hpp>
+
+namespace ironjar {
+namespace {
+
+bool isHexDigit(char c) { return detail::isDigit(c) || (detail::toLower(c) >= 'a' && detail::toLower(c) <= 'f'); }
+
+bool hasStrayPercent(std::string_view path) {
+  for (std::size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
+    if (at + 2 >= path.size() || !isHexDigit(path[at + 1]) || !isHexDigit(path[at + 2])) return true;
+  }
+  return false;
+}
+
+// `%u002e`, as some servers decode it.
+bool hasWideCode(std::string_view path) {
+  for (std::size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
+    const std::string_view code = path.substr(at + 1, 5);
+    if (code.size() == 5 && detail::toLower(code[0]) == 'u' && detail::allOf(code.substr(1), isHexDigit)) return true;
+  }
+  return false;
+}
+
+// UTF-8 that is longer than it need be: what decodes it all the same may see any ASCII character there.
+bool hasOverlongUtf8(std::string_view path) {
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(path[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < path.size() ? path[i + 1] : '\0');
+    if (byte == 0xc0 || byte == 0xc1 || byte >= 0xf8) return true;
+    if ((byte == 0xe0 && next >= 0x80 && next < 0xa0) || (byte == 0xf0 && next >= 0x80 && next < 0x90)) return true;
+  }
+  return false;
+}
+
+// What Unicode's compatibility forms (NFKC) make of it.
+std::string withoutLookalikes(std::string path) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> forms = {{{"\xe2\x80\xa4", "."},
+                                                                                   {"\xe2\x80\xa5", ".."},
+                                                                                   {"\xe2\x80\xa6", "..."},
+                                                                                   {"\xef\xb9\x92", "."},
+                                                                                   {"\xef\xbc\x8e", "."},
+                                                                                   {"\xef\xbc\x8f", "/"},
+                                                                                   {"\xef\xb9\xa8", "\\"},
+                                                                                   {"\xef\xbc\xbc", "\\"}}};
+  for (const auto& [form, ascii] : forms) {
+    for (std::size_t at = path.find(form); at != std::string::npos; at = path.find(form, at)) {
+      path.replace(at, form.size(), ascii);
+    }
+  }
+  return path;
+}
+
+// Two dots or more, and nothing else but spaces, which some file systems take off.
+bool isUpwards(std::string_view segment) {
+  segment = segment.substr(0, segment.find_first_of(";?#"));
+  return segment.find_first_not_of(". ") == std::string_view::npos &&
+         std::count(segment.begin(), segment.end(), '.') >= 2;
+}
+
+// The target that a Location names at the upstream's origin; nothing for another one's.
+std::optional<std::string> targetOf(std::string_view location, const detail::ProxiedPart& part, std::string_view rest) {
+  const auto atOrigin = [&](const std::string& text) -> std::optional<std::string> {
+    const auto url = detail::parseUrl(text);
+    return url && url->origin == part.origin ? std::optional(url->target) : std::nullopt;
+  };
+  if (location.starts_with("//")) return atOrigin(part.origin.substr(0, part.origin.find(':') + 1).append(location));
+  if (location.starts_with('/')) return atOrigin(part.origin + std::string(location));
+  const std::size_t scheme = location.find(':');
+  if (scheme < location.find_first_of("/?")) return atOrigin(std::string(location));
+  if (location.empty()) return std::nullopt;
+  std::string base = part.path + std::string(rest.substr(0, rest.find('?')));
+  if (!location.starts_with('?')) base.resize(base.rfind('/') == std::string::npos ? 0 : base.rfind('/'));
+  const bool needsSlash = !location.starts_with('?') || base.empty();
+  return atOrigin(part.origin + base + (needsSlash ? "/" : "") + std::string(location));
+}
+
+}  // namespace
+
+// Decoding to the end finds what any smaller number of decodings would show: `.`, `/` and the like stand in no code.
+bool climbs(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  if (hasStrayPercent(path)) return true;
+  std::string decoded = detail::decodedFully(path);
+  if (std::any_of(decoded.begin(), decoded.end(), detail::isControl)) return true;
+  if (hasWideCode(decoded) || hasOverlongUtf8(decoded)) return true;
+  decoded = withoutLookalikes(std::move(decoded));
+  std::replace(decoded.begin(), decoded.end(), '\\', '/');
+  std::string_view rest = decoded;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    if (isUpwards(rest.substr(0, end))) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+std::optional<std::string_view> detail::behindPrefix(std::string_view target, std::string_view prefix) {
+  if (!target.starts_with(prefix)) return std::nullopt;
+  target.remove_prefix(prefix.size());
+  const bool ends = target.empty() || target.front() == '/' || target.front() == '?';
+  return ends ? std::optional(target) : std::nullopt;
+}
+
+std::optional<std::string> detail::mappedLocation(std::string_view location, const ProxiedPart& part,
+                                                  std::string_view rest) {
+  const std::size_t end = std::min(location.find('#'), location.size());
+  const std::string_view fragment = location.substr(end);
+  const auto target = targetOf(location.substr(0, end), part, rest);
+  if (!target || climbs(*target) || !allOf(fragment, isVisible)) return std::nullopt;
+  const auto behind = behindPrefix(*target, part.path);
+  if (!behind) return std::nullopt;
+  std::string mapped = part.prefix + std::string(*behind);
+  if (!mapped.starts_with('/')) mapped.insert(0, 1, '/');
+  if (mapped.starts_with("//")) return std::nullopt;  // would be another host's
+  return mapped.append(fragment);
+}
+
+}  // namespace ironjar

@@ -1,0 +1,36 @@
+#include "detail/ascii.hpp"
+
+#include <ironjar/tokens.hpp>
+#include <ironjar/web.hpp>
+
+namespace ironjar {
+
+std::string cookieHeader(const WebRequest& request) {
+  std::string all;
+  for (const auto& [name, value] : request.fields) {
+    if (!detail::equalIgnoringCase(name, "Cookie")) continue;
+    if (!all.empty()) all += "; ";
+    all += value;
+  }
+  return all;
+}
+
+Finished finish(const SessionJar& jar, std::string_view cookieHeader, Session& session) {
+  auto cookies = jar.commit(session);
+  if (cookies) return {.cookies = *std::move(cookies)};
+  return {.cookies = rollBack(jar, cookieHeader, session), .error = cookies.error()};
+}
+
+std::vector<std::string> rollBack(const SessionJar& jar, std::string_view cookieHeader, const Session& session) {
+  Session before = jar.open(cookieHeader);
+  if (session.destroyed()) {
+    before.destroy();
+  } else if (session.abandoned()) {
+    before.abandon();
+  } else {
+    before.adoptRenewals(session);
+  }
+  return jar.commit(before).value_or({});
+}
+
+}  // namespace ironjar
