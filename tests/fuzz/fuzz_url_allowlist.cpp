@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                                   return Response{.status = 200};
                                 },
                                 .allowedOrigins = {"https://api.example", "http://127.0.0.1:8080"},
+                                .allowHttpOnLoopback = true,
                                 .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = basicAuth("a", "b")},
                                 .now = fuzz::noon});
   fuzz::Input input(data, size);
