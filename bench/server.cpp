@@ -79,6 +79,7 @@ int main(int count, char** arguments) {
   const ironjar::Fetcher fetcher(
       {.transport = ironjar::httplibTransport(),
        .allowedOrigins = {apiOrigin},
+       .allowHttpOnLoopback = true,
        .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = ironjar::basicAuth("web", "secret")}});
   const ironjar::SessionJar jar(
       {.cookieName = "__Host-session", .passwords = "Zk3-first-password-that-is-long-enough-0001"});

@@ -1,5 +1,6 @@
 #include "detail/ascii.hpp"
 #include "detail/url.hpp"
+#include "detail/url_path.hpp"
 #include "http_field.hpp"
 #include "notify.hpp"
 #include "token_endpoint.hpp"
@@ -55,6 +56,10 @@ void requireValid(FetchOptions& options) {
     if (!url || url->target != "/") {
       refuse("allowedOrigins: `" + origin + "` is not an origin such as https://api.example.com");
     }
+    if (!url->https && !(options.allowHttpOnLoopback && url->isLoopback())) {
+      refuse("allowedOrigins: `" + origin +
+             "` must be https, as it sees access tokens; allowHttpOnLoopback permits http on this machine");
+    }
     origin = url->origin;
   }
   if (options.timeout <= Seconds{0} || options.timeout > longest) refuse("timeout is out of range");
@@ -68,8 +73,9 @@ void requireValid(FetchOptions& options) {
       refuse("cookies and tokenEndpoint.cookies both name `" + name + "`: which one would count?");
     }
   }
-  for (const std::string& path : options.excludedPaths) {
+  for (std::string& path : options.excludedPaths) {
     if (!path.starts_with('/')) refuse("excludedPaths: `" + path + "` does not start with `/`");
+    path = detail::normalizedPath(path);
   }
   if (!options.now) refuse("now is empty: leave it out for the system's clock");
   if (!options.refresh) detail::requireValid(options.tokenEndpoint);
@@ -202,8 +208,9 @@ Result<detail::Url> Fetcher::State::allowedUrl(const Request& request) const {
 bool Fetcher::State::mayRefresh(const Request& request, const detail::Url& url) const {
   if (request.method == "OPTIONS") return false;  // a preflight carries no login
   const auto& paths = options.excludedPaths;
+  if (paths.empty()) return true;
+  const std::string path = detail::normalizedPath(url.path());
   return std::none_of(paths.begin(), paths.end(), [&](const std::string& excluded) {
-    const std::string_view path = url.path();
     return path.starts_with(excluded) &&
            (path.size() == excluded.size() || excluded.ends_with('/') || path[excluded.size()] == '/');
   });

@@ -59,8 +59,10 @@ TEST_CASE("a login, a call, an expired token, a refresh, all over HTTP") {
                     {{"grant_type", "authorization_code"}, {"code", code}, {"redirect_uri", "http://app/"}});
   REQUIRE(tokens);
 
-  const Fetcher fetcher(
-      {.transport = world.transport, .allowedOrigins = {world.items.origin()}, .tokenEndpoint = world.endpoint()});
+  const Fetcher fetcher({.transport = world.transport,
+                         .allowedOrigins = {world.items.origin()},
+                         .allowHttpOnLoopback = true,
+                         .tokenEndpoint = world.endpoint()});
   Session session;
   session.setTokens(*tokens);
   world.provider.expireAccessTokens();

@@ -51,6 +51,7 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
   const ironjar::Observer observer = ironjar::combined({metrics->observer(), ironjar::logLines(std::clog)});
   const ironjar::Fetcher api({.transport = transport,
                               .allowedOrigins = {options.api},
+                              .allowHttpOnLoopback = true,
                               .tokenEndpoint = tokenEndpoint,
                               .timeout = options.timeout,
                               .coordinator = coordinator,

@@ -17,8 +17,10 @@ namespace ironjar {
 struct FetchOptions {
   Transport transport;
   std::vector<std::string> allowedOrigins;  // `https://api.example.com`: tokens go nowhere else
+  bool allowHttpOnLoopback = false;         // also `http://127.0.0.1:8080` and its like, for development
   TokenEndpoint tokenEndpoint = TokenEndpoint();
-  // Paths whose 401 is an answer and not a spent token (a login form's, say): each covers what lies below it too.
+  // Paths whose 401 is an answer and not a spent token (a login form's, say): each covers what lies below it too, in
+  // every spelling that a server may take for it (`//login`, `/%6cogin`, `/x/../login`, `/login;v=1`).
   std::vector<std::string> excludedPaths = {};
   unsigned maxRetries = 1;  // after a refresh; 0: a 401 is the caller's, only refreshing ahead of the end remains
   Seconds timeout{30};      // for everything one performFetch does
@@ -44,8 +46,8 @@ struct FetchOptions {
 // Immutable, thread-safe, cheap to copy.
 class Fetcher {
  public:
-  // Throws std::invalid_argument, saying what to change: no transport, an origin that is not one, an http token
-  // endpoint.
+  // Throws std::invalid_argument, saying what to change: no transport, an origin that is not one or is not
+  // https, an http token endpoint.
   explicit Fetcher(FetchOptions options);
 
   // The API's response, whatever its status, with the trace of how it came about. New tokens are in the session when it

@@ -8,6 +8,8 @@
 namespace ironjar::detail {
 namespace {
 
+constexpr std::string_view endsOfName(";?#\0", 4);
+
 int digitOf(char c) {
   if (isDigit(c)) return c - '0';
   const char low = toLower(c);
@@ -43,7 +45,7 @@ std::string normalizedPath(std::string_view path) {
     const std::size_t end = std::min(rest.find('/'), rest.size());
     std::string_view segment = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    segment = segment.substr(0, segment.find(';'));
+    segment = segment.substr(0, segment.find_first_of(endsOfName));
     endsInSlash = segment.empty() || segment == "." || segment == ".." || (rest.empty() && decoded.ends_with('/'));
     if (segment == "..") {
       if (!segments.empty()) segments.pop_back();

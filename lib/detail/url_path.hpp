@@ -11,7 +11,8 @@ namespace ironjar::detail {
 [[nodiscard]] std::string decodedFully(std::string_view text);
 
 // The same path for all spellings that servers may take for one: decoded fully, `\` as `/`, a segment's parameters
-// (`;…`) taken off, empty and `.` segments removed, `..` resolved. A slash at the end stays; starts with one.
+// (`;…`, and what stands behind `?`, `#` or NUL) taken off, empty and `.` segments removed, `..` resolved. A slash at
+// the end stays; starts with one.
 [[nodiscard]] std::string normalizedPath(std::string_view path);
 
 }  // namespace ironjar::detail

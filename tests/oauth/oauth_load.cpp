@@ -21,6 +21,7 @@ struct Load {
       : api(provider.at("api").get<std::string>()),
         fetcher({.transport = httplibTransport(),
                  .allowedOrigins = {api},
+                 .allowHttpOnLoopback = true,
                  .tokenEndpoint = {.url = provider.at("tokenEndpoint").get<std::string>(),
                                    .clientAuth =
                                        basicAuth(provider.at("client").at("client_id").get<std::string>().c_str(),

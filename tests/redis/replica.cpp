@@ -178,6 +178,7 @@ void runSite(const std::string& portFile) {
       redis, ironjar::RedisCoordinatorOptions{.local = {.threads = 16}, .lease = lease});
   const ironjar::Fetcher api({.transport = failing(ironjar::httplibTransport(), provider),
                               .allowedOrigins = {provider},
+                              .allowHttpOnLoopback = true,
                               .tokenEndpoint = {.url = provider + "/token",
                                                 .clientAuth = ironjar::basicAuth(
                                                     "web", support::secret("IRONJAR_TEST_CLIENT_SECRET", "secret")),

@@ -42,6 +42,7 @@ int main() {
 
   const ironjar::Fetcher fetcher({.transport = ironjar::httplibTransport(),
                                   .allowedOrigins = {items.origin},
+                                  .allowHttpOnLoopback = true,
                                   .tokenEndpoint = {.url = identity.origin + "/token", .allowHttpOnLoopback = true}});
   const ironjar::TokenSet tokens = provider.login("ada");
   provider.expireAccessTokens();
