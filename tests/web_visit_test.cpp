@@ -1,0 +1,120 @@
+#include "support/browser.hpp"
+#include "support/support.hpp"
+#include "support/upstream.hpp"
+
+#include <functional>
+
+using namespace ironjar;
+using support::Upstream;
+
+namespace {
+
+const TokenSet ada{.accessToken = "at-ada", .refreshToken = "rt-ada"};
+const TokenSet adasNext{.accessToken = "at-ada2", .refreshToken = "rt-ada2"};
+const TokenSet bob{.accessToken = "at-bob", .refreshToken = "rt-bob"};
+const TokenSet bobsNext{.accessToken = "at-bob2", .refreshToken = "rt-bob2"};
+
+// What is left of ada's session when a handler has done its work and failed: `user access refresh`.
+std::string leftBy(const std::function<void(Session&)>& work, SealFormat format = SealFormat::native) {
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password, .seal = {.formats = {format}}});
+  support::Browser browser;
+  support::visit(jar, browser, [](Session& session) {
+    session.set("user", "ada");
+    session.setTokens(ada);
+  });
+  const std::string cookies = browser.header();
+  Session session = jar.open(cookies);
+  work(session);
+  session.set("half", "written");
+  browser.take(rollBack(jar, cookies, session));
+  const Session after = jar.open(browser.header());
+  CHECK_FALSE(after.contains("half"));
+  const auto tokens = after.tokens();
+  return after.get<std::string>("user").value_or("nobody") +
+         (tokens ? " " + tokens->accessToken + " " + tokens->refreshToken : "");
+}
+
+}  // namespace
+
+TEST_CASE("V16 of a handler that fails what a refresh brought is kept, and a login's tokens are not") {
+  const std::string before = "ada at-ada rt-ada";
+  const std::string refreshed = "ada at-ada2 rt-ada2";
+  for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
+    const auto left = [&](const std::function<void(Session&)>& work) { return leftBy(work, format); };
+    CHECK(left([](Session&) {}) == before);
+    CHECK(left([](Session& s) { s.renewTokens(adasNext); }) == refreshed);
+    CHECK(left([](Session& s) { s.setTokens(bob); }) == before);
+    CHECK(left([](Session& s) { s.setTokens(bob), s.renewTokens(bobsNext); }) == before);
+    CHECK(left([](Session& s) { s.renewTokens(adasNext), s.setTokens(bob); }) == refreshed);
+    CHECK(left([](Session& s) { s.renewTokens(adasNext), s.setTokens(bob), s.renewTokens(bobsNext); }) == refreshed);
+    CHECK(left([](Session& s) { s.renewTokens(adasNext), s.eraseTokens(); }) == refreshed);
+    CHECK(left([](Session& s) { s.eraseTokens(); }) == before);
+    CHECK(left([](Session& s) { s.eraseTokens(), s.renewTokens(bob); }) == before);
+    CHECK(left([](Session& s) { s.assign({{"accessToken", "at-bob"}, {"refreshToken", "rt-bob"}}); }) == before);
+    CHECK(left([](Session& s) { s.renewTokens(adasNext), s.assign({{"user", "bob"}}); }) == refreshed);
+    CHECK(left([](Session& s) { s.set("refreshToken", "rt-bob"), s.renewTokens(bobsNext); }) == before);
+    CHECK(left([](Session& s) { s.replace(), s.setTokens(bob); }) == before);
+    CHECK(left([](Session& s) { s.replace(), s.setTokens(bob), s.renewTokens(bobsNext); }) == before);
+    CHECK(left([](Session& s) { s.renewTokens(adasNext), s.replace(), s.setTokens(bob); }) == refreshed);
+    CHECK(left([](Session& s) { s.abandon(); }) == before);
+    CHECK(left([](Session& s) { s.destroy(); }) == "nobody");
+    CHECK(left([](Session& s) { s.setTokens(bob), s.destroy(); }) == "nobody");
+  }
+}
+
+TEST_CASE("V16 likewise for the tokens of resources") {
+  const auto left = [](const std::function<void(Session&)>& work) {
+    const SessionJar jar({.cookieName = "sid", .passwords = support::password});
+    support::Browser browser;
+    support::visit(jar, browser, [](Session& session) {
+      session.setTokens(ada);
+      session.renewTokens({.accessToken = "old", .refreshToken = "rt-ada", .resource = "reports"});
+    });
+    const std::string cookies = browser.header();
+    Session session = jar.open(cookies);
+    work(session);
+    browser.take(rollBack(jar, cookies, session));
+    const Session after = jar.open(browser.header());
+    return after.tokens()->accessToken + " " + after.tokens("reports")->accessToken + " " +
+           after.tokens()->refreshToken;
+  };
+  const TokenSet fresh{.accessToken = "new", .refreshToken = "rt-ada2", .resource = "reports"};
+  CHECK(left([&](Session& s) { s.renewTokens(fresh); }) == "at-ada new rt-ada2");
+  CHECK(left([&](Session& s) { s.renewTokens(fresh), s.setTokens(bob); }) == "at-ada new rt-ada2");
+  CHECK(left([&](Session& s) { s.setTokens({.accessToken = "b", .refreshToken = "rt-bob", .resource = "reports"}); }) ==
+        "at-ada old rt-ada");
+}
+
+TEST_CASE("V16 a session that does not fit keeps the tokens that a refresh brought, without any adapter") {
+  Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()});
+  support::Browser browser;
+  const TokenSet old = upstream.provider.login();
+  support::visit(jar, browser, [&](Session& session) { session.setTokens(old); });
+  upstream.provider.expireAccessTokens();
+  const std::string cookies = browser.header();
+  Session session = jar.open(cookies);
+  CHECK(fetcher.performFetch(session, {.url = std::string(support::api) + "/"})->status == 200);
+  session.set("big", support::ofBytes(5000));
+  const Finished finished = finish(jar, cookies, session);
+  REQUIRE(finished.error);
+  CHECK(finished.error->code == Errc::tooLarge);
+  browser.take(finished.cookies);
+  const Session after = jar.open(browser.header());
+  CHECK_FALSE(after.contains("big"));
+  CHECK(after.tokens()->refreshToken != old.refreshToken);
+  CHECK(notSavedAnswer().status == 500);
+  Headers headers = {{"Location", "/x"}, {"X-Kept", "1"}, {"content-encoding", "gzip"}};
+  eraseFieldsOfBody(headers);
+  CHECK(headers == Headers{{"X-Kept", "1"}});
+}
+
+TEST_CASE("a visitor without a cookie who fails to sign in stays nobody") {
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password});
+  Session session = jar.open("");
+  session.setTokens(bob);
+  CHECK(rollBack(jar, "", session).empty());
+  session.renewTokens(bobsNext);
+  CHECK(rollBack(jar, "", session).empty());
+}
