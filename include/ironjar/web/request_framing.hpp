@@ -1,0 +1,50 @@
+// Which requests a server must not serve: those of which two parsers may disagree where they end (RFC 9112 section
+// 11.2, request smuggling), and those that cost more than they say. Decisions only; an adapter asks before it routes.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace ironjar {
+
+struct FieldView {
+  std::string_view name;
+  std::string_view value;
+};
+
+// A request before its body is read. Views into the server's request.
+struct RequestHead {
+  std::string_view method;
+  std::string_view version;  // `HTTP/1.1`
+  std::string_view path;     // as routes are matched with it
+  std::span<const FieldView> fields;
+};
+
+struct FramingRules {
+  // Longer paths are refused; 0: the path is not matched by anything that minds its length.
+  std::size_t maxPathSize = 256;
+  // Whether the server applies its limit on bodies to chunked ones, and to what a compressed one inflates to. Where it
+  // does not, such bodies are refused, and a request that has a body must say how long it is.
+  bool boundsEveryBody = false;
+};
+
+struct Refusal {
+  int status;
+  std::string_view reason;  // static text for the client: names what was seen, never its value
+};
+
+// Nothing: the request may be served. Else close the connection after the answer, whatever the request asks for.
+//   400 malformed_request    a field's name that is no token (RFC 9112 section 5.1, obs-fold among them), several Host
+//   400 ambiguous_length     several Content-Length, one that is not 1*DIGIT, one beside Transfer-Encoding, a
+//                            Transfer-Encoding other than `chunked` or in HTTP/1.0 (RFC 9112 sections 6.1, 6.3)
+//   411 length_required      !boundsEveryBody: a chunked body, or POST, PUT or PATCH without Content-Length
+//   414 path_too_long        over maxPathSize
+//   415 compressed_body      !boundsEveryBody: a Content-Encoding other than identity
+//   416 several_ranges       each of them may be the whole of the answer (RFC 9110 section 14.2 lets a server refuse)
+//   417 unknown_expectation  an Expect other than `100-continue` (RFC 9110 section 10.1.1)
+//   501 unknown_method       none of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
+[[nodiscard]] std::optional<Refusal> refusalOf(const RequestHead& request, const FramingRules& rules);
+
+}  // namespace ironjar

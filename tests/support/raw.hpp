@@ -1,0 +1,58 @@
+// A client that sends bytes as they are, to a port of the loopback interface.
+#pragma once
+
+#include <arpa/inet.h>
+#include <chrono>
+#include <cstdint>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace support {
+
+class RawClient {
+ public:
+  explicit RawClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    connected_ = ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+  ~RawClient() { ::close(socket_); }
+
+  // False when the server has closed the connection.
+  bool send(std::string_view bytes) const {
+    while (connected_ && !bytes.empty()) {
+      const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return connected_;
+  }
+
+  // What comes until the server closes the connection, or says nothing for that long.
+  std::string receive(std::chrono::milliseconds patience) const {
+    std::string received;
+    char piece[65536];
+    pollfd watched{.fd = socket_, .events = POLLIN, .revents = 0};
+    while (connected_ && ::poll(&watched, 1, static_cast<int>(patience.count())) > 0) {
+      const ssize_t size = ::recv(socket_, piece, sizeof piece, 0);
+      if (size <= 0) break;
+      received.append(piece, static_cast<std::size_t>(size));
+    }
+    return received;
+  }
+
+ private:
+  int socket_;
+  bool connected_ = false;
+};
+
+}  // namespace support
