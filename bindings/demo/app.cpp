@@ -4,12 +4,15 @@
 
 #include "page.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <memory>
 #include <random>
 #include <sstream>
+#include <string_view>
+#include <vector>
 
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
@@ -30,6 +33,66 @@ std::string randomText() {
   return text.str();
 }
 
+// For a value in a query (RFC 3986 section 2.3).
+std::string percentEncoded(std::string_view text) {
+  std::ostringstream out;
+  out << std::hex << std::uppercase << std::setfill('0');
+  for (const char c : text) {
+    const bool isUnreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                              std::string_view("-._~").find(c) != std::string_view::npos;
+    if (isUnreserved) {
+      out << c;
+    } else {
+      out << '%' << std::setw(2) << static_cast<unsigned>(static_cast<unsigned char>(c));
+    }
+  }
+  return out.str();
+}
+
+// The `state`s of logins that this browser has begun, in a cookie of their own: a login that nobody finishes leaves the
+// session as it is, and each tab has its own.
+class PendingLogins {
+  static constexpr std::size_t mostTabs = 8;
+  using States = std::vector<std::string>;
+
+ public:
+  explicit PendingLogins(const ironjar::Passwords& passwords)
+      : jar_({.cookieName = "__Host-demo-login",
+              .passwords = passwords,
+              .seal = {.ttl = std::chrono::minutes{10}, .purpose = "login"}}) {}
+
+  // A new one; the oldest makes room.
+  std::string begin(const httplib::Request& request, httplib::Response& response) const {
+    Session session = jar_.open(ironjar::cookieHeader(request));
+    States states = session.get<States>("states").value_or(States());
+    if (states.size() >= mostTabs) states.erase(states.begin());
+    states.push_back(randomText());
+    session.set("states", states);
+    if (const auto cookies = jar_.commit(session)) ironjar::setCookies(response, *cookies);
+    return states.back();
+  }
+
+  // Whether the browser has begun a login with the state that came back. That one is used up; a wrong one changes
+  // nothing.
+  bool finish(const httplib::Request& request, httplib::Response& response) const {
+    Session session = jar_.open(ironjar::cookieHeader(request));
+    States states = session.get<States>("states").value_or(States());
+    const auto found = std::find(states.begin(), states.end(), request.get_param_value("state"));
+    if (found == states.end()) return false;
+    states.erase(found);
+    session.set("states", states);
+    if (states.empty()) session.destroy();
+    if (const auto cookies = jar_.commit(session)) ironjar::setCookies(response, *cookies);
+    return true;
+  }
+
+ private:
+  ironjar::SessionJar jar_;
+};
+
+// What a shared cache must not keep, and a browser not show to who comes next.
+void setPrivate(httplib::Response& response) { response.set_header("Cache-Control", "no-store"); }
+
 std::size_t sizeOfCookie(const httplib::Request& request, const std::string& name) {
   std::size_t size = 0;
   const std::string header = ironjar::cookieHeader(request);
@@ -41,7 +104,8 @@ std::size_t sizeOfCookie(const httplib::Request& request, const std::string& nam
 
 }  // namespace
 
-void mountApp(httplib::Server& server, const AppOptions& options) {
+void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, const AppOptions& options) {
+  httplib::Server& server = site.server();
   const ironjar::Transport transport = ironjar::httplibTransport();
   const ironjar::TokenEndpoint tokenEndpoint = {
       .url = options.provider + "/token", .clientAuth = options.client, .allowHttpOnLoopback = true};
@@ -56,35 +120,36 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
                               .timeout = options.timeout,
                               .coordinator = coordinator,
                               .observer = observer});
+  const ironjar::Passwords passwords(std::getenv("SESSION_PASSWORD"));  // NOLINT(concurrency-mt-unsafe): at start-up
   const ironjar::SessionJar jar(
-      {.cookieName = "__Host-demo",
-       .passwords = std::getenv("SESSION_PASSWORD"),  // NOLINT(concurrency-mt-unsafe): at start-up
-       .beforeCommit = api.beforeCommit(),
-       .observer = observer});
+      {.cookieName = "__Host-demo", .passwords = passwords, .beforeCommit = api.beforeCommit(), .observer = observer});
 
   // The page, and what it asks for.
   server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });
   ironjar::mountAuth(server, jar, api);
   ironjar::proxy(server, "/api/data", jar, api, options.api);
-  server.Get("/metrics", [metrics](const auto&, auto& response) {
+  operators.Get("/metrics", [metrics](const auto&, auto& response) {
     response.set_content(metrics->text(), "text/plain; version=0.0.4");
   });
 
   // Sign in: to the provider with a random `state`, …
+  const PendingLogins logins(passwords);
   const std::string callback = options.self + "/callback";
-  const std::string authorize = options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" +
-                                httplib::detail::encode_query_param(callback);
-  server.Get("/login", ironjar::withSession(jar, [authorize](auto&, auto& response, Session& session) {
-               const std::string state = randomText();
-               session.replace();  // whatever the browser has: it may be a login that ended elsewhere
-               session.set("state", state);
-               response.set_redirect(authorize + "&state=" + state);
-             }));
+  const std::string authorize =
+      options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" + percentEncoded(callback);
+  server.Get("/login", [=](const httplib::Request& request, httplib::Response& response) {
+    // A page elsewhere that embeds this as an image would replace the cookie, which the browser does not send along.
+    if (request.has_header("Sec-Fetch-Mode") && request.get_header_value("Sec-Fetch-Mode") != "navigate") {
+      response.status = 403;
+      return;
+    }
+    response.set_redirect(authorize + "&state=" + logins.begin(request, response));
+  });
 
   // … and back with a code, which buys the tokens. replace() gives the login a new session.
   const auto signIn = [=](const httplib::Request& request, httplib::Response& response, Session& session) {
-    const auto state = session.take<std::string>("state");
-    if (!state || request.get_param_value("state") != *state) {
+    setPrivate(response);
+    if (!logins.finish(request, response)) {
       response.status = 400;
       return response.set_content("Please start again at /login", "text/plain");
     }
@@ -101,6 +166,7 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
 
   // Who am I: the API knows. The session remembers, so that the API is asked once.
   server.Get("/me", ironjar::withSession(jar, [=](auto&, auto& response, Session& session) {
+               setPrivate(response);
                if (!session.contains("profile")) {
                  const auto profile = api.performFetch(session, {.url = options.api + "/profile"});
                  if (!profile) return ironjar::respond(response, profile.error());
@@ -112,6 +178,7 @@ void mountApp(httplib::Server& server, const AppOptions& options) {
 
   // The live view: what the browser may know of its session, which is never a token.
   server.Get("/session", ironjar::withSession(jar, [jar](auto& request, auto& response, Session& session) {
+               setPrivate(response);
                const auto tokens = session.tokens();
                const auto now = std::chrono::system_clock::now();
                const auto end = tokens && tokens->expiresAt ? *tokens->expiresAt : now;

@@ -3,13 +3,15 @@
 #include <cstddef>
 #include <string>
 
-#include <httplib.h>
+#include <ironjar/httplib/server.hpp>
 #include <ironjar/refresh.hpp>
 
 namespace demo {
 
 // Requests that may wait for the identity provider at one time; the next are told to come again.
 inline constexpr std::size_t maxWaiters = 64;
+// One for each of them, and some to spare for other pages.
+inline constexpr std::size_t threads = maxWaiters + 32;
 
 struct AppOptions {
   std::string self;              // where browsers reach the app, e.g. http://localhost:8080
@@ -19,7 +21,8 @@ struct AppOptions {
   ironjar::Seconds timeout{30};  // for what one request does
 };
 
-// The web app's routes. Reads SESSION_PASSWORD from the environment.
-void mountApp(httplib::Server& server, const AppOptions& options);
+// The web app's routes, and those for its operators on a server that visitors do not reach. Reads SESSION_PASSWORD from
+// the environment.
+void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, const AppOptions& options);
 
 }  // namespace demo

@@ -14,6 +14,7 @@ for _ in $(seq 200); do
 done
 app=$(sed -n 's/^app //p' "$work/out")
 identity=$(sed -n 's/^provider //p' "$work/out")
+operators=$(sed -n 's/^operators //p' "$work/out")
 jar=$work/cookies
 waiting=64 # demo::maxWaiters
 
@@ -41,7 +42,7 @@ stat() { curl -sS "$app/stats" | sed -E "s/.*\"$1\":([0-9]+).*/\1/"; }
 session_cookie() { sed -n 's/.*__Host-demo\t//p' "$jar"; }
 access_token_ends() { sleep 10.5; }
 fault() { curl -sS -f -d "is=$1" "$identity/fault" || fail "no fault $1"; }
-metric() { curl -sS "$app/metrics" | sed -n "s/^$1 //p"; }
+metric() { curl -sS "$operators/metrics" | sed -n "s/^$1 //p"; }
 
 say "sign in: the code comes back from the provider and buys both tokens, sealed into one cookie"
 request /me
@@ -57,6 +58,38 @@ request /api/auth/status
 grep -q '"authenticated":true' "$work/body" || fail "not authenticated after login"
 grep -Eq '"expiresIn":([0-9]|10)\b' "$work/body" || fail "the access token is not in the session"
 case $(session_cookie) in *at-* | *rt-*) fail "a token is readable in the cookie" ;; ij1.*) ;; *) fail "no seal" ;; esac
+
+private() { grep -qi '^cache-control: no-store' "$work/headers" || fail "V23: $1 may be cached"; }
+say "V23: signed in, /login and a wrong state change nothing; two tabs sign in, each with its own state"
+signed_in=$(session_cookie)
+tab() { # a login up to the way back, whose path is printed
+  request /login >/dev/null
+  provider=$(sed -n 's/\r$//; s/^location: //Ip' "$work/headers")
+  back=$(curl -sS -o /dev/null -w '%{redirect_url}' "$provider")
+  echo "${back#"$app"}"
+}
+first=$(tab)
+second=$(tab)
+[ "$(session_cookie)" = "$signed_in" ] || fail "V23: GET /login changed the session"
+request "/callback?code=x&state=0123456789abcdef0123456789abcdef"
+expect 400 "a state that nobody began"
+private "the answer to a wrong state"
+! grep -qi '^set-cookie:' "$work/headers" || fail "V23: a wrong state changed a cookie"
+request "$first"
+expect 302 "the first tab's way back, after the second tab's login and a wrong state"
+request "$second"
+expect 302 "the second tab's way back"
+request "$second"
+expect 400 "the same state a second time"
+request_with "$signed_in" "/login" -H 'Sec-Fetch-Mode: no-cors'
+expect 403 "a login that a page elsewhere embeds"
+for path in /session /me /api/auth/status /api/data/items; do
+  request "$path"
+  expect 200 "$path"
+  private "$path"
+done
+request /metrics
+expect 404 "V23: what operators see, for visitors"
 
 say "a call"
 request /api/data/items
@@ -158,7 +191,7 @@ request /api/data/items
 expect 401 "a call after logout"
 
 say "what the metrics and the log say"
-curl -sS "$app/metrics" | grep '^ironjar_[a-z_]*\(total\|count\|{\| \)' | grep -v bucket
+curl -sS "$operators/metrics" | grep '^ironjar_[a-z_]*\(total\|count\|{\| \)' | grep -v bucket
 refreshed=$(metric 'ironjar_refresh_total{outcome="success",role="self",trigger="[a-z]*"}' | awk '{ n += $1 } END { print n }')
 [ "$refreshed" = "$(stat refreshes)" ] || fail "the metrics count $refreshed refreshes"
 tail -3 "$work/log"

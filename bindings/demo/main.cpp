@@ -1,5 +1,5 @@
-// One program, three servers on this machine: an identity provider, an API, and the web app between them and the
-// browser.
+// One program, four servers on this machine: an identity provider, an API, the web app between them and the browser,
+// and one for the web app's operators.
 #include "app.hpp"
 
 #include <atomic>
@@ -26,8 +26,7 @@ volatile std::sig_atomic_t interrupted = 0;
 class Running {
  public:
   Running() {
-    // One for each request that may wait for the provider (demo::maxWaiters), and some to spare for other pages.
-    server.new_task_queue = [] { return new httplib::ThreadPool(demo::maxWaiters + 32); };
+    server.new_task_queue = [] { return new httplib::ThreadPool(demo::threads); };
     server.set_tcp_nodelay(true);
     // httplib's default would share the port silently with another program.
     server.set_socket_options([this](socket_t socket) {
@@ -109,9 +108,11 @@ int run(int argc, char** argv) {
                      {.challenge = {{"WWW-Authenticate", "Bearer error=\"invalid_token\""}}});
   Running identity;
   Running api;
+  Running operators;
   Running app;
   const std::string identityOrigin = "http://127.0.0.1:" + std::to_string(identity.bind(0));
   const std::string apiOrigin = "http://127.0.0.1:" + std::to_string(api.bind(0));
+  const std::string operatorsOrigin = "http://127.0.0.1:" + std::to_string(operators.bind(0));
   const int wanted = argc == 2 ? number(argv[1]) : 8080;
   const int port = app.bind(wanted);
   if (port < 0) return std::cerr << "port " << wanted << " is taken: name another\n", 1;
@@ -130,19 +131,23 @@ int run(int argc, char** argv) {
   app.server.Get("/stats", [&](const auto&, auto& response) {
     response.set_content(ironjar::Json(provider.counts()).dump(), "application/json");
   });
-  demo::mountApp(app.server, {.self = self,
-                              .provider = identityOrigin,
-                              .api = apiOrigin,
-                              .client = client,
-                              .timeout = ironjar::Seconds{number(setting("DEMO_TIMEOUT", "30"))}});
+  const ironjar::HardenedServer site(app.server, {.threads = demo::threads});
+  demo::mountApp(site, operators.server,
+                 {.self = self,
+                  .provider = identityOrigin,
+                  .api = apiOrigin,
+                  .client = client,
+                  .timeout = ironjar::Seconds{number(setting("DEMO_TIMEOUT", "30"))}});
   identity.start();
   api.start();
+  operators.start();
   app.start();
 
   for (const int way : {SIGINT, SIGTERM}) {
     if (std::signal(way, [](int) { interrupted = 1; }) == SIG_ERR) return std::cerr << "no signals\n", 1;
   }
-  std::cout << "app " << self << "\nprovider " << identityOrigin << "\napi " << apiOrigin << std::endl;
+  std::cout << "app " << self << "\nprovider " << identityOrigin << "\noperators " << operatorsOrigin << "\napi "
+            << apiOrigin << std::endl;
   while (interrupted == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   return 0;
 }
