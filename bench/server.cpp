@@ -92,25 +92,27 @@ int main(int count, char** arguments) {
   const std::string cookie = jar.commit(login).value().front();
 
   httplib::Server server;
-  configure(server);
+  const ironjar::HardenedServer site(server);
+  configure(server);  // what is measured is a session, not a connection: many requests on each
   Clients clients(apiOrigin);
   std::atomic<int> visits = 0;
   server.Get("/bare", [](const auto&, auto& response) { response.set_content(answer, "application/json"); });
-  server.Get("/readOnly", ironjar::withSession(jar, [](const auto&, auto& response, ironjar::Session& session) {
+  server.Get("/readOnly", ironjar::withSession(site, jar, [](const auto&, auto& response, ironjar::Session& session) {
                response.status = session.tokens() ? 200 : 401;
                response.set_content(answer, "application/json");
              }));
-  server.Get("/readWrite", ironjar::withSession(jar, [&](const auto&, auto& response, ironjar::Session& session) {
+  server.Get("/readWrite", ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
                session.set("visits", ++visits);
                response.set_content(answer, "application/json");
              }));
   // Both open the session: the difference is the client.
-  server.Get("/client", ironjar::withSession(jar, [&](const auto&, auto& response, ironjar::Session& session) {
+  server.Get("/client", ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
                const std::string body = clients.get(session.get<std::string>("accessToken").value_or(""));
                response.status = body.empty() ? 502 : 200;
                response.set_content(body, "application/json");
              }));
-  server.Get("/performFetch", ironjar::withSession(jar, [&](const auto&, auto& response, ironjar::Session& session) {
+  server.Get("/performFetch",
+             ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
                const auto profile = fetcher.performFetch(session, {.url = apiOrigin + "/profile"});
                if (!profile) return ironjar::respond(response, profile.error());
                response.status = profile->status;

@@ -26,8 +26,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/tests/support/packages.sh"
 export CTEST_OUTPUT_ON_FAILURE=1
 
-test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" doctest-dev
-  ccache openssl curl libcli11-dev binutils python3 mypy)
+test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}"
+  "${front_packages[@]}" doctest-dev ccache openssl curl libcli11-dev binutils python3 mypy)
 
 # build_and_test NAME [cmake options]
 build_and_test() {

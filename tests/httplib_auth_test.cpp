@@ -19,7 +19,7 @@ TEST_CASE("status, refresh and logout (C72 C76)") {
   Upstream upstream;
   const Fetcher fetcher(support::fetchOptions(upstream));
   Site site;
-  mountAuth(site.web.server, site.jar, fetcher, {.refreshInterval = Seconds{0}});
+  mountAuth(site.hardened, site.jar, fetcher, {.refreshInterval = Seconds{0}});
   site.start();
   const auto status = [&] { return Json::parse(site.visit("/api/auth/status").body); };
   CHECK(status() ==
@@ -50,7 +50,7 @@ TEST_CASE("status, refresh and logout (C72 C76)") {
 TEST_CASE("a session may ask for a refresh now and then only, and others are not held up") {
   Upstream upstream;
   Site site;
-  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{3600}});
+  mountAuth(site.hardened, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{3600}});
   site.start();
   const auto signIn = [&] {
     const TokenSet tokens = upstream.provider.login();
@@ -69,7 +69,7 @@ TEST_CASE("a session may ask for a refresh now and then only, and others are not
 TEST_CASE("so may a session that is sealed as Fe26.2, whose cookie changes with each refresh") {
   Upstream upstream;
   Site site(SessionJar({.cookieName = "sid", .passwords = support::password, .seal = {.formats = {SealFormat::fe26}}}));
-  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{3600}});
+  mountAuth(site.hardened, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{3600}});
   site.start();
   const TokenSet tokens = upstream.provider.login();
   site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
@@ -77,7 +77,7 @@ TEST_CASE("so may a session that is sealed as Fe26.2, whose cookie changes with 
   for (int i = 0; i < 3; ++i) CHECK(site.send("POST", "/api/auth/refresh", ownPage).status == 429);
   CHECK(upstream.provider.counts().tokenCalls == 1);
   CHECK_THROWS_AS(
-      mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{-1}}),
+      mountAuth(site.hardened, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{-1}}),
       std::invalid_argument);
 }
 
@@ -131,9 +131,9 @@ TEST_CASE("C12 of the API's cookies those that may reach the browser do, each on
                        .cookiesOn401 = {"x=1"}});
   Site site;
   const Fetcher fetcher(support::fetchOptions(upstream));
-  proxy(site.web.server, "/api", site.jar, fetcher, api, {.setCookies = {"x", "y", "z"}});
+  proxy(site.hardened, "/api", site.jar, fetcher, api, {.setCookies = {"x", "y", "z"}});
   for (const char* own : {"sid", "sid.0"}) {
-    CHECK_THROWS_AS(proxy(site.web.server, "/b", site.jar, fetcher, api, {.setCookies = {own}}), std::invalid_argument);
+    CHECK_THROWS_AS(proxy(site.hardened, "/b", site.jar, fetcher, api, {.setCookies = {own}}), std::invalid_argument);
   }
   site.start();
   const TokenSet tokens = upstream.provider.login();
@@ -154,7 +154,7 @@ TEST_CASE("C12 of the API's cookies those that may reach the browser do, each on
 TEST_CASE("what changes something must come from the site itself (C76)") {
   Upstream upstream;
   Site site;
-  mountAuth(site.web.server, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{0}});
+  mountAuth(site.hardened, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{0}});
   site.start();
   site.putSession({{"accessToken", "a"}, {"refreshToken", "r"}});
   const std::string own = site.web.origin();
@@ -196,7 +196,7 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
     return response;
   };
   Site site;
-  proxy(site.web.server, "/api", site.jar, Fetcher(options), api + "/v1", {.responseFields = {"X-Upstream"}});
+  proxy(site.hardened, "/api", site.jar, Fetcher(options), api + "/v1", {.responseFields = {"X-Upstream"}});
   site.start();
   const TokenSet tokens = upstream.provider.login();
   site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
@@ -262,7 +262,7 @@ TEST_CASE("what comes down the proxy is one visitor's: not stored, not shared, a
                     .body = "private"};
   };
   Site site;
-  proxy(site.web.server, "/api", site.jar, Fetcher(options), api, {.responseFields = {"X-Kept"}, .anonymous = true});
+  proxy(site.hardened, "/api", site.jar, Fetcher(options), api, {.responseFields = {"X-Kept"}, .anonymous = true});
   site.start();
   const auto response = site.visit("/api/x");
   CHECK(response.body == "private");
@@ -281,10 +281,10 @@ TEST_CASE("what comes down the proxy is one visitor's: not stored, not shared, a
 TEST_CASE("the prefix is plain text, and the target must begin with it as it stands") {
   Upstream upstream;
   Site site;
-  proxy(site.web.server, "/a.b", site.jar, Fetcher(support::fetchOptions(upstream)), api + "/v1", {.anonymous = true});
+  proxy(site.hardened, "/a.b", site.jar, Fetcher(support::fetchOptions(upstream)), api + "/v1", {.anonymous = true});
   site.start();
   httplib::Client client(site.web.origin());
-  client.set_url_encode(false);
+  support::sendPathsAsTheyAre(client);
   for (const char* path : {"/%61.b/x", "/a%2eb/x", "/aXb/x", "/a.bc", "/a.b%2fx"}) {
     CAPTURE(path);
     CHECK(client.Get(path)->status == 404);
@@ -313,7 +313,7 @@ TEST_CASE("behind a proxy that rewrites Host, the site's own origins are told") 
 TEST_CASE("the proxy does not climb out of its part, and says what it cannot pass on") {
   Upstream upstream;
   Site site;
-  proxy(site.web.server, "/api", site.jar, Fetcher(support::fetchOptions(upstream)), api + "/v1");
+  proxy(site.hardened, "/api", site.jar, Fetcher(support::fetchOptions(upstream)), api + "/v1");
   site.start();
   for (const char* path :
        {"/api/../admin", "/api/..", "/api/a/../../admin", "/api/%2e%2e/admin", "/api/.%2E/admin", "/api/..%2fadmin",
@@ -321,7 +321,7 @@ TEST_CASE("the proxy does not climb out of its part, and says what it cannot pas
         "/api/%252e%252e%252fadmin", "/api/x/..%2F..%2Fadmin"}) {
     CAPTURE(path);
     httplib::Client client(site.web.origin());
-    client.set_url_encode(false);
+    support::sendPathsAsTheyAre(client);
     const auto result = client.Get(path);
     REQUIRE(result);
     CHECK(result->status == 400);

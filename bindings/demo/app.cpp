@@ -126,8 +126,8 @@ void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, c
 
   // The page, and what it asks for.
   server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });
-  ironjar::mountAuth(server, jar, api);
-  ironjar::proxy(server, "/api/data", jar, api, options.api);
+  ironjar::mountAuth(site, jar, api);
+  ironjar::proxy(site, "/api/data", jar, api, options.api);
   operators.Get("/metrics", [metrics](const auto&, auto& response) {
     response.set_content(metrics->text(), "text/plain; version=0.0.4");
   });
@@ -162,10 +162,10 @@ void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, c
     session.set("signedInAt", std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds{1});
     response.set_redirect("/");
   };
-  server.Get("/callback", ironjar::withSession(jar, signIn));
+  server.Get("/callback", ironjar::withSession(site, jar, signIn));
 
   // Who am I: the API knows. The session remembers, so that the API is asked once.
-  server.Get("/me", ironjar::withSession(jar, [=](auto&, auto& response, Session& session) {
+  server.Get("/me", ironjar::withSession(site, jar, [=](auto&, auto& response, Session& session) {
                setPrivate(response);
                if (!session.contains("profile")) {
                  const auto profile = api.performFetch(session, {.url = options.api + "/profile"});
@@ -177,7 +177,7 @@ void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, c
              }));
 
   // The live view: what the browser may know of its session, which is never a token.
-  server.Get("/session", ironjar::withSession(jar, [jar](auto& request, auto& response, Session& session) {
+  server.Get("/session", ironjar::withSession(site, jar, [jar](auto& request, auto& response, Session& session) {
                setPrivate(response);
                const auto tokens = session.tokens();
                const auto now = std::chrono::system_clock::now();

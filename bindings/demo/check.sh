@@ -81,7 +81,7 @@ request "$second"
 expect 302 "the second tab's way back"
 request "$second"
 expect 400 "the same state a second time"
-request_with "$signed_in" "/login" -H 'Sec-Fetch-Mode: no-cors'
+request /login -H 'Sec-Fetch-Mode: no-cors'
 expect 403 "a login that a page elsewhere embeds"
 for path in /session /me /api/auth/status /api/data/items; do
   request "$path"

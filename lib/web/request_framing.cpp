@@ -1,4 +1,5 @@
 #include "detail/ascii.hpp"
+#include "web/proxy_path.hpp"
 
 #include <algorithm>
 #include <array>
@@ -82,6 +83,10 @@ std::optional<Refusal> refusalOf(const RequestHead& request, const FramingRules&
   if (range.count > 1 || range.value.find(',') != std::string_view::npos) return Refusal{416, "several_ranges"};
   if (!rules.boundsEveryBody) return refusalOfUnbounded(request, length, coding);
   return std::nullopt;
+}
+
+bool isBelow(std::string_view target, std::string_view prefix) {
+  return detail::behindPrefix(target, prefix).has_value();
 }
 
 }  // namespace ironjar

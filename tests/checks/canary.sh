@@ -57,6 +57,7 @@ running+=("$demo")
 for _ in $(seq 100); do grep -qs '^api ' "$work/out" && break; sleep 0.1; done
 app=$(sed -n 's/^app //p' "$work/out")
 provider=$(sed -n 's/^provider //p' "$work/out")
+operators=$(sed -n 's/^operators //p' "$work/out")
 jar=$work/jar
 get() { curl -sS -o "$work/body" -b "$jar" -c "$jar" "${@:2}" "$app$1"; cat "$work/body" >>"$work/bodies"; }
 back=$(curl -sS -o /dev/null -w '%{redirect_url}' -b "$jar" -c "$jar" "$app/login")
@@ -70,10 +71,10 @@ for fault in none 503 garbage reset; do
   sleep 3 # beyond auth's own limit, and into the time when tokens are refreshed ahead
 done
 get /session -H 'Cookie: __Host-demo=ij1.garbage'
-get /metrics
+curl -sS "$operators/metrics" >>"$work/bodies"
 tr '\0' '\n' <"/proc/$demo/cmdline" >"$work/argv"
 get /api/auth/logout -d '' -H 'X-Requested-With: x'
-get /metrics
+curl -sS "$operators/metrics" >>"$work/bodies"
 # The provider names its tokens at-… and rt-… with random hexadecimal digits.
 grep -q 'event=refreshed' "$work/log" || fail "the demo did not refresh"
 grep -q 'event=refresh_failed' "$work/log" || fail "no refresh of the demo's failed"

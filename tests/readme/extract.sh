@@ -14,6 +14,7 @@ awk -v out="$2" '
 
 prelude='#include <cstdlib>
 #include <iostream>
+#define IRONJAR_ACCEPT_HTTPLIB_BEFORE_0_44
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
 #include <ironjar/prometheus.hpp>

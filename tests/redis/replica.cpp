@@ -187,20 +187,21 @@ void runSite(const std::string& portFile) {
   const ironjar::SessionJar jar({.cookieName = "sid", .passwords = passwords, .beforeCommit = api.beforeCommit()});
 
   httplib::Server server;
-  server.Post("/login", ironjar::withSession(jar, [](const auto& request, auto&, ironjar::Session& session) {
+  const ironjar::HardenedServer site(server, {.threads = 100});
+  server.Post("/login", ironjar::withSession(site, jar, [](const auto& request, auto&, ironjar::Session& session) {
                 session.replace();
                 session.setTokens({.accessToken = request.get_param_value("access_token"),
                                    .refreshToken = request.get_param_value("refresh_token")});
               }));
-  server.Get("/data", ironjar::withSession(jar, [&](const auto&, auto& response, ironjar::Session& session) {
+  server.Get("/data", ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
                const auto answer = api.performFetch(session, {.url = provider + "/api"});
                if (answer && answer->trace.refreshedBy == ironjar::RefreshedBy::self) failAt("after-store");
                if (!answer) return ironjar::respond(response, answer.error());
                response.status = answer->status;
                response.set_content(answer->body, "text/plain");
              }));
-  server.Post("/logout",
-              ironjar::withSession(jar, [](const auto&, auto&, ironjar::Session& session) { session.destroy(); }));
+  server.Post("/logout", ironjar::withSession(
+                             site, jar, [](const auto&, auto&, ironjar::Session& session) { session.destroy(); }));
   server.Get("/stats", [&](const auto&, auto& response) {
     const auto counted = coordinator->redisStats();
     const auto link = redis->stats();

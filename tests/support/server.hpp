@@ -8,6 +8,16 @@
 
 namespace support {
 
+// Has a client send paths as they are: what older versions call a URL's encoding, newer ones call the path's.
+template <class Client>
+void sendPathsAsTheyAre(Client& client) {
+  if constexpr (requires { client.set_path_encode(false); }) {
+    client.set_path_encode(false);
+  } else {
+    client.set_url_encode(false);
+  }
+}
+
 template <class Server = httplib::Server>
 class Running {
  public:

@@ -15,10 +15,10 @@ class Site {
  public:
   explicit Site(const ironjar::SessionJar& jar_ =
                     ironjar::SessionJar({.cookieName = "sid", .passwords = password, .observer = teller()}))
-      : jar(jar_) {}
+      : jar(jar_), hardened(web.server) {}
 
   void get(const std::string& path, ironjar::SessionHandler handler) {
-    web.server.Get(path, ironjar::withSession(jar, std::move(handler)));
+    web.server.Get(path, ironjar::withSession(hardened, jar, std::move(handler)));
   }
   void start() { web.start(); }
 
@@ -52,6 +52,7 @@ class Site {
 
   ironjar::SessionJar jar;
   Running<> web;
+  ironjar::HardenedServer hardened;
   std::map<std::string, std::string> cookies;
 
  private:

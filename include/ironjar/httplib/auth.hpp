@@ -12,21 +12,24 @@ namespace ironjar {
 // POST {prefix}/refresh  newer tokens, and the status; 401 or 503 as respond(); 429 when asked too often
 // POST {prefix}/logout   ends the session: 204, its cookies deleted
 // A POST from another site gets 403 {"reason": "cross_site_request"}: send `X-Requested-With` where Origin is missing.
-inline void mountAuth(httplib::Server& server, const SessionJar& jar, const Fetcher& fetcher,
+inline void mountAuth(const HardenedServer& site, const SessionJar& jar, const Fetcher& fetcher,
                       const AuthOptions& options = {}) {
   const AuthRoutes routes(fetcher, options);
+  httplib::Server& server = site.server();
   server.Get(options.prefix + "/status",
-             withSession(jar, [routes](const httplib::Request&, httplib::Response& response, Session& session) {
+             withSession(site, jar, [routes](const httplib::Request&, httplib::Response& response, Session& session) {
                respond(response, routes.status(session));
              }));
-  server.Post(options.prefix + "/refresh", withSession(jar, [routes](const httplib::Request& request,
-                                                                     httplib::Response& response, Session& session) {
-                respond(response, routes.refresh(webRequest(request), session));
-              }));
-  server.Post(options.prefix + "/logout", withSession(jar, [routes](const httplib::Request& request,
-                                                                    httplib::Response& response, Session& session) {
-                respond(response, routes.logout(webRequest(request), session));
-              }));
+  server.Post(
+      options.prefix + "/refresh",
+      withSession(site, jar, [routes](const httplib::Request& request, httplib::Response& response, Session& session) {
+        respond(response, routes.refresh(webRequest(request), session));
+      }));
+  server.Post(
+      options.prefix + "/logout",
+      withSession(site, jar, [routes](const httplib::Request& request, httplib::Response& response, Session& session) {
+        respond(response, routes.logout(webRequest(request), session));
+      }));
 }
 
 }  // namespace ironjar

@@ -135,14 +135,6 @@ class WorkerThreads final : public httplib::TaskQueue {
   std::vector<pthread_t> threads_;
 };
 
-// The part of the target behind the prefix; nothing when the target only decodes to something below the prefix.
-inline std::optional<std::string_view> behindPrefix(std::string_view target, std::string_view prefix) {
-  if (!target.starts_with(prefix)) return std::nullopt;
-  target.remove_prefix(prefix.size());
-  const bool ends = target.empty() || target.front() == '/' || target.front() == '?';
-  return ends ? std::optional(target) : std::nullopt;
-}
-
 }  // namespace detail
 
 // Makes an httplib::Server fit to stand on a network; whatever opens a session takes it, as a sign that this was done.
@@ -188,8 +180,11 @@ class HardenedServer {
   // `target` stays as it was sent. Not while the server runs.
   void routeAllBelow(const std::string& prefix) const { prefixes_->push_back(prefix); }
 
-  // Whether the pre-routing handler has let this request pass. Nobody may have set another one.
+  // Whether a pre-routing handler of a HardenedServer has let this request pass.
   [[nodiscard]] static bool admitted(const httplib::Request& request) { return current() == &request; }
+  static void refuse(const httplib::Request& request, httplib::Response& response) {
+    answer(request, response, {500, "server_not_hardened"});
+  }
 
  private:
   using Outcome = httplib::Server::HandlerResponse;
@@ -211,9 +206,8 @@ class HardenedServer {
   static Outcome route(const httplib::Request& request, httplib::Response& response,
                        const std::vector<std::string>& prefixes, std::size_t maxPathSize,
                        const httplib::Server::HandlerWithResponse& own) {
-    const auto prefix = std::find_if(prefixes.begin(), prefixes.end(), [&](const std::string& candidate) {
-      return detail::behindPrefix(request.target, candidate).has_value();
-    });
+    const auto prefix = std::find_if(prefixes.begin(), prefixes.end(),
+                                     [&](const std::string& candidate) { return isBelow(request.target, candidate); });
     const bool isProxied = prefix != prefixes.end();
     std::vector<FieldView> fields;
     for (const auto& [name, value] : request.headers) fields.push_back({name, value});

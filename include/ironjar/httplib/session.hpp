@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <httplib.h>
+#include <ironjar/httplib/server.hpp>
 #include <ironjar/session.hpp>
 #include <ironjar/tokens.hpp>
 #include <ironjar/web.hpp>
@@ -66,10 +67,14 @@ inline void setCookies(httplib::Response& response, const std::vector<std::strin
 
 // Opens the session before the handler and commits it after, once. When it does not fit a cookie the
 // answer is a 500 {"reason": "session_not_saved"} in place of the handler's, and the browser keeps the cookie it has.
-// Of a handler that throws, and of that 500, what rollBack() keeps is kept.
-[[nodiscard]] inline httplib::Server::Handler withSession(SessionJar jar, SessionHandler handler) {
+// Of a handler that throws, and of that 500, what rollBack() keeps is kept. For routes of the server that `site` was
+// made of: elsewhere, or when its pre-routing handler was replaced, every answer is a 500 {"reason":
+// "server_not_hardened"}, since what a session says would be open to request smuggling.
+[[nodiscard]] inline httplib::Server::Handler withSession(const HardenedServer&, SessionJar jar,
+                                                          SessionHandler handler) {
   return [jar = std::move(jar), handler = std::move(handler)](const httplib::Request& request,
                                                               httplib::Response& response) {
+    if (!HardenedServer::admitted(request)) return HardenedServer::refuse(request, response);
     const std::string cookies = cookieHeader(request);
     Session session = jar.open(cookies);
     try {

@@ -47,4 +47,8 @@ struct Refusal {
 //   501 unknown_method       none of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
 [[nodiscard]] std::optional<Refusal> refusalOf(const RequestHead& request, const FramingRules& rules);
 
+// Whether a request's target, as it was sent, is `prefix` itself or something below it; not when it only decodes to
+// that.
+[[nodiscard]] bool isBelow(std::string_view target, std::string_view prefix);
+
 }  // namespace ironjar

@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#define IRONJAR_ACCEPT_HTTPLIB_BEFORE_0_44  // Debian 12's: see <ironjar/httplib/server.hpp> for what that costs
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
 
@@ -15,12 +16,13 @@ int main() {
                                   .tokenEndpoint = {.url = "https://login.example.com/token"}});
 
   httplib::Server server;
-  server.Get("/", ironjar::withSession(jar, [](const auto&, auto& response, ironjar::Session& session) {
+  const ironjar::HardenedServer site(server);
+  server.Get("/", ironjar::withSession(site, jar, [](const auto&, auto& response, ironjar::Session& session) {
                session.set("user", "ada");
                response.set_content("hello", "text/plain");
              }));
-  ironjar::mountAuth(server, jar, fetcher);
-  ironjar::proxy(server, "/api", jar, fetcher, "https://api.example.com");
+  ironjar::mountAuth(site, jar, fetcher);
+  ironjar::proxy(site, "/api", jar, fetcher, "https://api.example.com");
   const int port = server.bind_to_any_port("127.0.0.1");
   if (port < 0) return std::cerr << "no port\n", 1;
   std::thread listener([&] { server.listen_after_bind(); });

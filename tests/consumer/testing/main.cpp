@@ -3,6 +3,7 @@
 #include <string>
 #include <thread>
 
+#define IRONJAR_ACCEPT_HTTPLIB_BEFORE_0_44  // Debian 12's: see <ironjar/httplib/server.hpp> for what that costs
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
 #include <ironjar/testing/httplib.hpp>
