@@ -1,6 +1,8 @@
 #include "support/raw.hpp"
 #include "support/server.hpp"
+#include "support/site.hpp"
 #include "support/support.hpp"
+#include "support/upstream.hpp"
 
 #include <atomic>
 #include <stdexcept>
@@ -230,6 +232,56 @@ TEST_CASE("V13 no path ends the process, on stacks of 512 KiB") {
     }
   CHECK(ask("/users/ada/" + std::string(246, 'a')) == "414");
   CHECK(ask("/page") == "200");
+}
+
+TEST_CASE("V13 V37 below a proxied prefix paths of any length pass, on stacks of 512 KiB") {
+  support::Upstream upstream;
+  support::Site site;
+  const std::string api = support::api;
+  proxy(site.hardened, "/da.ta", site.jar, ironjar::Fetcher(support::fetchOptions(upstream)), api + "/v1",
+        {.anonymous = true});
+  useSmallStacks(site.web.server);
+  site.start();
+  for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
+    CAPTURE(method);
+    for (const std::string path :
+         {std::string(8000, 'a'), std::string(250, 'a'), std::string(260, 'a'), std::string()}) {
+      const RawClient client(site.web.port());
+      const std::string target = path.empty() ? "" : "/" + path;
+      REQUIRE(client.send(std::string(method) + " /da.ta" + target +
+                          "?q=1 HTTP/1.1\r\nHost: x\r\nX-Requested-With: x\r\nContent-Length: 0\r\n\r\n"));
+      CHECK(statusIn(client.receive(5000ms)) == "401");  // the API's own
+      CHECK(upstream.api.seen().back().url == api + "/v1" + target + "?q=1");
+    }
+  }
+  CHECK(site.visit("/daXta").status == 404);
+  CHECK(site.visit("/da.tab").status == 404);
+}
+
+TEST_CASE("V01 no session is opened on a server that was not hardened, or whose handler was replaced") {
+  support::Site site;
+  support::Running<> other;
+  const auto handler = ironjar::withSession(site.hardened, site.jar, [](auto&, auto& response, ironjar::Session&) {
+    response.set_content("opened", "text/plain");
+  });
+  other.server.Get("/", handler);
+  site.get("/", [](auto&, auto& response, ironjar::Session&) { response.set_content("opened", "text/plain"); });
+  other.start();
+  SUBCASE("hardened") {
+    site.start();
+    CHECK(site.visit("/").body == "opened");
+  }
+  SUBCASE("replaced") {
+    site.web.server.set_pre_routing_handler(
+        [](const auto&, auto&) { return httplib::Server::HandlerResponse::Unhandled; });
+    site.start();
+    CHECK(site.visit("/").status == 500);
+  }
+  httplib::Client client(other.origin());
+  const auto answer = client.Get("/");
+  REQUIRE(answer);
+  CHECK(answer->status == 500);
+  CHECK(answer->body == R"({"reason":"server_not_hardened"})");
 }
 
 TEST_CASE("V13 no field ends the process, whatever stacks the system gives threads") {
