@@ -244,7 +244,7 @@ TEST_CASE("V13 V37 below a proxied prefix paths of any length pass, on stacks of
   site.start();
   for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
     CAPTURE(method);
-    for (const std::string path :
+    for (const std::string& path :
          {std::string(8000, 'a'), std::string(250, 'a'), std::string(260, 'a'), std::string()}) {
       const RawClient client(site.web.port());
       const std::string target = path.empty() ? "" : "/" + path;
