@@ -7,11 +7,13 @@
 // - httplib refuses a header line over 8192 bytes, all cookies of the site included.
 // - httplib reads a response's status line with std::regex, which takes stack for every character: an API or a provider
 //   that sends one of 20 kB ends the process. Talk to peers that you trust that far, or through a proxy that bounds it.
-// - A handler that waits for an API holds one of httplib's worker threads, 8 by default, and so does each kept
-//   connection. Give a server that fetches more: `server.new_task_queue = [] { return new httplib::ThreadPool(64); };`
+// - A server serves one request a connection, on 64 threads; a handler that waits for an API holds one of them. Both
+// are
+//   HardenedServer's, which every route with a session needs: see <ironjar/httplib/server.hpp>.
 #pragma once
 
 #include <ironjar/httplib/auth.hpp>
 #include <ironjar/httplib/proxy.hpp>
+#include <ironjar/httplib/server.hpp>
 #include <ironjar/httplib/session.hpp>
 #include <ironjar/httplib/transport.hpp>

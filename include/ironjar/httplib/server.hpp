@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
@@ -135,6 +136,14 @@ class WorkerThreads final : public httplib::TaskQueue {
   std::vector<pthread_t> threads_;
 };
 
+// httplib lets five connections wait to be accepted; of more that come at once, Linux has some try again after seconds.
+inline void listenLonger(httplib::Server& server) {
+  struct Listening : httplib::Server {
+    using httplib::Server::svr_sock_;
+  };
+  ::listen((server.*(&Listening::svr_sock_)).load(), SOMAXCONN);
+}
+
 }  // namespace detail
 
 // Makes an httplib::Server fit to stand on a network; whatever opens a session takes it, as a sign that this was done.
@@ -162,7 +171,11 @@ class HardenedServer {
       throw std::invalid_argument("ironjar: HardenedServerOptions: a limit is 0, so that nothing would be served");
     server.set_keep_alive_max_count(1);
     server.set_payload_max_length(options.maxBodySize);
-    server.new_task_queue = [count = options.threads] { return new detail::WorkerThreads(count); };
+    // Called when the server begins to accept connections.
+    server.new_task_queue = [&server, count = options.threads] {
+      detail::listenLonger(server);
+      return new detail::WorkerThreads(count);
+    };
     server.set_pre_routing_handler([prefixes = prefixes_, maxPathSize = options.maxPathSize, own = options.preRouting](
                                        const httplib::Request& request, httplib::Response& response) {
       return route(request, response, *prefixes, maxPathSize, own);
