@@ -1,6 +1,7 @@
 #include "detail/ascii.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <ironjar/transport.hpp>
 
@@ -15,6 +16,13 @@ std::optional<std::string_view> findHeader(const Headers& headers, std::string_v
 
 void eraseHeader(Headers& headers, std::string_view name) {
   std::erase_if(headers, [&](const auto& header) { return detail::equalIgnoringCase(header.first, name); });
+}
+
+bool isTransportField(std::string_view name) {
+  constexpr std::array<std::string_view, 10> names = {"Host",   "Content-Length",  "Transfer-Encoding", "Trailer",
+                                                      "TE",     "Connection",      "Keep-Alive",        "Upgrade",
+                                                      "Expect", "Proxy-Connection"};
+  return std::any_of(names.begin(), names.end(), [name](auto own) { return detail::equalIgnoringCase(name, own); });
 }
 
 Result<std::string> readBody(const Request& request) {

@@ -11,7 +11,7 @@ set(floors
   "cookie: cookie cookie_pairs chunks"
   "session: session session_jar session_open revocation"
   "tokens: tokens"
-  "transport: transport http_field upstream_cookies"
+  "transport: transport http1 http_field upstream_cookies"
   "refresh: refresh refresh_service refreshing token_endpoint local_coordinator succession backoff"
   "fetch: fetch token_asker token_keeper"
   "web: web")

@@ -20,6 +20,12 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::optional<std::string_view> findHeader(const Headers& headers, std::string_view name);
 void eraseHeader(Headers& headers, std::string_view name);
 
+// Whether a request field of that name is the transport's to write, from the URL, the body and its own connection:
+// Host, Content-Length, Transfer-Encoding, Trailer, TE, Connection, Keep-Alive, Proxy-Connection, Upgrade and Expect,
+// however they are spelled. A request's own are not sent: they could say where a body ends, or whose connection it is,
+// other than it is (request smuggling). performFetch takes them off, too.
+[[nodiscard]] bool isTransportField(std::string_view name);
+
 // The next piece of a body; an empty one is its end.
 using BodyReader = std::function<Result<std::string>()>;
 
@@ -35,6 +41,11 @@ struct Request {
   // On a connection of its own: for a request that must not be sent twice, such as a refresh token's only use. A kept
   // connection may be closed by the peer just as the request leaves, and then nobody knows whether it arrived.
   bool freshConnection = false;
+  // For whom the connection may be kept afterwards, and whose kept connection may be used: it is never used for a
+  // request with another group. Opaque, compared byte for byte; empty: not kept. On HTTP/1.1 an answer that comes too
+  // late, or one too many, cannot be told from the next request's, so a group must never be shared by two users.
+  // performFetch sets it, to a digest of the session's id and its tokens.
+  std::string connectionGroup = {};
 };
 
 // How a response came about.
@@ -59,9 +70,21 @@ struct Response {
 // Monotonic: the moment by which an answer must have come.
 using Deadline = std::chrono::steady_clock::time_point;
 
-// Sends one request and returns its response, whatever the status: no redirects followed, nothing repeated. Errors:
-// Errc::timeout when the deadline passes, Errc::tooLarge for a body over the transport's limit, Errc::unreachable when
-// certainly nothing was sent, Errc::transport otherwise. Called from many threads at once, never under a lock.
+// Sends one request and returns its response, whatever the status: no redirects followed, nothing repeated, no content
+// coding undone. Called from many threads at once, never under a lock. Must not throw. The Request is only valid until
+// it returns. What every transport keeps to:
+// - Path and query are sent byte for byte as the URL has them. Of the fields, those that are the transport's
+//   (isTransportField) are written by it; all others are sent as they are.
+// - Interim responses (1xx) and trailer fields are skipped. Heads and bodies are bounded, however slowly they come.
+// - A connection is kept only for requests of the same connectionGroup, only when the response was read to an end that
+//   its length or its chunks told, and only while nothing is left in it: no byte, and no TLS record.
+// Errors:
+// - Errc::unreachable: certainly nothing was sent, whatever the reason: no address, no connection, a TLS handshake that
+//   fails, the deadline passed while connecting or before. Goes before timeout.
+// - Errc::timeout: the deadline passed, and the peer may have got the request.
+// - Errc::tooLarge: a body over the transport's limit.
+// - Errc::transport: everything else after the first byte was sent.
+// - Errc::malformed: the request cannot be sent; otherwise the body's reader's error.
 using Transport = std::function<Result<Response>(const Request&, Deadline)>;
 
 }  // namespace ironjar

@@ -1,0 +1,83 @@
+// HTTP/1.1 as text (RFC 9112), without I/O: what a transport over a stream of bytes writes and reads.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <ironjar/transport.hpp>
+
+namespace ironjar {
+
+// Where a request goes, read from its URL.
+struct HttpTarget {
+  bool https = false;
+  std::string origin;     // `https://api.example.com`: one spelling for each origin (RFC 6454 section 6.2)
+  std::string host;       // as a resolver takes it: lower case, IPv6 without its brackets
+  std::string port;       // decimal
+  std::string authority;  // the Host field
+  std::string target;     // path and query, byte for byte as they were given
+};
+
+// Errc::malformed for a URL that performFetch refuses.
+[[nodiscard]] Result<HttpTarget> readTarget(std::string_view url);
+
+enum class AfterResponse { keepConnection, closeConnection };
+
+// The request's head with its empty line. Host, Connection and the body's framing are written here; what the request's
+// own headers say of them (isTransportField) is left out. Errc::malformed when the method or a field could break out of
+// its line.
+[[nodiscard]] Result<std::string> requestHead(const Request& request, const HttpTarget& target, AfterResponse after);
+
+struct ResponseLimits {
+  std::size_t maxHeadSize = 64 * 1024;  // interim responses included; and for all that frames a body, between its bytes
+  std::size_t maxBodySize = 8 * 1024 * 1024;
+};
+
+// Reads one response. Interim responses (1xx) are skipped, trailer fields dropped, folded lines joined; a field that
+// holds control characters, or whose name is none, is left out. Memory is bounded by the limits. Not thread-safe.
+class ResponseReader {
+ public:
+  // `method` is the request's: a HEAD's response has no body.
+  explicit ResponseReader(std::string_view method, const ResponseLimits& limits = {});
+
+  // Takes the bytes that came next. Nothing when all is well; Errc::tooLarge for a body over the limit; Errc::transport
+  // for what is no HTTP/1.1 response, has contradicting lengths, or a head over the limit. Not to be used after an
+  // error.
+  [[nodiscard]] std::optional<Error> read(std::string_view bytes);
+  // The peer has closed: the end of a body without a length, Errc::transport anywhere else.
+  [[nodiscard]] std::optional<Error> end();
+
+  [[nodiscard]] bool complete() const { return state_ == State::done; }
+  // Whether another request may follow on the connection: the response is complete, its body was read to an end that
+  // its length or its chunks told, nobody asked to close, and not a byte came after it.
+  [[nodiscard]] bool mayKeep() const { return complete() && keeps_ && !surplus_; }
+  // The response, once complete.
+  [[nodiscard]] Response take() { return std::move(response_); }
+
+ private:
+  enum class State { status, fields, body, rest, chunkSize, chunk, chunkEnd, trailers, done };
+  using Problem = std::optional<Error>;
+
+  [[nodiscard]] Problem takeLine(std::string_view line);
+  [[nodiscard]] Problem takeStatus(std::string_view line);
+  void takeField(std::string_view line);
+  [[nodiscard]] Problem beginBody();
+  [[nodiscard]] Problem takeLength();
+  [[nodiscard]] Problem takeChunkSize(std::string_view line);
+  [[nodiscard]] Problem takeData(std::string_view& bytes);
+
+  ResponseLimits limits_;
+  bool isHead_ = false;
+  State state_ = State::status;
+  Response response_ = {};
+  std::string line_;          // as much as has come of it
+  std::size_t overhead_ = 0;  // bytes since the beginning, or since the last byte of the body
+  std::size_t left_ = 0;      // of the body or of the chunk
+  bool folds_ = false;        // whether a line that begins with a space continues the last field
+  bool keeps_ = false;
+  bool surplus_ = false;
+};
+
+}  // namespace ironjar

@@ -1,0 +1,231 @@
+#include "support/support.hpp"
+
+#include <pthread.h>
+#include <string>
+#include <string_view>
+
+#include <ironjar/http1.hpp>
+
+using namespace ironjar;
+using support::errorOf;
+
+namespace {
+
+struct Read {
+  std::optional<Errc> error;
+  bool complete = false;
+  bool mayKeep = false;
+  Response response = {};
+};
+
+// In two pieces, cut at `cut`; then, unless `open`, the peer closes.
+Read readIn2(std::string_view text, std::size_t cut, std::string_view method, const ResponseLimits& limits, bool open) {
+  ResponseReader reader(method, limits);
+  std::optional<Error> problem = reader.read(text.substr(0, cut));
+  if (!problem) problem = reader.read(text.substr(cut));
+  if (!problem && !open && !reader.complete()) problem = reader.end();
+  Read read{.error = std::nullopt, .complete = reader.complete(), .mayKeep = reader.mayKeep()};
+  if (problem) read.error = problem->code;
+  if (read.complete) read.response = reader.take();
+  return read;
+}
+
+// The same however it is cut.
+Read read(std::string_view text, std::string_view method = "GET", const ResponseLimits& limits = {},
+          bool open = false) {
+  Read whole = readIn2(text, 0, method, limits, open);
+  for (std::size_t cut = 1; cut < std::min<std::size_t>(text.size(), 400); ++cut) {
+    const Read other = readIn2(text, cut, method, limits, open);
+    REQUIRE(other.error == whole.error);
+    REQUIRE(other.mayKeep == whole.mayKeep);
+    REQUIRE(other.response.body == whole.response.body);
+    REQUIRE(other.response.headers == whole.response.headers);
+  }
+  return whole;
+}
+
+HttpTarget target(std::string_view url) { return readTarget(url).value(); }
+
+std::string repeated(std::string_view text, std::size_t size) {
+  std::string out;
+  while (out.size() < size) out += text;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("V20 every spelling of an origin is one origin") {
+  for (const char* url :
+       {"http://api.example", "HTTP://API.example/", "http://Api.Example:80/x", "http://api.example?q"})
+    CHECK(target(url).origin == "http://api.example");
+  CHECK(target("https://api.example:443/").origin == "https://api.example");
+  CHECK(target("https://[::1]:8443/a").host == "::1");
+  CHECK(target("https://[::1]:8443/a").port == "8443");
+  CHECK(target("https://[::1]:8443/a").authority == "[::1]:8443");
+  CHECK(target("https://[::1]").port == "443");
+  CHECK(target("http://a.b").port == "80");
+  CHECK(errorOf(readTarget("http://user@host/")) == Errc::malformed);
+}
+
+TEST_CASE("V35 path and query are sent as they are") {
+  for (const std::string path :
+       {"/a%20b%2Fc", "/?b=2&a=1", "/?q=a%20b+c%2B&sig=%2f", "/a;b,c'd(e)!$*", "/?", "//x", "/%"}) {
+    const auto head = requestHead({.url = "http://h" + path}, target("http://h" + path), AfterResponse::keepConnection);
+    CHECK(head->starts_with("GET " + path + " HTTP/1.1\r\nHost: h\r\n"));
+  }
+  CHECK(target("http://h?q").target == "/?q");
+}
+
+TEST_CASE("V36 the fields that frame a request are written once, whatever the request brought") {
+  Request request{.method = "POST", .url = "http://h/", .body = "12345678"};
+  for (const char* name : {"Content-Length", "content-length", "TRANSFER-ENCODING", "Host", "hOST", "Connection", "TE",
+                           "Trailer", "Upgrade", "Expect", "Keep-Alive", "Proxy-Connection"}) {
+    CHECK(isTransportField(name));
+    request.headers.emplace_back(name, "3");
+    request.headers.emplace_back(name, "chunked");
+  }
+  for (const char* name : {"Content-Type", "Hos", "Hosts", "X-Host", "", "Content-Lengt"})
+    CHECK_FALSE(isTransportField(name));
+  request.headers.emplace_back("X-Own", "1");
+  const HttpTarget where = target(request.url);
+  CHECK(*requestHead(request, where, AfterResponse::keepConnection) ==
+        "POST / HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nContent-Length: 8\r\n\r\n");
+  request.openBody = [] { return BodyReader(); };
+  CHECK(*requestHead(request, where, AfterResponse::closeConnection) ==
+        "POST / HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nConnection: close\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n");
+  for (const char* value : {"a\r\nX: 1", "a\nX: 1", "a\rb"}) {
+    CHECK(errorOf(requestHead({.url = "http://h/", .headers = {{"X", value}}}, where, {})) == Errc::malformed);
+  }
+  CHECK(errorOf(requestHead({.method = "GET / HTTP/1.1\r\nX:", .url = "http://h/"}, where, {})) == Errc::malformed);
+}
+
+TEST_CASE("a response is read to the end that its length, its chunks or the close tell") {
+  const Read sized = read("HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a:\t2 \r\nContent-Length: 3\r\n\r\nabc");
+  CHECK(sized.response.status == 200);
+  CHECK(sized.response.headers == Headers{{"X-A", "1"}, {"x-a", "2"}, {"Content-Length", "3"}});
+  CHECK(sized.response.body == "abc");
+  CHECK(sized.mayKeep);
+  const Read chunked = read(
+      "HTTP/1.1 404 \r\nTransfer-Encoding: Chunked\r\n\r\n"
+      "3;a=\"b\"\r\nabc\r\n0B \r\n-de\r\n\r\nfghi\r\n000\r\nTrailer: 1\r\n\r\n");
+  CHECK(chunked.response.status == 404);
+  CHECK(chunked.response.body == "abc-de\r\n\r\nfghi");
+  CHECK(chunked.mayKeep);
+  CHECK_FALSE(findHeader(chunked.response.headers, "Trailer"));
+  const Read closed = read("HTTP/1.0 200\r\n\r\nabc");
+  CHECK(closed.response.body == "abc");
+  CHECK_FALSE(closed.mayKeep);
+  CHECK(read("HTTP/1.1 200 OK\nContent-Length: 1\n\nx").response.body == "x");
+}
+
+TEST_CASE("interim responses are skipped, folded lines joined, and what is no field left out") {
+  const Read interim = read(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  CHECK(interim.response.headers == Headers{{"Content-Length", "0"}});
+  CHECK(interim.mayKeep);
+  CHECK(read("HTTP/1.1 100 Continue\r\n\r\n").error == Errc::transport);
+  CHECK(read("HTTP/1.1 101 Switching Protocols\r\n\r\n").error == Errc::transport);
+  std::string text =
+      "HTTP/1.1 200 OK\r\n lost\r\nA: 1\r\n 2\r\n\t3\r\nNone\r\nB b: 1\r\n folded\r\n: x\r\nC: a@b\r\n"
+      "D: a\rSet-Cookie: x\r\nE: 1\r\n f\x01\r\n g\r\nF: %0d%0a\r\n\r\n";
+  text[text.find('@')] = '\0';
+  const Read odd = read(text);
+  CHECK(odd.response.headers == Headers{{"A", "1 2 3"}, {"F", "%0d%0a"}});
+}
+
+TEST_CASE("V02 a connection is kept only when the response ended where it said, and nobody wants to close") {
+  const auto mayKeep = [](const std::string& text, std::string_view method = "GET") {
+    return read(text, method).mayKeep;
+  };
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n";
+  CHECK(mayKeep(ok + "\r\nok"));
+  CHECK_FALSE(mayKeep(ok + "\r\nok!"));
+  CHECK_FALSE(mayKeep(ok + "\r\nokHTTP/1.1 200 OK\r\n\r\n"));
+  CHECK_FALSE(mayKeep(ok + "Connection: close\r\n\r\nok"));
+  CHECK_FALSE(mayKeep(ok + "Connection: keep-alive, CLOSE\r\n\r\nok"));
+  CHECK_FALSE(mayKeep(ok + "Connection: x\r\nConnection: close\r\n\r\nok"));
+  CHECK_FALSE(mayKeep(ok + "Content-Length: 2\r\n\r\nok"));
+  CHECK_FALSE(mayKeep(ok + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"));
+  CHECK_FALSE(mayKeep("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok"));
+  CHECK_FALSE(mayKeep(ok + "\r\n", "HEAD"));
+  CHECK_FALSE(mayKeep("HTTP/1.1 304 Not Modified\r\n\r\n"));
+  CHECK_FALSE(mayKeep("HTTP/1.1 204 No Content\r\n\r\n"));
+  CHECK_FALSE(mayKeep("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\r\n"));
+}
+
+TEST_CASE("V02 what contradicts itself, or ends too early, is no response") {
+  for (const char* head :
+       {"Content-Length: -1", "Content-Length: +2", "Content-Length: 0x2", "Content-Length: %32",
+        "Content-Length: 2, 3", "Content-Length: 2\r\nContent-Length: 3", "Content-Length:", "Content-Length: 2 2",
+        "Content-Length: 99999999999999999999", "Content-Length: 3", "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, chunked", "Transfer-Encoding: identity", "Transfer-Encoding: chunked"}) {
+    CAPTURE(head);
+    CHECK(read("HTTP/1.1 200 OK\r\n" + std::string(head) + "\r\n\r\nok").error == Errc::transport);
+  }
+  for (const char* chunks : {"2\r\nok", "2\r\nok0\r\n\r\n", "2\r\nok\r\n", "2\r\nok\r\n0\r\n", "-1\r\n", "0x0\r\n\r\n",
+                             "\r\n", "ffffffffffffffffff\r\n", "2\r\nokay\r\n0\r\n\r\n", " ;\r\n"}) {
+    CAPTURE(chunks);
+    CHECK(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(chunks)).error == Errc::transport);
+  }
+  for (const char* begin :
+       {"", "\r\n", "HTTP/1.1", "HTTP/1.1 20\r\n", "HTTP/1.1 2000\r\n", "HTTP/2 200 OK\r\n", "HTTP/1.1 099 X\r\n",
+        "HTTP/1.1  200 OK\r\n", "http/1.1 200 OK\r\n", "ICY 200 OK\r\n", "HTTP/1.1 -20 OK\r\n", "nonsense\r\n"}) {
+    CAPTURE(begin);
+    CHECK(read(begin + std::string("\r\n")).error == Errc::transport);
+  }
+}
+
+TEST_CASE("V17 whatever never ends is cut at its limit") {
+  constexpr std::size_t endless = 400'000;
+  const ResponseLimits limits{.maxHeadSize = 1000, .maxBodySize = 1000};
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string tiny = "1\r\nx\r\n";
+  const std::vector<std::pair<std::string, std::string>> attacks = {{"HTTP/1.1 200 ", "x"},
+                                                                    {"HTTP/1.1 200 OK\r\n", "X-Many: 1\r\n"},
+                                                                    {"HTTP/1.1 200 OK\r\nX-Long: ", "x"},
+                                                                    {"HTTP/1.1 200 OK\r\n", " x\r\n"},
+                                                                    {"", "HTTP/1.1 100 Continue\r\n\r\n"},
+                                                                    {"", "HTTP/1.1 103 Hints\r\nA: 1\r\n\r\n"},
+                                                                    {chunked, "0"},
+                                                                    {chunked + "1;", "x"},
+                                                                    {chunked + tiny + "1;", "x"},
+                                                                    {chunked + "0\r\n", "A: 1\r\n"},
+                                                                    {chunked + "0\r\n", "x"},
+                                                                    {chunked + "1\r\nx", "\r"}};
+  for (const auto& [begin, step] : attacks) {
+    CAPTURE(begin);
+    ResponseReader reader("GET", limits);
+    const std::string text = begin + repeated(step, endless);
+    std::size_t taken = 0;
+    std::optional<Error> problem;
+    for (; taken < text.size() && !problem; taken += 100)
+      problem = reader.read(std::string_view(text).substr(taken, 100));
+    REQUIRE(problem);
+    CHECK(problem->code == Errc::transport);
+    CHECK(taken <= 1400);
+  }
+  CHECK(read(chunked + repeated(tiny, endless), "GET", limits).error == Errc::tooLarge);
+  CHECK(read(chunked + repeated(tiny, 6 * 1000) + "0\r\n\r\n", "GET", limits).response.body.size() == 1000);
+  CHECK(read("HTTP/1.1 200 OK\r\n\r\n" + std::string(1001, 'x'), "GET", limits).error == Errc::tooLarge);
+  CHECK(read("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n", "GET", limits).error == Errc::tooLarge);
+  CHECK(read(chunked + "3e9\r\n", "GET", limits).error == Errc::tooLarge);
+}
+
+TEST_CASE("V13 a long status line takes no stack") {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 128 * 1024);
+  const auto attack = [](void*) -> void* {
+    static const std::string text = "HTTP/1.1 200 " + std::string(60'000, 'a') + "\r\nContent-Length: 0\r\n\r\n";
+    static ResponseReader reader("GET");
+    return !reader.read(text) && reader.complete() ? &reader : nullptr;
+  };
+  pthread_t thread{};
+  REQUIRE(pthread_create(&thread, &attributes, attack, nullptr) == 0);
+  void* good = nullptr;
+  pthread_join(thread, &good);
+  pthread_attr_destroy(&attributes);
+  CHECK(good != nullptr);
+}
