@@ -1,4 +1,5 @@
 #include "detail/ascii.hpp"
+#include "detail/sodium.hpp"
 #include "detail/url.hpp"
 #include "detail/url_path.hpp"
 #include "http_field.hpp"
@@ -8,6 +9,7 @@
 #include "upstream_cookies.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <thread>
 
@@ -35,6 +37,16 @@ bool isAboutScope(const Response& response) {
 Error nobody(const Session& session) {
   const bool ended = session.rejection() && session.rejection()->code == Errc::expired;
   return ended ? fail(Errc::expired, "the session is past its end") : fail(Errc::loginRequired, "there are no tokens");
+}
+
+// For whom a connection may be kept. By the tokens, since two users can be brought to one session id (a planted cookie,
+// a login without Session::replace()); by the id, since an application may give one token to several users.
+std::string connectionGroup(const Session& session, const std::optional<TokenSet>& tokens) {
+  if (!tokens || (tokens->accessToken.empty() && tokens->cookies.empty())) return {};
+  std::array<unsigned char, 16> digest{};
+  const std::string login = session.id() + '\n' + tokens->accessToken + '\n' + tokens->cookies;
+  detail::blake2b(digest, detail::bytes("ironjar connection group"), detail::bytes(login));
+  return {digest.begin(), digest.end()};
 }
 
 using OpenBody = std::function<BodyReader()>;
@@ -99,8 +111,8 @@ class Fetcher::State {
   [[nodiscard]] Result<detail::Url> allowedUrl(const Request& request) const;
   // Whether a 401 to this request is about its token, and tokens may be refreshed for it.
   [[nodiscard]] bool mayRefresh(const Request& request, const detail::Url& url) const;
-  // Puts the credentials into the request, in place of any that are there.
-  [[nodiscard]] Result<Response> send(Request& request, const std::optional<TokenSet>& tokens,
+  // Puts the credentials into the request, in place of any that are there, and takes off what is the transport's.
+  [[nodiscard]] Result<Response> send(Request& request, const Session& session, const std::optional<TokenSet>& tokens,
                                       std::string_view apiCookies, Deadline deadline) const;
   [[nodiscard]] Result<Response> withoutRefreshToken(Session& session, const TokenSet& tokens,
                                                      Result<Response> response) const;
@@ -130,7 +142,7 @@ Result<Response> Fetcher::performFetch(Session& session, Request request) const 
   if (!beginBody(request, openBody)) return fail(Errc::malformed, "openBody gave no reader");
   std::string apiCookies;  // those that the API has set on the way
   while (true) {
-    Result<Response> response = state.send(request, tokens, apiCookies, deadline);
+    Result<Response> response = state.send(request, session, tokens, apiCookies, deadline);
     request.openBody = nullptr;  // its reader may hold what the next one needs, such as a file's lock
     if (!response) return response;
     ++trace.attempts;
@@ -216,8 +228,10 @@ bool Fetcher::State::mayRefresh(const Request& request, const detail::Url& url) 
   });
 }
 
-Result<Response> Fetcher::State::send(Request& request, const std::optional<TokenSet>& tokens,
+Result<Response> Fetcher::State::send(Request& request, const Session& session, const std::optional<TokenSet>& tokens,
                                       std::string_view apiCookies, Deadline deadline) const {
+  std::erase_if(request.headers, [](const auto& field) { return isTransportField(field.first); });
+  request.connectionGroup = connectionGroup(session, tokens);
   for (const char* own : {"Authorization", "Proxy-Authorization", "Cookie"}) eraseHeader(request.headers, own);
   if (tokens && !tokens->accessToken.empty()) {
     if (!detail::isFieldValue(tokens->accessToken))

@@ -174,6 +174,9 @@ void detail::requireValid(const TokenEndpoint& endpoint) {
     refuse("TokenEndpoint.timeout must be positive, and an hour at most");
   }
   if (!detail::isSendable(endpoint.headers)) refuse("TokenEndpoint.headers holds what cannot be sent");
+  for (const auto& [name, value] : endpoint.headers) {
+    if (isTransportField(name)) refuse("TokenEndpoint.headers: `" + name + "` is the transport's to write");
+  }
   if (!endpoint.refreshTokenCookie.empty() &&
       !serializeCookie(endpoint.refreshTokenCookie, "", {.sameSite = SameSite::unset})) {
     refuse("TokenEndpoint.refreshTokenCookie is no cookie name");

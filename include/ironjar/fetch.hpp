@@ -52,7 +52,8 @@ class Fetcher {
 
   // The API's response, whatever its status, with the trace of how it came about. New tokens are in the session when it
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
-  // do not travel: the tokens' own cookies do. Errors:
+  // do not travel (the tokens' own cookies do), nor do those that are the transport's (isTransportField), nor its
+  // connectionGroup. Errors:
   // - Errc::loginRequired: the API wants a token and the session has none.
   // - Errc::expired: the session that came is past its end, or its login is over: destroyed when the provider said
   //   invalid_grant, or when there is no refresh token and the access token may have ended; abandoned, so that the

@@ -67,7 +67,7 @@ struct TokenEndpoint {
   // Asked for (RFC 8707), where a login is used for several APIs whose access tokens differ: one Fetcher for each, with
   // one coordinator. The session then keeps this one's access token apart; empty: the login's own.
   std::string resource = {};
-  Headers headers = {};                 // sent along
+  Headers headers = {};                 // sent along; none that isTransportField
   bool sendAccessToken = false;         // the access token travels as Authorization: Bearer
   std::string refreshTokenCookie = {};  // a name: the refresh token travels as this cookie instead of in the body
   Seconds timeout{10};                  // of one call, counted apart from the request that needs it
