@@ -1,82 +1,22 @@
+#include "support/raw_server.hpp"
 #include "support/server.hpp"
 #include "support/support.hpp"
 
-#include <arpa/inet.h>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <atomic>
+#include <set>
 
 #include <ironjar/httplib/transport.hpp>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
+using support::Certificate;
 using support::errorOf;
+using support::Peer;
+using support::RawServer;
 
 namespace {
 
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
-
-// A peer that misbehaves below HTTP: for each connection, `behave` gets the socket.
-class RawServer {
- public:
-  explicit RawServer(std::function<void(int)> behave) : behave_(std::move(behave)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    REQUIRE(::bind(listener_, generic, size) == 0);
-    REQUIRE(::listen(listener_, 8) == 0);
-    REQUIRE(::getsockname(listener_, generic, &size) == 0);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  RawServer(const RawServer&) = delete;
-  RawServer& operator=(const RawServer&) = delete;
-  ~RawServer() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    for (std::thread& peer : peers_) peer.join();
-    ::close(listener_);
-  }
-  std::string origin() const { return "http://127.0.0.1:" + std::to_string(port_); }
-
- private:
-  void serve() {
-    for (int peer = 0; (peer = ::accept(listener_, nullptr, nullptr)) >= 0;) {
-      peers_.emplace_back([this, peer] {
-        behave_(peer);
-        ::close(peer);
-      });
-    }
-  }
-
-  std::function<void(int)> behave_;
-  int listener_ = -1;
-  int port_ = 0;
-  std::thread thread_;
-  std::vector<std::thread> peers_;
-};
-
-bool put(int socket, std::string_view text) {
-  return ::send(socket, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
-}
-void readRequest(int socket) {
-  char buffer[4096];
-  static_cast<void>(::recv(socket, buffer, sizeof buffer, 0) > 0);
-}
-// Until the other side hangs up.
-void wait(int socket) {
-  char byte = 0;
-  while (::recv(socket, &byte, 1, 0) > 0) {
-  }
-}
 
 template <class Work>
 std::chrono::milliseconds timeOf(Work work) {
@@ -85,37 +25,13 @@ std::chrono::milliseconds timeOf(Work work) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
 }
 
-// A certificate for localhost, signed by itself.
-struct Certificate {
-  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{EVP_EC_gen("P-256"), EVP_PKEY_free};
-  std::unique_ptr<X509, decltype(&X509_free)> x509{X509_new(), X509_free};
-  std::filesystem::path file =
-      std::filesystem::temp_directory_path() / ("ironjar-ca-" + std::to_string(::getpid()) + ".pem");
-
-  Certificate() {
-    X509* const c = x509.get();
-    X509_set_version(c, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
-    X509_gmtime_adj(X509_getm_notBefore(c), -60);
-    X509_gmtime_adj(X509_getm_notAfter(c), 3600);
-    X509_set_pubkey(c, key.get());
-    X509_NAME* const name = X509_get_subject_name(c);
-    const auto* text = reinterpret_cast<const unsigned char*>("localhost");
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, text, -1, -1, 0);
-    X509_set_issuer_name(c, name);
-    X509_EXTENSION* const names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
-    X509_add_ext(c, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(c, key.get(), EVP_sha256());
-    std::FILE* const pem = std::fopen(file.c_str(), "w");
-    PEM_write_X509(pem, c);
-    PEM_write_PrivateKey(pem, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    std::fclose(pem);
-  }
-  Certificate(const Certificate&) = delete;
-  Certificate& operator=(const Certificate&) = delete;
-  ~Certificate() { std::filesystem::remove(file); }
-};
+// Answers whatever comes with this.
+std::function<void(Peer&)> always(std::string answer) {
+  return [answer = std::move(answer)](Peer& peer) {
+    while (!peer.readRequest().empty() && peer.put(answer)) continue;
+  };
+}
+const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 }  // namespace
 
@@ -150,7 +66,7 @@ TEST_CASE("a request arrives as it is, and so does its response") {
   CHECK(seen.target == "/");
 }
 
-TEST_CASE("connections are kept, but not for a request that wants its own") {
+TEST_CASE("connections are kept for a group, but not for a request that wants its own") {
   std::mutex mutex;
   std::set<int> ports;
   support::Running<> peer;
@@ -161,10 +77,17 @@ TEST_CASE("connections are kept, but not for a request that wants its own") {
   });
   peer.start();
   const Transport transport = httplibTransport();
-  for (int i = 0; i < 10; ++i) REQUIRE(transport({.url = peer.origin()}, in(5s)));
+  const auto ask = [&](const std::string& group, bool fresh = false) {
+    REQUIRE(transport({.url = peer.origin(), .freshConnection = fresh, .connectionGroup = group}, in(5s)));
+  };
+  for (int i = 0; i < 10; ++i) ask("ada");
   CHECK(ports.size() == 1);
-  for (int i = 0; i < 3; ++i) REQUIRE(transport({.url = peer.origin(), .freshConnection = true}, in(5s)));
+  for (int i = 0; i < 3; ++i) ask("ada", true);
   CHECK(ports.size() == 4);
+  for (int i = 0; i < 3; ++i) ask("");
+  CHECK(ports.size() == 7);
+  for (int i = 0; i < 3; ++i) ask("bob");
+  CHECK(ports.size() == 8);
 }
 
 TEST_CASE("redirects are not followed") {
@@ -194,44 +117,30 @@ TEST_CASE("a body over the limit ends the exchange, told or not") {
 
 TEST_CASE("the deadline holds against a peer that is silent, or sends a byte now and then") {
   const auto drip = [](const char* beginning, const char* step) {
-    return [beginning, step](int socket) {
-      readRequest(socket);
-      put(socket, beginning);
-      while (put(socket, step)) std::this_thread::sleep_for(20ms);
+    return [beginning, step](Peer& peer) {
+      static_cast<void>(peer.readRequest());
+      peer.put(beginning);
+      while (peer.put(step)) std::this_thread::sleep_for(20ms);
     };
   };
-  const std::vector<std::function<void(int)>> peers = {
-      wait,
+  const std::vector<std::function<void(Peer&)>> peers = {
+      [](Peer& peer) { peer.waitForHangUp(); },
       drip("HTTP/1.1 200 OK\r\nX-Long: ", "x"),
       drip("HTTP/1.1 200 OK\r\n", "X-Many: 1\r\n"),
       drip("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", "x"),
       drip("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
   };
   for (const auto& behave : peers) {
-    const RawServer peer(behave);
+    const RawServer server(behave);
     const Transport transport = httplibTransport();
-    const auto took = timeOf([&] { CHECK(errorOf(transport({.url = peer.origin()}, in(200ms))) == Errc::timeout); });
+    const auto took = timeOf([&] { CHECK(errorOf(transport({.url = server.origin()}, in(200ms))) == Errc::timeout); });
     CHECK(took >= 190ms);
     CHECK(took < 5s);
   }
-  CHECK(errorOf(httplibTransport()({.url = "http://127.0.0.1:9"}, in(-1ms))) == Errc::timeout);
-}
-
-TEST_CASE("a request that does not notice its end does not hide a later deadline") {
-  detail::HttplibWatchdog dog;
-  detail::HttplibConnection first("http://127.0.0.1:9", {});
-  detail::HttplibConnection second("http://127.0.0.1:9", {});
-  const detail::HttplibWatchdog::Watch watchFirst(dog, first, in(10ms));
-  while (!first.wasCut()) std::this_thread::yield();
-  const detail::HttplibWatchdog::Watch watchSecond(dog, second, in(10ms));
-  while (!second.wasCut()) std::this_thread::yield();
-  detail::HttplibConnection third("http://127.0.0.1:9", {});
-  const detail::HttplibWatchdog::Watch watchThird(dog, third, in(-1s));
-  while (!third.wasCut()) std::this_thread::yield();
 }
 
 TEST_CASE("many deadlines at once each hold") {
-  const RawServer peer(wait);
+  const RawServer server([](Peer& peer) { peer.waitForHangUp(); });
   const Transport transport = httplibTransport();
   std::vector<std::thread> threads;
   std::atomic<int> onTime = 0;
@@ -239,7 +148,7 @@ TEST_CASE("many deadlines at once each hold") {
     threads.emplace_back([&, i] {
       const std::chrono::milliseconds limit{100 + i * 50};
       std::optional<Errc> error;
-      const auto took = timeOf([&] { error = errorOf(transport({.url = peer.origin()}, in(limit))); });
+      const auto took = timeOf([&] { error = errorOf(transport({.url = server.origin()}, in(limit))); });
       onTime += error == Errc::timeout && took >= limit - 10ms && took < limit + 5s;
     });
   }
@@ -249,39 +158,39 @@ TEST_CASE("many deadlines at once each hold") {
 
 TEST_CASE("peers that are not there, hang up, or talk nonsense") {
   std::string closed;
-  { closed = RawServer(wait).origin(); }
+  { closed = RawServer(always("")).origin(); }
   const Transport transport = httplibTransport();
   CHECK(errorOf(transport({.url = closed}, in(5s))) == Errc::unreachable);
   for (const char* answer :
        {"", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx", "nonsense\r\n\r\n", "HTTP/1.1 200", "\0\0\0"}) {
-    const RawServer peer([answer](int socket) {
-      readRequest(socket);
-      put(socket, answer);
+    const RawServer server([answer](Peer& peer) {
+      static_cast<void>(peer.readRequest());
+      peer.put(answer);
     });
-    CHECK(errorOf(transport({.url = peer.origin()}, in(5s))) == Errc::transport);
+    CHECK(errorOf(transport({.url = server.origin()}, in(5s))) == Errc::transport);
   }
 }
 
 TEST_CASE("a failed connection is not kept") {
   std::atomic<int> connections = 0;
-  const RawServer peer([&](int socket) {
-    readRequest(socket);
+  const RawServer server([&](Peer& peer) {
+    static_cast<void>(peer.readRequest());
     if (++connections == 1) return;
-    put(socket, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    wait(socket);
+    peer.put("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    peer.waitForHangUp();
   });
   const Transport transport = httplibTransport();
-  CHECK_FALSE(transport({.url = peer.origin()}, in(5s)));
-  CHECK(transport({.url = peer.origin()}, in(5s))->body == "ok");
+  CHECK_FALSE(transport({.url = server.origin()}, in(5s)));
+  CHECK(transport({.url = server.origin()}, in(5s))->body == "ok");
 }
 
 TEST_CASE("a body without a length that the deadline cuts is no response") {
-  const RawServer peer([](int socket) {
-    readRequest(socket);
-    put(socket, "HTTP/1.1 200 OK\r\n\r\n[1,2,");
-    wait(socket);
+  const RawServer server([](Peer& peer) {
+    static_cast<void>(peer.readRequest());
+    peer.put("HTTP/1.1 200 OK\r\n\r\n[1,2,");
+    peer.waitForHangUp();
   });
-  CHECK(errorOf(httplibTransport()({.url = peer.origin()}, in(200ms))) == Errc::timeout);
+  CHECK(errorOf(httplibTransport()({.url = server.origin()}, in(200ms))) == Errc::timeout);
 }
 
 TEST_CASE("a response that never has a body has its status and its fields") {
@@ -307,65 +216,47 @@ TEST_CASE("a response that never has a body has its status and its fields") {
 }
 
 TEST_CASE("304 is complete with its head; an informational response is no response") {
-  const RawServer peer([](int socket) {
-    readRequest(socket);
-    put(socket, "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n");
-    wait(socket);
+  const RawServer notModified([](Peer& peer) {
+    static_cast<void>(peer.readRequest());
+    peer.put("HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n");
+    peer.waitForHangUp();
   });
   std::optional<Result<Response>> response;
-  CHECK(timeOf([&] { response = httplibTransport()({.url = peer.origin()}, in(5s)); }) < 4s);
+  CHECK(timeOf([&] { response = httplibTransport()({.url = notModified.origin()}, in(5s)); }) < 4s);
   CHECK((*response)->status == 304);
   CHECK(findHeader((*response)->headers, "ETag") == "\"1\"");
-  const RawServer hints([](int socket) {
-    readRequest(socket);
-    put(socket, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    wait(socket);
+  const RawServer hints(always("HTTP/1.1 103 Early Hints\r\n\r\n" + ok));
+  CHECK(httplibTransport()({.url = hints.origin()}, in(5s))->body == "ok");
+  const RawServer only([](Peer& peer) {
+    static_cast<void>(peer.readRequest());
+    peer.put("HTTP/1.1 103 Early Hints\r\n\r\n");
   });
-  CHECK_FALSE(httplibTransport()({.url = hints.origin()}, in(500ms)));
-  CHECK(errorOf(httplibTransport()({.method = "HEAD", .url = hints.origin()}, in(5s))) == Errc::transport);
-}
-
-TEST_CASE("what a connection still holds is never the next request's answer") {
-  std::atomic<int> connections = 0;
-  std::atomic<bool> answered = false;
-  std::atomic<bool> spoiled = false;
-  const RawServer peer([&](int socket) {
-    const bool first = ++connections == 1;
-    readRequest(socket);
-    put(socket, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood");
-    while (first && !answered) std::this_thread::yield();
-    if (first) spoiled = put(socket, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nEVIL!");
-    wait(socket);
-  });
-  const Transport transport = httplibTransport();
-  CHECK(transport({.url = peer.origin()}, in(5s))->body == "good");
-  answered = true;
-  while (!spoiled) std::this_thread::yield();
-  CHECK(transport({.url = peer.origin()}, in(5s))->body == "good");
-  CHECK(connections == 2);
+  for (const char* method : {"GET", "HEAD"}) {
+    CHECK(errorOf(httplibTransport()({.method = method, .url = only.origin()}, in(5s))) == Errc::transport);
+  }
 }
 
 TEST_CASE("a field whose name would break out of the line is dropped") {
-  const RawServer peer([](int socket) {
-    readRequest(socket);
-    put(socket, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\rSet-Cookie: a=b\r\nA b: 1\r\nX-Good: 1\r\n\r\n");
-    wait(socket);
+  const RawServer server([](Peer& peer) {
+    static_cast<void>(peer.readRequest());
+    peer.put("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\rSet-Cookie: a=b\r\nA b: 1\r\nX-Good: 1\r\n\r\n");
+    peer.waitForHangUp();
   });
-  const auto response = httplibTransport()({.url = peer.origin()}, in(5s));
+  const auto response = httplibTransport()({.url = server.origin()}, in(5s));
   REQUIRE(response);
   CHECK(findHeader(response->headers, "X-Good") == "1");
   for (const auto& field : response->headers) CHECK(field.first.find_first_of("\r\n ") == std::string::npos);
 }
 
-TEST_CASE("a field that holds a line break, decoded or not, is dropped") {
-  const RawServer peer([](int socket) {
-    readRequest(socket);
-    put(socket, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nLocation: /s?q=a%0d%0aSet-Cookie:%20a=b\r\nX-Good: 1\r\n\r\n");
-    wait(socket);
+TEST_CASE("a field's value arrives as it was sent, not decoded") {
+  const RawServer server([](Peer& peer) {
+    static_cast<void>(peer.readRequest());
+    peer.put("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nLocation: /s?q=a%0d%0aSet-Cookie:%20a=b\r\nX-Good: 1\r\n\r\n");
+    peer.waitForHangUp();
   });
-  const auto response = httplibTransport()({.url = peer.origin()}, in(5s));
+  const auto response = httplibTransport()({.url = server.origin()}, in(5s));
   REQUIRE(response);
-  CHECK_FALSE(findHeader(response->headers, "Location"));
+  CHECK(findHeader(response->headers, "Location") == "/s?q=a%0d%0aSet-Cookie:%20a=b");
   CHECK(findHeader(response->headers, "X-Good") == "1");
 }
 

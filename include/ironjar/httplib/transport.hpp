@@ -1,14 +1,12 @@
-// A Transport on httplib::Client: kept connections, verified TLS, one deadline for everything, a limit on the body.
+// A Transport over sockets, for programs that have cpp-httplib: connections kept per login, verified TLS, one deadline
+// for everything, limits on heads and bodies.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
-#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -16,49 +14,32 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
-#include <httplib.h>
-#include <ironjar/transport.hpp>
+#include <ironjar/http1.hpp>
+#include <ironjar/httplib/connection.hpp>
 
 namespace ironjar {
 
 struct HttplibTransportOptions {
-  std::chrono::milliseconds connectTimeout{2000};
-  std::size_t maxBodySize = 8 * 1024 * 1024;    // of a response
-  std::size_t maxIdle = 32;                     // kept connections, per origin
-  std::chrono::milliseconds idleTimeout{4000};  // below the 5 s after which many servers close theirs
-  std::string caCertFile = {};                  // PEM; empty: the system's authorities
+  std::chrono::milliseconds connectTimeout{2000};  // for each address of the host; again for the TLS handshake
+  std::size_t maxHeadSize = 64 * 1024;             // of a response; for all that frames its body, too
+  std::size_t maxBodySize = 8 * 1024 * 1024;       // of a response
+  std::size_t maxIdle = 256;                       // kept connections in all; the one idle longest goes first
+  std::size_t maxIdlePerGroup = 4;                 // and for one origin and Request::connectionGroup
+  std::chrono::milliseconds idleTimeout{4000};     // below the 5 s after which many servers close theirs
+  // Keeps connections for whoever comes next, whatever the request's connectionGroup. Saves a handshake per login, and
+  // trusts the API with its users: one that answers twice, or answers a request that was given up, gives one user's
+  // answer to another. What has come when a connection is taken is noticed; what comes a moment later is not.
+  bool shareAmongGroups = false;
+  std::string caCertFile = {};  // PEM; empty: the system's authorities
 };
 
 namespace detail {
 
-// Where a character may stand: RFC 9110 section 5.6.2 has visible ASCII without delimiters in a field's name; in its
-// value, controls would break out of it.
-inline constexpr unsigned char inFieldName = 1;
-inline constexpr unsigned char inFieldValue = 2;
-inline constexpr auto fieldCharacters = [] {
-  std::array<unsigned char, 256> may{};
-  for (std::size_t c = 0; c != may.size(); ++c) {
-    const bool visible = c > ' ' && c < 0x7f;
-    const bool delimits = std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) != std::string_view::npos;
-    if (visible && !delimits) may[c] |= inFieldName;
-    if ((c >= ' ' && c != 0x7f) || c == '\t') may[c] |= inFieldValue;
-  }
-  return may;
-}();
-inline bool isAll(unsigned char kind, std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [kind](char c) { return (fieldCharacters[static_cast<unsigned char>(c)] & kind) != 0; });
-}
-inline bool isFieldName(std::string_view name) { return !name.empty() && isAll(inFieldName, name); }
-inline bool hasControls(std::string_view value) { return !isAll(inFieldValue, value); }
-
-// A reader that throws must not unwind through httplib.
+// What the application's code throws is an error of the body's; a transport does not throw.
 inline Result<std::string> read(const BodyReader& next) {
   try {
     return next();
@@ -66,328 +47,229 @@ inline Result<std::string> read(const BodyReader& next) {
     return fail(Errc::malformed, "the body's reader threw an exception");
   }
 }
+inline BodyReader beginBody(const Request& request) {
+  try {
+    return request.openBody ? request.openBody() : nullptr;
+  } catch (...) {
+    return nullptr;
+  }
+}
 
-// One connection. Its socket is also held as a duplicate, so that the watchdog can cut it whatever httplib does with
-// its own descriptor meanwhile: Client::stop() would wait for a lock that is held while connecting.
-class HttplibConnection {
+// The kept connections. Closes those that have been idle for long enough, whether anybody asks or not.
+class IdleConnections {
  public:
-  HttplibConnection(const std::string& origin, const HttplibTransportOptions& options) : client_(origin) {
-    client_.set_follow_location(false);
-    client_.set_decompress(false);
-    client_.set_tcp_nodelay(true);  // head and body leave in two writes: Nagle would hold the second for 40 ms
-    verbatimPath(client_);
-    client_.set_socket_options([this](socket_t socket) { hold(socket); });
-#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
-    client_.enable_server_certificate_verification(true);
-    if (!options.caCertFile.empty()) client_.set_ca_cert_path(options.caCertFile);
-#else
-    static_cast<void>(options);
-#endif
-  }
-  HttplibConnection(const HttplibConnection&) = delete;
-  HttplibConnection& operator=(const HttplibConnection&) = delete;
-  ~HttplibConnection() {
-    if (held_ >= 0) ::close(held_);
-  }
+  using Pointer = std::unique_ptr<Connection>;
 
-  httplib::Client& client() { return client_; }
-
-  void cut() {
-    const std::lock_guard lock(mutex_);
-    cut_ = true;
-    if (held_ >= 0) ::shutdown(held_, SHUT_RDWR);
-  }
-  [[nodiscard]] bool wasCut() const { return cut_; }
-
-  // Between requests nothing is to be read: what is there would be taken for the next one's answer.
-  [[nodiscard]] bool isQuiet() const {
-    char byte = 0;
-    return held_ >= 0 && ::recv(held_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           (errno == EAGAIN || errno == EWOULDBLOCK);
-  }
-
-  std::chrono::steady_clock::time_point idleSince{};
-
- private:
-  // The path is sent as it is: it was validated, and encoding it again would change it.
-  template <class Client>
-  static void verbatimPath(Client& client) {
-    if constexpr (requires { client.set_path_encode(false); }) {
-      client.set_path_encode(false);
-    } else {
-      client.set_url_encode(false);
-    }
-  }
-
-  void hold(socket_t socket) {
-    const std::lock_guard lock(mutex_);
-    if (held_ >= 0) ::close(held_);
-    held_ = ::dup(socket);
-    if (cut_ && held_ >= 0) ::shutdown(held_, SHUT_RDWR);
-  }
-
-  httplib::Client client_;
-  std::mutex mutex_;  // keeps cut(), which the watchdog's thread calls, from a socket that hold() is closing
-  int held_ = -1;
-  std::atomic<bool> cut_ = false;
-};
-
-// Cuts connections whose deadline has passed. httplib's own time-outs count per read, so a peer that sends a byte now
-// and then could hold a request for ever.
-class HttplibWatchdog {
-  struct Entry {
-    Deadline deadline;
-    HttplibConnection* connection;
-  };
-  using Entries = std::list<Entry>;
-
- public:
-  HttplibWatchdog() : thread_([this] { run(); }) {}
-  HttplibWatchdog(const HttplibWatchdog&) = delete;
-  HttplibWatchdog& operator=(const HttplibWatchdog&) = delete;
-  ~HttplibWatchdog() {
+  IdleConnections(std::size_t maxAll, std::size_t maxPerKey, std::chrono::milliseconds timeout)
+      : maxAll_(maxAll), maxPerKey_(maxPerKey), timeout_(timeout), sweeper_([this] { sweep(); }) {}
+  IdleConnections(const IdleConnections&) = delete;
+  IdleConnections& operator=(const IdleConnections&) = delete;
+  ~IdleConnections() {
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
     changed_.notify_one();
-    thread_.join();
+    sweeper_.join();
   }
 
-  // Watches one connection for as long as it lives.
-  class Watch {
-   public:
-    Watch(HttplibWatchdog& dog, HttplibConnection& watched, Deadline deadline) : dog_(dog) {
-      own_.push_back({deadline, &watched});
-      entry_ = own_.begin();
-      const std::lock_guard lock(dog_.mutex_);
-      dog_.watched_.splice(dog_.watched_.end(), own_);
-      if (deadline < dog_.wakesAt_) dog_.changed_.notify_one();
+  // One that nothing has come from since it was kept, or none.
+  [[nodiscard]] Pointer take(const std::string& key) {
+    while (true) {
+      List taken;  // one; closed after the lock is gone if it is of no use
+      {
+        const std::lock_guard lock(mutex_);
+        const auto found = byKey_.find(key);
+        if (found == byKey_.end()) return nullptr;
+        move(taken, found->second.back());
+      }
+      Idle& idle = taken.front();
+      if (std::chrono::steady_clock::now() < idle.until && idle.connection->isQuiet()) {
+        return std::move(idle.connection);
+      }
     }
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
-    ~Watch() {
-      const std::lock_guard lock(dog_.mutex_);
-      own_.splice(own_.end(), dog_.watched_, entry_);
-    }
+  }
 
-   private:
-    HttplibWatchdog& dog_;
-    Entries own_;  // made and freed here, outside the lock; among the dog's meanwhile
-    Entries::iterator entry_;
-  };
+  void give(std::string key, Pointer connection) {
+    List given;
+    given.push_back({std::move(key), std::move(connection), std::chrono::steady_clock::now() + timeout_});
+    List surplus;  // closed after the lock is gone
+    const std::lock_guard lock(mutex_);
+    std::vector<List::iterator>& ofKey = byKey_[given.front().key];
+    ofKey.push_back(given.begin());
+    idle_.splice(idle_.end(), given);
+    if (ofKey.size() > maxPerKey_) move(surplus, ofKey.front());
+    if (idle_.size() > maxAll_) move(surplus, idle_.begin());
+    if (idle_.size() == 1) changed_.notify_one();
+  }
+
+  [[nodiscard]] std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return idle_.size();
+  }
 
  private:
-  void run() {
+  struct Idle {
+    std::string key;
+    Pointer connection;
+    Deadline until;
+  };
+  using List = std::list<Idle>;
+
+  // Under the lock.
+  void move(List& to, List::iterator which) {
+    const auto found = byKey_.find(which->key);
+    std::vector<List::iterator>& ofKey = found->second;
+    ofKey.erase(std::find(ofKey.begin(), ofKey.end(), which));
+    if (ofKey.empty()) byKey_.erase(found);
+    to.splice(to.end(), idle_, which);
+  }
+
+  void sweep() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-      wakesAt_ = cutLate();
-      if (wakesAt_ == Deadline::max()) {
+      List late;
+      while (!idle_.empty() && idle_.front().until <= std::chrono::steady_clock::now()) move(late, idle_.begin());
+      if (!late.empty()) {
+        lock.unlock();
+        late.clear();
+        lock.lock();
+      } else if (idle_.empty()) {
         changed_.wait(lock);
       } else {
-        changed_.wait_until(lock, Deadline(wakesAt_));
+        changed_.wait_until(lock, Deadline(idle_.front().until));
       }
     }
   }
 
-  // Returns the next deadline. What was cut has none any more: its request may take a while to notice.
-  Deadline cutLate() {
-    const auto now = std::chrono::steady_clock::now();
-    Deadline next = Deadline::max();
-    for (Entry& entry : watched_) {
-      if (entry.deadline <= now) {
-        entry.connection->cut();
-        entry.deadline = Deadline::max();
-      }
-      next = std::min(next, entry.deadline);
-    }
-    return next;
-  }
-
-  std::mutex mutex_;
+  const std::size_t maxAll_;
+  const std::size_t maxPerKey_;
+  const std::chrono::milliseconds timeout_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Entries watched_;
-  Deadline wakesAt_ = Deadline::max();  // unless notified: a request that ends later needs no waking, and costs none
+  List idle_;  // the one idle longest is in front
+  std::map<std::string, std::vector<List::iterator>> byKey_;
   bool stopping_ = false;
-  std::thread thread_;
+  std::thread sweeper_;
 };
 
-// What comes back of one request, as httplib hands it over.
-struct HttplibAnswer {
-  std::size_t maxBodySize;
-  Response response = {};
-  bool tooLarge = false;
-  bool complete = false;  // without a body: httplib would wait for one after a 304
-
-  // httplib before 0.44 percent-decodes field values: one that holds a line break would split whatever it is passed on
-  // in. So would a name that begins with a bare CR, which it takes for a part of the name.
-  void takeHead(const httplib::Response& head) {
-    response.status = head.status;
-    response.headers.reserve(head.headers.size());
-    for (const auto& [name, value] : head.headers) {
-      if (isFieldName(name) && !hasControls(value)) response.headers.emplace_back(name, value);
-    }
-    complete = head.status == 304;
-  }
-
-  bool takeBody(const char* data, std::size_t size) {
-    tooLarge = response.body.size() + size > maxBodySize;
-    if (!tooLarge) response.body.append(data, size);
-    return !tooLarge;
-  }
-};
-
-class HttplibPool {
+class HttplibTransport {
  public:
-  // A connection may be cut while it is written to: that must be an error, not the end of the process. httplib's own
-  // Server does the same.
-  explicit HttplibPool(HttplibTransportOptions options) : options_(std::move(options)) {
-    struct sigaction action {};
-    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL)
-      static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
-  }
+  explicit HttplibTransport(HttplibTransportOptions options)
+      : options_(std::move(options)),
+        idle_(options_.maxIdle, options_.shareAmongGroups ? options_.maxIdle : options_.maxIdlePerGroup,
+              options_.idleTimeout) {}
 
   Result<Response> send(const Request& request, Deadline deadline) {
-    const std::string_view origin = originOf(request.url);
-#ifndef CPPHTTPLIB_OPENSSL_SUPPORT
-    if (origin.starts_with("https")) return fail(Errc::unsupported, "httplib was compiled without TLS");
-#endif
-    std::unique_ptr<HttplibConnection> connection = request.freshConnection ? nullptr : take(origin);
-    if (!connection) connection = std::make_unique<HttplibConnection>(std::string(origin), options_);
-    const std::string_view target = std::string_view(request.url).substr(origin.size());
-    Result<Response> response = exchange(*connection, request, target, deadline);
-    // Only where a body was read to its end is the connection certainly free of remains.
-    const bool hasBody = response && response->status != 204 && response->status != 304 && request.method != "HEAD";
-    if (hasBody && !request.freshConnection && !connection->wasCut()) give(origin, std::move(connection));
-    return response;
+    const Result<HttpTarget> target = readTarget(request.url);
+    if (!target) return target.error();
+    const std::string key = request.freshConnection ? std::string() : keyOf(request, *target);
+    const auto after = key.empty() ? AfterResponse::closeConnection : AfterResponse::keepConnection;
+    Result<std::string> head = requestHead(request, *target, after);
+    if (!head) return std::move(head).error();
+    const BodyReader body = detail::beginBody(request);
+    if (request.openBody && !body) return fail(Errc::malformed, "the body cannot be read again");
+
+    IdleConnections::Pointer connection = key.empty() ? nullptr : idle_.take(key);
+    if (!connection) {
+      Result<IdleConnections::Pointer> opened = open(*target, deadline);
+      if (!opened) return std::move(opened).error();
+      connection = *std::move(opened);
+    }
+    Connection& peer = *connection;
+    peer.beginRequest();
+    if (auto problem = write(peer, *std::move(head), request, body, deadline)) return *std::move(problem);
+    ResponseReader reader(request.method, {options_.maxHeadSize, options_.maxBodySize});
+    if (auto problem = read(peer, reader, deadline)) return *std::move(problem);
+    if (!key.empty() && reader.mayKeep()) idle_.give(key, std::move(connection));
+    return reader.take();
   }
 
  private:
-  using Idle = std::vector<std::unique_ptr<HttplibConnection>>;
-
-  // All up to the path. performFetch has validated the URL.
-  static std::string_view originOf(std::string_view url) {
-    const std::size_t scheme = url.find("://");
-    const auto host = url.begin() + static_cast<std::ptrdiff_t>(scheme == std::string_view::npos ? 0 : scheme + 3);
-    const auto end = std::find_if(host, url.end(), [](char c) { return c == '/' || c == '?'; });
-    return {url.begin(), end};
+  // Which kept connections a request may use; empty: none.
+  [[nodiscard]] std::string keyOf(const Request& request, const HttpTarget& target) const {
+    if (options_.shareAmongGroups) return target.origin;
+    return request.connectionGroup.empty() ? std::string() : target.origin + '\n' + request.connectionGroup;
   }
 
-  Result<Response> exchange(HttplibConnection& connection, const Request& request, std::string_view target,
-                            Deadline deadline) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    if (left <= left.zero()) return fail(Errc::timeout, "no time left to send the request");
-    httplib::Client& client = connection.client();
-    client.set_keep_alive(!request.freshConnection);
-    client.set_connection_timeout(std::min<std::chrono::nanoseconds>(left, options_.connectTimeout));
-    // The watchdog ends what takes too long; httplib's own limits are only there should a cut go unnoticed.
-    client.set_read_timeout(left + std::chrono::seconds{1});
-    client.set_write_timeout(left + std::chrono::seconds{1});
-
-    HttplibAnswer answer{.maxBodySize = options_.maxBodySize};
-    std::optional<Error> unreadable;  // what the body's reader said
-    httplib::Request out;
-    out.method = request.method;
-    out.path.append(target.starts_with('/') ? "" : "/").append(target);
-    for (const auto& [name, value] : request.headers) out.headers.emplace(name, value);
-    out.body = request.body;
-    if (request.openBody) sendInChunks(out, request.openBody(), unreadable);
-    out.content_receiver = [&answer](const char* data, std::size_t size, auto, auto) {
-      return answer.takeBody(data, size);
-    };
-    out.response_handler = [&answer](const httplib::Response& head) {
-      answer.takeHead(head);
-      return head.status >= 200 && !answer.complete;
-    };
-    const HttplibWatchdog::Watch watch(watchdog_, connection, deadline);
-    httplib::Response in;
-    httplib::Error problem = httplib::Error::Success;
-    const bool good = client.send(out, in, problem);
-    if (unreadable) return *unreadable;
-    if (answer.tooLarge) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
-    if (answer.complete) return std::move(answer.response);
-    // A cut looks like the end of a body that has no length.
-    if (connection.wasCut() || std::chrono::steady_clock::now() >= deadline) {
-      return fail(Errc::timeout, "no complete response by the deadline");
+  Result<IdleConnections::Pointer> open(const HttpTarget& target, Deadline deadline) {
+#ifndef CPPHTTPLIB_OPENSSL_SUPPORT
+    if (target.https) return fail(Errc::unsupported, "httplib is compiled without OpenSSL");
+#endif
+    Result<Socket> socket = connectTo(target, options_.connectTimeout, deadline);
+    if (!socket) return std::move(socket).error();
+    auto connection = std::make_unique<Connection>(*std::move(socket));
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    const Deadline until = std::min(deadline, std::chrono::steady_clock::now() + options_.connectTimeout);
+    if (target.https) {
+      if (auto problem = connection->startTls(tls_.get(), target, until)) return *std::move(problem);
     }
-    // The handler is not called where no body may follow: HEAD, 204.
-    if (good && answer.response.status == 0) answer.takeHead(in);
-    if (good && answer.response.status >= 200) return std::move(answer.response);
-    return fail(isBeforeSending(problem) ? Errc::unreachable : Errc::transport,
-                good ? "the answer is none but an interim one" : "httplib: " + httplib::to_string(problem));
-  }
-
-  // As httplib's own Post() with a provider does, which has no room for a receiver.
-  static void sendInChunks(httplib::Request& out, BodyReader next, std::optional<Error>& problem) {
-    out.headers.erase("Content-Length");
-    out.headers.emplace("Transfer-Encoding", "chunked");
-    out.is_chunked_content_provider_ = true;
-    out.content_provider_ = [next = std::move(next), &problem, begun = false](std::size_t offset, std::size_t,
-                                                                              httplib::DataSink& sink) mutable {
-      const bool again = begun && offset == 0;  // httplib would send what is left of it as the whole
-      begun = true;
-      Result<std::string> piece =
-          next && !again ? detail::read(next) : fail(Errc::malformed, "the body cannot be read again");
-      if (!piece) problem = piece.error();
-      if (problem) return false;
-      if (piece->empty()) return sink.done(), true;
-      return sink.write(piece->data(), piece->size());
-    };
-  }
-
-  static bool isBeforeSending(httplib::Error error) {
-    return error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout ||
-           error == httplib::Error::BindIPAddress || error == httplib::Error::SSLConnection ||
-           error == httplib::Error::SSLLoadingCerts || error == httplib::Error::SSLServerVerification;
-  }
-
-  std::unique_ptr<HttplibConnection> take(std::string_view origin) {
-    while (true) {
-      std::unique_ptr<HttplibConnection> connection = newest(origin);
-      if (!connection || connection->isQuiet()) return connection;
-    }
-  }
-
-  std::unique_ptr<HttplibConnection> newest(std::string_view origin) {
-    Idle stale;  // closed after the lock is gone
-    const std::lock_guard lock(mutex_);
-    const auto found = idle_.find(origin);
-    if (found == idle_.end() || found->second.empty()) return nullptr;
-    Idle& idle = found->second;
-    if (std::chrono::steady_clock::now() - idle.back()->idleSince > options_.idleTimeout) {
-      stale.swap(idle);
-      return nullptr;
-    }
-    std::unique_ptr<HttplibConnection> connection = std::move(idle.back());
-    idle.pop_back();
+#endif
     return connection;
   }
 
-  void give(std::string_view origin, std::unique_ptr<HttplibConnection> connection) {
-    connection->idleSince = std::chrono::steady_clock::now();
-    const std::lock_guard lock(mutex_);
-    auto found = idle_.find(origin);
-    if (found == idle_.end()) found = idle_.emplace(origin, Idle()).first;
-    if (found->second.size() < options_.maxIdle) found->second.push_back(std::move(connection));
+  using Problem = std::optional<Error>;
+
+  // One write where it costs little: one packet instead of two.
+  static Problem write(Connection& peer, std::string head, const Request& request, const BodyReader& body,
+                       Deadline deadline) {
+    constexpr std::size_t small = 16 * 1024;
+    if (std::chrono::steady_clock::now() >= deadline) return unreachable("no time left to send the request");
+    if (body) {
+      if (auto problem = peer.write(head, deadline)) return problem;
+      return writeChunks(peer, body, deadline);
+    }
+    const bool together = request.body.size() <= small;
+    if (together) head.append(request.body);
+    auto problem = peer.write(head, deadline);
+    return problem || together ? problem : peer.write(request.body, deadline);
+  }
+
+  // RFC 9112 section 7.1.
+  static Problem writeChunks(Connection& peer, const BodyReader& next, Deadline deadline) {
+    while (true) {
+      const Result<std::string> piece = detail::read(next);
+      if (!piece) return piece.error();
+      if (piece->empty()) return peer.write("0\r\n\r\n", deadline);
+      std::array<char, 2 * sizeof(std::size_t)> size{};
+      char* const end = std::to_chars(size.data(), size.data() + size.size(), piece->size(), 16).ptr;
+      std::string chunk(size.data(), end);
+      if (auto problem = peer.write(chunk.append("\r\n").append(*piece).append("\r\n"), deadline)) return problem;
+    }
+  }
+
+  static Problem read(Connection& peer, ResponseReader& reader, Deadline deadline) {
+    std::array<char, 16 * 1024> buffer;
+    while (!reader.complete()) {
+      const Result<std::size_t> got = peer.read(buffer.data(), buffer.size(), deadline);
+      if (!got) return got.error();
+      // A peer that never lets the socket run dry must not outrun the deadline.
+      if (std::chrono::steady_clock::now() >= deadline) {
+        return fail(Errc::timeout, "no complete response by the deadline");
+      }
+      if (auto problem = *got == 0 ? reader.end() : reader.read({buffer.data(), *got})) return problem;
+    }
+    return std::nullopt;
   }
 
   const HttplibTransportOptions options_;
-  HttplibWatchdog watchdog_;
-  std::mutex mutex_;
-  std::map<std::string, Idle, std::less<>> idle_;  // by origin; the one used last is at the back
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+  TlsContext tls_{options_.caCertFile};
+#endif
+  IdleConnections idle_;
 };
 
 }  // namespace detail
 
-// Thread-safe; copies share the connections. Resolving a host name is the one step that a deadline cannot cut short,
-// and a response's head is bounded by the deadline alone. Ignores SIGPIPE for the process if nobody handles it. The URL
-// must be one that performFetch accepts. Response fields that hold control characters, or whose name is none, are
-// dropped. A peer that answers and closes before it has read a body that comes in chunks is Errc::transport: its answer
-// cannot be read.
+// Keeps to the contract of Transport, with every version of httplib: of it only the build's OpenSSL is used, so that
+// neither its limits nor its bugs as a client matter. Thread-safe; copies share the connections. Resolving a host's
+// name is the one step that a deadline cannot cut short. Ignores SIGPIPE for the process, if nobody handles it, when it
+// first uses TLS. Content codings are neither asked for nor undone; User-Agent and Accept are set where the request has
+// none. A peer that answers and closes before it has read the request is Errc::transport: its answer may be lost.
+// Link OpenSSL's libssl where httplib has CPPHTTPLIB_OPENSSL_SUPPORT; without it, https is Errc::unsupported.
 [[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
-  return [pool = std::make_shared<detail::HttplibPool>(std::move(options))](const Request& request, Deadline deadline) {
-    return pool->send(request, deadline);
-  };
+  return [transport = std::make_shared<detail::HttplibTransport>(std::move(options))](
+             const Request& request, Deadline deadline) { return transport->send(request, deadline); };
 }
 
 }  // namespace ironjar

@@ -1,0 +1,262 @@
+// One connection to a peer, plain or TLS. Every wait ends at a deadline. Part of <ironjar/httplib/transport.hpp>.
+#pragma once
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <optional>
+#include <poll.h>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+#include <httplib.h>  // brings OpenSSL where the application's httplib has it
+#include <ironjar/http1.hpp>
+
+namespace ironjar::detail {
+
+inline Error unreachable(std::string what) { return fail(Errc::unreachable, std::move(what)); }
+
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int descriptor) : descriptor_(descriptor) {}
+  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  [[nodiscard]] int get() const { return descriptor_; }
+  [[nodiscard]] bool isOpen() const { return descriptor_ >= 0; }
+
+  // Until something of `events` can be done or has failed; false when the deadline passes first.
+  [[nodiscard]] bool wait(short events, Deadline deadline) const {
+    while (true) {
+      const auto left = deadline - std::chrono::steady_clock::now();
+      if (left <= left.zero()) return false;
+      const auto time = std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(left),
+                                                            std::chrono::minutes{1});
+      pollfd watched{.fd = descriptor_, .events = events, .revents = 0};
+      const int ready = ::poll(&watched, 1, static_cast<int>(time.count()));
+      if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+    }
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+// Connected, or Errc::unreachable. Resolving the name is not bounded by the deadline: getaddrinfo takes none.
+inline Result<Socket> connectTo(const HttpTarget& target, std::chrono::milliseconds timeout, Deadline deadline) {
+  if (std::chrono::steady_clock::now() >= deadline) return unreachable("no time left to connect");
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found) != 0) {
+    return unreachable("the host's name has no address");
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
+  bool late = false;
+  for (const addrinfo* a = addresses.get(); a != nullptr && !late; a = a->ai_next) {
+    Socket socket(::socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol));
+    if (!socket.isOpen()) continue;
+    const int on = 1;  // head and body may leave in two writes: Nagle would hold the second for 40 ms
+    static_cast<void>(::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+    const bool connected = ::connect(socket.get(), a->ai_addr, a->ai_addrlen) == 0;
+    if (!connected && errno != EINPROGRESS) continue;
+    const Deadline until = std::min(deadline, std::chrono::steady_clock::now() + timeout);
+    if (!connected && !socket.wait(POLLOUT, until)) {
+      late = std::chrono::steady_clock::now() >= deadline;
+      continue;
+    }
+    int problem = 0;
+    socklen_t size = sizeof problem;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0) return socket;
+  }
+  return unreachable(late ? "the deadline passed while connecting" : "no connection to any of the host's addresses");
+}
+
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+// What all TLS connections of a transport share. Authorities are loaded once, when the first connection needs them.
+class TlsContext {
+ public:
+  explicit TlsContext(std::string caCertFile) : caCertFile_(std::move(caCertFile)) {}
+
+  // Null when the authorities cannot be loaded.
+  [[nodiscard]] SSL_CTX* get() {
+    std::call_once(once_, [this] { load(); });
+    return loaded_ ? context_.get() : nullptr;
+  }
+
+ private:
+  void load() {
+    // OpenSSL writes without MSG_NOSIGNAL: a peer that hangs up must be an error, not the end of the process.
+    struct sigaction action {};
+    if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+      static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+    }
+    SSL_CTX* const context = context_.get();
+    if (context == nullptr) return;
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    loaded_ = (caCertFile_.empty() ? SSL_CTX_set_default_verify_paths(context)
+                                   : SSL_CTX_load_verify_locations(context, caCertFile_.c_str(), nullptr)) == 1;
+    ERR_clear_error();
+  }
+
+  const std::string caCertFile_;
+  std::once_flag once_;
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+  bool loaded_ = false;
+};
+#endif
+
+class Connection {
+ public:
+  explicit Connection(Socket socket) : socket_(std::move(socket)) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+  ~Connection() {
+    if (!ssl_) return;
+    if (isIntact_) SSL_shutdown(ssl_.get());  // says goodbye, and does not wait for an answer
+    ERR_clear_error();
+  }
+
+  // RFC 9110 section 4.3.4: the certificate must be for the URL's host. Errc::unreachable otherwise.
+  [[nodiscard]] std::optional<Error> startTls(SSL_CTX* context, const HttpTarget& target, Deadline deadline) {
+    if (context == nullptr) return unreachable("TLS: the authorities cannot be loaded");
+    ssl_.reset(SSL_new(context));
+    if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.get()) != 1 || !expect(target.host)) {
+      ERR_clear_error();
+      return unreachable("TLS: the connection cannot be set up");
+    }
+    const auto done = tls(deadline, [this] { return SSL_connect(ssl_.get()); });
+    if (done && *done > 0) return std::nullopt;
+    isIntact_ = false;
+    if (SSL_get_verify_result(ssl_.get()) != X509_V_OK) return unreachable("TLS: the peer's certificate is refused");
+    return unreachable(done || done.error().code != Errc::timeout ? "TLS: no handshake" : "TLS: no handshake in time");
+  }
+#endif
+
+  void beginRequest() { hasSent_ = false; }
+
+  // Errc::unreachable when certainly nothing of the request has left.
+  [[nodiscard]] std::optional<Error> write(std::string_view bytes, Deadline deadline) {
+    while (!bytes.empty()) {
+      const Result<std::size_t> done = writeSome(bytes, deadline);
+      if (!done) return hasSent_ ? done.error() : unreachable("the connection broke before anything was sent");
+      bytes.remove_prefix(*done);
+    }
+    return std::nullopt;
+  }
+
+  // Reads at least one byte; 0 when the peer has closed.
+  [[nodiscard]] Result<std::size_t> read(char* bytes, std::size_t size, Deadline deadline) {
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    if (ssl_) {
+      return tls(deadline,
+                 [&] { return SSL_read(ssl_.get(), bytes, static_cast<int>(std::min<std::size_t>(size, INT_MAX))); });
+    }
+#endif
+    return plain(POLLIN, deadline, [&] { return ::recv(socket_.get(), bytes, size, 0); });
+  }
+
+  // Nothing has come since the last response: no byte in the socket, and nothing of a TLS record in OpenSSL.
+  [[nodiscard]] bool isQuiet() const {
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    if (ssl_ && SSL_has_pending(ssl_.get()) != 0) return false;
+#endif
+    char byte = 0;
+    return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  }
+
+ private:
+  Result<std::size_t> writeSome(std::string_view bytes, Deadline deadline) {
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    if (ssl_) {
+      const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
+      hasSent_ = true;  // a part of the record may leave before OpenSSL fails
+      Result<std::size_t> done = tls(deadline, [&] { return SSL_write(ssl_.get(), bytes.data(), size); });
+      return done && *done == 0 ? fail(Errc::transport, "the peer closed") : std::move(done);
+    }
+#endif
+    Result<std::size_t> done =
+        plain(POLLOUT, deadline, [&] { return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
+    if (done) hasSent_ = true;
+    return done;
+  }
+
+  template <class Step>
+  Result<std::size_t> plain(short events, Deadline deadline, Step step) const {
+    while (true) {
+      const ssize_t done = step();
+      if (done >= 0) return static_cast<std::size_t>(done);
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return fail(Errc::transport, "the connection broke");
+      if (!socket_.wait(events, deadline)) return fail(Errc::timeout, "no complete response by the deadline");
+    }
+  }
+
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+  // The name goes into the handshake (SNI has no place for addresses), and must be the certificate's.
+  [[nodiscard]] bool expect(const std::string& host) {
+    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    unsigned char address[sizeof(in6_addr)];
+    const bool isAddress =
+        ::inet_pton(AF_INET, host.c_str(), address) == 1 || ::inet_pton(AF_INET6, host.c_str(), address) == 1;
+    if (isAddress) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str()) == 1;
+    return SSL_set1_host(ssl_.get(), host.c_str()) == 1 &&
+           SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    const_cast<char*>(host.c_str())) == 1;  // SSL_set_tlsext_host_name is a macro with a C cast
+  }
+
+  // A peer that closes without close_notify has broken the connection: somebody else may have cut it.
+  template <class Step>
+  Result<std::size_t> tls(Deadline deadline, Step step) {
+    while (true) {
+      ERR_clear_error();
+      const int done = step();
+      if (done > 0) return static_cast<std::size_t>(done);
+      const int why = SSL_get_error(ssl_.get(), done);
+      ERR_clear_error();
+      if (why == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+        isIntact_ = false;
+        return fail(Errc::transport, "the TLS connection broke");
+      }
+      if (!socket_.wait(why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) {
+        return fail(Errc::timeout, "no complete response by the deadline");
+      }
+    }
+  }
+#endif
+
+  Socket socket_;
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+  std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
+  bool isIntact_ = true;  // OpenSSL must not be asked to say goodbye after an error
+#endif
+  bool hasSent_ = false;  // whether a byte of the request may have left
+};
+
+}  // namespace ironjar::detail

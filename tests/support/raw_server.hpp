@@ -1,0 +1,179 @@
+// A peer that misbehaves below HTTP, over TCP or TLS, on the loopback interface.
+#pragma once
+
+#include <arpa/inet.h>
+#include <condition_variable>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+namespace support {
+
+// A certificate for localhost, signed by itself.
+struct Certificate {
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{EVP_EC_gen("P-256"), EVP_PKEY_free};
+  std::unique_ptr<X509, decltype(&X509_free)> x509{X509_new(), X509_free};
+  std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("ironjar-ca-" + std::to_string(::getpid()) + ".pem");
+
+  Certificate() {
+    X509* const c = x509.get();
+    X509_set_version(c, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
+    X509_gmtime_adj(X509_getm_notBefore(c), -60);
+    X509_gmtime_adj(X509_getm_notAfter(c), 3600);
+    X509_set_pubkey(c, key.get());
+    X509_NAME* const name = X509_get_subject_name(c);
+    const auto* text = reinterpret_cast<const unsigned char*>("localhost");
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, text, -1, -1, 0);
+    X509_set_issuer_name(c, name);
+    X509_EXTENSION* const names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
+    X509_add_ext(c, names, -1);
+    X509_EXTENSION_free(names);
+    X509_sign(c, key.get(), EVP_sha256());
+    std::FILE* const pem = std::fopen(file.c_str(), "w");
+    PEM_write_X509(pem, c);
+    std::fclose(pem);
+  }
+  Certificate(const Certificate&) = delete;
+  Certificate& operator=(const Certificate&) = delete;
+  ~Certificate() { std::filesystem::remove(file); }
+};
+
+// The server's end of one connection.
+class Peer {
+ public:
+  Peer(int socket, SSL* ssl) : socket_(socket), ssl_(ssl) {}
+
+  // One write; over TLS one record, up to 16 KiB.
+  bool put(std::string_view text) {
+    const int size = static_cast<int>(text.size());
+    if (ssl_ != nullptr) return SSL_write(ssl_, text.data(), size) == size;
+    return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  }
+  // What came next, at most 4 KiB; empty when the other side has hung up.
+  std::string get() {
+    char buffer[4096];
+    const auto size =
+        ssl_ != nullptr ? SSL_read(ssl_, buffer, sizeof buffer) : ::recv(socket_, buffer, sizeof buffer, 0);
+    return {buffer, size > 0 ? static_cast<std::size_t>(size) : 0};
+  }
+  // Up to the end of a head.
+  std::string readRequest() {
+    std::string text;
+    while (text.find("\r\n\r\n") == std::string::npos) {
+      const std::string more = get();
+      if (more.empty()) return {};
+      text += more;
+    }
+    return text;
+  }
+  void waitForHangUp() {
+    while (!get().empty()) continue;
+  }
+
+ private:
+  int socket_;
+  SSL* ssl_;
+};
+
+class RawServer {
+ public:
+  // `behave` runs on a thread of each connection's own, which ends with it.
+  explicit RawServer(std::function<void(Peer&)> behave, const Certificate* certificate = nullptr)
+      : behave_(std::move(behave)) {
+    if (certificate != nullptr) {
+      tls_.reset(SSL_CTX_new(TLS_server_method()));
+      SSL_CTX_use_certificate(tls_.get(), certificate->x509.get());
+      SSL_CTX_use_PrivateKey(tls_.get(), certificate->key.get());
+    }
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 128) != 0 ||
+        ::getsockname(listener_, generic, &size) != 0) {
+      throw std::runtime_error("no port to listen on");
+    }
+    port_ = ntohs(address.sin_port);
+    acceptor_ = std::thread([this] { accept(); });
+  }
+  RawServer(const RawServer&) = delete;
+  RawServer& operator=(const RawServer&) = delete;
+  ~RawServer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    acceptor_.join();
+    ::close(listener_);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_ == 0; });
+  }
+  [[nodiscard]] int port() const { return port_; }
+  // Over TLS by the certificate's name.
+  [[nodiscard]] std::string origin() const {
+    return (tls_ ? "https://localhost:" : "http://127.0.0.1:") + std::to_string(port_);
+  }
+  [[nodiscard]] int connections() const {
+    const std::lock_guard lock(mutex_);
+    return accepted_;
+  }
+  [[nodiscard]] int open() const {
+    const std::lock_guard lock(mutex_);
+    return open_;
+  }
+
+ private:
+  void accept() {
+    for (int socket = 0; (socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+      {
+        const std::lock_guard lock(mutex_);
+        ++accepted_;
+        ++open_;
+      }
+      std::thread([this, socket] {
+        serve(socket);
+        ::close(socket);
+        const std::lock_guard lock(mutex_);
+        --open_;
+        changed_.notify_all();
+      }).detach();  // the destructor waits for them all
+    }
+  }
+  void serve(int socket) {
+    const int on = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(tls_ ? SSL_new(tls_.get()) : nullptr, SSL_free);
+    if (ssl && (SSL_set_fd(ssl.get(), socket) != 1 || SSL_accept(ssl.get()) != 1)) return;
+    Peer peer(socket, ssl.get());
+    behave_(peer);
+    if (ssl) SSL_shutdown(ssl.get());
+  }
+
+  std::function<void(Peer&)> behave_;
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> tls_{nullptr, SSL_CTX_free};
+  int listener_ = -1;
+  int port_ = 0;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  int accepted_ = 0;
+  int open_ = 0;
+  std::thread acceptor_;
+};
+
+}  // namespace support
