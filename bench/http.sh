@@ -16,6 +16,7 @@ start_http_server() {
 
 # measure_http FILE: JSON objects {"path", "requests"}, requests per second; some paths several times.
 measure_http() {
+  # performFetch with the transport's defaults: connections kept per login, and wrk is one login; `client` shares its own.
   # Each of the two that ask the API goes before the other as often as after it: whichever was first leaves it idle
   # connections to look after.
   local path found pair="client performFetch performFetch client"

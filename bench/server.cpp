@@ -76,6 +76,8 @@ int main(int count, char** arguments) {
   const std::string apiOrigin = "http://127.0.0.1:" + std::to_string(api.bind_to_any_port("127.0.0.1"));
   std::thread apiThread([&] { api.listen_after_bind(); });
 
+  // The default: connections are kept for the login, which here is the only one. Clients share theirs among all, as
+  // HttplibTransportOptions::shareAmongGroups would.
   const ironjar::Fetcher fetcher(
       {.transport = ironjar::httplibTransport(),
        .allowedOrigins = {apiOrigin},

@@ -7,6 +7,8 @@ using namespace ironjar;
 
 namespace {
 
+const char* const url = "https://api.example/";
+
 struct Api {
   std::shared_ptr<Request> seen = std::make_shared<Request>();
   Fetcher fetcher{{.transport = [seen = seen](const Request& request, Deadline) -> Result<Response> {
@@ -17,8 +19,7 @@ struct Api {
                    .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = publicClient("web")}}};
   SessionJar jar{{.cookieName = "session", .passwords = support::password}};
 
-  Request fetch(Session session, Request request = {}) const {
-    request.url = "https://api.example/";
+  Request fetch(Session session, Request request = {.url = url}) const {
     REQUIRE(fetcher.performFetch(session, std::move(request)));
     return *seen;
   }
@@ -38,7 +39,7 @@ TEST_CASE("V02 connections are grouped by session and tokens, whatever the calle
   const std::string group = api.groupOf(ada);
   CHECK(group.size() == 16);
   CHECK(api.groupOf(ada) == group);
-  CHECK(api.fetch(ada, {.connectionGroup = "bob"}).connectionGroup == group);
+  CHECK(api.fetch(ada, {.url = url, .connectionGroup = "bob"}).connectionGroup == group);
   CHECK(api.groupOf(api.login({.accessToken = "bob"})) != group);
   CHECK(api.groupOf(api.login({.accessToken = "ada"})) != group);  // another session
   Session planted = ada;  // one session id, and two users who signed in with it
@@ -49,7 +50,7 @@ TEST_CASE("V02 connections are grouped by session and tokens, whatever the calle
   byCookie.setTokens({.accessToken = "ada", .cookies = "sso=1"});
   CHECK(api.groupOf(byCookie) != group);
   CHECK(api.groupOf(api.jar.open("")).empty());
-  CHECK(api.fetch(api.jar.open(""), {.connectionGroup = "bob"}).connectionGroup.empty());
+  CHECK(api.fetch(api.jar.open(""), {.url = url, .connectionGroup = "bob"}).connectionGroup.empty());
 }
 
 TEST_CASE("V36 the caller's framing fields do not reach the transport, in any spelling or number") {
@@ -64,9 +65,10 @@ TEST_CASE("V36 the caller's framing fields do not reach the transport, in any sp
   headers.emplace_back("X-Own", "1");
   const Session session = api.login({.accessToken = "ada"});
   const Headers expected = {{"X-Own", "1"}, {"Authorization", "Bearer ada"}};
-  CHECK(api.fetch(session, {.method = "POST", .headers = headers, .body = "12345678"}).headers == expected);
+  CHECK(api.fetch(session, {.method = "POST", .url = url, .headers = headers, .body = "12345678"}).headers == expected);
   const auto openBody = [] { return BodyReader([]() -> Result<std::string> { return std::string(); }); };
-  CHECK(api.fetch(session, {.method = "POST", .headers = headers, .openBody = openBody}).headers == expected);
+  CHECK(api.fetch(session, {.method = "POST", .url = url, .headers = headers, .openBody = openBody}).headers ==
+        expected);
 }
 
 TEST_CASE("V36 a token endpoint's headers may not frame its requests") {

@@ -194,10 +194,11 @@ TEST_CASE("V17 whatever never ends is cut at its limit") {
                                                                     {chunked + "0\r\n", "A: 1\r\n"},
                                                                     {chunked + "0\r\n", "x"},
                                                                     {chunked + "1\r\nx", "\r"}};
-  for (const auto& [begin, step] : attacks) {
+  for (const auto& attack : attacks) {
+    const std::string& begin = attack.first;
     CAPTURE(begin);
     ResponseReader reader("GET", limits);
-    const std::string text = begin + repeated(step, endless);
+    const std::string text = begin + repeated(attack.second, endless);
     std::size_t taken = 0;
     std::optional<Error> problem;
     for (; taken < text.size() && !problem; taken += 100)

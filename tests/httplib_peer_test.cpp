@@ -173,10 +173,11 @@ TEST_CASE("V17 a peer that never comes to an end is cut after its limit, over TC
       {chunked + "1;", "xxxxxxxx"},
       {chunked + "0\r\n", "X-Many: 1\r\n"}};
   for (const Certificate* tls : {static_cast<const Certificate*>(nullptr), &certificate}) {
-    for (const auto& [begin, step] : attacks) {
+    for (const auto& attack : attacks) {
+      const std::string& begin = attack.first;
       CAPTURE(begin);
       std::string block;
-      while (block.size() < 10'000) block += step;
+      while (block.size() < 10'000) block += attack.second;
       std::atomic<std::size_t> sent = 0;
       const RawServer server(
           [&](Peer& peer) {

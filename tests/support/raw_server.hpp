@@ -48,6 +48,7 @@ struct Certificate {
     X509_sign(c, key.get(), EVP_sha256());
     std::FILE* const pem = std::fopen(file.c_str(), "w");
     PEM_write_X509(pem, c);
+    PEM_write_PrivateKey(pem, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
     std::fclose(pem);
   }
   Certificate(const Certificate&) = delete;
