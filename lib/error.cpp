@@ -32,6 +32,8 @@ std::string_view describe(Errc code) noexcept {
       return "login required";
     case Errc::overloaded:
       return "too many requests are waiting";
+    case Errc::throttled:
+      return "refreshed too often";
   }
   return "unknown error";
 }
@@ -66,6 +68,8 @@ std::string_view nameOf(Errc code) noexcept {
       return "loginRequired";
     case Errc::overloaded:
       return "overloaded";
+    case Errc::throttled:
+      return "throttled";
   }
   return "unknown";
 }

@@ -25,11 +25,18 @@ constexpr Seconds longest{1'000'000'000};  // some 30 years, and no sum overflow
 
 Deadline in(Seconds time) { return std::chrono::steady_clock::now() + time; }
 
-// RFC 6750 section 3.1: another token of the same scope would be refused as well.
-bool isAboutScope(const Response& response) {
+// Challenges that another token of the same login would not meet: RFC 6750 section 3.1, RFC 9470 section 3, and the
+// claims challenges of Microsoft Entra.
+constexpr std::array<std::string_view, 3> unmetByRefreshing = {"insufficient_scope", "insufficient_user_authentication",
+                                                               "insufficient_claims"};
+// A 401 leads from tokens to newer ones that are known, as often as requests may have refreshed meanwhile.
+constexpr unsigned mostCatchingUp = 8;
+
+bool wantsAnotherLogin(const Response& response) {
   return std::any_of(response.headers.begin(), response.headers.end(), [](const auto& field) {
     return detail::equalIgnoringCase(field.first, "WWW-Authenticate") &&
-           field.second.find("insufficient_scope") != std::string::npos;
+           std::any_of(unmetByRefreshing.begin(), unmetByRefreshing.end(),
+                       [&](std::string_view error) { return field.second.find(error) != std::string::npos; });
   });
 }
 
@@ -90,7 +97,11 @@ void requireValid(FetchOptions& options) {
     path = detail::normalizedPath(path);
   }
   if (!options.now) refuse("now is empty: leave it out for the system's clock");
-  if (!options.refresh) detail::requireValid(options.tokenEndpoint);
+  if (!options.refresh && !options.refreshClient.empty()) refuse("refreshClient is for `refresh` only");
+  if (options.refresh && options.refreshClient.empty()) {
+    refuse("refreshClient is empty: name what `refresh` asks, since other Fetchers may share the coordinator");
+  }
+  options.refresh ? detail::requireValidBesidesUrl(options.tokenEndpoint) : detail::requireValid(options.tokenEndpoint);
 }
 
 FetchOptions prepared(FetchOptions options) {
@@ -141,20 +152,29 @@ Result<Response> Fetcher::performFetch(Session& session, Request request) const 
   const OpenBody openBody = std::exchange(request.openBody, nullptr);
   if (!beginBody(request, openBody)) return fail(Errc::malformed, "openBody gave no reader");
   std::string apiCookies;  // those that the API has set on the way
-  while (true) {
+  unsigned retries = 0;
+  bool hasRefreshed = false;  // a call has brought these tokens: one request spends no more than one refresh token
+  for (unsigned caught = 0;;) {
     Result<Response> response = state.send(request, session, tokens, apiCookies, deadline);
     request.openBody = nullptr;  // its reader may hold what the next one needs, such as a file's lock
     if (!response) return response;
     ++trace.attempts;
     response->trace = trace;
-    if (response->status != unauthorized || !mayRefresh || isAboutScope(*response)) return response;
+    if (response->status != unauthorized || !mayRefresh || wantsAnotherLogin(*response)) return response;
     if (!tokens) return nobody(session);
-    if (trace.attempts > state.options.maxRetries) return response;
+    if (retries >= state.options.maxRetries) return response;
     if (tokens->refreshToken.empty()) return state.withoutRefreshToken(session, *tokens, std::move(response));
-    const Result<RefreshedBy> refreshed = state.keeper.renew(session, *tokens, RefreshTrigger::unauthorized, deadline);
-    if (!refreshed) return refreshed.error();
-    trace.refreshedBy = *refreshed;
-    tokens = state.keeper.tokens(session);
+    if (!hasRefreshed) {
+      const Result<RefreshedBy> refreshed =
+          state.keeper.renew(session, *tokens, RefreshTrigger::unauthorized, deadline);
+      if (!refreshed && refreshed.error().code == Errc::throttled) return response;
+      if (!refreshed) return refreshed.error();
+      trace.refreshedBy = *refreshed;
+      tokens = state.keeper.tokens(session);
+      // Tokens that were there already cost nobody a call, and may have ended too: they are no retry.
+      hasRefreshed = *refreshed != RefreshedBy::chain || ++caught >= mostCatchingUp;
+    }
+    if (hasRefreshed) ++retries;
     if (openBody ? !beginBody(request, openBody) : request.body.size() > state.options.maxReplayBody) {
       response->trace = {.attempts = trace.attempts, .refreshedBy = trace.refreshedBy, .worthRepeating = true};
       return response;

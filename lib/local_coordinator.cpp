@@ -1,8 +1,10 @@
-#include "backoff.hpp"
+#include "circuit_breaker.hpp"
 #include "detail/secret.hpp"
 #include "detail/worker_pool.hpp"
+#include "in_flight.hpp"
+#include "refresh_meter.hpp"
 #include "refreshing.hpp"
-#include "succession.hpp"
+#include "token_states.hpp"
 
 #include <algorithm>
 #include <map>
@@ -15,18 +17,38 @@
 namespace ironjar {
 namespace {
 
-using detail::Fate;
-using detail::Flight;
+using detail::CircuitBreaker;
+using detail::InFlightRefresh;
 using detail::MonotonicTime;
 using detail::successorOf;
 using detail::TokenKey;
+using detail::TokenState;
+using Endpoint = RefreshCoordinator::Endpoint;
+
+constexpr Seconds soon{1};  // what goes on without the request will have ended by then
+constexpr Seconds longestFailing{600};
 
 Error loginOver() { return fail(Errc::loginRequired, "signed out meanwhile, or spent long ago"); }
 
-double randomFraction() {
-  std::uint32_t bits = 0;
-  detail::random({reinterpret_cast<unsigned char*>(&bits), sizeof bits});
-  return bits / 4294967296.0;
+Error laterBecause(const char* why, MonotonicTime::duration pause) {
+  return fail(Errc::refreshFailed, why, std::chrono::ceil<Seconds>(pause));
+}
+
+// What a call that did not say shows of the endpoint.
+Endpoint shownBy(const Result<TokenSet>& answer) {
+  if (answer) return Endpoint::well;
+  switch (answer.error().code) {
+    case Errc::expired:
+      return Endpoint::well;
+    case Errc::loginRequired:
+      return Endpoint::notAsked;
+    case Errc::notAllowed:
+      return Endpoint::refusesClient;
+    case Errc::unreachable:
+      return Endpoint::unreachable;
+    default:
+      return Endpoint::failing;
+  }
 }
 
 }  // namespace
@@ -34,11 +56,15 @@ double randomFraction() {
 class LocalCoordinator::State {
  public:
   explicit State(LocalCoordinatorOptions options)
-      : options_(std::move(options)), succession_(options_), revoking_(1), asking_(options_.threads) {
+      : options_(std::move(options)),
+        states_(options_),
+        meter_(options_.maxEntries),
+        revoking_(1),
+        asking_(options_.threads) {
     constexpr Seconds longest{1'000'000'000};
     const auto& o = options_;
     if (o.keepUnconfirmed > longest || o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 ||
-        o.maxWaitersPerToken == 0 || o.keep <= Seconds{0} || o.keepUnconfirmed < o.keep || !o.now || !o.jitter) {
+        o.maxWaitersPerToken == 0 || o.keep <= Seconds{0} || o.keepUnconfirmed < o.keep || !o.now) {
       throw std::invalid_argument(
           "ironjar: LocalCoordinatorOptions: numbers must be positive, functions set, and "
           "keepUnconfirmed no shorter than keep");
@@ -46,79 +72,73 @@ class LocalCoordinator::State {
     detail::random(processKey_.fill());
   }
 
-  Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from) {
+  Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
+                                         const RefreshContext& context) {
     const MonotonicTime now = options_.now();
     const TokenKey key = keyOf(client, tokens.refreshToken);
     const std::lock_guard lock(mutex_);
-    if (from == From::cookie) succession_.confirm(key, now);
-    succession_.age(now);
-    if (!succession_.find(key)) return std::optional<TokenSet>();  // the usual case
-    Tip tip = tipOf(key, tokens, now);
-    if (tip.fate == Fate::over || tip.fate == Fate::spent) return loginOver();
-    const bool differs = tip.tokens.accessToken != tokens.accessToken || tip.tokens.refreshToken != tokens.refreshToken;
-    const bool newer = differs && !isOlder(tip.tokens, tokens);
-    return newer ? std::optional(std::move(tip.tokens)) : std::nullopt;
+    if (from == From::cookie) states_.confirm(key, now);
+    states_.age(now);
+    if (!states_.knows(key)) return std::optional<TokenSet>();  // the usual case
+    Newest newest = newestOf(key, tokens, context, now);
+    if (newest.isOver()) return loginOver();
+    const bool differs =
+        newest.tokens.accessToken != tokens.accessToken || newest.tokens.refreshToken != tokens.refreshToken;
+    const bool newer = differs && !isOlder(newest.tokens, tokens);
+    return newer ? std::optional(std::move(newest.tokens)) : std::nullopt;
   }
 
-  Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline) {
+  Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline,
+                            const RefreshContext& context) {
     const MonotonicTime now = options_.now();
     const TokenKey key = keyOf(client, rejected.refreshToken);
     std::unique_lock lock(mutex_);
-    Tip tip = tipOf(key, rejected, now);
-    if (tip.fate == Fate::over || tip.fate == Fate::spent) return loginOver();
-    if (tip.fate == Fate::dead) return fail(Errc::expired, "the provider has ended this login");
-    if (tip.tokens.accessToken != rejected.accessToken && !isOlder(tip.tokens, rejected)) {
-      return Refreshed{std::move(tip.tokens), RefreshedBy::chain};
+    Newest newest = newestOf(key, rejected, context, now);
+    if (newest.isOver()) return loginOver();
+    if (newest.state == TokenState::invalidGrant) return fail(Errc::expired, "the provider has ended this login");
+    if (newest.tokens.accessToken != rejected.accessToken && !isOlder(newest.tokens, rejected)) {
+      return Refreshed{std::move(newest.tokens), RefreshedBy::chain};
     }
-
-    std::shared_ptr<Flight> flight = tip.flight;
-    const bool leads = flight == nullptr;
-    if (waiters_ >= options_.maxWaiters || (flight && flight->waiters >= options_.maxWaitersPerToken)) {
-      return fail(Errc::overloaded, "too many requests wait for a refresh");
+    const std::shared_ptr<InFlightRefresh> current = newest.inFlight;
+    if (current && current->loggedOut) return laterBecause("a call of a login that has ended is in flight", soon);
+    if (waiters_ >= options_.maxWaiters || (current && current->waiters >= options_.maxWaitersPerToken)) {
+      return fail(Errc::overloaded, "too many requests wait for a refresh", soon);
     }
-    if (leads) {
-      detail::Backoff& gate = gates_[std::string(client)];
-      const auto permit = gate.admit(now);
-      if (!permit) return fail(Errc::refreshFailed, "the token endpoint has failed and is left alone for a while");
-      flight = std::make_shared<Flight>();
-      succession_.takeOff(tip.key, flight);
-      if (!start({std::string(client), tip.key, std::move(tip.tokens), ask, flight, *permit})) {
-        gate.withdrawn(*permit);
-        succession_.forget(tip.key);
-        return fail(Errc::overloaded, "no thread could be had for the call");
-      }
-    }
-    return wait(lock, *flight, leads ? RefreshedBy::self : RefreshedBy::follower, deadline);
+    if (current) return wait(lock, *current, RefreshedBy::follower, deadline);
+    const Result<std::shared_ptr<InFlightRefresh>> started = lead(client, std::move(newest), ask, context, now);
+    if (!started) return started.error();
+    return wait(lock, **started, RefreshedBy::self, deadline);
   }
 
   CoordinatorStats stats() const {
     const MonotonicTime now = options_.now();
     const std::lock_guard lock(mutex_);
-    const auto isLeftAlone = [now](const auto& gate) { return gate.second.leavesAlone(now); };
-    return {.tokens = succession_.size(),
-            .bytes = succession_.bytes(),
+    const auto isOpen = [now](const auto& breaker) { return breaker.second.isOpen(now); };
+    return {.tokens = states_.size(),
+            .bytes = states_.bytes(),
             .waiters = waiters_,
-            .endpointsLeftAlone = static_cast<std::size_t>(std::count_if(gates_.begin(), gates_.end(), isLeftAlone))};
+            .openCircuits = static_cast<std::size_t>(std::count_if(breakers_.begin(), breakers_.end(), isOpen)),
+            .evicted = states_.evicted()};
   }
 
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
     const MonotonicTime now = options_.now();
     const TokenKey key = keyOf(client, tokens.refreshToken);
     const std::lock_guard lock(mutex_);
     std::vector<TokenKey> path;
-    Tip tip = tipOf(key, tokens, now, &path);
-    if (tip.fate == Fate::over) return;
-    for (const TokenKey& spent : path) succession_.settle(spent, Fate::over, now);
-    if (tip.fate == Fate::dead) return;  // nothing to revoke, but nobody is led to its tokens any more
-    if (tip.flight) {
-      tip.flight->loginOver = true;
-      tip.flight->revoke = revoke;
+    Newest newest = newestOf(key, tokens, {.begun = at}, now, &path);
+    if (newest.loggedOut) return;
+    for (const TokenKey& spent : path) states_.bury(spent, at, now);
+    states_.bury(newest.key, at, now);
+    if (newest.state == TokenState::invalidGrant) return;  // nothing to revoke
+    if (newest.inFlight) {
+      newest.inFlight->loggedOut = true;
+      newest.inFlight->revoke = revoke;
       return;
     }
-    succession_.settle(tip.key, Fate::over, now);
     // With no thread to be had the tokens stay good until they end: the logout itself must not fail.
     const bool queued =
-        revoke && revoking_.post([revoke, last = std::move(tip.tokens)] { revokeSafely(revoke, last); });
+        revoke && revoking_.post([revoke, last = std::move(newest.tokens)] { revokeSafely(revoke, last); });
     static_cast<void>(queued);
   }
 
@@ -128,22 +148,26 @@ class LocalCoordinator::State {
     TokenKey key;
     TokenSet spent;
     Ask ask;
-    std::shared_ptr<Flight> flight;
-    detail::Backoff::Permit permit;
+    std::shared_ptr<InFlightRefresh> inFlight;
+    CircuitBreaker::Permit permit;
   };
 
   // The end of a chain of successors, and how it stands with the last token.
-  struct Tip {
+  struct Newest {
     TokenSet tokens;
     TokenKey key;
-    Fate fate = Fate::succeeded;  // succeeded: nothing is known against it
-    std::shared_ptr<Flight> flight;
+    std::optional<TokenState> state = std::nullopt;  // nothing is known against it
+    std::shared_ptr<InFlightRefresh> inFlight = nullptr;
+    std::optional<detail::TokenFailures> failures = std::nullopt;
+    bool loggedOut = false;
+
+    [[nodiscard]] bool isOver() const { return loggedOut || state == TokenState::retired; }
   };
 
   // Without rotation a chain can end in tokens that were there before: another process may have refreshed since.
-  static bool isOlder(const TokenSet& tip, const TokenSet& tokens) {
-    return tip.refreshToken == tokens.refreshToken && tip.expiresAt && tokens.expiresAt &&
-           *tip.expiresAt < *tokens.expiresAt;
+  static bool isOlder(const TokenSet& newest, const TokenSet& tokens) {
+    return newest.refreshToken == tokens.refreshToken && newest.expiresAt && tokens.expiresAt &&
+           *newest.expiresAt < *tokens.expiresAt;
   }
 
   // Under a key of this process: what the map holds says nothing about the tokens behind it, and nobody outside can
@@ -160,70 +184,114 @@ class LocalCoordinator::State {
   }
 
   // Follows A→B→C from A.
-  Tip tipOf(const TokenKey& key, const TokenSet& tokens, MonotonicTime now, std::vector<TokenKey>* path = nullptr) {
-    succession_.age(now);
-    Tip tip{tokens, key, Fate::succeeded, nullptr};
+  Newest newestOf(const TokenKey& key, const TokenSet& tokens, const RefreshContext& context, MonotonicTime now,
+                  std::vector<TokenKey>* path = nullptr) {
+    states_.age(now);
+    Newest newest{.tokens = tokens, .key = key};
     TokenSet own = tokens;  // the newest on the way that are for the resource that is asked for
-    while (const auto* entry = succession_.find(tip.key)) {
-      tip.fate = entry->fate;
-      tip.flight = entry->flight;
-      if (tip.flight && tip.flight->loginOver) tip.fate = Fate::over;
-      if (entry->fate != Fate::succeeded) break;
-      tip.tokens = entry->tokens;
-      if (tip.tokens.resource == own.resource) own = tip.tokens;
-      if (entry->successor == tip.key) break;  // not rotated
-      if (path) path->push_back(tip.key);
-      tip.key = entry->successor;
+    while (true) {
+      newest.loggedOut = states_.isBuried(newest.key, context.begun);
+      const auto* entry = newest.loggedOut ? nullptr : states_.find(newest.key);
+      if (entry == nullptr) break;
+      newest.inFlight = entry->inFlight;
+      if (entry->failures.count > 0) newest.failures = entry->failures;
+      if (entry->state != TokenState::rotated) {
+        newest.state = entry->state;
+        break;
+      }
+      newest.tokens = entry->tokens;
+      if (newest.tokens.resource == own.resource) own = newest.tokens;
+      if (entry->successor == newest.key) break;  // not rotated
+      if (path) path->push_back(newest.key);
+      newest.key = entry->successor;
     }
-    const bool hasOwn = tip.tokens.resource != own.resource && own.accessToken != tokens.accessToken;
-    if (hasOwn) tip.tokens = detail::caughtUp(std::move(own), tip.tokens);
-    return tip;
+    const bool hasOwn = newest.tokens.resource != own.resource && own.accessToken != tokens.accessToken;
+    if (hasOwn) newest.tokens = detail::caughtUp(std::move(own), newest.tokens);
+    return newest;
   }
 
-  Result<Refreshed> wait(std::unique_lock<std::mutex>& lock, Flight& flight, RefreshedBy by, Deadline deadline) {
+  // Why no call may be made for these tokens now.
+  std::optional<Error> refusal(const CircuitBreaker& breaker, const Newest& newest, const RefreshContext& context,
+                               MonotonicTime now) {
+    const auto& failures = newest.failures;
+    if (failures && now - failures->since >= longestFailing && breaker.lastWell() &&
+        *breaker.lastWell() > failures->since) {
+      return fail(Errc::loginRequired, "calls about this token have failed for ten minutes, others have not");
+    }
+    if (failures && now < failures->pauseUntil) {
+      return laterBecause("the last call about this token has failed", failures->pauseUntil - now);
+    }
+    const auto pause =
+        breaker.refusal(now, failures ? CircuitBreaker::Token::hasFailed : CircuitBreaker::Token::unknown);
+    if (pause) return laterBecause("the token endpoint's circuit breaker is open", *pause);
+    if (context.cause == RefreshCause::refused && !meter_.admits(newest.key, now)) {
+      return fail(Errc::throttled, "this login was refreshed for a 401 too often");
+    }
+    return std::nullopt;
+  }
+
+  Result<std::shared_ptr<InFlightRefresh>> lead(std::string_view client, Newest newest, const Ask& ask,
+                                                const RefreshContext& context, MonotonicTime now) {
+    CircuitBreaker& breaker = breakers_[std::string(client)];
+    if (auto refused = refusal(breaker, newest, context, now)) return *std::move(refused);
+    const CircuitBreaker::Permit permit = breaker.begin();
+    const auto inFlight = std::make_shared<InFlightRefresh>();
+    states_.begin(newest.key, inFlight);
+    if (!start({std::string(client), newest.key, std::move(newest.tokens), ask, inFlight, permit})) {
+      breaker.withdrawn(permit);
+      states_.withdraw(newest.key, now);
+      return fail(Errc::overloaded, "no thread could be had for the call", soon);
+    }
+    if (context.cause == RefreshCause::refused) meter_.count(newest.key, now);
+    return inFlight;
+  }
+
+  Result<Refreshed> wait(std::unique_lock<std::mutex>& lock, InFlightRefresh& inFlight, RefreshedBy by,
+                         Deadline deadline) {
     ++waiters_;
-    ++flight.waiters;
-    const bool landed = flight.landed.wait_until(lock, deadline, [&] { return flight.result.has_value(); });
-    --flight.waiters;
+    ++inFlight.waiters;
+    const bool completed = inFlight.completed.wait_until(lock, deadline, [&] { return inFlight.result.has_value(); });
+    --inFlight.waiters;
     --waiters_;
-    if (!landed) return fail(Errc::refreshFailed, "the token endpoint has not answered by the deadline");
-    if (!*flight.result) return flight.result->error();
-    return Refreshed{**flight.result, by};
+    if (!completed) return laterBecause("the token endpoint has not answered by the deadline", soon);
+    if (!*inFlight.result) return inFlight.result->error();
+    return Refreshed{**inFlight.result, by};
   }
 
   bool start(Job job) {
     return asking_.post([this, job = std::move(job)] {
       if (isUnwanted(job)) return;
       const Asked asked = askSafely(job);
-      const auto [now, jitter] = nowAndJitter();
-      std::optional<TokenSet> unwanted;
+      const MonotonicTime now = timeNow();
+      std::optional<TokenSet> orphaned;
       {
         const std::lock_guard lock(mutex_);
-        unwanted = land(job, asked, now, jitter);
+        orphaned = complete(job, asked, now);
       }
-      if (unwanted) revokeSafely(job.flight->revoke, *unwanted);
+      if (orphaned) revokeSafely(job.inFlight->revoke, *orphaned);
     });
   }
 
-  // A call that has not begun need not be made when nobody waits for it any more, or when another has failed meanwhile.
+  // A call that has not begun need not be made when nobody waits for it any more, or when the breaker has opened
+  // meanwhile.
   bool isUnwanted(const Job& job) {
+    const MonotonicTime now = timeNow();
     const std::lock_guard lock(mutex_);
-    detail::Backoff& gate = gates_[job.client];
-    const bool wanted = job.flight->loginOver || (job.flight->waiters > 0 && gate.isValid(job.permit));
-    if (wanted) return false;
-    gate.withdrawn(job.permit);
-    succession_.forget(job.key);
-    job.flight->result.emplace(fail(Errc::refreshFailed, "the call was not made"));
-    job.flight->landed.notify_all();
+    CircuitBreaker& breaker = breakers_[job.client];
+    if (job.inFlight->loggedOut || (job.inFlight->waiters > 0 && breaker.isValid(job.permit))) return false;
+    breaker.withdrawn(job.permit);
+    states_.withdraw(job.key, now);
+    job.inFlight->result.emplace(laterBecause("the call was not made", soon));
+    job.inFlight->completed.notify_all();
     return true;
   }
 
   // What the application brought must not end the process from our threads.
-  std::pair<MonotonicTime, double> nowAndJitter() const {
+  MonotonicTime timeNow() const {
     try {
-      return {options_.now(), options_.jitter()};
+      return options_.now();
     } catch (...) {
-      return {std::chrono::steady_clock::now(), 1.0};
+      return std::chrono::steady_clock::now();
     }
   }
 
@@ -243,61 +311,75 @@ class LocalCoordinator::State {
     }
   }
 
-  // Tokens that are nobody's, because somebody signed out while the call was under way.
-  std::optional<TokenSet> land(const Job& job, const Asked& asked, MonotonicTime now, double jitter) {
-    const Result<TokenSet>& answer = asked.tokens;
-    const bool answered = answer || answer.error().code == Errc::expired;
-    detail::Backoff& gate = gates_[job.client];
-    asked.endpointIsWell.value_or(answered) ? gate.succeeded() : gate.failed(job.permit, now, asked.retryAfter, jitter);
-
-    std::optional<TokenSet> unwanted;
+  // Applies the token endpoint's answer to the table and completes all waiters. Returns the new tokens if the login was
+  // ended while the call was in flight: the caller must revoke them.
+  std::optional<TokenSet> complete(const Job& job, const Asked& asked, MonotonicTime now) {
+    const Endpoint endpoint = asked.endpoint.value_or(shownBy(asked.tokens));
+    breakers_[job.client].ended(job.permit, job.key, endpoint, asked.retryAfter, now);
+    std::optional<TokenSet> orphaned;
     Result<TokenSet> result = loginOver();
-    if (job.flight->loginOver) {
-      succession_.settle(job.key, Fate::over, now);
-      unwanted = answer ? successorOf(job.spent, *answer) : job.spent;
-    } else if (answer) {
-      const TokenSet fresh = successorOf(job.spent, *answer);
-      succession_.succeed(job.key, fresh, keyOf(job.client, fresh.refreshToken), now);
+    if (job.inFlight->loggedOut) {
+      states_.withdraw(job.key, now);
+      orphaned = asked.tokens ? successorOf(job.spent, *asked.tokens) : job.spent;
+    } else if (asked.tokens) {
+      const TokenSet fresh = successorOf(job.spent, *asked.tokens);
+      const TokenKey successor = keyOf(job.client, fresh.refreshToken);
+      states_.rotate(job.key, fresh, successor, now);
+      meter_.follow(job.key, successor);
       result = fresh;
-    } else if (answer.error().code == Errc::loginRequired) {
-      succession_.settle(job.key, Fate::spent, now);
-      result = answer.error();
     } else {
-      answered ? succession_.settle(job.key, Fate::dead, now) : succession_.forget(job.key);
-      result = answer.error();
+      result = failed(job, asked, endpoint, now);
     }
-    job.flight->result.emplace(std::move(result));
-    job.flight->landed.notify_all();
-    return unwanted;
+    job.inFlight->result.emplace(std::move(result));
+    job.inFlight->completed.notify_all();
+    return orphaned;
+  }
+
+  Error failed(const Job& job, const Asked& asked, Endpoint endpoint, MonotonicTime now) {
+    Error error = asked.tokens.error();
+    if (error.code == Errc::loginRequired) {
+      states_.retire(job.key, now);
+    } else if (error.code == Errc::expired) {
+      states_.endGrant(job.key, now);
+    } else if (endpoint == Endpoint::well || endpoint == Endpoint::failing || endpoint == Endpoint::refusing) {
+      error.retryAfter = std::chrono::ceil<Seconds>(states_.fail(job.key, asked.retryAfter, now) - now);
+    } else {
+      states_.withdraw(job.key, now);
+      if (!error.retryAfter) error.retryAfter = asked.retryAfter.value_or(soon);
+    }
+    const auto pause = breakers_[job.client].refusal(now, CircuitBreaker::Token::hasFailed);
+    const bool passes = error.code != Errc::expired && error.code != Errc::loginRequired;
+    if (pause && passes) error.retryAfter = std::max(error.retryAfter.value_or(soon), std::chrono::ceil<Seconds>(*pause));
+    return error;
   }
 
   const LocalCoordinatorOptions options_;
   detail::Secret<detail::siphashSize> processKey_;
   mutable std::mutex mutex_;
-  detail::Succession succession_;
-  std::map<std::string, detail::Backoff> gates_;  // by client: one for each issuer that the application knows
+  detail::TokenStates states_;
+  detail::RefreshMeter meter_;
+  std::map<std::string, CircuitBreaker> breakers_;  // by client: one for each issuer that the application knows
   std::size_t waiters_ = 0;
   detail::WorkerPool revoking_;  // apart, so that a slow revocation endpoint holds up no refresh
   detail::WorkerPool asking_;    // last: its threads use all of the above
 };
 
-double LocalCoordinatorOptions::defaultJitter() { return randomFraction(); }
-
 LocalCoordinator::LocalCoordinator(LocalCoordinatorOptions options)
     : state_(std::make_unique<State>(std::move(options))) {}
 LocalCoordinator::~LocalCoordinator() = default;
 
-Result<std::optional<TokenSet>> LocalCoordinator::newest(std::string_view client, const TokenSet& tokens, From from) {
-  return state_->newest(client, tokens, from);
+Result<std::optional<TokenSet>> LocalCoordinator::newest(std::string_view client, const TokenSet& tokens, From from,
+                                                         const RefreshContext& context) {
+  return state_->newest(client, tokens, from, context);
 }
 
 Result<Refreshed> LocalCoordinator::refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
-                                            Deadline deadline) {
-  return state_->refresh(client, rejected, ask, deadline);
+                                            Deadline deadline, const RefreshContext& context) {
+  return state_->refresh(client, rejected, ask, deadline, context);
 }
 
-void LocalCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
-  state_->end(client, tokens, revoke);
+void LocalCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
+  state_->end(client, tokens, revoke, at);
 }
 
 CoordinatorStats LocalCoordinator::stats() const { return state_->stats(); }

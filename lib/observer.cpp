@@ -127,6 +127,8 @@ std::string_view outcomeOf(Errc code) noexcept {
       return "client_refused";
     case Errc::overloaded:
       return "overloaded";
+    case Errc::throttled:
+      return "throttled";
     default:
       return "transient";
   }

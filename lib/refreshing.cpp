@@ -36,7 +36,8 @@ RefreshCoordinator::Ask watched(const Refreshing& refreshing, const std::shared_
 
 RefreshedBy roleIn(Errc failure, bool wasMade) {
   if (wasMade) return RefreshedBy::self;
-  return failure == Errc::loginRequired || failure == Errc::overloaded ? RefreshedBy::none : RefreshedBy::follower;
+  const bool nobodys = failure == Errc::loginRequired || failure == Errc::overloaded || failure == Errc::throttled;
+  return nobodys ? RefreshedBy::none : RefreshedBy::follower;
 }
 
 Result<Refreshed> inTurn(const Refreshing& refreshing, const TokenSet& rejected, const RefreshCoordinator::Ask& ask,
@@ -44,7 +45,7 @@ Result<Refreshed> inTurn(const Refreshing& refreshing, const TokenSet& rejected,
   constexpr int patience = 16;
   TokenSet spent = rejected;
   for (int turn = 0; turn < patience; ++turn) {
-    Result<Refreshed> refreshed = refreshing.coordinator.refresh(refreshing.client, spent, ask, deadline);
+    Result<Refreshed> refreshed = refreshing.coordinator.refresh(refreshing.client, spent, ask, deadline, refreshing.context);
     if (!refreshed || refreshed->tokens.resource == rejected.resource) return refreshed;
     keep(refreshed->tokens);
     spent = refreshed->tokens;

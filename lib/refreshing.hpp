@@ -15,6 +15,7 @@ struct Refreshing {
   const Observer& observer;
   std::string tag;  // whose it is, for the observer
   RefreshTrigger trigger;
+  RefreshContext context = {};
 };
 
 // Tokens newer than `rejected`, for the same resource. A call for another resource spends the refresh token just the

@@ -1,12 +1,14 @@
 #include "token_asker.hpp"
 
 #include "http_field.hpp"
+#include "token_answer.hpp"
 #include "upstream_cookies.hpp"
 
 namespace ironjar::detail {
 namespace {
 
 using Asked = RefreshCoordinator::Asked;
+using Endpoint = RefreshCoordinator::Endpoint;
 
 Deadline in(std::chrono::steady_clock::duration time) { return std::chrono::steady_clock::now() + time; }
 
@@ -15,7 +17,7 @@ bool isSameUser(const TokenSet& fresh, const TokenSet& spent) {
   return fresh.subject.empty() || spent.subject.empty() || fresh.subject == spent.subject;
 }
 Asked anotherUsers() {
-  return {.tokens = fail(Errc::expired, "the new tokens are another user's"), .endpointIsWell = true};
+  return {.tokens = fail(Errc::expired, "the new tokens are another user's"), .endpoint = Endpoint::well};
 }
 
 // The token POST is repeated only when the first provably never left, or when the provider takes it twice.
@@ -27,37 +29,44 @@ class Asking {
   Asked operator()(const TokenSet& tokens) const {
     const Request request = refreshRequest(endpoint_, tokens);
     if (!isSendable(request)) {
-      return {.tokens = fail(Errc::refreshFailed, "the tokens cannot stand in a header"), .endpointIsWell = true};
+      return {.tokens = fail(Errc::refreshFailed, "the tokens cannot stand in a header"), .endpoint = Endpoint::well};
     }
-    const auto begin = std::chrono::steady_clock::now();
+    const Deadline begin = std::chrono::steady_clock::now();
     const bool replays = endpoint_.replay.grace > Seconds{0};
     const std::chrono::steady_clock::duration whole = endpoint_.timeout;
     Result<Response> answer = transport_(request, begin + (replays ? whole / 2 : whole));
-    if (!answer && mayRepeat(answer.error().code, begin)) answer = transport_(request, begin + whole);
-    if (answer) return read(*answer, tokens);
-    const std::string what = "token endpoint: " + std::string(describe(answer.error().code));
-    const bool lost = answer.error().code != Errc::unreachable;
-    if (lost && endpoint_.replay.strict)
-      return {.tokens = fail(Errc::expired, what + ", and it must not be asked twice"), .endpointIsWell = false};
-    return {.tokens = fail(Errc::refreshFailed, what)};
+    TokenAnswer read = meaningOf(answer, endpoint_, now_());
+    if (mayRepeat(read.meaning, begin) && std::chrono::steady_clock::now() < begin + whole) {
+      answer = transport_(request, begin + whole);
+      read = either(read, meaningOf(answer, endpoint_, now_()));
+    }
+    return asked(std::move(read), answer, tokens);
   }
 
  private:
-  bool mayRepeat(Errc code, std::chrono::steady_clock::time_point begin) const {
-    if (code == Errc::unreachable) return true;
-    const bool lost = code == Errc::transport || code == Errc::timeout;
-    return lost && std::chrono::steady_clock::now() - begin < endpoint_.replay.grace;
+  bool mayRepeat(AnswerMeaning meaning, Deadline begin) const {
+    if (meaning == AnswerMeaning::unreachable) return true;
+    const bool mayBeSpent = meaning == AnswerMeaning::lost || meaning == AnswerMeaning::possiblyUsed;
+    return mayBeSpent && std::chrono::steady_clock::now() - begin < endpoint_.replay.grace;
   }
 
-  Asked read(const Response& answer, const TokenSet& spent) const {
-    const TimePoint now = now_();
-    Asked asked{.tokens = readTokenAnswer(answer, endpoint_, now)};
-    if (asked.tokens && !isSameUser(*asked.tokens, spent)) return anotherUsers();
-    if (asked.tokens) asked.tokens->cookies = withCookiesOf(answer, endpoint_.cookies, spent.cookies);
-    if (!asked.tokens) asked.retryAfter = retryAfter(answer, now);
-    // What it says of this request alone is no reason to leave it alone.
-    const bool ownError = answer.status >= 400 && answer.status < 500 && answer.status != 408 && answer.status != 429;
-    if (!asked.tokens && asked.tokens.error().code == Errc::refreshFailed && ownError) asked.endpointIsWell = true;
+  // What two tries mean. One that could not be sent changes nothing, nor does one that found no time left.
+  static TokenAnswer either(const TokenAnswer& first, TokenAnswer second) {
+    const bool saysMore = second.meaning != AnswerMeaning::unreachable && second.meaning != AnswerMeaning::lost;
+    return saysMore ? std::move(second) : first;
+  }
+
+  Asked asked(TokenAnswer read, const Result<Response>& answer, const TokenSet& spent) const {
+    if (read.tokens && !isSameUser(*read.tokens, spent)) return anotherUsers();
+    Asked asked{.tokens = std::move(read.tokens), .endpoint = read.endpoint};
+    if (asked.tokens) {
+      asked.tokens->cookies = withCookiesOf(*answer, endpoint_.cookies, spent.cookies);
+    } else if (answer) {
+      asked.retryAfter = retryAfter(*answer, now_());
+    }
+    if (read.meaning == AnswerMeaning::lost && endpoint_.replay.strict) {
+      asked.tokens = fail(Errc::expired, asked.tokens.error().detail + ", and it must not be asked twice");
+    }
     return asked;
   }
 

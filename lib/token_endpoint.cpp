@@ -2,25 +2,15 @@
 
 #include "detail/ascii.hpp"
 #include "detail/base64url.hpp"
-#include "detail/http_date.hpp"
 #include "detail/json.hpp"
-#include "detail/jwt.hpp"
 #include "detail/url.hpp"
 #include "http_field.hpp"
-#include "upstream_cookies.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <stdexcept>
 
 namespace ironjar {
 namespace {
-
-constexpr std::size_t maxAnswerSize = 1024 * 1024;
-constexpr std::size_t maxTokenSize = 16 * 1024;
-constexpr std::size_t maxTextSize = 2048;  // of what is kept with the tokens: all of it has to fit a cookie
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: " + why); }
 
@@ -93,58 +83,12 @@ Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
   return request;
 }
 
-const Json* at(const Json& answer, const std::string& pointer) {
-  if (pointer.empty()) return nullptr;
-  const Json::json_pointer where(pointer);
-  return answer.contains(where) ? &answer.at(where) : nullptr;
-}
-
-// RFC 6749 appendix A.12 and A.17: ASCII without controls; an access token goes into a header, where a space would end
-// it.
-bool isToken(const Json* value, bool (*accepts)(char)) {
-  return value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= maxTokenSize &&
-         detail::allOf(value->get_ref<const std::string&>(), accepts);
-}
-
-bool isShortText(const Json* value) {
-  return value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= maxTextSize;
-}
-
-std::optional<Seconds> lifetime(const Json* expiresIn) {
-  constexpr double longest = 10.0 * 365 * 24 * 3600;
-  if (expiresIn == nullptr) return std::nullopt;
-  double seconds = 0;
-  if (expiresIn->is_number()) {
-    seconds = expiresIn->get<double>();
-  } else if (expiresIn->is_string()) {  // seen in the wild
-    const auto& text = expiresIn->get_ref<const std::string&>();
-    std::uint32_t number = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    seconds = number;
-  }
-  if (!(seconds >= 1 && seconds <= longest)) return std::nullopt;
-  return Seconds{static_cast<std::int64_t>(std::floor(seconds))};
-}
-
-// RFC 6749 section 5.2: everything but invalid_grant is about the client or the request, not about the user's login.
-bool isConfigurationError(std::string_view error) {
-  constexpr std::array<std::string_view, 5> codes = {"invalid_client", "invalid_request", "unauthorized_client",
-                                                     "unsupported_grant_type", "invalid_scope"};
-  return std::find(codes.begin(), codes.end(), error) != codes.end();
-}
-
-Error classify(int status, const Result<Json>& body, const TokenEndpoint& endpoint) {
-  const std::string seen = "the token endpoint answered " + std::to_string(status);
-  const Json* error = body && body->is_object() ? at(*body, endpoint.answer.error) : nullptr;
-  if ((status != 400 && status != 401) || error == nullptr || !error->is_string()) {
-    return fail(Errc::refreshFailed, seen);
-  }
-  const auto& code = error->get_ref<const std::string&>();
-  const auto& over = endpoint.grantErrors;
-  if (std::find(over.begin(), over.end(), code) != over.end()) return fail(Errc::expired, seen + " " + code);
-  if (isConfigurationError(code)) return fail(Errc::notAllowed, seen + " " + code + ": check TokenEndpoint");
-  return fail(Errc::refreshFailed, seen + " with an error of its own");
+void requireSafe(const std::string& member, const std::string& text, const TokenEndpoint& endpoint) {
+  const Result<detail::Url> url = detail::parseUrl(text);
+  if (!url) refuse("TokenEndpoint." + member + ": " + url.error().detail);
+  if (url->https || (endpoint.allowHttpOnLoopback && url->isLoopback())) return;
+  refuse("TokenEndpoint." + member +
+         " must be https (RFC 6749 section 3.2); allowHttpOnLoopback permits http on this machine");
 }
 
 }  // namespace
@@ -158,15 +102,12 @@ ClientAuth postAuth(const char* clientId, const char* clientSecret) {
 ClientAuth publicClient(const char* clientId) { return clientAuth(ClientAuth::Method::none, clientId, ""); }
 
 void detail::requireValid(const TokenEndpoint& endpoint) {
-  const auto requireSafe = [&](const std::string& member, const std::string& text) {
-    const Result<Url> url = parseUrl(text);
-    if (!url) refuse("TokenEndpoint." + member + ": " + url.error().detail);
-    if (url->https || (endpoint.allowHttpOnLoopback && url->isLoopback())) return;
-    refuse("TokenEndpoint." + member +
-           " must be https (RFC 6749 section 3.2); allowHttpOnLoopback permits http on this machine");
-  };
-  requireSafe("url", endpoint.url);
-  if (!endpoint.revocationUrl.empty()) requireSafe("revocationUrl", endpoint.revocationUrl);
+  requireSafe("url", endpoint.url, endpoint);
+  requireValidBesidesUrl(endpoint);
+}
+
+void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
+  if (!endpoint.revocationUrl.empty()) requireSafe("revocationUrl", endpoint.revocationUrl, endpoint);
   if (endpoint.replay.grace < Seconds{0} || (endpoint.replay.grace > Seconds{0} && endpoint.replay.strict)) {
     refuse("TokenEndpoint.replay: grace must not be negative, and excludes strict");
   }
@@ -193,41 +134,6 @@ void detail::requireValid(const TokenEndpoint& endpoint) {
   if (answer.accessToken.empty()) refuse("TokenEndpoint.answer.accessToken is empty");
 }
 
-Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now) {
-  if (answer.body.size() > maxAnswerSize) return fail(Errc::refreshFailed, "the token endpoint's answer is too large");
-  const Result<Json> body = detail::parseJson(answer.body);
-  if (answer.status < 200 || answer.status > 299) return classify(answer.status, body, endpoint);
-  if (!body || !body->is_object()) return fail(Errc::refreshFailed, "the token endpoint's answer is no JSON object");
-
-  const Json* accessToken = at(*body, endpoint.answer.accessToken);
-  if (!isToken(accessToken, detail::isVisible) || accessToken->get_ref<const std::string&>().empty()) {
-    return fail(Errc::refreshFailed, "the token endpoint's answer has no usable access token");
-  }
-  TokenSet tokens{.accessToken = accessToken->get<std::string>()};
-  const Json* refreshToken = at(*body, endpoint.answer.refreshToken);
-  if (refreshToken != nullptr && !refreshToken->is_null()) {
-    if (!isToken(refreshToken, [](char c) { return c == ' ' || detail::isVisible(c); }))
-      return fail(Errc::refreshFailed, "the token endpoint's refresh token is unusable");
-    tokens.refreshToken = refreshToken->get<std::string>();
-  }
-  tokens.lifetime = lifetime(at(*body, endpoint.answer.expiresIn));
-  if (tokens.lifetime) {
-    tokens.expiresAt = now + *tokens.lifetime;
-  } else if (const auto expiry = detail::jwtExpiry(tokens.accessToken); expiry && *expiry > now) {
-    tokens.expiresAt = expiry;
-    tokens.lifetime = std::chrono::ceil<Seconds>(*expiry - now);
-  }
-  const Json* scope = at(*body, endpoint.answer.scope);
-  if (isShortText(scope)) tokens.scope = scope->get<std::string>();
-  const Json* idToken = at(*body, endpoint.answer.idToken);
-  if (idToken != nullptr && idToken->is_string()) {
-    tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>()).substr(0, maxTextSize);
-  }
-  tokens.cookies = detail::withCookiesOf(answer, endpoint.cookies, "");
-  tokens.resource = endpoint.resource;
-  return tokens;
-}
-
 Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
   Headers fields;
   add(fields, endpoint.fields.grantType, "refresh_token");
@@ -252,19 +158,6 @@ Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens)
   form.body = BodyStyle::form;
   return tokenRequest(form, {{"token", refresh ? tokens.refreshToken : tokens.accessToken},
                              {"token_type_hint", refresh ? "refresh_token" : "access_token"}});
-}
-
-std::optional<Seconds> retryAfter(const Response& answer, TimePoint now) {
-  const auto header = findHeader(answer.headers, "Retry-After");
-  if (!header) return std::nullopt;
-  if (const auto date = detail::parseHttpDate(*header)) {
-    return std::max(Seconds{0}, std::chrono::ceil<Seconds>(*date - now));
-  }
-  std::uint32_t seconds = 0;
-  const auto [end, problem] = std::from_chars(header->data(), header->data() + header->size(), seconds);
-  if (end != header->data() + header->size() || header->empty()) return std::nullopt;
-  if (problem == std::errc::result_out_of_range) return Seconds::max();
-  return problem == std::errc() ? std::optional(Seconds{seconds}) : std::nullopt;
 }
 
 Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint, const Headers& fields,

@@ -31,12 +31,21 @@ Error letGo(Session& session) {
   return fail(Errc::expired, "the login was ended or superseded");
 }
 
+// What sets an issuer and client apart from others at a coordinator: no two pairs are spelled alike.
+std::string clientOf(const FetchOptions& options) {
+  if (options.refresh) return "by function:" + options.refreshClient;
+  const TokenEndpoint& endpoint = options.tokenEndpoint;
+  return std::to_string(endpoint.url.size()) + ':' + endpoint.url + endpoint.clientAuth.clientId;
+}
+
+RefreshContext contextOf(const Session& session) { return {.begun = session.startedAt()}; }
+
 }  // namespace
 
 TokenKeeper::TokenKeeper(const FetchOptions& options)
     : coordinator_(options.coordinator),
       resource_(options.tokenEndpoint.resource),
-      client_(options.tokenEndpoint.url + '\n' + options.tokenEndpoint.clientAuth.clientId),
+      client_(clientOf(options)),
       ask_(asker(options)),
       revoke_(revoker(options)),
       threshold_(options.refreshThreshold),
@@ -46,7 +55,8 @@ TokenKeeper::TokenKeeper(const FetchOptions& options)
 Result<std::optional<TokenSet>> TokenKeeper::newestOf(const Session& session,
                                                       const std::optional<TokenSet>& held) const {
   if (!held || held->refreshToken.empty()) return std::optional<TokenSet>();
-  return coordinator_->newest(client_, *held, session.tokensAreFromCookie() ? From::cookie : From::memory);
+  return coordinator_->newest(client_, *held, session.tokensAreFromCookie() ? From::cookie : From::memory,
+                              contextOf(session));
 }
 
 Result<RefreshedBy> TokenKeeper::catchUp(Session& session, std::optional<TokenSet>& held) const {
@@ -87,7 +97,10 @@ Result<RefreshedBy> TokenKeeper::refreshAhead(Session& session, std::optional<To
 
 Result<RefreshedBy> TokenKeeper::renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
                                        Deadline deadline) const {
-  const Refreshing refreshing{*coordinator_, client_, ask_, observer_, observer_ ? session.tag() : "", trigger};
+  RefreshContext context = contextOf(session);
+  const bool hasEnded = rejected.expiresAt && !isGood(rejected);
+  if (trigger == RefreshTrigger::unauthorized && !hasEnded) context.cause = RefreshCause::refused;
+  const Refreshing refreshing{*coordinator_, client_, ask_, observer_, observer_ ? session.tag() : "", trigger, context};
   const Result<Refreshed> fresh =
       refreshed(refreshing, rejected, deadline, [&](const TokenSet& others) { session.renewTokens(others); });
   if (fresh) {
@@ -100,14 +113,14 @@ Result<RefreshedBy> TokenKeeper::renew(Session& session, const TokenSet& rejecte
 
 void TokenKeeper::end(const std::vector<TokenSet>& logins) const {
   for (const TokenSet& login : logins) {
-    if (!login.refreshToken.empty()) coordinator_->end(client_, login, revoke_);
+    if (!login.refreshToken.empty()) coordinator_->end(client_, login, revoke_, now_());
   }
 }
 
 // Some providers would revoke the new login along with the old one (Google does).
 void TokenKeeper::endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const {
   for (const TokenSet& login : logins) {
-    if (!login.refreshToken.empty() && (!by || !isSameLogin(login, *by))) coordinator_->end(client_, login, nullptr);
+    if (!login.refreshToken.empty() && (!by || !isSameLogin(login, *by))) coordinator_->end(client_, login, nullptr, now_());
   }
 }
 

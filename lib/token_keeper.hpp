@@ -21,7 +21,7 @@ class TokenKeeper {
   [[nodiscard]] Result<RefreshedBy> refreshAhead(Session& session, std::optional<TokenSet>& held,
                                                  Deadline deadline) const;
   // Tokens newer than `rejected`. Errors: as performFetch's; the session is destroyed or abandoned where the login is
-  // over.
+  // over. Errc::throttled, for RefreshTrigger::unauthorized: the API's answer counts.
   [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
                                           Deadline deadline) const;
 

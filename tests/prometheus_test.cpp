@@ -43,7 +43,7 @@ struct Site {
 
   Upstream upstream;
   std::shared_ptr<LocalCoordinator> coordinator =
-      std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.jitter = [] { return 1.0; }});
+      std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
   PrometheusMetrics metrics{coordinator};
   std::optional<Fetcher> fetcher;
   std::optional<SessionJar> jar;
@@ -65,7 +65,7 @@ TEST_CASE("C83 a refresh and a late request, as Prometheus reads them") {
   CHECK(site.shows("ironjar_fetch_retries_total 1"));
   CHECK(site.shows("ironjar_refresh_seconds_count 1"));
   CHECK(site.shows("ironjar_cookie_bytes_count 3"));
-  CHECK(site.shows("ironjar_gate_open 0"));
+  CHECK(site.shows("ironjar_circuit_open 0"));
   CHECK(site.shows("ironjar_waiters 0"));
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("C35 a provider that refuses the client: counted, and its gate is open
   CHECK_FALSE(site.visit(cookie));
   INFO(site.metrics.text());
   CHECK(site.shows(R"(ironjar_refresh_total{outcome="client_refused",role="self",trigger="unauthorized"} 1)"));
-  CHECK(site.shows("ironjar_gate_open 1"));
+  CHECK(site.shows("ironjar_circuit_open 1"));
   CHECK(site.shows("ironjar_logouts_total 0"));
 }
 

@@ -243,7 +243,7 @@ TEST_CASE("a lock that nobody gives back is no failure of the provider: other lo
   }));
   const auto redis =
       std::make_shared<Redis>(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 5000ms});
-  RedisCoordinator coordinator(redis, {.local = {.jitter = [] { return 0.999; }}, .lease = 100ms});
+  RedisCoordinator coordinator(redis, {.lease = 100ms});
   const auto refresh = [&](const std::string& name) {
     return coordinator.refresh(
         "c", tokens(name), [](const TokenSet&) { return Asked{.tokens = tokens("new")}; }, soon());

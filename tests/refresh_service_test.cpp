@@ -156,7 +156,7 @@ struct Fixture {
   std::mutex mutex;
   std::vector<std::string> told;
   std::shared_ptr<LocalCoordinator> coordinator =
-      std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.jitter = [] { return 0.0; }});
+      std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
 };
 
 using Told = std::vector<std::string>;

@@ -3,6 +3,8 @@
 // on (no entropy, libcrypto refuses) throws std::runtime_error.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -27,6 +29,7 @@ enum class Errc {
   refreshFailed,  // the tokens could not be refreshed now; the session is kept, trying again later may succeed
   loginRequired,  // nobody is signed in
   overloaded,     // too many requests wait already; try again later
+  throttled,      // this login has been refreshed too often of late; its tokens are kept
 };
 
 // One English sentence fragment, for logs. Never null, static storage.
@@ -37,12 +40,16 @@ enum class Errc {
 struct Error {
   Errc code;
   std::string detail;  // what was seen, for your log; never a secret, a token or a plaintext
+  std::optional<std::chrono::seconds> retryAfter = std::nullopt;  // when trying again may succeed, where that is known
 
   friend bool operator==(const Error&, const Error&) = default;
 };
 
 // `return fail(Errc::tampered, "...")` from any function that returns a Result.
-[[nodiscard]] inline Error fail(Errc code, std::string detail = {}) { return {code, std::move(detail)}; }
+[[nodiscard]] inline Error fail(Errc code, std::string detail = {},
+                                std::optional<std::chrono::seconds> retryAfter = std::nullopt) {
+  return {code, std::move(detail), retryAfter};
+}
 
 // A value or an Error: the part of std::expected<T, Error> that ironjar needs.
 // Reading the one that is not there with `*`, `->` or `error()` is a programmer's error (std::bad_variant_access);

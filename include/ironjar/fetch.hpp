@@ -22,7 +22,9 @@ struct FetchOptions {
   // Paths whose 401 is an answer and not a spent token (a login form's, say): each covers what lies below it too, in
   // every spelling that a server may take for it (`//login`, `/%6cogin`, `/x/../login`, `/login;v=1`).
   std::vector<std::string> excludedPaths = {};
-  unsigned maxRetries = 1;  // after a refresh; 0: a 401 is the caller's, only refreshing ahead of the end remains
+  // Tries after a refresh, which is made once: from the second on they bring the same new token, settleDelay later. 0: a
+  // 401 is the caller's, only refreshing ahead of the end remains. Tokens that another request has brought are no retry.
+  unsigned maxRetries = 1;
   Seconds timeout{30};      // for everything one performFetch does
   // An access token is refreshed before it ends: when less than this is left of it, or less than a fifth of its
   // lifetime, whichever is shorter, give or take a fifth of that at random. Without an expiry or a lifetime only a 401
@@ -36,9 +38,12 @@ struct FetchOptions {
   // Who makes sure that a refresh token is spent once. Share one among Fetchers of the same client; the default is a
   // LocalCoordinator of this Fetcher's own.
   std::shared_ptr<RefreshCoordinator> coordinator = {};
-  // In place of tokenEndpoint, for a protocol that it cannot describe. Errors as readTokenAnswer's; must return by
-  // then.
+  // In place of tokenEndpoint's url, for a protocol that it cannot describe. Must return by then. Errors as
+  // readTokenAnswer's, and Errc::unreachable when nothing was sent.
   std::function<Result<TokenSet>(const TokenSet&, Deadline)> refresh = {};
+  // Required with `refresh`: what it asks, issuer and client, by a name of yours. Fetchers that share a coordinator, or a
+  // Redis, share what is known of a refresh token when they have the same name, and only then.
+  std::string refreshClient = {};
   Observer observer = {};  // told of RefreshStarted, TokensAnswered, Refreshed, RefreshFailed and FetchRetried
   Clock now = systemClock;
 };
@@ -50,7 +55,9 @@ class Fetcher {
   // https, an http token endpoint.
   explicit Fetcher(FetchOptions options);
 
-  // The API's response, whatever its status, with the trace of how it came about. New tokens are in the session when it
+  // The API's response, whatever its status, with the trace of how it came about. A login whose access token the API
+  // refuses again and again, though it has not ended, is refreshed three times, then once in 30 s: meanwhile its 401 is
+  // the response. New tokens are in the session when it
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
   // do not travel (the tokens' own cookies do), nor do those that are the transport's (isTransportField), nor its
   // connectionGroup. Errors:

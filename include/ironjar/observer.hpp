@@ -115,7 +115,7 @@ using Event = std::variant<event::Unsealed, event::Sealed, event::Rejected, even
 using Observer = std::function<void(const Event&)>;
 
 // The words for metrics and logs: "self", "unauthorized", and what became of a refresh: "success", "invalid_grant",
-// "superseded", "client_refused", "overloaded", "transient".
+// "superseded", "client_refused", "overloaded", "throttled", "transient".
 [[nodiscard]] std::string_view nameOf(RefreshedBy role) noexcept;
 [[nodiscard]] std::string_view nameOf(RefreshTrigger trigger) noexcept;
 [[nodiscard]] std::string_view outcomeOf(Errc code) noexcept;

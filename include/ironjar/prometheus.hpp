@@ -8,9 +8,9 @@
 //   ironjar_logouts_total                        sessions destroyed
 //   ironjar_cookie_bytes                         histogram: Set-Cookie values of a session
 //   ironjar_waiters                              requests that wait for a refresh at this moment
-//   ironjar_gate_open                            token endpoints that have failed and are left alone at this moment:
-//   open
-//                                                as a circuit breaker is
+//   ironjar_circuit_open                         token endpoints whose circuit breaker is open at this moment
+//   ironjar_coordinator_evicted                  what was known of tokens and had to go before its time: raise the
+//                                                coordinator's bounds when it grows
 //   ironjar_coordinator_degraded                 1 while a shared coordinator cannot be reached
 #pragma once
 
@@ -57,7 +57,8 @@ class PrometheusFamilies {
 
   std::vector<prometheus::MetricFamily> collect(const CoordinatorStats& stats) {
     waiters_.Set(static_cast<double>(stats.waiters));
-    gateOpen_.Set(static_cast<double>(stats.endpointsLeftAlone));
+    circuitOpen_.Set(static_cast<double>(stats.openCircuits));
+    evicted_.Set(static_cast<double>(stats.evicted));
     return registry_.Collect();
   }
 
@@ -94,7 +95,8 @@ class PrometheusFamilies {
   prometheus::Histogram& cookieBytes_ =
       histogram("ironjar_cookie_bytes", "Set-Cookie values of a session", {512, 1024, 1536, 2048, 3072, 4096, 8192});
   prometheus::Gauge& waiters_ = gauge("ironjar_waiters", "Requests that wait for a refresh");
-  prometheus::Gauge& gateOpen_ = gauge("ironjar_gate_open", "Token endpoints that have failed and are left alone");
+  prometheus::Gauge& circuitOpen_ = gauge("ironjar_circuit_open", "Token endpoints whose circuit breaker is open");
+  prometheus::Gauge& evicted_ = gauge("ironjar_coordinator_evicted", "Entries that had to go before their time");
   prometheus::Gauge& degraded_ = gauge("ironjar_coordinator_degraded", "1: a shared coordinator cannot be reached");
 };
 
@@ -103,7 +105,7 @@ class PrometheusFamilies {
 // Thread-safe. Give observer() to the SessionJar and the Fetcher, and this to a prometheus::Exposer, or serve text().
 class PrometheusMetrics final : public prometheus::Collectable {
  public:
-  // `coordinator`, for the two gauges of the moment, is the one in FetchOptions::coordinator; null: they stay 0.
+  // `coordinator`, for the gauges of the moment, is the one in FetchOptions::coordinator; null: they stay 0.
   explicit PrometheusMetrics(std::shared_ptr<const RefreshCoordinator> coordinator = nullptr)
       : coordinator_(std::move(coordinator)) {}
 

@@ -102,12 +102,13 @@ class RedisCoordinator final : public RefreshCoordinator {
   ~RedisCoordinator() override;
 
   [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
-                                                       From from) override;
+                                                       From from, const RefreshContext& context = {}) override;
   [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
-                                          Deadline deadline) override;
+                                          Deadline deadline, const RefreshContext& context = {}) override;
   // Holds on every process from the next refresh on, and at once for one that is under way; use a RevocationList to end
   // what their access tokens still allow.
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) override;
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
+           TimePoint at = TimePoint::max()) override;
 
   [[nodiscard]] CoordinatorStats stats() const override;  // of the coordinator in front
   [[nodiscard]] RedisCoordinatorStats redisStats() const;

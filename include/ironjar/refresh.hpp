@@ -111,7 +111,19 @@ struct CoordinatorStats {
   std::size_t tokens = 0;   // known, with what became of them
   std::size_t bytes = 0;    // of memory that they take
   std::size_t waiters = 0;  // requests waiting for a call
-  std::size_t endpointsLeftAlone = 0;
+  std::size_t openCircuits = 0;  // token endpoints that have failed, and are not asked at the moment
+  std::size_t evicted = 0;       // what was known of tokens and had to go before its time: raise the bounds
+};
+
+// Why newer tokens are wanted. That an API has refused an access token which has not ended by the clock counts: such
+// refreshes are few for each login (RefreshMeter), since there are APIs that refuse every token.
+enum class RefreshCause { ended, refused };
+
+// What a coordinator has to know of whoever comes with tokens.
+struct RefreshContext {
+  // When its session began: a logout refuses those that began before it, in whole seconds. Unset: not known, as before.
+  std::optional<TimePoint> begun = std::nullopt;
+  RefreshCause cause = RefreshCause::ended;
 };
 
 // Sees to it that a refresh token is spent once, however many requests need it at the same time or come late with it.
@@ -119,13 +131,21 @@ struct CoordinatorStats {
 // apart. Implementations are thread-safe and call nothing of the application's under a lock.
 class RefreshCoordinator {
  public:
+  // What a call has shown of the endpoint, apart from the token that it was about.
+  enum class Endpoint {
+    well,           // it works: it gave tokens, or an error of its own about this token
+    failing,        // 5xx, or an answer that was lost or is none; this token's affair, unless others see it too
+    refusing,       // 4xx without an error of its own, 429: likewise, and then for longer
+    unreachable,    // nothing could be sent
+    refusesClient,  // whatever the token: invalid_client, unsupported_grant_type
+    notAsked,       // no call was made
+  };
   struct Asked {
     Result<TokenSet> tokens;  // errors as readTokenAnswer's; Errc::loginRequired as newest()'s
     // With an error: how long the server wants to be left alone.
     std::optional<Seconds> retryAfter = std::nullopt;
-    // Whether the endpoint works, whatever it said; unset: when it gave tokens or invalid_grant. If not, nobody asks it
-    // for a while.
-    std::optional<bool> endpointIsWell = std::nullopt;
+    // Unset: as the error's code has it (unreachable, refusesClient for notAllowed, well for expired, else failing).
+    std::optional<Endpoint> endpoint = std::nullopt;
   };
   // Asks the token endpoint. Runs on one of the coordinator's threads, so that no request's end interrupts it.
   using Ask = std::function<Asked(const TokenSet&)>;
@@ -144,19 +164,21 @@ class RefreshCoordinator {
   // Errc::loginRequired when the login was ended with end(), or the token was spent so long ago that its successor is
   // forgotten: the browser may hold a newer cookie, so this one's is not to be deleted.
   [[nodiscard]] virtual Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
-                                                               From from) = 0;
+                                                               From from, const RefreshContext& context = {}) = 0;
 
   // Tokens newer than `rejected`, whose access token an API has refused: those that succeeded it already, those of a
   // call that is under way, or those that a new call brings. Errors: as newest(); `ask`'s; Errc::refreshFailed at the
-  // deadline (the call goes on, for whoever comes next) and while a failed endpoint is left alone; Errc::overloaded
-  // when too many wait.
+  // deadline (the call goes on, for whoever comes next), while calls about this token have failed and while the
+  // endpoint's circuit breaker is open; Errc::overloaded when too many wait; Errc::throttled for RefreshCause::refused.
+  // Whatever passes has its retryAfter. Blocks the calling thread.
   [[nodiscard]] virtual Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
-                                                  Deadline deadline) = 0;
+                                                  Deadline deadline, const RefreshContext& context = {}) = 0;
 
   // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
-  // its tokens get Errc::loginRequired for as long as it is remembered (LocalCoordinator: keepUnconfirmed), and
-  // `revoke`, if there is one, gets its last tokens.
-  virtual void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) = 0;
+  // its tokens, of sessions that began up to `at`, get Errc::loginRequired for as long as it is remembered
+  // (LocalCoordinator: keepUnconfirmed), and `revoke`, if there is one, gets its last tokens.
+  virtual void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
+                   TimePoint at = TimePoint::max()) = 0;
 
   [[nodiscard]] virtual CoordinatorStats stats() const = 0;
 };
@@ -164,19 +186,21 @@ class RefreshCoordinator {
 struct LocalCoordinatorOptions {
   Seconds keep{60};                  // how long a token's successor is known after a request has brought it
   Seconds keepUnconfirmed{600};      // and while none has: the response with the new cookie may have been lost
-  std::size_t maxEntries = 100'000;  // tokens known; the least recently used go first
+  // Tokens known; the least recently used go first, and logouts never for others' sake.
+  std::size_t maxEntries = 100'000;
   std::size_t maxBytes = 64 * 1024 * 1024;
   std::size_t threads = 4;        // calls to token endpoints at the same time
   std::size_t maxWaiters = 1024;  // requests waiting for a call; beyond: Errc::overloaded
   std::size_t maxWaitersPerToken = 256;
   std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
-  std::function<double()> jitter = defaultJitter;  // in [0, 1): the part of a backoff's ceiling that is waited
-
-  static double defaultJitter();
 };
 
-// The coordinator for one process. After a failure (anything but tokens or invalid_grant) an endpoint is left alone for
-// a random time below 1 s, doubling to 60 s, or as long as its Retry-After says, 10 min at most; then one call probes.
+// The coordinator for one process.
+// - A token about which a call has failed is not asked about for 1 s, doubling to 60 s, or as long as Retry-After says,
+//   10 min at most. One that has failed for 10 min while others have not gets Errc::loginRequired.
+// - Three different tokens that fail in a row open the endpoint's circuit breaker, for 4 s, for 60 s where it refuses
+//   without an error of its own, or as long as Retry-After says; so does an endpoint that cannot be reached, or that
+//   refuses the client, at once. Then one call probes, then 2, 4 … at once.
 // The destructor waits for the calls under way, each bounded by TokenEndpoint::timeout.
 class LocalCoordinator final : public RefreshCoordinator {
  public:
@@ -185,10 +209,11 @@ class LocalCoordinator final : public RefreshCoordinator {
   ~LocalCoordinator() override;
 
   [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
-                                                       From from) override;
+                                                       From from, const RefreshContext& context = {}) override;
   [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
-                                          Deadline deadline) override;
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) override;
+                                          Deadline deadline, const RefreshContext& context = {}) override;
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
+           TimePoint at = TimePoint::max()) override;
   [[nodiscard]] CoordinatorStats stats() const override;
 
  private:

@@ -16,6 +16,7 @@ using detail::Failure;
 using detail::Record;
 using detail::RedisRecord;
 using Asked = RefreshCoordinator::Asked;
+using Endpoint = RefreshCoordinator::Endpoint;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t longestChain = 32;
@@ -32,6 +33,12 @@ std::string randomOwner() {
   std::string owner;
   detail::appendBase64url(owner, bytes);
   return owner;
+}
+
+// Whether a logout refuses a session that began then: in whole seconds, as sessions know their beginning.
+bool refuses(const std::optional<TimePoint>& endedAt, const std::optional<TimePoint>& begun) {
+  const auto seconds = [](TimePoint time) { return std::chrono::floor<Seconds>(time.time_since_epoch()); };
+  return !endedAt || !begun || seconds(*begun) <= seconds(*endedAt);
 }
 
 // Without rotation, a record may be the one that has led to the tokens that are spent now.
@@ -69,28 +76,29 @@ class RedisCoordinator::State {
 
   LocalCoordinator& local() { return *local_; }
 
-  Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline) {
+  Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline,
+                            const RefreshContext& context) {
     const auto by = std::make_shared<std::atomic<RefreshedBy>>(RefreshedBy::self);
-    const auto asking = [this, name = std::string(client), ask, by](const TokenSet& spent) {
-      return askOnce(name, spent, ask, *by);
+    const auto asking = [this, name = std::string(client), ask, by, begun = context.begun](const TokenSet& spent) {
+      return askOnce({name, spent, ask, begun}, *by);
     };
-    Result<Refreshed> refreshed = local_->refresh(client, rejected, asking, deadline);
+    Result<Refreshed> refreshed = local_->refresh(client, rejected, asking, deadline, context);
     if (refreshed && refreshed->by == RefreshedBy::self) refreshed->by = *by;
     return refreshed;
   }
 
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
-    const auto newest = local_->newest(client, tokens, From::memory);
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
+    const auto newest = local_->newest(client, tokens, From::memory, {.begun = at});
     std::set<std::string> buried;
-    TokenSet last = bury(client, tokens, buried);
+    TokenSet last = bury(client, tokens, buried, at);
     const bool knowsMore = newest && *newest && !buried.contains((*newest)->refreshToken);
-    if (knowsMore) last = bury(client, **newest, buried);
-    if (!revoke) return local_->end(client, tokens, nullptr);
+    if (knowsMore) last = bury(client, **newest, buried, at);
+    if (!revoke) return local_->end(client, tokens, nullptr, at);
     local_->end(client, tokens, [this, name = std::string(client), buried, last, revoke](const TokenSet& told) {
       // What a call under way has brought is newer than all that was known.
       const bool isFresh = !buried.contains(told.refreshToken);
       revoke(isFresh ? told : whatCameLate(name, last));
-    });
+    }, at);
   }
 
   RedisCoordinatorStats stats() const { return {.asked = asked_, .shared = shared_, .alone = alone_}; }
@@ -100,7 +108,10 @@ class RedisCoordinator::State {
     const std::string& client;
     const TokenSet& spent;
     const Ask& ask;
+    std::optional<TimePoint> begun;  // the session's beginning
     std::string owner = randomOwner();
+    // When an earlier login with this refresh token was signed out of: it stays known.
+    std::optional<TimePoint> endedBefore = std::nullopt;
   };
 
   RedisRecord recordOf(std::string_view client, std::string_view refreshToken) {
@@ -116,9 +127,8 @@ class RedisCoordinator::State {
   }
 
   // On a thread of the local coordinator's, once for all requests of this process.
-  Asked askOnce(const std::string& client, const TokenSet& spent, const Ask& ask, std::atomic<RefreshedBy>& by) {
-    const Request request{client, spent, ask};
-    RedisRecord record = recordOf(client, spent.refreshToken);
+  Asked askOnce(Request request, std::atomic<RefreshedBy>& by) {
+    RedisRecord record = recordOf(request.client, request.spent.refreshToken);
     // A holder may die at the end of its call, and its lock goes on for a lease then.
     const Deadline patience = Steady::now() + 2 * options_.lease + std::chrono::seconds{1};
     std::string awaited;
@@ -140,9 +150,10 @@ class RedisCoordinator::State {
           by = awaited.empty() ? RefreshedBy::chain : RefreshedBy::follower;
           return *std::move(asked);
         }
+        if (known->kind == Record::Kind::signedOut || known->endedAt) request.endedBefore = known->endedAt;
         record.passOver();
       } else if (const auto* failure = std::get_if<Failure>(&*begun)) {
-        return {.tokens = failure->error, .retryAfter = failure->retryAfter, .endpointIsWell = failure->endpointIsWell};
+        return {.tokens = failure->error, .retryAfter = failure->retryAfter, .endpoint = failure->endpoint};
       } else if (const auto* locked = std::get_if<RedisRecord::Locked>(&*begun)) {
         awaited = locked->by;
         mayAsk = false;
@@ -156,7 +167,7 @@ class RedisCoordinator::State {
     }
     // That says nothing against the provider.
     return {.tokens = fail(Errc::refreshFailed, "another process has been asking for too long"),
-            .endpointIsWell = true};
+            .endpoint = Endpoint::notAsked};
   }
 
   // What a record means for a request; nothing when it is of no use.
@@ -169,29 +180,32 @@ class RedisCoordinator::State {
       if (!next || !*next) break;
       record = **std::move(next);
     }
-    if (record.kind == Record::Kind::signedOut) return signedOut(request);
+    const bool mayBeRefused = record.kind == Record::Kind::signedOut || record.endedAt;
+    if (mayBeRefused && refuses(record.endedAt, request.begun)) return signedOut(request, record.endedAt);
+    if (record.kind == Record::Kind::signedOut) return std::nullopt;
     if (record.kind == Record::Kind::dead) {
-      return Asked{.tokens = fail(Errc::expired, "the provider has ended this login, as another process was told")};
+      return Asked{.tokens = fail(Errc::expired, "the provider has ended this login, as another process was told"),
+                   .endpoint = Endpoint::notAsked};
     }
     if (!isNewer(record.tokens, request.spent)) return std::nullopt;
     ++shared_;
-    return Asked{.tokens = std::move(record.tokens)};
+    return Asked{.tokens = std::move(record.tokens), .endpoint = Endpoint::notAsked};
   }
 
   // Whatever is under way here for the login is discarded.
-  Asked signedOut(const Request& request) {
-    local_->end(request.client, request.spent, nullptr);
-    return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpointIsWell = true};
+  Asked signedOut(const Request& request, std::optional<TimePoint> endedAt) {
+    local_->end(request.client, request.spent, nullptr, endedAt.value_or(TimePoint::max()));
+    return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpoint = Endpoint::notAsked};
   }
 
   // Nothing when Redis is back by the end, and another process asks.
   std::optional<Asked> withoutRedis(const Request& request, bool mayAsk) {
     if (options_.withoutRedis == WithoutRedis::fail) {
-      return Asked{.tokens = fail(Errc::overloaded, "Redis is away"), .endpointIsWell = true};
+      return Asked{.tokens = fail(Errc::overloaded, "Redis is away"), .endpoint = Endpoint::notAsked};
     }
     if (!mayAsk) {
       return Asked{.tokens = fail(Errc::refreshFailed, "Redis went away while another process was asking"),
-                   .endpointIsWell = true};
+                   .endpoint = Endpoint::notAsked};
     }
     ++alone_;
     // Redis may be back by then, or was slow only.
@@ -225,7 +239,7 @@ class RedisCoordinator::State {
   std::optional<Asked> settle(const Request& request, RedisRecord& record, Asked asked) {
     if (asked.tokens) return publish(request, record, std::move(asked));
     if (asked.tokens.error().code == Errc::expired) return giveUp(request, record, std::move(asked));
-    const auto told = record.failed(request.owner, {asked.tokens.error(), asked.retryAfter, asked.endpointIsWell});
+    const auto told = record.failed(request.owner, {asked.tokens.error(), asked.retryAfter, asked.endpoint});
     return better(request, told, std::move(asked));
   }
 
@@ -239,7 +253,7 @@ class RedisCoordinator::State {
 
   Asked publish(const Request& request, RedisRecord& record, Asked asked) {
     const TokenSet fresh = detail::successorOf(request.spent, *asked.tokens);
-    const auto told = record.succeeded(request.owner, fresh);
+    const auto told = record.succeeded(request.owner, fresh, request.endedBefore);
     if (!told && (told.error().code == Errc::tooLarge || told.error().code == Errc::malformed)) {
       release(request, record);  // it cannot be sealed: nobody shall wait for it
     }
@@ -248,7 +262,7 @@ class RedisCoordinator::State {
     if (known->kind == Record::Kind::signedOut) {
       record.leaveBehind(fresh);
       release(request, record);
-      local_->end(request.client, request.spent, nullptr);
+      local_->end(request.client, request.spent, nullptr, known->endedAt.value_or(TimePoint::max()));
       return asked;  // for the local coordinator to discard
     }
     auto theirs = adopt(request, *known);
@@ -279,13 +293,13 @@ class RedisCoordinator::State {
     // Nobody can tell, and the browser may have got that one's tokens.
     return Asked{.tokens = fail(Errc::loginRequired, "the provider refuses the token, and Redis is away"),
                  .retryAfter = asked.retryAfter,
-                 .endpointIsWell = asked.endpointIsWell.value_or(true)};
+                 .endpoint = asked.endpoint.value_or(Endpoint::well)};
   }
 
   // Marks these tokens and all that is known to have succeeded them as ended; the last of them.
-  TokenSet bury(std::string_view client, TokenSet tokens, std::set<std::string>& buried) {
+  TokenSet bury(std::string_view client, TokenSet tokens, std::set<std::string>& buried, TimePoint at) {
     while (buried.size() < longestChain && buried.insert(tokens.refreshToken).second) {
-      auto before = recordOf(client, tokens.refreshToken).bury();
+      auto before = recordOf(client, tokens.refreshToken).bury(at);
       if (before && before->kind == Record::Kind::succeeded) tokens = std::move(before->tokens);
     }
     return tokens;
@@ -321,17 +335,18 @@ RedisCoordinator::RedisCoordinator(const std::shared_ptr<Redis>& redis, RedisCoo
 }
 RedisCoordinator::~RedisCoordinator() = default;
 
-Result<std::optional<TokenSet>> RedisCoordinator::newest(std::string_view client, const TokenSet& tokens, From from) {
-  return state_->local().newest(client, tokens, from);
+Result<std::optional<TokenSet>> RedisCoordinator::newest(std::string_view client, const TokenSet& tokens, From from,
+                                                         const RefreshContext& context) {
+  return state_->local().newest(client, tokens, from, context);
 }
 
 Result<Refreshed> RedisCoordinator::refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
-                                            Deadline deadline) {
-  return state_->refresh(client, rejected, ask, deadline);
+                                            Deadline deadline, const RefreshContext& context) {
+  return state_->refresh(client, rejected, ask, deadline, context);
 }
 
-void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke) {
-  state_->end(client, tokens, revoke);
+void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
+  state_->end(client, tokens, revoke, at);
 }
 
 CoordinatorStats RedisCoordinator::stats() const { return state_->local().stats(); }

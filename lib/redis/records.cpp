@@ -26,12 +26,12 @@ std::optional<std::int64_t> integerAt(const Json& data, const char* key) {
   return member->get<std::int64_t>();
 }
 
-// `<code> <seconds> <well>`, each a number, -1 for nothing.
+// `<code> <seconds> <endpoint>`, each a number, -1 for nothing.
 std::string noteOf(const Failure& failure) {
   const auto seconds = failure.retryAfter.value_or(Seconds{-1});
-  const int well = failure.endpointIsWell ? static_cast<int>(*failure.endpointIsWell) : -1;
+  const int endpoint = failure.endpoint ? static_cast<int>(*failure.endpoint) : -1;
   const int refused = failure.error.code == Errc::notAllowed ? 1 : 0;
-  return std::to_string(refused) + ' ' + std::to_string(seconds.count()) + ' ' + std::to_string(well);
+  return std::to_string(refused) + ' ' + std::to_string(seconds.count()) + ' ' + std::to_string(endpoint);
 }
 
 // Total: the note is anybody's who can write to Redis, and all it can do is to make a request try again later.
@@ -45,7 +45,8 @@ Failure readNote(std::string_view note) {
   Failure failure{fail(Errc::refreshFailed, "another process has asked in vain")};
   if (numbers[0] == 1) failure.error.code = Errc::notAllowed;
   if (numbers[1] >= 0) failure.retryAfter = Seconds{std::min<long long>(numbers[1], longestPause.count())};
-  if (numbers[2] >= 0) failure.endpointIsWell = numbers[2] == 1;
+  constexpr auto last = static_cast<int>(RefreshCoordinator::Endpoint::notAsked);
+  if (numbers[2] >= 0 && numbers[2] <= last) failure.endpoint = static_cast<RefreshCoordinator::Endpoint>(numbers[2]);
   return failure;
 }
 
@@ -107,8 +108,11 @@ Result<bool> RedisRecord::renew(const std::string& owner) {
   return told->word == "renewed";
 }
 
-Result<RedisRecord::Finished> RedisRecord::succeeded(const std::string& owner, const TokenSet& tokens) {
-  auto values = sealed('r', writeTokens(tokens), times_.keep);
+Result<RedisRecord::Finished> RedisRecord::succeeded(const std::string& owner, const TokenSet& tokens,
+                                                     std::optional<TimePoint> endedAt) {
+  Json data = writeTokens(tokens);
+  if (endedAt) data["o"] = unixMilliseconds(*endedAt);
+  auto values = sealed('r', data, times_.keep);
   if (!values) return values.error();
   const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
   Result<Finished> finished = finish(order);
@@ -135,8 +139,8 @@ Result<RedisRecord::Finished> RedisRecord::finish(const Order& order) {
   return Finished(Refused{});
 }
 
-std::optional<Record> RedisRecord::bury() {
-  auto values = sealed('o', Json::object(), times_.keep);
+std::optional<Record> RedisRecord::bury(TimePoint endedAt) {
+  auto values = sealed('o', Json{{"o", unixMilliseconds(endedAt)}}, times_.keep);
   if (!values) return std::nullopt;
   const Order order{.ttl = times_.keep, .values = *std::move(values)};
   // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
@@ -218,11 +222,13 @@ std::optional<Record> RedisRecord::open(std::size_t index, std::string_view valu
   const auto data = link_.vault().open(values_[index], {purpose, secret_}, value.substr(1));
   // The letter in front is for the scripts; what was sealed is what counts.
   if (!data || textAt(*data, "k") != value.substr(0, 1)) return std::nullopt;
-  if (value.front() == 'o') return Record{Record::Kind::signedOut};
+  std::optional<TimePoint> endedAt;
+  if (const auto ended = integerAt(*data, "o")) endedAt = fromUnixMilliseconds(*ended);
+  if (value.front() == 'o') return Record{.kind = Record::Kind::signedOut, .endedAt = endedAt};
   if (value.front() == 'd') return Record{Record::Kind::dead};
   auto tokens = readTokens(*data);
   if (!tokens) return std::nullopt;
-  return Record{Record::Kind::succeeded, *std::move(tokens)};
+  return Record{Record::Kind::succeeded, *std::move(tokens), endedAt};
 }
 
 Result<std::vector<std::string>> RedisRecord::sealed(char kind, const Json& data, Seconds ttl) const {

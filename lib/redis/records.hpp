@@ -14,6 +14,9 @@ struct Record {
   enum class Kind { signedOut, succeeded, dead };
   Kind kind = Kind::signedOut;
   TokenSet tokens = {};  // succeeded: by these
+  // signedOut: when; succeeded: when an earlier login with the same refresh token was. Sessions that began up to then are
+  // refused.
+  std::optional<TimePoint> endedAt = std::nullopt;
 
   friend bool operator==(const Record&, const Record&) = default;
 };
@@ -21,7 +24,7 @@ struct Record {
 struct Failure {  // of a call that another process has made
   Error error;
   std::optional<Seconds> retryAfter = std::nullopt;
-  std::optional<bool> endpointIsWell = std::nullopt;
+  std::optional<RefreshCoordinator::Endpoint> endpoint = std::nullopt;
 };
 
 // The records of one client's refresh token. Not thread-safe; link and texts must outlive it.
@@ -51,11 +54,12 @@ class RedisRecord {
   [[nodiscard]] Result<bool> renew(const std::string& owner);
   // Gives up the lock and stores the outcome, unless another's is known that is newer or says more. With an error,
   // succeeded() goes on until Redis has taken it.
-  [[nodiscard]] Result<Finished> succeeded(const std::string& owner, const TokenSet& tokens);
+  [[nodiscard]] Result<Finished> succeeded(const std::string& owner, const TokenSet& tokens,
+                                           std::optional<TimePoint> endedAt = std::nullopt);
   [[nodiscard]] Result<Finished> died(const std::string& owner);
   [[nodiscard]] Result<Finished> failed(const std::string& owner, const Failure& failure);
   // Marks the login as ended, whenever Redis can be reached; what was known before, if it can be now.
-  [[nodiscard]] std::optional<Record> bury();
+  [[nodiscard]] std::optional<Record> bury(TimePoint endedAt);
   // What is known, without a lock.
   [[nodiscard]] Result<std::optional<Record>> look();
   // The record that came last does not count from now on.

@@ -118,7 +118,7 @@ std::vector<Result<Response>> answers(const Secrets& s) {
 
 void fetches(const Secrets& s) {
   for (const Result<Response>& answer : answers(s)) {
-    const auto coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.jitter = [] { return 0.0; }});
+    const auto coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
     PrometheusMetrics metrics(coordinator);
     std::ostringstream lines;
     const Observer observer = combined({metrics.observer(), logLines(lines)});

@@ -167,8 +167,7 @@ class Schedule {
                                      [this] {
                                        const std::lock_guard lock(mutex_);
                                        return now_;
-                                     },
-                                 .jitter = [] { return 0.5; }}};
+                                     }}};
   std::vector<std::thread> requests_;
 };
 

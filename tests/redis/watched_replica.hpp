@@ -58,7 +58,6 @@ struct WatchedReplica {
 
   explicit WatchedReplica(ironjar::RedisOptions options, ironjar::RedisCoordinatorOptions coordinating = {}) {
     options.observer = told.observer();
-    coordinating.local.jitter = [] { return 0.0; };
     redis = std::make_shared<ironjar::Redis>(std::move(options));
     coordinator = std::make_unique<ironjar::RedisCoordinator>(redis, std::move(coordinating));
   }

@@ -34,7 +34,7 @@ inline ironjar::FetchOptions fetchOptions(Upstream& upstream) {
       .tokenEndpoint = {.url = upstream.provider.tokenUrl(), .clientAuth = ironjar::basicAuth("web", clientSecret)},
       .observer = teller()};
   options.coordinator =
-      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{.jitter = [] { return 0.0; }});
+      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{});
   return options;
 }
 

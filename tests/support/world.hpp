@@ -31,7 +31,7 @@ struct World {
     options.tokenEndpoint.timeout = changes.tokenEndpoint.timeout;
     options.tokenEndpoint.revocationUrl = provider.revocationUrl();
     options.coordinator = std::make_shared<LocalCoordinator>(
-        LocalCoordinatorOptions{.now = clock.monotonic(), .jitter = [] { return 1.0; }});
+        LocalCoordinatorOptions{.now = clock.monotonic()});
     return options;
   }
 

@@ -1,4 +1,4 @@
-#include "succession.hpp"
+#include "token_states.hpp"
 
 #include "support/support.hpp"
 

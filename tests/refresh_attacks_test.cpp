@@ -1,0 +1,287 @@
+// Providers and APIs that answer wrongly for one login, for all, or for ever: what one request may cost others. Time is
+// virtual; each request is a Fetcher's.
+#include "support/support.hpp"
+
+#include <functional>
+#include <map>
+#include <thread>
+
+#include <ironjar/testing/clock.hpp>
+
+using namespace ironjar;
+using support::errorOf;
+
+namespace {
+
+constexpr std::chrono::milliseconds step{500};
+const std::string tokenUrl = "https://id.example/token";
+const Request items{.url = "https://api.example/items"};
+
+// A provider that rotates, and an API that takes its newest tokens; both can be told to answer otherwise.
+struct Site {
+  explicit Site(const std::function<void(FetchOptions&)>& change = {}) : fetcher(prepared(change)) {}
+
+  FetchOptions prepared(const std::function<void(FetchOptions&)>& change) {
+    FetchOptions options{
+        .transport = [this](const Request& request, Deadline deadline) { return answer(request, deadline); },
+        .allowedOrigins = {"https://api.example"},
+        .tokenEndpoint = {.url = tokenUrl, .clientAuth = publicClient("web")},
+        .coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = clock.monotonic()}),
+        .now = clock.wall()};
+    if (change) change(options);
+    return options;
+  }
+
+  Result<Response> answer(const Request& request, Deadline deadline) {
+    if (request.url != tokenUrl) {
+      ++apiCalls;
+      if (onApi) return onApi(std::string(findHeader(request.headers, "Authorization").value_or("")));
+      return Response{.status = 200};
+    }
+    ++tokenCalls;
+    const std::size_t begin = request.body.find("refresh_token=user-") + 14;
+    const std::string user = request.body.substr(begin, request.body.find('.', begin) - begin);
+    if (onToken) {
+      if (auto other = onToken(user, deadline)) return *std::move(other);
+    }
+    return Response{.status = 200, .body = writeJson(issued(user))};
+  }
+
+  static std::string writeJson(const TokenSet& tokens) {
+    return R"({"access_token":")" + tokens.accessToken + R"(","refresh_token":")" + tokens.refreshToken +
+           R"(","expires_in":)" + std::to_string(tokens.lifetime->count()) + "}";
+  }
+  TokenSet issued(const std::string& user) {
+    const std::string name = user + "." + std::to_string(++serial);
+    return {.accessToken = name + "-access",
+            .refreshToken = name,
+            .expiresAt = clock.wallNow() + lifetime,
+            .lifetime = lifetime};
+  }
+  Session& sessionOf(const std::string& user) {
+    const auto [position, isNew] = sessions.try_emplace(user);
+    if (isNew) position->second.setTokens(issued(user));
+    return position->second;
+  }
+  bool isServed(const std::string& user) {
+    const auto response = fetcher.performFetch(sessionOf(user), items);
+    return response && response->status == 200;
+  }
+
+  testing::VirtualClock clock;
+  Seconds lifetime{30};
+  int serial = 0;
+  int tokenCalls = 0;
+  int apiCalls = 0;
+  std::function<std::optional<Result<Response>>(const std::string& user, Deadline)> onToken;
+  std::function<Result<Response>(const std::string& authorization)> onApi;
+  std::map<std::string, Session> sessions;
+  Fetcher fetcher;
+};
+
+std::string userNumber(int number) { return "user-" + std::to_string(number); }
+
+// How often the good user was refused in an hour with one whose token gets `poison`.
+int refusalsBeside(const Response& poison) {
+  Site site;
+  site.onToken = [&](const std::string& user, Deadline) {
+    return user == "user-bad" ? std::optional<Result<Response>>(poison) : std::nullopt;
+  };
+  int refusals = 0;
+  for (int second = 0; second < 3600; second += 5) {
+    site.clock.advance(Seconds{5});
+    static_cast<void>(site.isServed("user-bad"));
+    if (second % 60 == 0 && !site.isServed("user-good")) ++refusals;
+  }
+  return refusals;
+}
+
+Response jsonError(int status, const std::string& error) {
+  return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = R"({"error":")" + error + "\"}"};
+}
+
+}  // namespace
+
+TEST_CASE("V07 a user whose token fails, whatever the answer, costs another user nothing for an hour") {
+  Response slowDown = jsonError(429, "slow_down");
+  slowDown.headers.emplace_back("Retry-After", "600");
+  const std::vector<Response> poisons = {jsonError(400, "invalid_request"),
+                                         jsonError(400, "unauthorized_client"),
+                                         jsonError(400, "invalid_scope"),
+                                         jsonError(403, "some_error_of_its_own"),
+                                         jsonError(200, "bad_refresh_token"),
+                                         slowDown,
+                                         Response{.status = 500},
+                                         Response{.status = 503, .headers = {{"Retry-After", "600"}}},
+                                         Response{.status = 403, .body = "<html>"}};
+  for (const Response& poison : poisons) {
+    CAPTURE(poison.status);
+    CAPTURE(poison.body);
+    CHECK(refusalsBeside(poison) == 0);
+  }
+}
+
+TEST_CASE("V07 an outage: few calls whatever arrives, and everybody is served soon after it") {
+  for (const bool unreachable : {false, true}) {
+    CAPTURE(unreachable);
+    Site site;
+    bool down = true;
+    site.onToken = [&](const std::string&, Deadline) -> std::optional<Result<Response>> {
+      if (!down) return std::nullopt;
+      if (unreachable) return Result<Response>(fail(Errc::unreachable));
+      return Result<Response>(Response{.status = 503});
+    };
+    constexpr int users = 100;
+    for (int user = 0; user < users; ++user) static_cast<void>(site.sessionOf(userNumber(user)));
+    site.clock.advance(Seconds{31});
+    site.tokenCalls = 0;
+    for (auto time = step; time <= Seconds{60}; time += step) {
+      for (int user = 0; user < users; ++user) CHECK_FALSE(site.isServed(userNumber(user)));
+      site.clock.advance(step);
+    }
+    // An unreachable endpoint is tried twice in one call, since nothing was sent.
+    CHECK(site.tokenCalls <= (unreachable ? 40 : 20));
+    down = false;
+    for (auto time = step; time <= Seconds{5}; time += step) {
+      site.clock.advance(step);
+      for (int user = 0; user < users; ++user) static_cast<void>(site.isServed(userNumber(user)));
+    }
+    int served = 0;
+    for (int user = 0; user < users; ++user) served += site.isServed(userNumber(user));
+    CHECK(served == users);
+  }
+}
+
+TEST_CASE("V07 a provider that blocks us is left alone: ten calls a minute at most, from a hundred sessions") {
+  for (const Response& block : {Response{.status = 403, .body = "<html>"}, Response{.status = 400}}) {
+    CAPTURE(block.status);
+    Site site;
+    site.onToken = [&](const std::string&, Deadline) { return std::optional<Result<Response>>(block); };
+    for (int user = 0; user < 100; ++user) static_cast<void>(site.sessionOf(userNumber(user)));
+    site.clock.advance(Seconds{31});
+    site.tokenCalls = 0;
+    for (int second = 0; second < 60; ++second) {
+      for (int user = 0; user < 100; ++user) static_cast<void>(site.isServed(userNumber(user)));
+      site.clock.advance(Seconds{1});
+    }
+    CHECK(site.tokenCalls <= 10);
+  }
+}
+
+TEST_CASE("V06 an API that refuses every token: three refreshes, then one in 30 s, and the login goes on") {
+  for (const bool bringsFirst : {false, true}) {
+    CAPTURE(bringsFirst);
+    Site site;
+    site.lifetime = Seconds{36'000};
+    site.onApi = [](const std::string&) { return Response{.status = 401, .body = "no"}; };
+    const TokenSet first = *site.sessionOf("user-ada").tokens();
+    constexpr int requests = 2000;
+    int others = 0;
+    for (int request = 0; request < requests; ++request) {
+      site.clock.advance(std::chrono::milliseconds{50});
+      Session& session = site.sessionOf("user-ada");
+      if (bringsFirst) session.setTokens(first);
+      const auto response = site.fetcher.performFetch(session, items);
+      others += !response || response->status != 401 || session.destroyed();
+    }
+    CHECK(others == 0);
+    CHECK(site.tokenCalls <= 3 + 100 / 30 + 1);
+  }
+}
+
+TEST_CASE("V06 a token past its end is refreshed however often the API has said 401") {
+  Site site;
+  site.lifetime = Seconds{10};
+  site.onApi = [](const std::string&) { return Response{.status = 401}; };
+  for (int request = 0; request < 20; ++request) {
+    site.clock.advance(Seconds{11});
+    const int before = site.tokenCalls;
+    static_cast<void>(site.fetcher.performFetch(site.sessionOf("user-ada"), items));
+    CHECK(site.tokenCalls > before);
+  }
+}
+
+TEST_CASE("V06 tokens that another request has brought meanwhile are no retry") {
+  Site site;
+  site.lifetime = Seconds{3600};
+  const TokenSet old = *site.sessionOf("user-ada").tokens();
+  int seen = 0;
+  site.onApi = [&](const std::string& authorization) -> Result<Response> {
+    if (authorization.find(old.accessToken) == std::string::npos) return Response{.status = ++seen <= 1 ? 401 : 200};
+    // Another request with the same tokens is served while this one is under way; what it got is revoked since.
+    Session other;
+    other.setTokens(old);
+    CHECK(site.fetcher.refresh(other));
+    return Response{.status = 401};
+  };
+  const auto response = site.fetcher.performFetch(site.sessionOf("user-ada"), items);
+  CHECK(response->status == 200);
+  CHECK(site.tokenCalls == 2);
+}
+
+TEST_CASE("V06 the second retry sends the same new token again and spends nothing") {
+  Site site([](FetchOptions& options) { options.maxRetries = 2; });
+  site.lifetime = Seconds{3600};
+  std::vector<std::string> seen;
+  site.onApi = [&](const std::string& authorization) {
+    seen.push_back(authorization);
+    return Response{.status = seen.size() < 3 ? 401 : 200};
+  };
+  CHECK(site.isServed("user-ada"));
+  REQUIRE(seen.size() == 3);
+  CHECK(seen[1] == seen[2]);
+  CHECK(site.tokenCalls == 1);
+}
+
+TEST_CASE("V06 a challenge that asks for another login or other claims is an answer") {
+  for (const char* error : {"insufficient_scope", "insufficient_user_authentication", "insufficient_claims"}) {
+    CAPTURE(error);
+    Site site;
+    site.lifetime = Seconds{3600};
+    site.onApi = [&](const std::string&) {
+      return Response{.status = 401, .headers = {{"WWW-Authenticate", "Bearer error=\"" + std::string(error) + "\""}}};
+    };
+    CHECK_FALSE(site.isServed("user-ada"));
+    CHECK(site.tokenCalls == 0);
+  }
+}
+
+TEST_CASE("V34 with replay.strict what was never sent ends no login") {
+  // The second try: no time was left for it, it was broken off while connecting, or it could not be sent either.
+  for (const Errc second : {Errc::timeout, Errc::transport, Errc::unreachable}) {
+    CAPTURE(second);
+    Site site([](FetchOptions& options) { options.tokenEndpoint.replay.strict = true; });
+    bool down = true;
+    site.onToken = [&](const std::string&, Deadline) -> std::optional<Result<Response>> {
+      if (!down) return std::nullopt;
+      const bool isFirst = site.tokenCalls == 1;
+      return Result<Response>(fail(isFirst ? Errc::unreachable : second));
+    };
+    Session& session = site.sessionOf("user-ada");
+    site.clock.advance(Seconds{31});
+    const auto failed = site.fetcher.performFetch(session, items);
+    // A second try that was sent and lost is lost all the same.
+    if (second == Errc::transport) continue;
+    CHECK(errorOf(failed) == Errc::refreshFailed);
+    CHECK_FALSE(session.destroyed());
+    down = false;
+    site.clock.advance(Seconds{61});
+    CHECK(site.isServed("user-ada"));
+  }
+}
+
+TEST_CASE("V34 a call that has no time left is not repeated") {
+  Site site([](FetchOptions& options) {
+    options.tokenEndpoint.replay.strict = true;
+    options.tokenEndpoint.timeout = Seconds{1};
+  });
+  site.onToken = [](const std::string&, Deadline deadline) {
+    std::this_thread::sleep_until(deadline);
+    return std::optional(Result<Response>(fail(Errc::unreachable)));
+  };
+  Session& session = site.sessionOf("user-ada");
+  site.clock.advance(Seconds{31});
+  CHECK(errorOf(site.fetcher.performFetch(session, items)) == Errc::refreshFailed);
+  CHECK(site.tokenCalls == 1);
+  CHECK_FALSE(session.destroyed());
+}
