@@ -349,7 +349,8 @@ class LocalCoordinator::State {
     }
     const auto pause = breakers_[job.client].refusal(now, CircuitBreaker::Token::hasFailed);
     const bool passes = error.code != Errc::expired && error.code != Errc::loginRequired;
-    if (pause && passes) error.retryAfter = std::max(error.retryAfter.value_or(soon), std::chrono::ceil<Seconds>(*pause));
+    if (pause && passes)
+      error.retryAfter = std::max(error.retryAfter.value_or(soon), std::chrono::ceil<Seconds>(*pause));
     return error;
   }
 

@@ -45,7 +45,8 @@ Result<Refreshed> inTurn(const Refreshing& refreshing, const TokenSet& rejected,
   constexpr int patience = 16;
   TokenSet spent = rejected;
   for (int turn = 0; turn < patience; ++turn) {
-    Result<Refreshed> refreshed = refreshing.coordinator.refresh(refreshing.client, spent, ask, deadline, refreshing.context);
+    Result<Refreshed> refreshed =
+        refreshing.coordinator.refresh(refreshing.client, spent, ask, deadline, refreshing.context);
     if (!refreshed || refreshed->tokens.resource == rejected.resource) return refreshed;
     keep(refreshed->tokens);
     spent = refreshed->tokens;

@@ -31,7 +31,9 @@ bool isClientError(int status) { return status >= 400 && status <= 499; }
 // What a gateway says for a server that may have done its work.
 bool mayHaveArrived(int status) { return status == 500 || status == 502 || status == 504; }
 
-bool isAmong(std::string_view text, const auto& list) { return std::find(list.begin(), list.end(), text) != list.end(); }
+bool isAmong(std::string_view text, const auto& list) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
 
 const Json* at(const Json& answer, const std::string& pointer) {
   if (pointer.empty()) return nullptr;

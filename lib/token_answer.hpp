@@ -14,8 +14,8 @@
 // |   4xx without one, 429, 3xx                                        | token        | refusing                     |
 // |   5xx, 2xx without one                                             | token        | failing                      |
 //
-// loginOver ends the login. lost and possiblyUsed: the refresh token may have been spent (what then: TokenEndpoint::replay).
-// token: an affair of this token's, for now.
+// loginOver ends the login. lost and possiblyUsed: the refresh token may have been spent (what then:
+// TokenEndpoint::replay). token: an affair of this token's, for now.
 #pragma once
 
 #include <ironjar/refresh.hpp>

@@ -100,7 +100,8 @@ Result<RefreshedBy> TokenKeeper::renew(Session& session, const TokenSet& rejecte
   RefreshContext context = contextOf(session);
   const bool hasEnded = rejected.expiresAt && !isGood(rejected);
   if (trigger == RefreshTrigger::unauthorized && !hasEnded) context.cause = RefreshCause::refused;
-  const Refreshing refreshing{*coordinator_, client_, ask_, observer_, observer_ ? session.tag() : "", trigger, context};
+  const Refreshing refreshing{*coordinator_, client_, ask_, observer_, observer_ ? session.tag() : "",
+                              trigger,       context};
   const Result<Refreshed> fresh =
       refreshed(refreshing, rejected, deadline, [&](const TokenSet& others) { session.renewTokens(others); });
   if (fresh) {
@@ -120,7 +121,8 @@ void TokenKeeper::end(const std::vector<TokenSet>& logins) const {
 // Some providers would revoke the new login along with the old one (Google does).
 void TokenKeeper::endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const {
   for (const TokenSet& login : logins) {
-    if (!login.refreshToken.empty() && (!by || !isSameLogin(login, *by))) coordinator_->end(client_, login, nullptr, now_());
+    if (!login.refreshToken.empty() && (!by || !isSameLogin(login, *by)))
+      coordinator_->end(client_, login, nullptr, now_());
   }
 }
 

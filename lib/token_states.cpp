@@ -230,9 +230,9 @@ void TokenStates::retireOldest(const TokenKey& key, MonotonicTime now) {
   settle(TokenKey(link->second), TokenState::retired, now + options_.keepUnconfirmed);
 }
 
-// What has the least to lose goes first: where a token leads to, or how often it failed; then that it was spent. What is
-// in flight stays, since its answer would be lost. So do tombstones, which nobody's refreshing pushes out: only a later
-// logout does, when they fill half of the table.
+// What has the least to lose goes first: where a token leads to, or how often it failed; then that it was spent. What
+// is in flight stays, since its answer would be lost. So do tombstones, which nobody's refreshing pushes out: only a
+// later logout does, when they fill half of the table.
 void TokenStates::makeRoom() {
   const auto isFull = [this] { return size() > options_.maxEntries || bytes_ > options_.maxBytes; };
   const auto tooMany = [this](std::size_t buried) {

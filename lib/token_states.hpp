@@ -1,17 +1,17 @@
 // What is known of refresh tokens. Each has a state; what happens to it moves it to another:
 //
-// | state        | means                                     | ends by itself                                            |
-// | ------------ | ----------------------------------------- | --------------------------------------------------------- |
-// | refreshing   | a call is in flight                       | never                                                     |
-// | failing      | calls about it failed; it has a pause     | keepUnconfirmed after the last: forgotten                 |
-// | rotated      | other tokens have taken its place         | keep after a request has brought those: retired; if none  |
-// |              |                                           | has, after keepUnconfirmed: forgotten                     |
-// | invalidGrant | the provider has ended its login          | keep: forgotten                                           |
-// | retired      | spent, and its successor forgotten        | keepUnconfirmed: forgotten                                |
+// | state        | means                                     | ends by itself | | ------------ |
+// ----------------------------------------- | --------------------------------------------------------- | | refreshing
+// | a call is in flight                       | never                                                     | | failing
+// | calls about it failed; it has a pause     | keepUnconfirmed after the last: forgotten                 | | rotated
+// | other tokens have taken its place         | keep after a request has brought those: retired; if none  | | | | has,
+// after keepUnconfirmed: forgotten                     | | invalidGrant | the provider has ended its login          |
+// keep: forgotten                                           | | retired      | spent, and its successor forgotten |
+// keepUnconfirmed: forgotten                                |
 //
-// A logout is a tombstone beside the state: it refuses sessions that began before it, and later ones, which may have been
-// given the same token where tokens are not rotated, pass. Decides only: times are passed in, its owner guards it. Bounded
-// in entries and bytes; tokens are wiped when they are forgotten.
+// A logout is a tombstone beside the state: it refuses sessions that began before it, and later ones, which may have
+// been given the same token where tokens are not rotated, pass. Decides only: times are passed in, its owner guards it.
+// Bounded in entries and bytes; tokens are wiped when they are forgotten.
 #pragma once
 
 #include "token_key.hpp"

@@ -14,6 +14,7 @@
 #   bash tests/check.sh canary     no secret in logs, errors, metrics, core dumps or argv
 #   bash tests/check.sh coverage   which lines and branches of lib/ the tests run
 #   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
+#   bash tests/check.sh security   smuggling through nginx and haproxy, a hostile API, the worst inputs
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
 #   bash tests/check.sh all        what every change must pass: all of these but clang, which the sanitizers' builds
 #                                  stand for, with 10 s a fuzzer and 2 min of soak
@@ -107,7 +108,7 @@ timed() {
 all() {
   local step
   for step in format release bench asan tsan install; do timed "$step"; done
-  for step in static hardened "fuzz 10" ct canary coverage "soak 2"; do
+  for step in security static hardened "fuzz 10" ct canary coverage "soak 2"; do
     # shellcheck disable=SC2086
     timed check $step
   done
@@ -116,7 +117,7 @@ all() {
 need_packages "${test_packages[@]}"
 case "${1:-release}" in
   release | clang | asan | tsan | install | bench | format | all) "${1:-release}" ;;
-  fuzz | ct | static | canary | coverage | soak | hardened) check "$@" ;;
+  fuzz | ct | static | canary | coverage | soak | security | hardened) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
     exit 2

@@ -1,1 +1,136 @@
+// CircuitBreaker: each cell of its table.
+#include "circuit_breaker.hpp"
+
 #include "support/support.hpp"
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using detail::CircuitBreaker;
+using detail::TokenKey;
+using Endpoint = RefreshCoordinator::Endpoint;
+using Token = CircuitBreaker::Token;
+
+namespace {
+
+struct Fixture {
+  bool admits(Token token = Token::unknown) { return !breaker.refusal(time(), token); }
+  void call(unsigned char token, Endpoint outcome, std::optional<Seconds> retryAfter = std::nullopt) {
+    breaker.ended(breaker.begin(), TokenKey{token}, outcome, retryAfter, time());
+  }
+  void openWith(Endpoint outcome, std::optional<Seconds> retryAfter = std::nullopt) {
+    for (const unsigned char token : {1, 2, 3}) call(token, outcome, retryAfter);
+  }
+  // How long from now until a call may start.
+  Seconds pause(Token token = Token::unknown) {
+    const auto refusal = breaker.refusal(time(), token);
+    return refusal ? std::chrono::ceil<Seconds>(*refusal) : 0s;
+  }
+
+  support::FakeSteadyClock time;
+  CircuitBreaker breaker;
+};
+
+}  // namespace
+
+TEST_CASE("V07 one broken login, or two, open nothing, however often they fail") {
+  Fixture f;
+  for (int i = 0; i < 100; ++i) f.call(static_cast<unsigned char>(i % 2), Endpoint::failing);
+  CHECK(f.admits());
+  CHECK_FALSE(f.breaker.isOpen(f.time()));
+}
+
+TEST_CASE("V07 three different tokens that fail in a row open it, for as long as the failure calls for") {
+  const std::vector<std::pair<Endpoint, Seconds>> pauses = {{Endpoint::failing, 4s}, {Endpoint::refusing, 60s}};
+  for (const auto& [outcome, pause] : pauses) {
+    Fixture f;
+    f.openWith(outcome);
+    CHECK(f.pause() == pause);
+    CHECK(f.breaker.isOpen(f.time()));
+  }
+}
+
+TEST_CASE("an endpoint that cannot be reached, or refuses the client, opens it at once") {
+  const std::vector<std::pair<Endpoint, Seconds>> pauses = {{Endpoint::unreachable, 4s},
+                                                            {Endpoint::refusesClient, 60s}};
+  for (const auto& [outcome, pause] : pauses) {
+    Fixture f;
+    f.call(1, outcome);
+    CHECK(f.pause() == pause);
+  }
+}
+
+TEST_CASE("the longest Retry-After counts, ten minutes at most and a second at least") {
+  const std::vector<std::pair<Seconds, Seconds>> pauses = {{30s, 30s}, {1'000'000'000s, 600s}, {0s, 1s}, {2s, 2s}};
+  for (const auto& [asked, pause] : pauses) {
+    Fixture f;
+    f.openWith(Endpoint::refusing, asked);
+    CHECK(f.pause() == pause);
+  }
+}
+
+TEST_CASE("a success between them forgets failures") {
+  Fixture f;
+  for (int round = 0; round < 10; ++round) {
+    f.call(1, Endpoint::failing);
+    f.call(2, Endpoint::failing, 600s);
+    f.call(9, Endpoint::well);
+  }
+  CHECK(f.admits());
+  f.openWith(Endpoint::failing);
+  CHECK(f.pause() == 4s);  // what was asked for before is over
+}
+
+TEST_CASE("after its pause one call probes; each that succeeds lets twice as many at once") {
+  Fixture f;
+  f.openWith(Endpoint::failing);
+  f.time.advance(4s);
+  CHECK_FALSE(f.breaker.isOpen(f.time()));
+  for (unsigned atOnce = 1; atOnce <= 32; atOnce *= 2) {
+    std::vector<CircuitBreaker::Permit> permits;
+    while (permits.size() < 100 && f.admits()) permits.push_back(f.breaker.begin());
+    CHECK(permits.size() == atOnce);
+    CHECK(f.pause() == 1s);
+    f.breaker.ended(permits.back(), TokenKey{9}, Endpoint::well, std::nullopt, f.time());
+    permits.pop_back();
+    for (const auto permit : permits) f.breaker.withdrawn(permit);
+  }
+  for (int i = 0; i < 100; ++i) {
+    CHECK(f.admits());  // closed
+    CHECK(f.breaker.begin() == 1);
+  }
+}
+
+TEST_CASE("a probe that fails opens it again, and what began before says nothing of it") {
+  Fixture f;
+  const auto old = f.breaker.begin();
+  f.openWith(Endpoint::failing);
+  f.time.advance(4s);
+  f.call(4, Endpoint::refusing);
+  CHECK(f.pause() == 60s);
+  f.breaker.ended(old, TokenKey{8}, Endpoint::failing, std::nullopt, f.time());
+  f.breaker.ended(old, TokenKey{8}, Endpoint::well, std::nullopt, f.time());
+  CHECK(f.pause() == 60s);
+  CHECK_FALSE(f.breaker.isValid(old));
+}
+
+TEST_CASE("V07 a token that has failed is no probe, unless for another pause nobody else comes") {
+  Fixture f;
+  f.openWith(Endpoint::failing);
+  f.time.advance(4s);
+  CHECK_FALSE(f.admits(Token::hasFailed));
+  CHECK(f.pause(Token::hasFailed) == 4s);
+  CHECK(f.admits(Token::unknown));
+  f.time.advance(4s);
+  CHECK(f.admits(Token::hasFailed));
+}
+
+TEST_CASE("a call that was not made says nothing, and leaves its place to the next") {
+  Fixture f;
+  f.openWith(Endpoint::failing);
+  f.time.advance(4s);
+  f.breaker.withdrawn(f.breaker.begin());
+  CHECK(f.admits());
+  f.call(5, Endpoint::notAsked);
+  CHECK(f.admits());
+  CHECK_FALSE(f.breaker.lastWell());
+}

@@ -14,6 +14,7 @@ using support::errorOf;
 using support::FakeSteadyClock;
 using support::Gate;
 using Asked = RefreshCoordinator::Asked;
+using Endpoint = RefreshCoordinator::Endpoint;
 using From = RefreshCoordinator::From;
 
 namespace {
@@ -22,7 +23,7 @@ Deadline soon() { return std::chrono::steady_clock::now() + 20s; }
 
 TokenSet tokens(const std::string& name) { return {.accessToken = "at-" + name, .refreshToken = "rt-" + name}; }
 
-// A coordinator on a clock of its own, with backoff at its ceiling, and a provider that answers what it is told.
+// A coordinator on a clock of its own, and a provider that answers what it is told.
 struct Fixture {
   explicit Fixture(LocalCoordinatorOptions options = {}) : coordinator(prepared(std::move(options))) {}
 
@@ -45,12 +46,10 @@ struct Fixture {
 
   LocalCoordinatorOptions prepared(LocalCoordinatorOptions options) {
     options.now = time;
-    options.jitter = [this] { return jitter.load(); };
     return options;
   }
 
   FakeSteadyClock time;
-  std::atomic<double> jitter = 1;
   std::atomic<int> calls = 0;
   LocalCoordinator coordinator;
 };
@@ -154,71 +153,168 @@ TEST_CASE("issuers and clients do not share results, nor failures") {
   CHECK(f.refresh("x", Asked{.tokens = tokens("y")}, "two"));
 }
 
-TEST_CASE(
-    "after a failure the endpoint is left alone, twice as long each time, up to a minute, and a success ends it (C44 "
-    "C47)") {
+TEST_CASE("V07 a token that failed has a pause, longer each time; others go on (C44 C47)") {
   Fixture f;
-  for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s}) {
+  for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
     const int before = f.calls;
-    CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
-    CHECK(f.calls == before + 1);
-    for (const char* user : {"a", "b", "c"}) CHECK(f.failing(user, Errc::refreshFailed) == Errc::refreshFailed);
+    const auto failed = f.refresh("a", Asked{.tokens = fail(Errc::refreshFailed), .endpoint = Endpoint::failing});
+    CHECK(errorOf(failed) == Errc::refreshFailed);
+    CHECK(failed.error().retryAfter == pause);
+    CHECK(f.refresh("other" + std::to_string(before), "new"));
     f.time.advance(pause - 1ms);
-    CHECK(f.failing("b", Errc::refreshFailed) == Errc::refreshFailed);
-    CHECK(f.calls == before + 1);
+    const auto refused = f.refresh("a", "x");
+    CHECK(refused.error().code == Errc::refreshFailed);
+    CHECK(refused.error().retryAfter == 1s);
+    CHECK(f.calls == before + 2);
     f.time.advance(1ms);
   }
   CHECK(f.refresh("a", "x"));
-  CHECK(f.refresh("b", "y"));  // reset by the first success (C47)
-  CHECK(f.failing("c", Errc::refreshFailed) == Errc::refreshFailed);
-  f.time.advance(1s);
-  CHECK(f.refresh("c", "z"));
 }
 
-TEST_CASE("jitter takes any part of the pause, but nothing of what the server asked for (C42 C43)") {
+TEST_CASE("V07 what the server asked for is waited, ten minutes at most, and told (C42 C43)") {
   Fixture f;
-  f.jitter = 0;
-  CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
   CHECK(f.failing("a", Errc::refreshFailed, 30s) == Errc::refreshFailed);
-  CHECK(f.calls == 2);
   f.time.advance(29'999ms);
-  CHECK(f.failing("b", Errc::refreshFailed) == Errc::refreshFailed);
-  CHECK(f.calls == 2);
+  CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.calls == 1);
   f.time.advance(1ms);
-  CHECK(f.failing("b", Errc::refreshFailed, Seconds{1'000'000'000}) == Errc::refreshFailed);
-  f.time.advance(600s - 1ms);
-  CHECK(f.failing("b", Errc::refreshFailed) == Errc::refreshFailed);
-  CHECK(f.calls == 3);
-  f.time.advance(1ms);
-  CHECK(f.refresh("b", "x"));  // clamped to ten minutes
-  for (const Seconds odd : {Seconds{-1}, Seconds{0}, Seconds::min()}) CHECK(f.failing("q", Errc::refreshFailed, odd));
+  const auto failed = f.refresh("a", Asked{.tokens = fail(Errc::refreshFailed), .retryAfter = Seconds{1'000'000'000}});
+  CHECK(failed.error().retryAfter == 600s);
+  f.time.advance(600s);
+  CHECK(f.refresh("a", "x"));
+  for (const Seconds odd : {Seconds{-1}, Seconds{0}, Seconds::min()}) {
+    CHECK(f.failing("q" + std::to_string(odd.count()), Errc::refreshFailed, odd) == Errc::refreshFailed);
+    CHECK(f.refresh("b" + std::to_string(odd.count()), "y"));
+  }
 }
 
-TEST_CASE("after a pause one call probes; the others wait for its success (C42)") {
+TEST_CASE("V07 a token that fails for ten minutes while others do not needs a new login, and nobody asks about it") {
   Fixture f;
-  CHECK(f.failing("a", Errc::refreshFailed));
-  f.time.advance(1s);
+  CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
+  for (int second = 0; second < 600; second += 60) {
+    f.time.advance(60s);
+    CHECK(f.failing("a", Errc::refreshFailed) ==
+          (second < 540 ? std::optional(Errc::refreshFailed) : std::optional(Errc::loginRequired)));
+    CHECK(f.refresh("other" + std::to_string(second), "new"));
+  }
+  const int before = f.calls;
+  CHECK(f.failing("a", Errc::refreshFailed) == Errc::loginRequired);
+  CHECK(f.calls == before);
+}
+
+TEST_CASE("V07 an outage that all see ends no login, however long it takes") {
+  Fixture f;
+  for (int minute = 0; minute < 30; ++minute) {
+    for (const char* user : {"a", "b", "c", "d"}) CHECK(f.failing(user, Errc::refreshFailed) == Errc::refreshFailed);
+    f.time.advance(60s);
+  }
+  f.time.advance(60s);
+  CHECK(f.refresh("a", "x"));
+}
+
+TEST_CASE(
+    "V07 three tokens that fail open the breaker; then one call probes, and its success lets the others go (C42)") {
+  Fixture f;
+  for (const char* user : {"a", "b", "c"}) CHECK(f.failing(user, Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.coordinator.stats().openCircuits == 1);
+  const auto refused = f.refresh("x", "y");
+  CHECK(refused.error().code == Errc::refreshFailed);
+  CHECK(refused.error().retryAfter == 4s);
+  CHECK(f.calls == 3);
+  f.time.advance(4s);
   Gate gate;
-  std::thread probe([&] { CHECK(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon())); });
+  std::thread probe([&] { CHECK(f.coordinator.refresh("c", tokens("p"), gate.ask({.tokens = tokens("q")}), soon())); });
   gate.waitUntilEntered();
   CHECK(f.failing("x", Errc::expired) == Errc::refreshFailed);
-  CHECK(f.calls == 1);
+  CHECK(f.calls == 3);
   gate.open();
   probe.join();
   CHECK(f.refresh("x", "y"));
+  CHECK(f.coordinator.stats().openCircuits == 0);
 }
 
-TEST_CASE("one user's invalid_grant never closes the gate for others (C46)") {
+TEST_CASE("one user's invalid_grant never opens the breaker for others; a refused client does (C35 C46)") {
   Fixture f;
   for (int i = 0; i < 100; ++i) CHECK(f.failing(std::to_string(i), Errc::expired) == Errc::expired);
   CHECK(f.refresh("a", "b"));
-  CHECK(f.failing("x", Errc::notAllowed) == Errc::notAllowed);  // a refused client does: it is nobody's own (C35)
+  CHECK(f.failing("x", Errc::notAllowed) == Errc::notAllowed);
   CHECK(f.failing("y", Errc::expired) == Errc::refreshFailed);
+  CHECK(f.refresh("z", Asked{.tokens = tokens("zz")}, "another client"));
 }
 
-TEST_CASE("a transient failure is not remembered, and is the same for all who waited (C20)") {
+TEST_CASE("calls still queued when the breaker opens are not made") {
+  Fixture f({.threads = 2});
+  Gate gate;
+  std::vector<std::thread> threads;
+  std::atomic<int> failed = 0;
+  std::atomic<int> asked = 0;
+  const auto ask = [&, held = gate.ask({.tokens = fail(Errc::unreachable)})](const TokenSet& t) {
+    ++asked;
+    return held(t);
+  };
+  for (int i = 0; i < 10; ++i) {
+    threads.emplace_back([&, i] {
+      const auto result = f.coordinator.refresh("c", tokens(std::to_string(i)), ask, soon());
+      failed += !result && result.error().retryAfter.has_value();
+    });
+  }
+  gate.waitUntilEntered(2);
+  gate.open();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(failed == 10);
+  CHECK(asked <= 4);  // two under way, and what began before the first had ended
+  f.time.advance(4s);
+  CHECK(f.refresh("a", "b"));  // one failure's pause
+}
+
+TEST_CASE("V06 refreshes that an API's 401 causes are few, and those for tokens that have ended are not counted") {
   Fixture f;
-  f.jitter = 0;
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    return f.coordinator.refresh("c", tokens(from),
+                                 [&](const TokenSet&) { return ++f.calls, Asked{.tokens = tokens(to)}; }, soon(),
+                                 {.cause = RefreshCause::refused});
+  };
+  for (int i = 0; i < 3; ++i) REQUIRE(refused(std::to_string(i), std::to_string(i + 1)));
+  CHECK(errorOf(refused("3", "x")) == Errc::throttled);
+  CHECK(refused("0", "x")->by == RefreshedBy::chain);  // costs nothing
+  CHECK(f.refresh("3", "4"));
+  CHECK(errorOf(refused("4", "x")) == Errc::throttled);
+  f.time.advance(30s);
+  CHECK(refused("4", "5"));
+  CHECK(f.calls == 5);
+}
+
+TEST_CASE("V24 without rotation: after a logout on one device another may sign in, and the first stays out") {
+  Fixture f;
+  const auto laptop = support::at(1'000'000);
+  const auto phone = support::at(2'000'000);
+  const TokenSet shared{.accessToken = "at-1", .refreshToken = "rt"};
+  const auto ask = [&](const TokenSet&) {
+    return ++f.calls, Asked{.tokens = TokenSet{.accessToken = "at-" + std::to_string(f.calls + 1)}};
+  };
+  const auto refresh = [&](TimePoint begun) {
+    return f.coordinator.refresh("c", shared, ask, soon(), {.begun = begun});
+  };
+  const auto newest = [&](TimePoint begun) {
+    return errorOf(f.coordinator.newest("c", shared, From::cookie, {.begun = begun}));
+  };
+  REQUIRE(refresh(laptop));
+  f.coordinator.end("c", shared, nullptr, support::at(1'500'000));
+  CHECK(newest(laptop) == Errc::loginRequired);
+  CHECK(errorOf(refresh(laptop)) == Errc::loginRequired);
+  CHECK_FALSE(newest(phone));
+  REQUIRE(refresh(phone));
+  CHECK(f.calls == 2);
+  // What the phone has brought is not the laptop's.
+  CHECK(newest(laptop) == Errc::loginRequired);
+  CHECK(errorOf(refresh(laptop)) == Errc::loginRequired);
+  f.coordinator.end("c", shared, nullptr, support::at(2'500'000));
+  CHECK(newest(phone) == Errc::loginRequired);
+  CHECK_FALSE(newest(support::at(3'000'000)));
+}
+
+TEST_CASE("a transient failure is over with its pause, and is the same for all who waited (C20)") {
+  Fixture f;
   Gate gate;
   std::vector<std::optional<Errc>> errors(20);
   std::vector<std::thread> threads;
@@ -231,6 +327,7 @@ TEST_CASE("a transient failure is not remembered, and is the same for all who wa
   gate.open();
   for (std::thread& thread : threads) thread.join();
   CHECK(std::count(errors.begin(), errors.end(), std::optional(Errc::refreshFailed)) == 20);
+  f.time.advance(1s);
   CHECK(f.refresh("a", "b")->by == RefreshedBy::self);
 }
 
@@ -430,41 +527,7 @@ TEST_CASE("a provider that issues an earlier token again makes no circle") {
   CHECK(f.newest("b") == "c");
 }
 
-TEST_CASE("calls that fail together count once, and those still queued are not made") {
-  Fixture f({.threads = 2});
-  Gate gate;
-  std::vector<std::thread> threads;
-  std::atomic<int> failed = 0;
-  std::atomic<int> asked = 0;
-  const auto ask = [&, held = gate.ask({.tokens = fail(Errc::refreshFailed)})](const TokenSet& t) {
-    ++asked;
-    return held(t);
-  };
-  for (int i = 0; i < 10; ++i) {
-    threads.emplace_back([&, i] {
-      failed += errorOf(f.coordinator.refresh("c", tokens(std::to_string(i)), ask, soon())) == Errc::refreshFailed;
-    });
-  }
-  gate.waitUntilEntered(2);
-  gate.open();
-  for (std::thread& thread : threads) thread.join();
-  CHECK(failed == 10);
-  CHECK(asked <= 4);  // two under way, and what began before the first had landed
-  f.time.advance(1s);
-  CHECK(f.refresh("a", "b"));  // one failure's pause
-}
-
-TEST_CASE("what an endpoint says of one request alone closes it for nobody") {
-  Fixture f;
-  const Asked own{.tokens = fail(Errc::refreshFailed), .endpointIsWell = true};
-  CHECK(errorOf(f.refresh("a", own)) == Errc::refreshFailed);
-  CHECK(f.refresh("b", "c"));
-  const Asked lost{.tokens = fail(Errc::expired), .endpointIsWell = false};
-  CHECK(errorOf(f.refresh("x", lost)) == Errc::expired);
-  CHECK(f.failing("y", Errc::expired) == Errc::refreshFailed);
-}
-
-TEST_CASE("entries are bounded; the least recently used go first") {
+TEST_CASE("entries are bounded; the least recently used go first, and are counted") {
   Fixture f({.maxEntries = 10});
   for (int i = 0; i < 10; ++i) REQUIRE(f.refresh(std::to_string(i), "new" + std::to_string(i)));
   CHECK(f.newest("0") == "new0");  // used

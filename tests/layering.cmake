@@ -12,13 +12,9 @@ set(floors
   "session: session session_jar session_open revocation"
   "tokens: tokens"
   "transport: transport http1 http_field upstream_cookies"
-  "refresh: refresh refresh_service refreshing token_endpoint local_coordinator succession backoff"
+  "refresh: refresh refresh_service refreshing token_answer token_endpoint local_coordinator token_states token_key in_flight refresh_meter circuit_breaker"
   "fetch: fetch token_asker token_keeper"
   "web: web")
-  "transport: transport http_field upstream_cookies"
-  "refresh: refresh refresh_service refreshing token_answer token_endpoint local_coordinator
-   token_states token_key in_flight refresh_meter circuit_breaker"
-  "fetch: fetch token_asker token_keeper")
 
 set(level 0)
 foreach(floor IN LISTS floors)

@@ -42,8 +42,7 @@ struct Site {
   }
 
   Upstream upstream;
-  std::shared_ptr<LocalCoordinator> coordinator =
-      std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
+  std::shared_ptr<LocalCoordinator> coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
   PrometheusMetrics metrics{coordinator};
   std::optional<Fetcher> fetcher;
   std::optional<SessionJar> jar;

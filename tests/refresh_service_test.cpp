@@ -155,8 +155,7 @@ struct Fixture {
   Waits waits{clock};
   std::mutex mutex;
   std::vector<std::string> told;
-  std::shared_ptr<LocalCoordinator> coordinator =
-      std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
+  std::shared_ptr<LocalCoordinator> coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
 };
 
 using Told = std::vector<std::string>;

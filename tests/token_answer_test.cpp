@@ -1,1 +1,112 @@
+// What a token endpoint's answer means: each row of the table in token_answer.hpp, with its neighbours.
+#include "token_answer.hpp"
+
 #include "support/support.hpp"
+
+using namespace ironjar;
+using detail::AnswerMeaning;
+using support::at;
+using support::errorOf;
+using Endpoint = RefreshCoordinator::Endpoint;
+
+namespace {
+
+const std::string tokens = R"({"access_token":"at-2","refresh_token":"rt-2","expires_in":60})";
+
+Response answer(int status, const std::string& body, const std::string& type = "application/json") {
+  Headers headers;
+  if (!type.empty()) headers.emplace_back("Content-Type", type);
+  return {.status = status, .headers = std::move(headers), .body = body};
+}
+Response error(int status, const std::string& name) { return answer(status, R"({"error":")" + name + "\"}"); }
+
+struct Row {
+  Result<Response> answer;
+  AnswerMeaning meaning;
+  Endpoint endpoint;
+  std::optional<Errc> code;
+};
+
+void check(const std::vector<Row>& rows, const TokenEndpoint& endpoint = {.url = "https://id.example/token"}) {
+  for (const Row& row : rows) {
+    CAPTURE(row.answer ? row.answer->status : 0);
+    CAPTURE(row.answer ? row.answer->body : std::string(nameOf(row.answer.error().code)));
+    const auto read = detail::meaningOf(row.answer, endpoint, at(0));
+    CHECK(read.meaning == row.meaning);
+    CHECK(read.endpoint == row.endpoint);
+    CHECK(errorOf(read.tokens) == row.code);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("row 1: usable tokens, with any success") {
+  for (const int status : {200, 201, 299}) {
+    check({{answer(status, tokens), AnswerMeaning::tokens, Endpoint::well, std::nullopt},
+           {answer(status, tokens, ""), AnswerMeaning::tokens, Endpoint::well, std::nullopt}});
+  }
+}
+
+TEST_CASE("V07 row 2: the login is over when a success or a refusal says so by name") {
+  for (const int status : {200, 400, 401, 403, 404, 422, 499}) {
+    check({{error(status, "invalid_grant"), AnswerMeaning::loginOver, Endpoint::well, Errc::expired}});
+  }
+  // With these it is about the moment, and a server that fails knows nothing.
+  check({{error(408, "invalid_grant"), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
+         {error(429, "invalid_grant"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
+         {error(503, "invalid_grant"), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
+         {error(302, "invalid_grant"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
+  check({{error(200, "bad_refresh_token"), AnswerMeaning::loginOver, Endpoint::well, Errc::expired}},
+        {.url = "https://id.example/token", .grantErrors = {"bad_refresh_token"}});
+  // An answer with both is no refusal.
+  check({{answer(200, R"({"error":"invalid_grant","access_token":"at-2"})"), AnswerMeaning::tokens, Endpoint::well,
+          std::nullopt}});
+}
+
+TEST_CASE("row 3: an answer that was lost") {
+  for (const Errc how : {Errc::transport, Errc::timeout, Errc::tooLarge}) {
+    check({{fail(how), AnswerMeaning::lost, Endpoint::failing, Errc::refreshFailed}});
+  }
+  check({{answer(200, tokens.substr(0, 20)), AnswerMeaning::lost, Endpoint::failing, Errc::refreshFailed},
+         {answer(200, "", "application/JSON; charset=utf-8"), AnswerMeaning::lost, Endpoint::failing,
+          Errc::refreshFailed},
+         {answer(200, std::string(2'000'000, ' ')), AnswerMeaning::lost, Endpoint::failing, Errc::refreshFailed}});
+}
+
+TEST_CASE("row 4: a token that may have been used") {
+  for (const int status : {500, 502, 504}) {
+    check(
+        {{answer(status, "<html>", "text/html"), AnswerMeaning::possiblyUsed, Endpoint::failing, Errc::refreshFailed}});
+  }
+  check({{answer(200, "<html>", "text/html"), AnswerMeaning::possiblyUsed, Endpoint::failing, Errc::refreshFailed},
+         {answer(204, "", ""), AnswerMeaning::possiblyUsed, Endpoint::failing, Errc::refreshFailed}});
+}
+
+TEST_CASE("row 5: the client, and what was never reached") {
+  for (const char* name : {"invalid_client", "unsupported_grant_type"}) {
+    check({{error(400, name), AnswerMeaning::client, Endpoint::refusesClient, Errc::notAllowed},
+           {error(401, name), AnswerMeaning::client, Endpoint::refusesClient, Errc::notAllowed},
+           {error(429, name), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
+  }
+  check({{fail(Errc::unreachable), AnswerMeaning::unreachable, Endpoint::unreachable, Errc::refreshFailed}});
+}
+
+TEST_CASE("V07 row 6: everything else is this token's, and says more or less of the endpoint") {
+  for (const char* name : {"invalid_request", "unauthorized_client", "invalid_scope", "invalid_target", "slow_down"}) {
+    check({{error(400, name), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
+           {error(403, name), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
+           {error(200, name), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
+           {error(429, name), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
+  }
+  for (const int status : {400, 401, 403, 404, 418, 429}) {
+    check({{answer(status, "<html>", "text/html"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
+           {answer(status, R"({"error":7})"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
+           {answer(status, "[]"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
+  }
+  check(
+      {{answer(503, ""), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
+       {answer(501, ""), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
+       {answer(302, ""), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
+       {answer(200, "{}"), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
+       {answer(200, R"({"access_token":"two words"})"), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed}});
+}

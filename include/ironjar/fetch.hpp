@@ -22,10 +22,11 @@ struct FetchOptions {
   // Paths whose 401 is an answer and not a spent token (a login form's, say): each covers what lies below it too, in
   // every spelling that a server may take for it (`//login`, `/%6cogin`, `/x/../login`, `/login;v=1`).
   std::vector<std::string> excludedPaths = {};
-  // Tries after a refresh, which is made once: from the second on they bring the same new token, settleDelay later. 0: a
-  // 401 is the caller's, only refreshing ahead of the end remains. Tokens that another request has brought are no retry.
+  // Tries after a refresh, which is made once: from the second on they bring the same new token, settleDelay later. 0:
+  // a 401 is the caller's, only refreshing ahead of the end remains. Tokens that another request has brought are no
+  // retry.
   unsigned maxRetries = 1;
-  Seconds timeout{30};      // for everything one performFetch does
+  Seconds timeout{30};  // for everything one performFetch does
   // An access token is refreshed before it ends: when less than this is left of it, or less than a fifth of its
   // lifetime, whichever is shorter, give or take a fifth of that at random. Without an expiry or a lifetime only a 401
   // tells.
@@ -41,8 +42,8 @@ struct FetchOptions {
   // In place of tokenEndpoint's url, for a protocol that it cannot describe. Must return by then. Errors as
   // readTokenAnswer's, and Errc::unreachable when nothing was sent.
   std::function<Result<TokenSet>(const TokenSet&, Deadline)> refresh = {};
-  // Required with `refresh`: what it asks, issuer and client, by a name of yours. Fetchers that share a coordinator, or a
-  // Redis, share what is known of a refresh token when they have the same name, and only then.
+  // Required with `refresh`: what it asks, issuer and client, by a name of yours. Fetchers that share a coordinator, or
+  // a Redis, share what is known of a refresh token when they have the same name, and only then.
   std::string refreshClient = {};
   Observer observer = {};  // told of RefreshStarted, TokensAnswered, Refreshed, RefreshFailed and FetchRetried
   Clock now = systemClock;

@@ -101,8 +101,8 @@ class RedisCoordinator final : public RefreshCoordinator {
   explicit RedisCoordinator(const std::shared_ptr<Redis>& redis, RedisCoordinatorOptions options = {});
   ~RedisCoordinator() override;
 
-  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
-                                                       From from, const RefreshContext& context = {}) override;
+  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
+                                                       const RefreshContext& context = {}) override;
   [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
                                           Deadline deadline, const RefreshContext& context = {}) override;
   // Holds on every process from the next refresh on, and at once for one that is under way; use a RevocationList to end

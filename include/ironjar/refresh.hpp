@@ -86,8 +86,9 @@ struct TokenEndpoint {
                                              const Headers& fields, const Clock& now = systemClock);
 
 // What a token endpoint's answer means. Total. Errors:
-// - Errc::expired: the grant is over. Only a well-formed error of grantErrors, status 400 or 401, says so.
-// - Errc::notAllowed: the provider refuses this client or this kind of request: configuration, nobody is logged out.
+// - Errc::expired: the login is over. Only a JSON object without an access token says so, whose `error` is one of
+//   grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or 403).
+// - Errc::notAllowed: invalid_client or unsupported_grant_type. Configuration: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
 [[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now);
@@ -108,15 +109,15 @@ struct Refreshed {
 
 // How a coordinator stands at the moment.
 struct CoordinatorStats {
-  std::size_t tokens = 0;   // known, with what became of them
-  std::size_t bytes = 0;    // of memory that they take
-  std::size_t waiters = 0;  // requests waiting for a call
+  std::size_t tokens = 0;        // known, with what became of them
+  std::size_t bytes = 0;         // of memory that they take
+  std::size_t waiters = 0;       // requests waiting for a call
   std::size_t openCircuits = 0;  // token endpoints that have failed, and are not asked at the moment
   std::size_t evicted = 0;       // what was known of tokens and had to go before its time: raise the bounds
 };
 
 // Why newer tokens are wanted. That an API has refused an access token which has not ended by the clock counts: such
-// refreshes are few for each login (RefreshMeter), since there are APIs that refuse every token.
+// refreshes are few for each login, since there are APIs that refuse every token.
 enum class RefreshCause { ended, refused };
 
 // What a coordinator has to know of whoever comes with tokens.
@@ -184,8 +185,8 @@ class RefreshCoordinator {
 };
 
 struct LocalCoordinatorOptions {
-  Seconds keep{60};                  // how long a token's successor is known after a request has brought it
-  Seconds keepUnconfirmed{600};      // and while none has: the response with the new cookie may have been lost
+  Seconds keep{60};              // how long a token's successor is known after a request has brought it
+  Seconds keepUnconfirmed{600};  // and while none has: the response with the new cookie may have been lost
   // Tokens known; the least recently used go first, and logouts never for others' sake.
   std::size_t maxEntries = 100'000;
   std::size_t maxBytes = 64 * 1024 * 1024;
@@ -208,8 +209,8 @@ class LocalCoordinator final : public RefreshCoordinator {
   explicit LocalCoordinator(LocalCoordinatorOptions options = {});
   ~LocalCoordinator() override;
 
-  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
-                                                       From from, const RefreshContext& context = {}) override;
+  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
+                                                       const RefreshContext& context = {}) override;
   [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
                                           Deadline deadline, const RefreshContext& context = {}) override;
   void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,

@@ -94,11 +94,14 @@ class RedisCoordinator::State {
     const bool knowsMore = newest && *newest && !buried.contains((*newest)->refreshToken);
     if (knowsMore) last = bury(client, **newest, buried, at);
     if (!revoke) return local_->end(client, tokens, nullptr, at);
-    local_->end(client, tokens, [this, name = std::string(client), buried, last, revoke](const TokenSet& told) {
-      // What a call under way has brought is newer than all that was known.
-      const bool isFresh = !buried.contains(told.refreshToken);
-      revoke(isFresh ? told : whatCameLate(name, last));
-    }, at);
+    local_->end(
+        client, tokens,
+        [this, name = std::string(client), buried, last, revoke](const TokenSet& told) {
+          // What a call under way has brought is newer than all that was known.
+          const bool isFresh = !buried.contains(told.refreshToken);
+          revoke(isFresh ? told : whatCameLate(name, last));
+        },
+        at);
   }
 
   RedisCoordinatorStats stats() const { return {.asked = asked_, .shared = shared_, .alone = alone_}; }

@@ -14,8 +14,8 @@ struct Record {
   enum class Kind { signedOut, succeeded, dead };
   Kind kind = Kind::signedOut;
   TokenSet tokens = {};  // succeeded: by these
-  // signedOut: when; succeeded: when an earlier login with the same refresh token was. Sessions that began up to then are
-  // refused.
+  // signedOut: when; succeeded: when an earlier login with the same refresh token was. Sessions that began up to then
+  // are refused.
   std::optional<TimePoint> endedAt = std::nullopt;
 
   friend bool operator==(const Record&, const Record&) = default;

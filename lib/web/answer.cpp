@@ -12,6 +12,7 @@ namespace ironjar {
 namespace {
 
 constexpr std::string_view corsFields = "Access-Control-";
+constexpr Seconds unknownPause{2};
 
 bool isNavigation(const WebRequest& request) {
   const detail::Single mode = detail::singleField(request, "Sec-Fetch-Mode");
@@ -49,9 +50,11 @@ Response answerFor(const Error& error) {
     case Errc::expired:
       return detail::answer(401, "session_expired");
     case Errc::refreshFailed:
-    case Errc::overloaded: {
+    case Errc::overloaded:
+    case Errc::throttled: {
       Response response = detail::answer(503, "temporarily_unavailable");
-      response.headers.emplace_back("Retry-After", "2");
+      const Seconds pause = std::max(error.retryAfter.value_or(unknownPause), Seconds{1});
+      response.headers.emplace_back("Retry-After", std::to_string(pause.count()));
       return response;
     }
     case Errc::timeout:

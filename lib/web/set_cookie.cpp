@@ -3,6 +3,7 @@
 #include "web/fields.hpp"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include <ironjar/web.hpp>
@@ -19,8 +20,8 @@ struct Place {
   std::string_view path = {};
   bool isPartitioned = false;
 
-  friend bool operator==(const Place& a, const Place& b) {
-    return std::tie(a.name, a.domain, a.path, a.isPartitioned) == std::tie(b.name, b.domain, b.path, b.isPartitioned);
+  friend bool operator<(const Place& a, const Place& b) {
+    return std::tie(a.name, a.domain, a.path, a.isPartitioned) < std::tie(b.name, b.domain, b.path, b.isPartitioned);
   }
 };
 
@@ -64,19 +65,17 @@ bool listsCookie(std::string_view vary) {
 
 void putSetCookies(Headers& headers, const std::vector<std::string>& cookies) {
   if (cookies.empty()) return;
-  std::vector<Place> taken;
-  for (const std::string& cookie : cookies) taken.push_back(placeOf(cookie));
+  std::map<Place, const std::string*> last;  // of those that browsers would store in one place
+  for (const std::string& cookie : cookies) last.insert_or_assign(placeOf(cookie), &cookie);
   bool varies = false;
   std::erase_if(headers, [&](const auto& field) {
     const std::string name = detail::lower(field.first);
-    if (name == "set-cookie") return std::find(taken.begin(), taken.end(), placeOf(field.second)) != taken.end();
+    if (name == "set-cookie") return last.contains(placeOf(field.second));
     if (name == "vary") varies = varies || listsCookie(field.second);
     return name != "vary" && detail::isCaching(name);
   });
-  for (std::size_t i = 0; i < cookies.size(); ++i) {
-    const bool isLast =
-        std::find(taken.begin() + static_cast<std::ptrdiff_t>(i) + 1, taken.end(), taken[i]) == taken.end();
-    if (isLast) headers.emplace_back("Set-Cookie", cookies[i]);
+  for (const std::string& cookie : cookies) {
+    if (last.at(placeOf(cookie)) == &cookie) headers.emplace_back("Set-Cookie", cookie);
   }
   headers.emplace_back("Cache-Control", "no-store");
   if (!varies) headers.emplace_back("Vary", "Cookie");

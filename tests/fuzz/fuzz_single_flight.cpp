@@ -162,12 +162,10 @@ class Schedule {
   std::map<std::string, std::chrono::steady_clock::time_point> spent_;
   std::deque<std::shared_ptr<Call>> calls_;
   std::size_t finished_ = 0;
-  LocalCoordinator coordinator_{{.threads = logins,
-                                 .now =
-                                     [this] {
-                                       const std::lock_guard lock(mutex_);
-                                       return now_;
-                                     }}};
+  LocalCoordinator coordinator_{{.threads = logins, .now = [this] {
+                                   const std::lock_guard lock(mutex_);
+                                   return now_;
+                                 }}};
   std::vector<std::thread> requests_;
 };
 

@@ -33,8 +33,7 @@ inline ironjar::FetchOptions fetchOptions(Upstream& upstream) {
       .allowedOrigins = {api},
       .tokenEndpoint = {.url = upstream.provider.tokenUrl(), .clientAuth = ironjar::basicAuth("web", clientSecret)},
       .observer = teller()};
-  options.coordinator =
-      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{});
+  options.coordinator = std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{});
   return options;
 }
 
