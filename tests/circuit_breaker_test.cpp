@@ -18,7 +18,7 @@ struct Fixture {
     breaker.ended(breaker.begin(), TokenKey{token}, outcome, retryAfter, time());
   }
   void openWith(Endpoint outcome, std::optional<Seconds> retryAfter = std::nullopt) {
-    for (const unsigned char token : {1, 2, 3}) call(token, outcome, retryAfter);
+    for (int token = 1; token <= 3; ++token) call(static_cast<unsigned char>(token), outcome, retryAfter);
   }
   // How long from now until a call may start.
   Seconds pause(Token token = Token::unknown) {

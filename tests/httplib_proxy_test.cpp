@@ -15,7 +15,7 @@ struct Passing {
   explicit Passing(Response answer, ProxyOptions options = {.anonymous = true}) {
     FetchOptions fetch = support::fetchOptions(upstream);
     fetch.transport = [answer = std::move(answer)](const Request&, Deadline) -> Result<Response> { return answer; };
-    proxy(site.web.server, "/api", site.jar, Fetcher(std::move(fetch)), support::api, options);
+    proxy(site.hardened, "/api", site.jar, Fetcher(std::move(fetch)), support::api, options);
     site.start();
   }
 

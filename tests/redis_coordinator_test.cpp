@@ -32,7 +32,6 @@ RedisServer& server() {
 }
 
 RedisCoordinatorOptions patient(RedisCoordinatorOptions options = {}) {
-  options.local.jitter = [] { return 0.0; };
   return options;
 }
 

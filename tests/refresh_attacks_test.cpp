@@ -318,11 +318,11 @@ TEST_CASE("V11 a function in place of the token endpoint needs a name, and revok
                     .refreshClient = client});
   };
   CHECK_NOTHROW(build("one", {}));
-  CHECK_NOTHROW(build("one", {.revocationUrl = "https://id.example/revoke"}));
+  CHECK_NOTHROW(build("one", {.url = "", .revocationUrl = "https://id.example/revoke"}));
   CHECK_THROWS_AS(build("", {}), std::invalid_argument);
-  CHECK_THROWS_AS(build("one", {.revocationUrl = "http://id.example/revoke"}), std::invalid_argument);
-  CHECK_THROWS_AS(build("one", {.timeout = Seconds{0}}), std::invalid_argument);
-  CHECK_THROWS_AS(build("one", {.headers = {{"bad name", "x"}}}), std::invalid_argument);
+  CHECK_THROWS_AS(build("one", {.url = "", .revocationUrl = "http://id.example/revoke"}), std::invalid_argument);
+  CHECK_THROWS_AS(build("one", {.url = "", .timeout = Seconds{0}}), std::invalid_argument);
+  CHECK_THROWS_AS(build("one", {.url = "", .headers = {{"bad name", "x"}}}), std::invalid_argument);
 }
 
 TEST_CASE("V11 no two endpoints and clients are spelled alike at a coordinator") {

@@ -5,7 +5,7 @@
 using namespace std::chrono_literals;
 using ironjar::detail::RefreshMeter;
 using ironjar::detail::TokenKey;
-using ironjar::support::FakeSteadyClock;
+using support::FakeSteadyClock;
 
 namespace {
 

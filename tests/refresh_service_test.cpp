@@ -163,15 +163,17 @@ using Told = std::vector<std::string>;
 // A coordinator of somebody else's, that fails in a way of its own.
 class Refusing final : public RefreshCoordinator {
  public:
-  Result<std::optional<TokenSet>> newest(std::string_view, const TokenSet&, From from_) override {
+  Result<std::optional<TokenSet>> newest(std::string_view, const TokenSet&, From from_,
+                                         const RefreshContext&) override {
     from = from_;
     return std::optional<TokenSet>();
   }
-  Result<Refreshed> refresh(std::string_view, const TokenSet&, const Ask&, Deadline deadline_) override {
+  Result<Refreshed> refresh(std::string_view, const TokenSet&, const Ask&, Deadline deadline_,
+                            const RefreshContext&) override {
     deadline = deadline_;
     throw std::runtime_error("no connection");
   }
-  void end(std::string_view, const TokenSet&, const Revoke&) override {}
+  void end(std::string_view, const TokenSet&, const Revoke&, TimePoint) override {}
   CoordinatorStats stats() const override { return {}; }
 
   From from = From::cookie;

@@ -120,9 +120,10 @@ Cost costOf(const Family& family, std::size_t bytes) {
     cost.end = "ends the process";
   } else {
     const auto end = figures.times.begin() + static_cast<std::ptrdiff_t>(figures.calls);
-    std::sort(figures.times.begin(), end);
-    cost.milliseconds = figures.times[figures.calls / 2];
-    cost.least = figures.times[0];
+    std::vector<double> times(figures.times.begin(), end);
+    std::sort(times.begin(), times.end());
+    cost.milliseconds = times[times.size() / 2];
+    cost.least = times.front();
     cost.mebibytes = figures.mebibytes;
   }
   return cost;
