@@ -37,7 +37,9 @@ void CircuitBreaker::ended(Permit permit, const TokenKey& token, Endpoint endpoi
   if (!isValid(permit)) return;
   if (std::find(failed_.begin(), failed_.end(), token) == failed_.end()) failed_.push_back(token);
   const bool concernsAll = endpoint == Endpoint::unreachable || endpoint == Endpoint::refusesClient;
-  if (allowed_ > 0 || concernsAll || failed_.size() >= failuresThatOpen) open(endpoint, now);
+  // What one token was asked to wait is not what another, or the way to the endpoint, has to.
+  if (allowed_ > 0 || concernsAll) return open(endpoint, retryAfter, now);
+  if (failed_.size() >= failuresThatOpen) open(endpoint, asked_, now);
 }
 
 void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {
@@ -50,13 +52,14 @@ void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {
   if (allowed_ == 0) probes_ = 0;
 }
 
-void CircuitBreaker::open(Endpoint why, MonotonicTime now) {
+void CircuitBreaker::open(Endpoint why, std::optional<Seconds> asked, MonotonicTime now) {
   const bool refused = why == Endpoint::refusing || why == Endpoint::refusesClient;
-  pause_ = asked_ ? std::max(*asked_, shortestAsked) : refused ? pauseWhenRefused : pauseWhenDown;
+  pause_ = asked ? std::clamp(*asked, shortestAsked, longestAsked) : refused ? pauseWhenRefused : pauseWhenDown;
   until_ = now + pause_;
   allowed_ = 1;
   probes_ = 0;
   failed_.clear();
+  asked_.reset();
   ++opened_;
 }
 

@@ -45,11 +45,11 @@ class CircuitBreaker {
 
  private:
   void wasWell(Permit permit, MonotonicTime now);
-  void open(Endpoint why, MonotonicTime now);
+  void open(Endpoint why, std::optional<Seconds> asked, MonotonicTime now);
 
   Permit opened_ = 0;
   std::vector<TokenKey> failed_;  // different ones, since the endpoint was well
-  std::optional<Seconds> asked_;  // the longest Retry-After since then
+  std::optional<Seconds> asked_;  // the longest Retry-After of theirs
   unsigned allowed_ = 0;          // half-open: calls at once; 0: closed
   unsigned probes_ = 0;           // half-open: under way
   Duration pause_{};

@@ -205,11 +205,11 @@ std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
 std::function<std::function<void()>(Session&)> Fetcher::beforeCommit() const {
   return [state = state_](Session& session) -> std::function<void()> {
     const detail::TokenKeeper& keeper = state->keeper;
-    std::vector<TokenSet> former = session.formerTokens();
     if (session.destroyed()) {
-      keeper.end(former);
+      keeper.end(session);
       return nullptr;
     }
+    std::vector<TokenSet> former = session.formerTokens();
     keeper.catchUpQuietly(session);
     const std::optional<TokenSet> current = session.tokens();
     if (former.empty() || session.abandoned()) return nullptr;
@@ -219,7 +219,7 @@ std::function<std::function<void()>(Session&)> Fetcher::beforeCommit() const {
 
 void Fetcher::signOut(Session& session) const {
   session.destroy();
-  state_->keeper.end(session.formerTokens());
+  state_->keeper.end(session);
 }
 
 RefreshServiceOptions Fetcher::serviceOptions(TokenSet tokens) const {

@@ -27,6 +27,7 @@ using Endpoint = RefreshCoordinator::Endpoint;
 
 constexpr Seconds soon{1};  // what goes on without the request will have ended by then
 constexpr Seconds longestFailing{600};
+constexpr Seconds longestTold{600};
 
 Error loginOver() { return fail(Errc::loginRequired, "signed out meanwhile, or spent long ago"); }
 
@@ -56,15 +57,13 @@ Endpoint shownBy(const Result<TokenSet>& answer) {
 class LocalCoordinator::State {
  public:
   explicit State(LocalCoordinatorOptions options)
-      : options_(std::move(options)),
-        states_(options_),
-        meter_(options_.maxEntries),
-        revoking_(1),
-        asking_(options_.threads) {
+      : options_(std::move(options)), states_(options_), meter_(options_), revoking_(1), asking_(options_.threads) {
     constexpr Seconds longest{1'000'000'000};
     const auto& o = options_;
     if (o.keepUnconfirmed > longest || o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 ||
-        o.maxWaitersPerToken == 0 || o.keep <= Seconds{0} || o.keepUnconfirmed < o.keep || !o.now) {
+        o.maxWaitersPerToken == 0 || o.refusedBurst == 0 || o.refusedBurst > 1'000'000 ||
+        o.refusedInterval <= Seconds{0} || o.refusedInterval > Seconds{86'400} || o.keep <= Seconds{0} ||
+        o.keepUnconfirmed < o.keep || !o.now) {
       throw std::invalid_argument(
           "ironjar: LocalCoordinatorOptions: numbers must be positive, functions set, and "
           "keepUnconfirmed no shorter than keep");
@@ -121,15 +120,15 @@ class LocalCoordinator::State {
             .evicted = states_.evicted()};
   }
 
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, const Logout& logout) {
     const MonotonicTime now = options_.now();
     const TokenKey key = keyOf(client, tokens.refreshToken);
     const std::lock_guard lock(mutex_);
     std::vector<TokenKey> path;
-    Newest newest = newestOf(key, tokens, {.begun = at}, now, &path);
+    Newest newest = newestOf(key, tokens, {.begun = logout.begun}, now, &path);
     if (newest.loggedOut) return;
-    for (const TokenKey& spent : path) states_.bury(spent, at, now);
-    states_.bury(newest.key, at, now);
+    for (const TokenKey& spent : path) states_.bury(spent, logout.at, now);
+    states_.bury(newest.key, logout.at, now);
     if (newest.state == TokenState::invalidGrant) return;  // nothing to revoke
     if (newest.inFlight) {
       newest.inFlight->loggedOut = true;
@@ -237,7 +236,13 @@ class LocalCoordinator::State {
     const CircuitBreaker::Permit permit = breaker.begin();
     const auto inFlight = std::make_shared<InFlightRefresh>();
     states_.begin(newest.key, inFlight);
-    if (!start({std::string(client), newest.key, std::move(newest.tokens), ask, inFlight, permit})) {
+    bool started = false;
+    try {
+      started = start({std::string(client), newest.key, std::move(newest.tokens), ask, inFlight, permit});
+    } catch (...) {  // without memory, say: it must not seem to be in flight for ever
+      started = false;
+    }
+    if (!started) {
       breaker.withdrawn(permit);
       states_.withdraw(newest.key, now);
       return fail(Errc::overloaded, "no thread could be had for the call", soon);
@@ -260,7 +265,10 @@ class LocalCoordinator::State {
 
   bool start(Job job) {
     return asking_.post([this, job = std::move(job)] {
-      if (isUnwanted(job)) return;
+      if (isUnwanted(job)) {
+        if (job.inFlight->loggedOut) revokeSafely(job.inFlight->revoke, job.spent);
+        return;
+      }
       const Asked asked = askSafely(job);
       const MonotonicTime now = timeNow();
       std::optional<TokenSet> orphaned;
@@ -272,16 +280,17 @@ class LocalCoordinator::State {
     });
   }
 
-  // A call that has not begun need not be made when nobody waits for it any more, or when the breaker has opened
-  // meanwhile.
+  // A call that has not begun need not be made when its login has ended, when nobody waits for it any more, or when the
+  // breaker has opened meanwhile.
   bool isUnwanted(const Job& job) {
     const MonotonicTime now = timeNow();
     const std::lock_guard lock(mutex_);
     CircuitBreaker& breaker = breakers_[job.client];
-    if (job.inFlight->loggedOut || (job.inFlight->waiters > 0 && breaker.isValid(job.permit))) return false;
+    const bool wanted = job.inFlight->waiters > 0 && breaker.isValid(job.permit);
+    if (wanted && !job.inFlight->loggedOut) return false;
     breaker.withdrawn(job.permit);
     states_.withdraw(job.key, now);
-    job.inFlight->result.emplace(laterBecause("the call was not made", soon));
+    job.inFlight->result.emplace(job.inFlight->loggedOut ? loginOver() : laterBecause("the call was not made", soon));
     job.inFlight->completed.notify_all();
     return true;
   }
@@ -345,7 +354,7 @@ class LocalCoordinator::State {
       error.retryAfter = std::chrono::ceil<Seconds>(states_.fail(job.key, asked.retryAfter, now) - now);
     } else {
       states_.withdraw(job.key, now);
-      if (!error.retryAfter) error.retryAfter = asked.retryAfter.value_or(soon);
+      if (!error.retryAfter) error.retryAfter = std::clamp(asked.retryAfter.value_or(soon), soon, longestTold);
     }
     const auto pause = breakers_[job.client].refusal(now, CircuitBreaker::Token::hasFailed);
     const bool passes = error.code != Errc::expired && error.code != Errc::loginRequired;
@@ -379,8 +388,9 @@ Result<Refreshed> LocalCoordinator::refresh(std::string_view client, const Token
   return state_->refresh(client, rejected, ask, deadline, context);
 }
 
-void LocalCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
-  state_->end(client, tokens, revoke, at);
+void LocalCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
+                           const Logout& logout) {
+  state_->end(client, tokens, revoke, logout);
 }
 
 CoordinatorStats LocalCoordinator::stats() const { return state_->stats(); }

@@ -1,16 +1,18 @@
-// How often a login may be refreshed because an API has answered 401: three times at once, then once in 30 s. An API
-// that says 401 whatever the token would have every request spend one. Its owner guards it; times are passed in.
+// How often a login may be refreshed because an API has answered 401 (LocalCoordinatorOptions: refusedBurst at once,
+// then one in refusedInterval). Its owner guards it; times are passed in.
 #pragma once
 
 #include "token_key.hpp"
 
 #include <unordered_map>
 
+#include <ironjar/refresh.hpp>
+
 namespace ironjar::detail {
 
 class RefreshMeter {
  public:
-  explicit RefreshMeter(std::size_t maxEntries) : maxEntries_(maxEntries) {}
+  explicit RefreshMeter(const LocalCoordinatorOptions& options) : options_(options) {}
 
   [[nodiscard]] bool admits(const TokenKey& key, MonotonicTime now);
   void count(const TokenKey& key, MonotonicTime now);
@@ -20,7 +22,7 @@ class RefreshMeter {
  private:
   // By login: when none of its refreshes counts any more.
   std::unordered_map<TokenKey, MonotonicTime, TokenKeyHash> emptyAt_;
-  std::size_t maxEntries_;
+  const LocalCoordinatorOptions& options_;
   std::size_t sweepAt_ = 1024;
 };
 

@@ -124,7 +124,8 @@ struct RefreshService::State {
       return options.interval;
     }
     if (!found && passes(found.error().code) && scheduled && failures < options.retries) {
-      return std::min<milliseconds>(options.interval, Seconds{1U << std::min(failures++, 20U)});
+      const Seconds own{1U << std::min(failures++, 20U)};
+      return std::min<milliseconds>(options.interval, std::max(own, found.error().retryAfter.value_or(own)));
     }
     failures = 0;
     if (options.onRefresh && (!found || *found)) {

@@ -101,9 +101,7 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
 }
 
 bool saysJson(const Response& answer) {
-  std::string type(findHeader(answer.headers, "Content-Type").value_or(""));
-  std::transform(type.begin(), type.end(), type.begin(), detail::toLower);
-  return type.find("json") != std::string::npos;
+  return detail::lower(findHeader(answer.headers, "Content-Type").value_or("")).find("json") != std::string::npos;
 }
 
 TokenAnswer without(AnswerMeaning meaning, Endpoint endpoint, Errc code, std::string seen) {

@@ -13,6 +13,7 @@ namespace {
 
 using From = RefreshCoordinator::From;
 
+constexpr Seconds longestSkew{60};
 constexpr Seconds longestAhead{2};  // waited for a refresh ahead of time
 
 constexpr double leastSpread = 0.8;
@@ -38,7 +39,11 @@ std::string clientOf(const FetchOptions& options) {
   return std::to_string(endpoint.url.size()) + ':' + endpoint.url + endpoint.clientAuth.clientId;
 }
 
-RefreshContext contextOf(const Session& session) { return {.begun = session.startedAt()}; }
+// A beginning that has not come says nothing: that clock is another.
+RefreshContext contextOf(const Session& session, TimePoint now) {
+  const TimePoint begun = session.startedAt();
+  return {.begun = begun <= now + longestSkew ? std::optional(begun) : std::nullopt};
+}
 
 }  // namespace
 
@@ -56,7 +61,7 @@ Result<std::optional<TokenSet>> TokenKeeper::newestOf(const Session& session,
                                                       const std::optional<TokenSet>& held) const {
   if (!held || held->refreshToken.empty()) return std::optional<TokenSet>();
   return coordinator_->newest(client_, *held, session.tokensAreFromCookie() ? From::cookie : From::memory,
-                              contextOf(session));
+                              contextOf(session, now_()));
 }
 
 Result<RefreshedBy> TokenKeeper::catchUp(Session& session, std::optional<TokenSet>& held) const {
@@ -97,7 +102,7 @@ Result<RefreshedBy> TokenKeeper::refreshAhead(Session& session, std::optional<To
 
 Result<RefreshedBy> TokenKeeper::renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
                                        Deadline deadline) const {
-  RefreshContext context = contextOf(session);
+  RefreshContext context = contextOf(session, now_());
   const bool hasEnded = rejected.expiresAt && !isGood(rejected);
   if (trigger == RefreshTrigger::unauthorized && !hasEnded) context.cause = RefreshCause::refused;
   const Refreshing refreshing{*coordinator_, client_, ask_, observer_, observer_ ? session.tag() : "",
@@ -112,9 +117,11 @@ Result<RefreshedBy> TokenKeeper::renew(Session& session, const TokenSet& rejecte
   return fresh.error().code == Errc::loginRequired ? letGo(session) : fresh.error();
 }
 
-void TokenKeeper::end(const std::vector<TokenSet>& logins) const {
-  for (const TokenSet& login : logins) {
-    if (!login.refreshToken.empty()) coordinator_->end(client_, login, revoke_, now_());
+void TokenKeeper::end(const Session& session) const {
+  const TimePoint begun = session.startedAt();
+  for (const TokenSet& login : session.formerTokens()) {
+    // The clock that said when the session began may be ahead of this one.
+    if (!login.refreshToken.empty()) coordinator_->end(client_, login, revoke_, {std::max(now_(), begun), begun});
   }
 }
 
@@ -122,7 +129,7 @@ void TokenKeeper::end(const std::vector<TokenSet>& logins) const {
 void TokenKeeper::endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const {
   for (const TokenSet& login : logins) {
     if (!login.refreshToken.empty() && (!by || !isSameLogin(login, *by)))
-      coordinator_->end(client_, login, nullptr, now_());
+      coordinator_->end(client_, login, nullptr, {.at = now_()});
   }
 }
 

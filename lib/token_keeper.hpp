@@ -28,8 +28,8 @@ class TokenKeeper {
   // The same for a session that is about to be written: nobody has asked for tokens, so nobody is told.
   void catchUpQuietly(Session& session) const;
 
-  // Ends logins that somebody has signed out of.
-  void end(const std::vector<TokenSet>& logins) const;
+  // Ends the logins of a session that was destroyed.
+  void end(const Session& session) const;
   // Ends logins that another one has taken the place of; nothing is revoked.
   void endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const;
 

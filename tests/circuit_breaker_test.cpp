@@ -68,6 +68,17 @@ TEST_CASE("the longest Retry-After counts, ten minutes at most and a second at l
   }
 }
 
+TEST_CASE("V07 what one token was asked to wait is not what a lost connection costs everybody") {
+  Fixture f;
+  f.call(1, Endpoint::refusing, 600s);
+  f.time.advance(300s);
+  f.call(2, Endpoint::unreachable);
+  CHECK(f.pause() == 4s);
+  f.time.advance(4s);
+  f.call(3, Endpoint::failing);  // the probe
+  CHECK(f.pause() == 4s);
+}
+
 TEST_CASE("a success between them forgets failures") {
   Fixture f;
   for (int round = 0; round < 10; ++round) {

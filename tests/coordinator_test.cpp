@@ -299,7 +299,7 @@ TEST_CASE("V24 without rotation: after a logout on one device another may sign i
     return errorOf(f.coordinator.newest("c", shared, From::cookie, {.begun = begun}));
   };
   REQUIRE(refresh(laptop));
-  f.coordinator.end("c", shared, nullptr, support::at(1'500'000));
+  f.coordinator.end("c", shared, nullptr, {support::at(1'500'000), laptop});
   CHECK(newest(laptop) == Errc::loginRequired);
   CHECK(errorOf(refresh(laptop)) == Errc::loginRequired);
   CHECK_FALSE(newest(phone));
@@ -308,7 +308,10 @@ TEST_CASE("V24 without rotation: after a logout on one device another may sign i
   // What the phone has brought is not the laptop's.
   CHECK(newest(laptop) == Errc::loginRequired);
   CHECK(errorOf(refresh(laptop)) == Errc::loginRequired);
-  f.coordinator.end("c", shared, nullptr, support::at(2'500'000));
+  // Nor does the laptop's cookie, when it signs out once more, end what the phone has.
+  f.coordinator.end("c", shared, nullptr, {support::at(2'200'000), laptop});
+  CHECK_FALSE(newest(phone));
+  f.coordinator.end("c", shared, nullptr, {support::at(2'500'000), phone});
   CHECK(newest(phone) == Errc::loginRequired);
   CHECK_FALSE(newest(support::at(3'000'000)));
 }

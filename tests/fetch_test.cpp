@@ -83,7 +83,8 @@ TEST_CASE("the retry counter bounds the calls (C03)") {
     Session session = sessionWith(upstream.provider.login());
     CHECK(Fetcher(options).performFetch(session, get())->status == 401);
     CHECK(upstream.api.counts().calls == static_cast<int>(limit) + 1);
-    CHECK(upstream.provider.counts().tokenCalls == static_cast<int>(limit));
+    CHECK(upstream.provider.counts().tokenCalls ==
+          static_cast<int>(std::min(limit, 1U)));  // the second try spends none
   }
 }
 
@@ -153,7 +154,7 @@ TEST_CASE("only invalid_grant logs out (C34 C35 C36 C37)") {
   const std::vector<Case> all = {
       {Response{.status = 400, .body = R"({"error":"invalid_grant"})"}, Errc::expired, true},
       {Response{.status = 401, .body = R"({"error":"invalid_client"})"}, Errc::notAllowed, false},
-      {Response{.status = 400, .body = R"({"error":"invalid_scope"})"}, Errc::notAllowed, false},
+      {Response{.status = 400, .body = R"({"error":"invalid_scope"})"}, Errc::refreshFailed, false},
       {Response{.status = 403, .body = "<html>blocked</html>"}, Errc::refreshFailed, false},
       {Response{.status = 408}, Errc::refreshFailed, false},
       {Response{.status = 429}, Errc::refreshFailed, false},
@@ -167,7 +168,10 @@ TEST_CASE("only invalid_grant logs out (C34 C35 C36 C37)") {
   };
   for (const Case& test : all) {
     Upstream upstream;
-    const Fetcher fetcher(fetchOptions(upstream));
+    const support::FakeSteadyClock time;
+    FetchOptions options = fetchOptions(upstream);
+    options.coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = time});
+    const Fetcher fetcher(options);
     Session session = sessionWith(upstream.provider.login());
     const Json before = session.data();
     upstream.provider.expireAccessTokens();
@@ -176,6 +180,7 @@ TEST_CASE("only invalid_grant logs out (C34 C35 C36 C37)") {
     CHECK(session.destroyed() == test.destroyed);
     if (test.destroyed) continue;
     CHECK(session.data() == before);
+    time.advance(Seconds{60});
     CHECK(fetcher.performFetch(session, get())->status == 200);  // the provider is well again
   }
 }
@@ -184,6 +189,7 @@ TEST_CASE("a callback that asks in a way of its own, and one that throws") {
   Upstream upstream;
   FetchOptions options = fetchOptions(upstream);
   options.tokenEndpoint.url.clear();
+  options.refreshClient = "a provider of our own";
   const TokenSet fresh = upstream.provider.login();
   options.refresh = [&](const TokenSet& spent, Deadline) -> Result<TokenSet> {
     if (spent.refreshToken == "throws") throw std::runtime_error("no");

@@ -263,6 +263,24 @@ TEST_CASE("V34 after the first byte it is transport or timeout") {
   over = true;
 }
 
+TEST_CASE("V34 a body that comes slowly does not outrun the deadline") {
+  std::atomic<bool> over = false;
+  const RawServer deaf([&](Peer&) {
+    while (!over) std::this_thread::sleep_for(1ms);
+  });
+  Request endless{.method = "POST", .url = deaf.origin()};
+  endless.openBody = [] {
+    return [] {
+      std::this_thread::sleep_for(20ms);
+      return std::string("x");
+    };
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(errorOf(httplibTransport()(endless, in(200ms))) == Errc::timeout);
+  CHECK(std::chrono::steady_clock::now() - begin < 5s);
+  over = true;
+}
+
 TEST_CASE("V35 path and query arrive byte for byte") {
   std::string seen;
   const RawServer server([&](Peer& peer) {

@@ -176,6 +176,7 @@ TEST_CASE("a browser that still has the cookie of a login that ended can begin a
 
 TEST_CASE("C60 another user's tokens are refused from a callback too") {
   Site site([](FetchOptions& fetch, SessionOptions&) {
+    fetch.refreshClient = "a provider of our own";
     fetch.refresh = [](const TokenSet&, Deadline) {
       return Result<TokenSet>(TokenSet{.accessToken = "at-x", .refreshToken = "rt-x", .subject = "eve"});
     };
@@ -242,7 +243,7 @@ TEST_CASE("C38 a provider that says invalid_request of a spent token, as Dex doe
     site.upstream.provider.expireAccessTokens();
     site.upstream.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_request"})"}});
     Session session = site.jar->open(cookie);
-    CHECK(errorOf(site.fetcher->performFetch(session, items)) == (dex ? Errc::expired : Errc::notAllowed));
+    CHECK(errorOf(site.fetcher->performFetch(session, items)) == (dex ? Errc::expired : Errc::refreshFailed));
     CHECK(session.destroyed() == dex);
   }
 }

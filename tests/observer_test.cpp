@@ -165,7 +165,10 @@ TEST_CASE("failures are told with their class, for the call and for each request
     const auto failed = recorder.all<event::RefreshFailed>()[0];
     CHECK(outcomeOf(failed.error.code) == test.outcome);
     CHECK(failed.role == RefreshedBy::self);
-    CHECK(recorder.all<event::TokensAnswered>().at(0).error == failed.error);
+    const auto answered = recorder.all<event::TokensAnswered>().at(0).error;
+    REQUIRE(answered);
+    CHECK(answered->code == failed.error.code);
+    CHECK(answered->detail == failed.error.detail);
     CHECK(recorder.all<event::Refreshed>().empty());
     CHECK(site.jar.commit(session).has_value());
     CHECK(recorder.all<event::LoggedOut>().size() == (test.outcome == "invalid_grant" ? 1 : 0));
@@ -208,6 +211,7 @@ TEST_CASE("a call that throws is told as one that failed") {
   Upstream upstream;
   FetchOptions options = support::fetchOptions(upstream);
   options.observer = recorder;
+  options.refreshClient = "a provider of our own";
   options.refresh = [](const TokenSet&, Deadline) -> Result<TokenSet> { throw std::runtime_error("no"); };
   const Fetcher fetcher(options);
   Session session;

@@ -68,7 +68,7 @@ TEST_CASE("C83 a refresh and a late request, as Prometheus reads them") {
   CHECK(site.shows("ironjar_waiters 0"));
 }
 
-TEST_CASE("C35 a provider that refuses the client: counted, and its gate is open") {
+TEST_CASE("C35 a provider that refuses the client: counted, and its circuit breaker is open") {
   Site site;
   const std::string cookie = site.login();
   site.upstream.provider.expireAccessTokens();

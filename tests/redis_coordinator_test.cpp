@@ -31,9 +31,7 @@ RedisServer& server() {
   return only;
 }
 
-RedisCoordinatorOptions patient(RedisCoordinatorOptions options = {}) {
-  return options;
-}
+RedisCoordinatorOptions patient(RedisCoordinatorOptions options = {}) { return options; }
 
 struct Replica {
   explicit Replica(RedisCoordinatorOptions options = {}) : Replica(support::password, std::move(options)) {}
@@ -671,4 +669,40 @@ TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(Redis({.passwords = support::password, .prefix = ""}), std::invalid_argument);
   CHECK_THROWS_AS(Redis({.passwords = support::password, .timeout = 0ms}), std::invalid_argument);
   CHECK_THROWS_AS(Redis({.passwords = support::password, .failures = 0}), std::invalid_argument);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "V24 a signed-out session is not led to what a later login with the same token has brought") {
+  Replica one;
+  Replica two;
+  const auto early = support::at(1'000'000);
+  const auto later = support::at(20'000'000);
+  const auto refresh = [](Replica& replica, const std::string& from, const std::string& to, TimePoint begun) {
+    return replica.coordinator->refresh("c", tokens(from),
+                                        [&](const TokenSet&) { return ++replica.calls, Asked{.tokens = tokens(to)}; },
+                                        soon(), {.begun = begun});
+  };
+  one.coordinator->end("c", tokens("k"), nullptr, {support::at(10'000'000), early});
+  REQUIRE(refresh(one, "k", "b", later));
+  REQUIRE(refresh(one, "b", "d", later));
+  CHECK(errorOf(refresh(two, "k", "x", early)) == Errc::loginRequired);
+  CHECK(refresh(two, "k", "x", later)->tokens == tokens("d"));
+  CHECK(two.calls == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "V24 an earlier logout takes nothing back, nor does one of a session that has ended") {
+  Replica one;
+  Replica two;
+  Replica three;
+  const auto refresh = [](Replica& replica, TimePoint begun) {
+    return errorOf(replica.coordinator->refresh(
+        "c", tokens("k"), [&](const TokenSet&) { return Asked{.tokens = TokenSet{.accessToken = "at-new"}}; }, soon(),
+        {.begun = begun}));
+  };
+  one.coordinator->end("c", tokens("k"), nullptr, {support::at(30'000'000), support::at(20'000'000)});
+  two.coordinator->end("c", tokens("k"), nullptr, {support::at(10'000'000), support::at(1'000'000)});
+  CHECK(refresh(three, support::at(20'000'000)) == Errc::loginRequired);
+  two.coordinator->end("c", tokens("k"), nullptr, {support::at(90'000'000), support::at(1'000'000)});
+  Replica four;
+  CHECK_FALSE(refresh(four, support::at(40'000'000)));
 }

@@ -18,7 +18,8 @@ TokenKey keyOf(unsigned number) {
 }  // namespace
 
 TEST_CASE("V06 a login may be refreshed three times at once, then once in 30 s, whatever its token is by then") {
-  RefreshMeter meter(1000);
+  const ironjar::LocalCoordinatorOptions options;
+  RefreshMeter meter(options);
   const FakeSteadyClock time;
   unsigned admitted = 0;
   for (unsigned tenth = 0; tenth < 3000; ++tenth) {  // five minutes
@@ -33,7 +34,8 @@ TEST_CASE("V06 a login may be refreshed three times at once, then once in 30 s, 
 }
 
 TEST_CASE("a login that was left alone has all three again") {
-  RefreshMeter meter(1000);
+  const ironjar::LocalCoordinatorOptions options;
+  RefreshMeter meter(options);
   const FakeSteadyClock time;
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 3; ++i) {
@@ -47,9 +49,10 @@ TEST_CASE("a login that was left alone has all three again") {
 }
 
 TEST_CASE("it is bounded: when all are metered, a login that is not known waits for the others") {
-  RefreshMeter meter(2000);
+  const ironjar::LocalCoordinatorOptions options{.maxEntries = 1024};
+  RefreshMeter meter(options);
   const FakeSteadyClock time;
-  for (unsigned n = 0; n < 2000; ++n) meter.count(keyOf(n), time());
+  for (unsigned n = 0; n < 1024; ++n) meter.count(keyOf(n), time());
   CHECK_FALSE(meter.admits(keyOf(9999), time()));
   CHECK(meter.admits(keyOf(1), time()));
   time.advance(31s);

@@ -155,7 +155,8 @@ struct Fixture {
   Waits waits{clock};
   std::mutex mutex;
   std::vector<std::string> told;
-  std::shared_ptr<LocalCoordinator> coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{});
+  std::shared_ptr<LocalCoordinator> coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{
+      .now = [this] { return std::chrono::steady_clock::time_point(clock().time_since_epoch()); }});
 };
 
 using Told = std::vector<std::string>;
@@ -173,7 +174,7 @@ class Refusing final : public RefreshCoordinator {
     deadline = deadline_;
     throw std::runtime_error("no connection");
   }
-  void end(std::string_view, const TokenSet&, const Revoke&, TimePoint) override {}
+  void end(std::string_view, const TokenSet&, const Revoke&, const Logout&) override {}
   CoordinatorStats stats() const override { return {}; }
 
   From from = From::cookie;
@@ -221,12 +222,12 @@ TEST_CASE("tokens of unknown expiry are refreshed at every look") {
   CHECK(f.heard() == Told{"+rt-1", "+rt-2", "+rt-3", "+rt-4"});
 }
 
-TEST_CASE("what fails for now is tried again after 1, 2 and 4 s, and then at the next interval") {
+TEST_CASE("what fails for now is tried again after 1, 2 and 4 s, or when the token may be, then at the next interval") {
   for (const Errc code : {Errc::refreshFailed, Errc::overloaded}) {
     Fixture f;
     f.endpoint.answer(std::deque<Errc>(8, code));
     f.run(f.options(), 8);
-    CHECK(f.waits.times() == Times{1s, 2s, 4s, 300s, 1s, 2s, 4s, 300s, 300s});
+    CHECK(f.waits.times() == Times{1s, 2s, 4s, 300s, 16s, 32s, 60s, 300s, 300s});
     CHECK(f.endpoint.calls() == 9);
     CHECK(f.heard() == Told{"-rt-0", "-rt-0", "+rt-9"});
   }
@@ -467,12 +468,14 @@ TEST_CASE("refreshNow() ends a wait, between intervals as between retries") {
   f.endpoint.answer({Errc::refreshFailed});
   RefreshService service(f.options());
   service.start();
-  f.waits.waitForReal();  // for the first retry
+  f.waits.waitForReal();                                 // for the first retry
+  CHECK(service.refreshNow().error().retryAfter == 1s);  // the token has its pause
+  f.clock.advance(1s);
   CHECK(service.refreshNow()->refreshToken == "rt-2");
   CHECK(service.refreshNow()->refreshToken == "rt-3");
   service.stop();
   CHECK(f.waits.times()[0] == 1s);
-  CHECK(f.heard().front() == "+rt-2");
+  CHECK(f.heard().back() == "+rt-3");
 }
 
 TEST_CASE("refreshNow() of many threads: each gets new tokens, no refresh token is spent twice") {

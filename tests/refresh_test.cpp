@@ -142,7 +142,7 @@ TEST_CASE("C34 invalid_grant ends the session: its cookie is deleted, and it is 
   for (int i = 0; i < 2; ++i) {
     const auto visit = world.visit(cookie);
     CHECK(errorOf(visit.response) == Errc::expired);
-    CHECK(visit.cookie == "deleted");
+    CHECK(visit.cookie == (i == 0 ? "deleted" : ""));  // who comes with it again may hold a newer one
   }
   CHECK(world.provider.counts().tokenCalls == 1);
 }
@@ -169,13 +169,13 @@ TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") 
     CHECK(errorOf(failed.response) == Errc::refreshFailed);
     CHECK(failed.cookie == "");
     world.provider.answerTokenCalls({});
-    world.advance(1s);
+    world.advance(failed.response.error().retryAfter.value());
     CHECK(world.visit(cookie).response->status == 200);
     CHECK(world.provider.counts().reuses == 0);
   }
 }
 
-TEST_CASE("C42 after a 429 nobody asks until the server's time has passed, and good tokens go on") {
+TEST_CASE("C42 after a 429 the token is not asked about until the server's time has passed, and all others go on") {
   World world;
   const std::string spent = world.login();
   world.provider.expireAccessTokens();
@@ -189,12 +189,14 @@ TEST_CASE("C42 after a 429 nobody asks until the server's time has passed, and g
   CHECK(errorOf(world.visit(spent).response) == Errc::refreshFailed);
   for (int second = 0; second < 29; ++second) {
     world.advance(1s);
-    CHECK(errorOf(world.visit(alsoSpent).response) == Errc::refreshFailed);
+    const auto refused = world.visit(spent).response;
+    CHECK(errorOf(refused) == Errc::refreshFailed);
+    CHECK(refused.error().retryAfter == Seconds{29 - second});
     CHECK(world.visit(good).response->status == 200);
   }
   CHECK(world.provider.counts().tokenCalls == 1);
-  world.advance(1s);
   CHECK(world.visit(alsoSpent).response->status == 200);
+  world.advance(1s);
   CHECK(world.visit(spent).response->status == 200);
 }
 
@@ -208,7 +210,7 @@ TEST_CASE("C44 500 sessions against a provider that is down for a minute: a boun
     world.advance(500ms);
     for (const std::string& cookie : cookies) REQUIRE(errorOf(world.visit(cookie).response) == Errc::refreshFailed);
   }
-  CHECK(world.provider.counts().tokenCalls <= 7);  // after 0, 1, 3, 7, 15, 31 and 63 s
+  CHECK(world.provider.counts().tokenCalls <= 20);  // three open the breaker, which lets one through every 4 s
 }
 
 TEST_CASE("C48 a token is refreshed shortly before it ends, not earlier") {

@@ -102,6 +102,7 @@ TEST_CASE("the cookies of a login come with its first tokens") {
 TEST_CASE("a callback that says nothing of cookies keeps them") {
   Script script;
   FetchOptions changed = options(script);
+  changed.refreshClient = "a provider of our own";
   changed.refresh = [](const TokenSet&, Deadline) {
     return Result<TokenSet>(TokenSet{.accessToken = "at-2", .refreshToken = "rt-2"});
   };

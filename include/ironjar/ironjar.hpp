@@ -4,6 +4,7 @@
 #include <ironjar/cookie.hpp>
 #include <ironjar/error.hpp>
 #include <ironjar/fetch.hpp>
+#include <ironjar/http1.hpp>
 #include <ironjar/passwords.hpp>
 #include <ironjar/refresh.hpp>
 #include <ironjar/refresh_service.hpp>
@@ -14,3 +15,4 @@
 #include <ironjar/transport.hpp>
 #include <ironjar/version.hpp>
 #include <ironjar/web.hpp>
+#include <ironjar/web/request_framing.hpp>

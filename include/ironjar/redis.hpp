@@ -107,8 +107,7 @@ class RedisCoordinator final : public RefreshCoordinator {
                                           Deadline deadline, const RefreshContext& context = {}) override;
   // Holds on every process from the next refresh on, and at once for one that is under way; use a RevocationList to end
   // what their access tokens still allow.
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
-           TimePoint at = TimePoint::max()) override;
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, const Logout& logout = {}) override;
 
   [[nodiscard]] CoordinatorStats stats() const override;  // of the coordinator in front
   [[nodiscard]] RedisCoordinatorStats redisStats() const;

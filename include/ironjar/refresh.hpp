@@ -127,6 +127,14 @@ struct RefreshContext {
   RefreshCause cause = RefreshCause::ended;
 };
 
+// What a coordinator has to know of a logout.
+struct Logout {
+  TimePoint at = TimePoint::max();  // not before the session began, whatever clock said so; max: all sessions end
+  // When the session that signs out began. One that an earlier logout refuses ends nothing any more: the tokens may be
+  // another login's by now. Unset: not known, so refused by any.
+  std::optional<TimePoint> begun = std::nullopt;
+};
+
 // Sees to it that a refresh token is spent once, however many requests need it at the same time or come late with it.
 // It knows the tokens that it has seen succeed one another as a chain, A to B to C. `client` tells issuers and clients
 // apart. Implementations are thread-safe and call nothing of the application's under a lock.
@@ -176,10 +184,10 @@ class RefreshCoordinator {
                                                   Deadline deadline, const RefreshContext& context = {}) = 0;
 
   // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
-  // its tokens, of sessions that began up to `at`, get Errc::loginRequired for as long as it is remembered
+  // its tokens, of sessions that began up to `logout.at`, get Errc::loginRequired for as long as it is remembered
   // (LocalCoordinator: keepUnconfirmed), and `revoke`, if there is one, gets its last tokens.
   virtual void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
-                   TimePoint at = TimePoint::max()) = 0;
+                   const Logout& logout = {}) = 0;
 
   [[nodiscard]] virtual CoordinatorStats stats() const = 0;
 };
@@ -190,6 +198,10 @@ struct LocalCoordinatorOptions {
   // Tokens known; the least recently used go first, and logouts never for others' sake.
   std::size_t maxEntries = 100'000;
   std::size_t maxBytes = 64 * 1024 * 1024;
+  // How often an API's 401 may have a login refreshed, before its tokens have ended by the clock: so often at once,
+  // then once in the interval. An API that refuses every token would spend one a request.
+  std::size_t refusedBurst = 3;
+  Seconds refusedInterval{30};
   std::size_t threads = 4;        // calls to token endpoints at the same time
   std::size_t maxWaiters = 1024;  // requests waiting for a call; beyond: Errc::overloaded
   std::size_t maxWaitersPerToken = 256;
@@ -213,8 +225,7 @@ class LocalCoordinator final : public RefreshCoordinator {
                                                        const RefreshContext& context = {}) override;
   [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
                                           Deadline deadline, const RefreshContext& context = {}) override;
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
-           TimePoint at = TimePoint::max()) override;
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, const Logout& logout = {}) override;
   [[nodiscard]] CoordinatorStats stats() const override;
 
  private:

@@ -41,6 +41,10 @@ bool refuses(const std::optional<TimePoint>& endedAt, const std::optional<TimePo
   return !endedAt || !begun || seconds(*begun) <= seconds(*endedAt);
 }
 
+bool isFenced(const Record& record, const std::optional<TimePoint>& begun) {
+  return (record.kind == Record::Kind::signedOut || record.endedAt) && refuses(record.endedAt, begun);
+}
+
 // Without rotation, a record may be the one that has led to the tokens that are spent now.
 bool isNewer(const TokenSet& found, const TokenSet& spent) {
   if (found.accessToken == spent.accessToken) return false;
@@ -87,13 +91,17 @@ class RedisCoordinator::State {
     return refreshed;
   }
 
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
-    const auto newest = local_->newest(client, tokens, From::memory, {.begun = at});
+  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, const Logout& logout) {
+    const TimePoint at = logout.at;
+    const auto newest = local_->newest(client, tokens, From::memory, {.begun = logout.begun});
+    const auto known = recordOf(client, tokens.refreshToken).look();
+    // Nothing is left to end for a session that an earlier logout refuses.
+    if (known && *known && isFenced(**known, logout.begun)) return local_->end(client, tokens, nullptr, logout);
     std::set<std::string> buried;
     TokenSet last = bury(client, tokens, buried, at);
     const bool knowsMore = newest && *newest && !buried.contains((*newest)->refreshToken);
     if (knowsMore) last = bury(client, **newest, buried, at);
-    if (!revoke) return local_->end(client, tokens, nullptr, at);
+    if (!revoke) return local_->end(client, tokens, nullptr, logout);
     local_->end(
         client, tokens,
         [this, name = std::string(client), buried, last, revoke](const TokenSet& told) {
@@ -101,7 +109,7 @@ class RedisCoordinator::State {
           const bool isFresh = !buried.contains(told.refreshToken);
           revoke(isFresh ? told : whatCameLate(name, last));
         },
-        at);
+        logout);
   }
 
   RedisCoordinatorStats stats() const { return {.asked = asked_, .shared = shared_, .alone = alone_}; }
@@ -179,12 +187,12 @@ class RedisCoordinator::State {
     std::set<std::string> seen = {request.spent.refreshToken};
     while (record.kind == Record::Kind::succeeded && seen.size() < longestChain &&
            seen.insert(record.tokens.refreshToken).second) {
+      if (isFenced(record, request.begun)) break;
       auto next = recordOf(request.client, record.tokens.refreshToken).look();
       if (!next || !*next) break;
       record = **std::move(next);
     }
-    const bool mayBeRefused = record.kind == Record::Kind::signedOut || record.endedAt;
-    if (mayBeRefused && refuses(record.endedAt, request.begun)) return signedOut(request, record.endedAt);
+    if (isFenced(record, request.begun)) return signedOut(request, record.endedAt);
     if (record.kind == Record::Kind::signedOut) return std::nullopt;
     if (record.kind == Record::Kind::dead) {
       return Asked{.tokens = fail(Errc::expired, "the provider has ended this login, as another process was told"),
@@ -197,7 +205,8 @@ class RedisCoordinator::State {
 
   // Whatever is under way here for the login is discarded.
   Asked signedOut(const Request& request, std::optional<TimePoint> endedAt) {
-    local_->end(request.client, request.spent, nullptr, endedAt.value_or(TimePoint::max()));
+    local_->end(request.client, request.spent, nullptr,
+                {.at = endedAt.value_or(TimePoint::max()), .begun = request.begun});
     return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpoint = Endpoint::notAsked};
   }
 
@@ -265,7 +274,8 @@ class RedisCoordinator::State {
     if (known->kind == Record::Kind::signedOut) {
       record.leaveBehind(fresh);
       release(request, record);
-      local_->end(request.client, request.spent, nullptr, known->endedAt.value_or(TimePoint::max()));
+      local_->end(request.client, request.spent, nullptr,
+                  {.at = known->endedAt.value_or(TimePoint::max()), .begun = request.begun});
       return asked;  // for the local coordinator to discard
     }
     auto theirs = adopt(request, *known);
@@ -348,8 +358,9 @@ Result<Refreshed> RedisCoordinator::refresh(std::string_view client, const Token
   return state_->refresh(client, rejected, ask, deadline, context);
 }
 
-void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, TimePoint at) {
-  state_->end(client, tokens, revoke, at);
+void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
+                           const Logout& logout) {
+  state_->end(client, tokens, revoke, logout);
 }
 
 CoordinatorStats RedisCoordinator::stats() const { return state_->local().stats(); }

@@ -145,6 +145,9 @@ std::optional<Record> RedisRecord::bury(TimePoint endedAt) {
   const Order order{.ttl = times_.keep, .values = *std::move(values)};
   // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
   const Result<std::optional<Record>> before = look();
+  const bool isOlder = before && *before && (*before)->kind == Record::Kind::signedOut && (*before)->endedAt &&
+                       *(*before)->endedAt >= endedAt;
+  if (isOlder) return *before;  // an earlier logout takes nothing back
   const Result<Told> told = before ? run(buryScript(), order) : Result<Told>(before.error());
   if (!told) link_.runLater(callOf(buryScript(), order));
   const bool isNews = told && told->record && told->record->kind != Record::Kind::signedOut;

@@ -90,6 +90,8 @@ std::variant<Request, Response> Proxy::upstreamRequest(const WebRequest& request
   if (!isMethod(request.method)) return Response{.status = 405, .headers = {{"Allow", methods}}};
   const bool isSafe = request.method == "GET" || request.method == "HEAD";
   if (!isSafe && !isSameOrigin(request, options.origins)) return crossSiteAnswer();
+  // An API that does not read it would take it for the next request (RFC 9110 section 9.3.1).
+  if (isSafe && !request.body.empty()) return plain(400);
   const auto rest = detail::behindPrefix(request.target, part.prefix);
   if (!rest) return plain(404);
   if (climbs(*rest)) return plain(400);

@@ -27,9 +27,9 @@ constexpr auto whereFromPrefixes =
            "x-remote-", "cf-", "fastly-", "fly-", "x-azure-", "x-appengine-", "x-envoy-", "x-arr-", "sec-fetch-",
            "sec-websocket-", "access-control-request-"});
 constexpr auto whoSent = names({"client-cert", "client-cert-chain", "x-client-cert", "x-client-dn", "x-client-verify"});
-constexpr auto whoSentPrefixes =
-    names({"ssl-client-", "x-ssl-", "x-auth-request-", "x-authenticated-", "x-webauth-", "x-goog-iap-",
-           "x-goog-authenticated-", "x-amzn-oidc-", "x-ms-client-principal"});
+constexpr auto whoSentPrefixes = names({"ssl-client-", "x-ssl-", "x-auth-request-", "x-authenticated-", "x-webauth-",
+                                        "x-goog-iap-", "x-goog-authenticated-", "x-amzn-oidc-", "x-amzn-mtls-",
+                                        "x-authentik-", "x-pomerium-", "tailscale-", "x-ms-client-principal"});
 constexpr auto elsewhere = names({"x-method-override", "x-override-url"});
 constexpr auto elsewherePrefixes =
     names({"x-original-", "x-rewrite-", "x-http-", "x-middleware-", "x-accel-", "x-sendfile"});

@@ -1,4 +1,5 @@
 #include "detail/ascii.hpp"
+#include "http_field.hpp"
 #include "web/proxy_path.hpp"
 
 #include <algorithm>
@@ -14,13 +15,7 @@ namespace {
 
 using detail::equalIgnoringCase;
 
-// RFC 9110 section 5.6.2.
-bool isToken(std::string_view text) {
-  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && detail::allOf(text, [](char c) {
-    return detail::isAlphanumeric(c) || marks.find(c) != std::string_view::npos;
-  });
-}
+using detail::isToken;
 
 // The fields of a name: how often it is there, and its last value.
 struct Occurrence {

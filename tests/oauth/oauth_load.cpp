@@ -19,14 +19,16 @@ using namespace ironjar;
 struct Load {
   explicit Load(const Json& provider)
       : api(provider.at("api").get<std::string>()),
-        fetcher({.transport = httplibTransport(),
-                 .allowedOrigins = {api},
-                 .allowHttpOnLoopback = true,
-                 .tokenEndpoint = {.url = provider.at("tokenEndpoint").get<std::string>(),
-                                   .clientAuth =
-                                       basicAuth(provider.at("client").at("client_id").get<std::string>().c_str(),
-                                                 provider.at("client").at("client_secret").get<std::string>().c_str()),
-                                   .allowHttpOnLoopback = true}}),
+        fetcher(
+            {.transport = httplibTransport(),
+             .allowedOrigins = {api},
+             .allowHttpOnLoopback = true,
+             .tokenEndpoint = {.url = provider.at("tokenEndpoint").get<std::string>(),
+                               .clientAuth =
+                                   basicAuth(provider.at("client").at("client_id").get<std::string>().c_str(),
+                                             provider.at("client").at("client_secret").get<std::string>().c_str()),
+                               .allowHttpOnLoopback = true},
+             .coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.refusedBurst = 1'000'000})}),
         jar({.cookieName = "session",
              .passwords = "a-password-of-this-test-that-is-long-enough",
              .beforeCommit = fetcher.beforeCommit()}) {}

@@ -175,7 +175,7 @@ void runSite(const std::string& portFile) {
                             .observer = ironjar::logLines(std::cerr)});
   const std::chrono::milliseconds lease(std::stoi(environment("LEASE", "12000")));
   const auto coordinator = std::make_shared<ironjar::RedisCoordinator>(
-      redis, ironjar::RedisCoordinatorOptions{.local = {.threads = 16}, .lease = lease});
+      redis, ironjar::RedisCoordinatorOptions{.local = {.refusedBurst = 1'000'000, .threads = 16}, .lease = lease});
   const ironjar::Fetcher api({.transport = failing(ironjar::httplibTransport(), provider),
                               .allowedOrigins = {provider},
                               .allowHttpOnLoopback = true,

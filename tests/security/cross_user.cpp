@@ -207,6 +207,7 @@ void run(const Options& options, const support::Certificate* certificate, const 
     const ironjar::Fetcher fetcher(
         {.transport = transport(options, caCertFile),
          .allowedOrigins = {api.origin()},
+         .allowHttpOnLoopback = true,
          .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = ironjar::publicClient("web")}});
     const ironjar::SessionJar jar(
         {.cookieName = "session", .passwords = "Zk3-first-password-that-is-long-enough-0001"});

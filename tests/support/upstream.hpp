@@ -26,14 +26,15 @@ struct Upstream {
   ironjar::testing::Api api{provider};
 };
 
-// Failures are not backed off from, unless a test brings a coordinator of its own.
+// However often the API's tokens are expired, they are refreshed, unless a test brings a coordinator of its own.
 inline ironjar::FetchOptions fetchOptions(Upstream& upstream) {
   ironjar::FetchOptions options = {
       .transport = upstream.transport(),
       .allowedOrigins = {api},
       .tokenEndpoint = {.url = upstream.provider.tokenUrl(), .clientAuth = ironjar::basicAuth("web", clientSecret)},
       .observer = teller()};
-  options.coordinator = std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{});
+  options.coordinator =
+      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{.refusedBurst = 1'000'000});
   return options;
 }
 

@@ -30,7 +30,8 @@ struct World {
     options.tokenEndpoint.replay = changes.tokenEndpoint.replay;
     options.tokenEndpoint.timeout = changes.tokenEndpoint.timeout;
     options.tokenEndpoint.revocationUrl = provider.revocationUrl();
-    options.coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = clock.monotonic()});
+    options.coordinator = std::make_shared<LocalCoordinator>(
+        LocalCoordinatorOptions{.refusedBurst = 1'000'000, .now = clock.monotonic()});
     return options;
   }
 

@@ -116,6 +116,7 @@ class TlsContext {
     if (context == nullptr) return;
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);  // what is no data must not keep a read inside past the deadline
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     loaded_ = (caCertFile_.empty() ? SSL_CTX_set_default_verify_paths(context)

@@ -230,6 +230,10 @@ class HttplibTransport {
     while (true) {
       const Result<std::string> piece = detail::read(next);
       if (!piece) return piece.error();
+      // A peer that takes all must not let a slow reader outrun the deadline.
+      if (std::chrono::steady_clock::now() >= deadline) {
+        return fail(Errc::timeout, "the request was not sent by the deadline");
+      }
       if (piece->empty()) return peer.write("0\r\n\r\n", deadline);
       std::array<char, 2 * sizeof(std::size_t)> size{};
       char* const end = std::to_chars(size.data(), size.data() + size.size(), piece->size(), 16).ptr;
