@@ -35,16 +35,6 @@ std::string randomOwner() {
   return owner;
 }
 
-// Whether a logout refuses a session that began then: in whole seconds, as sessions know their beginning.
-bool refuses(const std::optional<TimePoint>& endedAt, const std::optional<TimePoint>& begun) {
-  const auto seconds = [](TimePoint time) { return std::chrono::floor<Seconds>(time.time_since_epoch()); };
-  return !endedAt || !begun || seconds(*begun) <= seconds(*endedAt);
-}
-
-bool isFenced(const Record& record, const std::optional<TimePoint>& begun) {
-  return (record.kind == Record::Kind::signedOut || record.endedAt) && refuses(record.endedAt, begun);
-}
-
 // Without rotation, a record may be the one that has led to the tokens that are spent now.
 bool isNewer(const TokenSet& found, const TokenSet& spent) {
   if (found.accessToken == spent.accessToken) return false;
@@ -92,19 +82,15 @@ class RedisCoordinator::State {
   }
 
   void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, const Logout& logout) {
-    const TimePoint at = logout.at;
     const auto newest = local_->newest(client, tokens, From::memory, {.begun = logout.begun});
-    const auto known = recordOf(client, tokens.refreshToken).look();
-    // Nothing is left to end for a session that an earlier logout refuses.
-    if (known && *known && isFenced(**known, logout.begun)) return local_->end(client, tokens, nullptr, logout);
     std::set<std::string> buried;
-    TokenSet last = bury(client, tokens, buried, at);
-    const bool knowsMore = newest && *newest && !buried.contains((*newest)->refreshToken);
-    if (knowsMore) last = bury(client, **newest, buried, at);
-    if (!revoke) return local_->end(client, tokens, nullptr, logout);
+    std::optional<TokenSet> last = bury(client, tokens, buried, logout);
+    const bool knowsMore = last && newest && *newest && !buried.contains((*newest)->refreshToken);
+    if (knowsMore) last = bury(client, **newest, buried, logout);
+    if (!revoke || !last) return local_->end(client, tokens, nullptr, logout);
     local_->end(
         client, tokens,
-        [this, name = std::string(client), buried, last, revoke](const TokenSet& told) {
+        [this, name = std::string(client), buried, last = *last, revoke](const TokenSet& told) {
           // What a call under way has brought is newer than all that was known.
           const bool isFresh = !buried.contains(told.refreshToken);
           revoke(isFresh ? told : whatCameLate(name, last));
@@ -187,12 +173,12 @@ class RedisCoordinator::State {
     std::set<std::string> seen = {request.spent.refreshToken};
     while (record.kind == Record::Kind::succeeded && seen.size() < longestChain &&
            seen.insert(record.tokens.refreshToken).second) {
-      if (isFenced(record, request.begun)) break;
+      if (record.refuses(request.begun)) break;
       auto next = recordOf(request.client, record.tokens.refreshToken).look();
       if (!next || !*next) break;
       record = **std::move(next);
     }
-    if (isFenced(record, request.begun)) return signedOut(request, record.endedAt);
+    if (record.refuses(request.begun)) return signedOut(request, record.endedAt);
     if (record.kind == Record::Kind::signedOut) return std::nullopt;
     if (record.kind == Record::Kind::dead) {
       return Asked{.tokens = fail(Errc::expired, "the provider has ended this login, as another process was told"),
@@ -309,10 +295,13 @@ class RedisCoordinator::State {
                  .endpoint = asked.endpoint.value_or(Endpoint::well)};
   }
 
-  // Marks these tokens and all that is known to have succeeded them as ended; the last of them.
-  TokenSet bury(std::string_view client, TokenSet tokens, std::set<std::string>& buried, TimePoint at) {
+  // Marks these tokens and all that is known to have succeeded them as ended; the last of them, or nothing when they
+  // had ended already: what came after may be another login's.
+  std::optional<TokenSet> bury(std::string_view client, TokenSet tokens, std::set<std::string>& buried,
+                               const Logout& logout) {
     while (buried.size() < longestChain && buried.insert(tokens.refreshToken).second) {
-      auto before = recordOf(client, tokens.refreshToken).bury(at);
+      auto before = recordOf(client, tokens.refreshToken).bury(logout);
+      if (before && before->refuses(logout.begun)) return std::nullopt;
       if (before && before->kind == Record::Kind::succeeded) tokens = std::move(before->tokens);
     }
     return tokens;

@@ -139,15 +139,23 @@ Result<RedisRecord::Finished> RedisRecord::finish(const Order& order) {
   return Finished(Refused{});
 }
 
-std::optional<Record> RedisRecord::bury(TimePoint endedAt) {
-  auto values = sealed('o', Json{{"o", unixMilliseconds(endedAt)}}, times_.keep);
+// In whole seconds, as sessions know their beginning.
+bool Record::refuses(const std::optional<TimePoint>& begun) const {
+  const auto seconds = [](TimePoint time) { return std::chrono::floor<Seconds>(time.time_since_epoch()); };
+  if (kind != Kind::signedOut && !endedAt) return false;
+  return !endedAt || !begun || seconds(*begun) <= seconds(*endedAt);
+}
+
+std::optional<Record> RedisRecord::bury(const Logout& logout) {
+  auto values = sealed('o', Json{{"o", unixMilliseconds(logout.at)}}, times_.keep);
   if (!values) return std::nullopt;
   const Order order{.ttl = times_.keep, .values = *std::move(values)};
   // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
   const Result<std::optional<Record>> before = look();
-  const bool isOlder = before && *before && (*before)->kind == Record::Kind::signedOut && (*before)->endedAt &&
-                       *(*before)->endedAt >= endedAt;
-  if (isOlder) return *before;  // an earlier logout takes nothing back
+  if (before && *before) {
+    const bool isOlder = (*before)->kind == Record::Kind::signedOut && (*before)->endedAt >= logout.at;
+    if (isOlder || (*before)->refuses(logout.begun)) return *before;
+  }
   const Result<Told> told = before ? run(buryScript(), order) : Result<Told>(before.error());
   if (!told) link_.runLater(callOf(buryScript(), order));
   const bool isNews = told && told->record && told->record->kind != Record::Kind::signedOut;

@@ -18,6 +18,9 @@ struct Record {
   // are refused.
   std::optional<TimePoint> endedAt = std::nullopt;
 
+  // Whether a logout that is known here refuses a session that began then; one whose beginning is not known, always.
+  [[nodiscard]] bool refuses(const std::optional<TimePoint>& begun) const;
+
   friend bool operator==(const Record&, const Record&) = default;
 };
 
@@ -58,8 +61,9 @@ class RedisRecord {
                                            std::optional<TimePoint> endedAt = std::nullopt);
   [[nodiscard]] Result<Finished> died(const std::string& owner);
   [[nodiscard]] Result<Finished> failed(const std::string& owner, const Failure& failure);
-  // Marks the login as ended, whenever Redis can be reached; what was known before, if it can be now.
-  [[nodiscard]] std::optional<Record> bury(TimePoint endedAt);
+  // Marks the login as ended, whenever Redis can be reached; what was known before, if it can be now. An earlier logout
+  // takes nothing back, nor does that of a session which has ended already.
+  [[nodiscard]] std::optional<Record> bury(const Logout& logout);
   // What is known, without a lock.
   [[nodiscard]] Result<std::optional<Record>> look();
   // The record that came last does not count from now on.

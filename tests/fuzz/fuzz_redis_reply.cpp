@@ -101,7 +101,7 @@ void step(unsigned which, RedisRecord& record, const Peer& peer) {
       static_cast<void>(possible(record.renew("owner")));
       return;
     case 4:
-      return requirePossible(record.bury(fuzz::noon()), peer);
+      return requirePossible(record.bury({.at = fuzz::noon()}), peer);
     case 5:
       fuzz::require(!record.remains().tokens, "nothing was left behind");
   }
