@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 #include <ironjar/session.hpp>
 
@@ -157,7 +158,7 @@ Trial SessionJar::Opening::refused(const Carried::Candidate& candidate, const Er
 // The latest ends first: forgeries have to claim one beyond the session's to use up what it needs.
 void SessionJar::Opening::tryCostly() {
   if (costly_.empty()) return;
-  std::vector<Costly> waiting = std::move(costly_);
+  std::vector<Costly> waiting = std::exchange(costly_, {});
   std::stable_sort(waiting.begin(), waiting.end(), [](const Costly& a, const Costly& b) { return a.end > b.end; });
   const std::vector<unsigned>& all = options_.seal.fe26Iterations;
   std::uint64_t left = std::max(mostIterations, std::accumulate(all.begin(), all.end(), std::uint64_t{0}));

@@ -165,7 +165,7 @@ inline void listenLonger(httplib::Server& server) {
 // - A handler's exception is a 500 {"reason": "internal_error"}, without the exception's text.
 class HardenedServer {
  public:
-  explicit HardenedServer(httplib::Server& server, HardenedServerOptions options = {})
+  explicit HardenedServer(httplib::Server& server, const HardenedServerOptions& options = {})
       : server_(&server), prefixes_(std::make_shared<std::vector<std::string>>()) {
     if (options.maxBodySize == 0 || options.maxPathSize == 0 || options.threads == 0)
       throw std::invalid_argument("ironjar: HardenedServerOptions: a limit is 0, so that nothing would be served");
