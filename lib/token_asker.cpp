@@ -38,7 +38,8 @@ class Asking {
     TokenAnswer read = meaningOf(answer, endpoint_, now_());
     if (mayRepeat(read.meaning, begin) && std::chrono::steady_clock::now() < begin + whole) {
       answer = transport_(request, begin + whole);
-      read = either(read, meaningOf(answer, endpoint_, now_()));
+      TokenAnswer second = meaningOf(answer, endpoint_, now_());
+      if (saysMore(second)) read = std::move(second);
     }
     return asked(std::move(read), answer, tokens);
   }
@@ -50,10 +51,9 @@ class Asking {
     return mayBeSpent && std::chrono::steady_clock::now() - begin < endpoint_.replay.grace;
   }
 
-  // What two tries mean. One that could not be sent changes nothing, nor does one that found no time left.
-  static TokenAnswer either(const TokenAnswer& first, TokenAnswer second) {
-    const bool saysMore = second.meaning != AnswerMeaning::unreachable && second.meaning != AnswerMeaning::lost;
-    return saysMore ? std::move(second) : first;
+  // Whether a second try says more than the first: not when it could not be sent, nor when it found no time left.
+  static bool saysMore(const TokenAnswer& second) {
+    return second.meaning != AnswerMeaning::unreachable && second.meaning != AnswerMeaning::lost;
   }
 
   Asked asked(TokenAnswer read, const Result<Response>& answer, const TokenSet& spent) const {

@@ -147,7 +147,7 @@ std::string told(const CLI::App& app, const std::string& argument) {
 
 // CLI11's own text where it holds nothing but an option's name; its other texts quote what was given.
 std::string explained(const CLI::App& app, const CLI::ParseError& error) {
-  const std::string what = error.what();
+  std::string what = error.what();
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return what;
   const std::string name = what.substr(0, what.find(": "));
   if (!name.starts_with("--") || !isOption(app, name)) return "An argument is not what it should be.";
