@@ -1,6 +1,8 @@
 // The pairs of a Cookie header, one after the other, without a list of them.
 #pragma once
 
+#include "detail/ascii.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <string_view>
@@ -8,14 +10,6 @@
 #include <ironjar/cookie.hpp>
 
 namespace ironjar::detail {
-
-constexpr bool isBlank(char c) { return c == ' ' || c == '\t'; }
-
-constexpr std::string_view trim(std::string_view text) {
-  while (!text.empty() && isBlank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && isBlank(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 // Takes the next pair off the front, by the rules of parseCookies; nothing when there is none left.
 inline std::optional<CookiePair> nextCookie(std::string_view& header) {

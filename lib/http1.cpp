@@ -12,13 +12,6 @@ namespace {
 
 Error broken(std::string what) { return fail(Errc::transport, std::move(what)); }
 
-// RFC 9110 section 5.6.3: optional white space.
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  const std::size_t end = text.find_last_not_of(" \t");
-  return end == std::string_view::npos ? std::string_view() : text.substr(begin, end + 1 - begin);
-}
-
 // Calls `take` with each member of every list field of that name (RFC 9110 section 5.6.1). Returns how many fields.
 template <class Take>
 std::size_t forEachMember(const Headers& headers, std::string_view name, Take take) {
@@ -29,7 +22,7 @@ std::size_t forEachMember(const Headers& headers, std::string_view name, Take ta
     std::string_view left = value;
     while (true) {
       const std::size_t comma = left.find(',');
-      take(trimmed(left.substr(0, comma)));
+      take(detail::trim(left.substr(0, comma)));
       if (comma == std::string_view::npos) break;
       left.remove_prefix(comma + 1);
     }
@@ -151,7 +144,7 @@ void ResponseReader::takeField(std::string_view line) {
   Headers& headers = response_.headers;
   const bool continues = line.front() == ' ' || line.front() == '\t';  // RFC 9112 section 5.2
   if (continues) {
-    const std::string_view more = trimmed(line);
+    const std::string_view more = detail::trim(line);
     if (folds_ && detail::isFieldValue(more)) {
       headers.back().second.append(" ").append(more);
     } else if (folds_) {
@@ -162,7 +155,7 @@ void ResponseReader::takeField(std::string_view line) {
   }
   const std::size_t colon = line.find(':');
   Headers::value_type field(line.substr(0, colon), std::string());
-  if (colon != std::string_view::npos) field.second = trimmed(line.substr(colon + 1));
+  if (colon != std::string_view::npos) field.second = detail::trim(line.substr(colon + 1));
   folds_ = colon != std::string_view::npos && detail::isSendable(Headers{field});
   if (folds_) headers.push_back(std::move(field));
 }
@@ -216,7 +209,7 @@ std::optional<Error> ResponseReader::takeLength() {
 
 // RFC 9112 section 7.1; extensions are ignored.
 std::optional<Error> ResponseReader::takeChunkSize(std::string_view line) {
-  const auto size = number(trimmed(line.substr(0, line.find(';'))), 16);
+  const auto size = number(detail::trim(line.substr(0, line.find(';'))), 16);
   if (!size) return broken("a chunk's size is no number");
   if (*size > limits_.maxBodySize - response_.body.size()) {
     return fail(Errc::tooLarge, "the response's body is over maxBodySize");

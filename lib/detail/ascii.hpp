@@ -13,6 +13,15 @@ constexpr bool isAlphanumeric(char c) { return isDigit(c) || (toLower(c) >= 'a' 
 constexpr bool isVisible(char c) { return c > ' ' && c < '\x7f'; }
 constexpr bool isControl(char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }
 
+constexpr bool isBlank(char c) { return c == ' ' || c == '\t'; }
+
+// Without the optional white space around it (RFC 9110 section 5.6.3).
+constexpr std::string_view trim(std::string_view text) {
+  while (!text.empty() && isBlank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && isBlank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 // Looks at all of the text whatever it finds, so that many characters are looked at at once: an access token has a
 // thousand.
 template <class Accepts>
