@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <exception>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -40,16 +41,17 @@ int run(bool isMarkdown, std::string_view word) {
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |");
   }
   std::size_t measured = 0;
-  std::size_t broken = 0;
+  std::vector<worst::Row> beyond;
   for (const worst::Family& family : families) {
     if (family.entry.find(word) == std::string::npos) continue;
     const worst::Row row = worst::measure(family);
     print(row, isMarkdown);
     ++measured;
-    if (!row.broken.empty()) ++broken;
+    if (!row.broken.empty()) beyond.push_back(row);
   }
-  std::fprintf(stderr, "%zu inputs, %zu beyond a bound\n", measured, broken);
-  return broken > 0 || measured == 0 ? 1 : 0;
+  std::fprintf(stderr, "%zu inputs, %zu beyond a bound\n", measured, beyond.size());
+  for (const worst::Row& row : beyond) print(row, isMarkdown);  // once more, where the end of a long output is read
+  return !beyond.empty() || measured == 0 ? 1 : 0;
 }
 
 }  // namespace
