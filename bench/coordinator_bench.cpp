@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
 
 namespace {
 
@@ -28,7 +28,7 @@ LocalCoordinator& filledWith(std::int64_t entries) {
   coordinator = std::make_unique<LocalCoordinator>(ironjar::LocalCoordinatorOptions{
       .keepUnconfirmed = std::chrono::hours{1}, .maxEntries = 4'000'000, .maxBytes = std::size_t{4} << 30U});
   for (std::int64_t n = 0; n < entries; ++n) {
-    const auto answer = [n](const TokenSet&) { return RefreshCoordinator::Asked{tokensOf("new", n)}; };
+    const auto answer = [n](const TokenSet&) { return ironjar::RefreshAnswer{tokensOf("new", n)}; };
     const auto refreshed = coordinator->refresh(client, tokensOf("old", n), answer,
                                                 std::chrono::steady_clock::now() + std::chrono::minutes{1});
     if (!refreshed) throw std::runtime_error("the coordinator could not be filled");
@@ -40,15 +40,15 @@ void ask(benchmark::State& state, const char* kind, RefreshCoordinator::From fro
   auto& coordinator = filledWith(state.range(0));
   std::int64_t n = 0;
   for (auto _ : state) {
-    const auto newest = coordinator.newest(client, tokensOf(kind, n), from);
-    if (!newest) return state.SkipWithError("refused");
-    benchmark::DoNotOptimize(newest);
+    const auto result = coordinator.newest(client, tokensOf(kind, n), from);
+    if (!result) return state.SkipWithError("refused");
+    benchmark::DoNotOptimize(result);
     n = (n + 7919) % state.range(0);
   }
 }
 
 // The tokens are the newest of a chain.
-void tip(benchmark::State& state) { ask(state, "new", RefreshCoordinator::From::memory); }
+void newest(benchmark::State& state) { ask(state, "new", RefreshCoordinator::From::memory); }
 // They are spent: their successors come back.
 void chain(benchmark::State& state) { ask(state, "old", RefreshCoordinator::From::memory); }
 // Nothing is known of them: the usual case.
@@ -56,7 +56,7 @@ void miss(benchmark::State& state) { ask(state, "unknown", RefreshCoordinator::F
 
 void entries(benchmark::internal::Benchmark* run) { run->Arg(1)->Arg(10'000)->Arg(1'000'000); }
 
-BENCHMARK(tip)->Name("coordinator/hit")->Apply(entries);
+BENCHMARK(newest)->Name("coordinator/hit")->Apply(entries);
 BENCHMARK(chain)->Name("coordinator/chain")->Apply(entries);
 BENCHMARK(miss)->Name("coordinator/miss")->Apply(entries);
 

@@ -1,6 +1,6 @@
 #include "floors.hpp"
 
-#include "detail/handle.hpp"
+#include "base/handle.hpp"
 #include "support.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // which every caller's text is checked. `json`: a session's value in and out, as sealData and unsealData do, with all
 // checks.
 #include "floors.hpp"
-#include "seal_format.hpp"
+#include "seal/seal_format.hpp"
 #include "support.hpp"
 
 #include <benchmark/benchmark.h>

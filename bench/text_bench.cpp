@@ -1,6 +1,6 @@
 // What is between a session's value and its seal's text: JSON and base64url.
-#include "detail/base64url.hpp"
-#include "detail/json.hpp"
+#include "base/base64url.hpp"
+#include "json/json.hpp"
 #include "support.hpp"
 
 #include <benchmark/benchmark.h>

@@ -1,8 +1,8 @@
 // How often the heap is asked, and what is left in what is given back to it.
 #include "support/allocations.hpp"
 
-#include "detail/json.hpp"
-#include "seal_format.hpp"
+#include "json/json.hpp"
+#include "seal/seal_format.hpp"
 #include "support/support.hpp"
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // Attacks on seals that need more than the door: authentic seals with hostile content, counted decryptions, clocks of
 // the processor, a machine without entropy, forks. The others are in seal_test.cpp, seal_fe26_test.cpp,
 // detail_test.cpp.
-#include "detail/json.hpp"
+#include "json/json.hpp"
 #include "support/decryptions.hpp"
 #include "support/forge.hpp"
 #include "support/support.hpp"

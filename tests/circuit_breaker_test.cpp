@@ -1,5 +1,5 @@
 // CircuitBreaker: each cell of its table.
-#include "circuit_breaker.hpp"
+#include "refresh/circuit_breaker.hpp"
 
 #include "support/support.hpp"
 
@@ -7,17 +7,16 @@ using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::CircuitBreaker;
 using detail::TokenKey;
-using Endpoint = RefreshCoordinator::Endpoint;
 using Token = CircuitBreaker::Token;
 
 namespace {
 
 struct Fixture {
   bool admits(Token token = Token::unknown) { return !breaker.refusal(time(), token); }
-  void call(unsigned char token, Endpoint outcome, std::optional<Seconds> retryAfter = std::nullopt) {
+  void call(unsigned char token, EndpointState outcome, std::optional<Seconds> retryAfter = std::nullopt) {
     breaker.ended(breaker.begin(), TokenKey{token}, outcome, retryAfter, time());
   }
-  void openWith(Endpoint outcome, std::optional<Seconds> retryAfter = std::nullopt) {
+  void openWith(EndpointState outcome, std::optional<Seconds> retryAfter = std::nullopt) {
     for (int token = 1; token <= 3; ++token) call(static_cast<unsigned char>(token), outcome, retryAfter);
   }
   // How long from now until a call may start.
@@ -34,13 +33,14 @@ struct Fixture {
 
 TEST_CASE("V07 one broken login, or two, open nothing, however often they fail") {
   Fixture f;
-  for (int i = 0; i < 100; ++i) f.call(static_cast<unsigned char>(i % 2), Endpoint::failing);
+  for (int i = 0; i < 100; ++i) f.call(static_cast<unsigned char>(i % 2), EndpointState::failing);
   CHECK(f.admits());
   CHECK_FALSE(f.breaker.isOpen(f.time()));
 }
 
 TEST_CASE("V07 three different tokens that fail in a row open it, for as long as the failure calls for") {
-  const std::vector<std::pair<Endpoint, Seconds>> pauses = {{Endpoint::failing, 4s}, {Endpoint::refusing, 60s}};
+  const std::vector<std::pair<EndpointState, Seconds>> pauses = {{EndpointState::failing, 4s},
+                                                                 {EndpointState::refusing, 60s}};
   for (const auto& [outcome, pause] : pauses) {
     Fixture f;
     f.openWith(outcome);
@@ -50,8 +50,8 @@ TEST_CASE("V07 three different tokens that fail in a row open it, for as long as
 }
 
 TEST_CASE("an endpoint that cannot be reached, or refuses the client, opens it at once") {
-  const std::vector<std::pair<Endpoint, Seconds>> pauses = {{Endpoint::unreachable, 4s},
-                                                            {Endpoint::refusesClient, 60s}};
+  const std::vector<std::pair<EndpointState, Seconds>> pauses = {{EndpointState::unreachable, 4s},
+                                                                 {EndpointState::refusesClient, 60s}};
   for (const auto& [outcome, pause] : pauses) {
     Fixture f;
     f.call(1, outcome);
@@ -63,37 +63,37 @@ TEST_CASE("the longest Retry-After counts, ten minutes at most and a second at l
   const std::vector<std::pair<Seconds, Seconds>> pauses = {{30s, 30s}, {1'000'000'000s, 600s}, {0s, 1s}, {2s, 2s}};
   for (const auto& [asked, pause] : pauses) {
     Fixture f;
-    f.openWith(Endpoint::refusing, asked);
+    f.openWith(EndpointState::refusing, asked);
     CHECK(f.pause() == pause);
   }
 }
 
 TEST_CASE("V07 what one token was asked to wait is not what a lost connection costs everybody") {
   Fixture f;
-  f.call(1, Endpoint::refusing, 600s);
+  f.call(1, EndpointState::refusing, 600s);
   f.time.advance(300s);
-  f.call(2, Endpoint::unreachable);
+  f.call(2, EndpointState::unreachable);
   CHECK(f.pause() == 4s);
   f.time.advance(4s);
-  f.call(3, Endpoint::failing);  // the probe
+  f.call(3, EndpointState::failing);  // the probe
   CHECK(f.pause() == 4s);
 }
 
 TEST_CASE("a success between them forgets failures") {
   Fixture f;
   for (int round = 0; round < 10; ++round) {
-    f.call(1, Endpoint::failing);
-    f.call(2, Endpoint::failing, 600s);
-    f.call(9, Endpoint::well);
+    f.call(1, EndpointState::failing);
+    f.call(2, EndpointState::failing, 600s);
+    f.call(9, EndpointState::well);
   }
   CHECK(f.admits());
-  f.openWith(Endpoint::failing);
+  f.openWith(EndpointState::failing);
   CHECK(f.pause() == 4s);  // what was asked for before is over
 }
 
 TEST_CASE("after its pause one call probes; each that succeeds lets twice as many at once") {
   Fixture f;
-  f.openWith(Endpoint::failing);
+  f.openWith(EndpointState::failing);
   f.time.advance(4s);
   CHECK_FALSE(f.breaker.isOpen(f.time()));
   for (unsigned atOnce = 1; atOnce <= 32; atOnce *= 2) {
@@ -101,7 +101,7 @@ TEST_CASE("after its pause one call probes; each that succeeds lets twice as man
     while (permits.size() < 100 && f.admits()) permits.push_back(f.breaker.begin());
     CHECK(permits.size() == atOnce);
     CHECK(f.pause() == 1s);
-    f.breaker.ended(permits.back(), TokenKey{9}, Endpoint::well, std::nullopt, f.time());
+    f.breaker.ended(permits.back(), TokenKey{9}, EndpointState::well, std::nullopt, f.time());
     permits.pop_back();
     for (const auto permit : permits) f.breaker.withdrawn(permit);
   }
@@ -114,19 +114,19 @@ TEST_CASE("after its pause one call probes; each that succeeds lets twice as man
 TEST_CASE("a probe that fails opens it again, and what began before says nothing of it") {
   Fixture f;
   const auto old = f.breaker.begin();
-  f.openWith(Endpoint::failing);
+  f.openWith(EndpointState::failing);
   f.time.advance(4s);
-  f.call(4, Endpoint::refusing);
+  f.call(4, EndpointState::refusing);
   CHECK(f.pause() == 60s);
-  f.breaker.ended(old, TokenKey{8}, Endpoint::failing, std::nullopt, f.time());
-  f.breaker.ended(old, TokenKey{8}, Endpoint::well, std::nullopt, f.time());
+  f.breaker.ended(old, TokenKey{8}, EndpointState::failing, std::nullopt, f.time());
+  f.breaker.ended(old, TokenKey{8}, EndpointState::well, std::nullopt, f.time());
   CHECK(f.pause() == 60s);
   CHECK_FALSE(f.breaker.isValid(old));
 }
 
 TEST_CASE("V07 a token that has failed is no probe, unless for another pause nobody else comes") {
   Fixture f;
-  f.openWith(Endpoint::failing);
+  f.openWith(EndpointState::failing);
   f.time.advance(4s);
   CHECK_FALSE(f.admits(Token::hasFailed));
   CHECK(f.pause(Token::hasFailed) == 4s);
@@ -137,11 +137,11 @@ TEST_CASE("V07 a token that has failed is no probe, unless for another pause nob
 
 TEST_CASE("a call that was not made says nothing, and leaves its place to the next") {
   Fixture f;
-  f.openWith(Endpoint::failing);
+  f.openWith(EndpointState::failing);
   f.time.advance(4s);
   f.breaker.withdrawn(f.breaker.begin());
   CHECK(f.admits());
-  f.call(5, Endpoint::notAsked);
+  f.call(5, EndpointState::notAsked);
   CHECK(f.admits());
   CHECK_FALSE(f.breaker.lastWell());
 }

@@ -13,8 +13,6 @@ using namespace std::chrono_literals;
 using support::errorOf;
 using support::FakeSteadyClock;
 using support::Gate;
-using Asked = RefreshCoordinator::Asked;
-using Endpoint = RefreshCoordinator::Endpoint;
 using From = RefreshCoordinator::From;
 
 namespace {
@@ -27,15 +25,15 @@ TokenSet tokens(const std::string& name) { return {.accessToken = "at-" + name, 
 struct Fixture {
   explicit Fixture(LocalCoordinatorOptions options = {}) : coordinator(prepared(std::move(options))) {}
 
-  Result<Refreshed> refresh(const std::string& from, Asked answer, const std::string& client = "c") {
+  Result<NewTokens> refresh(const std::string& from, RefreshAnswer answer, const std::string& client = "c") {
     return coordinator.refresh(
         client, tokens(from), [this, answer](const TokenSet&) { return ++calls, answer; }, soon());
   }
-  Result<Refreshed> refresh(const std::string& from, const std::string& to) {
-    return refresh(from, Asked{.tokens = tokens(to)});
+  Result<NewTokens> refresh(const std::string& from, const std::string& to) {
+    return refresh(from, RefreshAnswer{.tokens = tokens(to)});
   }
   std::optional<Errc> failing(const std::string& from, Errc code, std::optional<Seconds> retryAfter = std::nullopt) {
-    return errorOf(refresh(from, Asked{.tokens = fail(code), .retryAfter = retryAfter}));
+    return errorOf(refresh(from, RefreshAnswer{.tokens = fail(code), .retryAfter = retryAfter}));
   }
   // What a request with these tokens is given: newer ones, "" for none, "over" for an ended login.
   std::string newest(const std::string& name) {
@@ -111,7 +109,7 @@ TEST_CASE("without rotation a token goes on being refreshed (C56)") {
   TokenSet current = tokens("a");
   for (int round = 1; round <= 3; ++round) {
     TokenSet fresh{.accessToken = "at-" + std::to_string(round)};
-    const auto ask = [&](const TokenSet&) { return ++f.calls, Asked{.tokens = fresh}; };
+    const auto ask = [&](const TokenSet&) { return ++f.calls, RefreshAnswer{.tokens = fresh}; };
     const auto refreshed = f.coordinator.refresh("c", current, ask, soon());
     CHECK(refreshed->by == RefreshedBy::self);
     CHECK(refreshed->tokens.refreshToken == "rt-a");
@@ -129,7 +127,8 @@ TEST_CASE("without rotation, tokens that another process has brought are not rep
     return TokenSet{.accessToken = name, .refreshToken = "rt", .expiresAt = support::at(end)};
   };
   REQUIRE(f.coordinator.refresh(
-      "c", ending("old", 1000), [&](const TokenSet&) { return Asked{.tokens = ending("mine", 2000)}; }, soon()));
+      "c", ending("old", 1000), [&](const TokenSet&) { return RefreshAnswer{.tokens = ending("mine", 2000)}; },
+      soon()));
   CHECK_FALSE(f.coordinator.newest("c", ending("theirs", 3000), From::cookie).value());
   CHECK(f.coordinator.newest("c", ending("older", 1500), From::cookie).value()->accessToken == "mine");
 }
@@ -146,18 +145,19 @@ TEST_CASE("a dead token is not asked again for a minute (C34)") {
 
 TEST_CASE("issuers and clients do not share results, nor failures") {
   Fixture f;
-  CHECK(f.refresh("a", Asked{.tokens = tokens("b")}, "one")->tokens == tokens("b"));
-  CHECK(f.refresh("a", Asked{.tokens = tokens("c")}, "two")->tokens == tokens("c"));
+  CHECK(f.refresh("a", RefreshAnswer{.tokens = tokens("b")}, "one")->tokens == tokens("b"));
+  CHECK(f.refresh("a", RefreshAnswer{.tokens = tokens("c")}, "two")->tokens == tokens("c"));
   CHECK_FALSE(f.coordinator.newest("three", tokens("a"), From::cookie).value());
-  CHECK(errorOf(f.refresh("x", Asked{.tokens = fail(Errc::refreshFailed)}, "one")) == Errc::refreshFailed);
-  CHECK(f.refresh("x", Asked{.tokens = tokens("y")}, "two"));
+  CHECK(errorOf(f.refresh("x", RefreshAnswer{.tokens = fail(Errc::refreshFailed)}, "one")) == Errc::refreshFailed);
+  CHECK(f.refresh("x", RefreshAnswer{.tokens = tokens("y")}, "two"));
 }
 
 TEST_CASE("V07 a token that failed has a pause, longer each time; others go on (C44 C47)") {
   Fixture f;
   for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
     const int before = f.calls;
-    const auto failed = f.refresh("a", Asked{.tokens = fail(Errc::refreshFailed), .endpoint = Endpoint::failing});
+    const auto failed =
+        f.refresh("a", RefreshAnswer{.tokens = fail(Errc::refreshFailed), .endpoint = EndpointState::failing});
     CHECK(errorOf(failed) == Errc::refreshFailed);
     CHECK(failed.error().retryAfter == pause);
     CHECK(f.refresh("other" + std::to_string(before), "new"));
@@ -178,7 +178,8 @@ TEST_CASE("V07 what the server asked for is waited, ten minutes at most, and tol
   CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
   CHECK(f.calls == 1);
   f.time.advance(1ms);
-  const auto failed = f.refresh("a", Asked{.tokens = fail(Errc::refreshFailed), .retryAfter = Seconds{1'000'000'000}});
+  const auto failed =
+      f.refresh("a", RefreshAnswer{.tokens = fail(Errc::refreshFailed), .retryAfter = Seconds{1'000'000'000}});
   CHECK(failed.error().retryAfter == 600s);
   f.time.advance(600s);
   CHECK(f.refresh("a", "x"));
@@ -239,7 +240,7 @@ TEST_CASE("one user's invalid_grant never opens the breaker for others; a refuse
   CHECK(f.refresh("a", "b"));
   CHECK(f.failing("x", Errc::notAllowed) == Errc::notAllowed);
   CHECK(f.failing("y", Errc::expired) == Errc::refreshFailed);
-  CHECK(f.refresh("z", Asked{.tokens = tokens("zz")}, "another client"));
+  CHECK(f.refresh("z", RefreshAnswer{.tokens = tokens("zz")}, "another client"));
 }
 
 TEST_CASE("calls still queued when the breaker opens are not made") {
@@ -271,8 +272,8 @@ TEST_CASE("V06 refreshes that an API's 401 causes are few, and those for tokens 
   Fixture f;
   const auto refused = [&](const std::string& from, const std::string& to) {
     return f.coordinator.refresh("c", tokens(from),
-                                 [&](const TokenSet&) { return ++f.calls, Asked{.tokens = tokens(to)}; }, soon(),
-                                 {.cause = RefreshCause::refused});
+                                 [&](const TokenSet&) { return ++f.calls, RefreshAnswer{.tokens = tokens(to)}; },
+                                 soon(), {.cause = RefreshCause::refused});
   };
   for (int i = 0; i < 3; ++i) REQUIRE(refused(std::to_string(i), std::to_string(i + 1)));
   CHECK(errorOf(refused("3", "x")) == Errc::throttled);
@@ -290,7 +291,7 @@ TEST_CASE("V24 without rotation: after a logout on one device another may sign i
   const auto phone = support::at(2'000'000);
   const TokenSet shared{.accessToken = "at-1", .refreshToken = "rt"};
   const auto ask = [&](const TokenSet&) {
-    return ++f.calls, Asked{.tokens = TokenSet{.accessToken = "at-" + std::to_string(f.calls + 1)}};
+    return ++f.calls, RefreshAnswer{.tokens = TokenSet{.accessToken = "at-" + std::to_string(f.calls + 1)}};
   };
   const auto refresh = [&](TimePoint begun) {
     return f.coordinator.refresh("c", shared, ask, soon(), {.begun = begun});
@@ -385,7 +386,7 @@ TEST_CASE("a call that has not begun is not made when nobody waits any more") {
   std::thread first([&] { CHECK(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), soon())); });
   gate.waitUntilEntered();
   const auto gone = f.coordinator.refresh(
-      "c", tokens("x"), [&](const TokenSet&) { return ++f.calls, Asked{.tokens = tokens("y")}; },
+      "c", tokens("x"), [&](const TokenSet&) { return ++f.calls, RefreshAnswer{.tokens = tokens("y")}; },
       std::chrono::steady_clock::now());
   CHECK(errorOf(gone) == Errc::refreshFailed);
   gate.open();
@@ -544,8 +545,9 @@ TEST_CASE("bytes are bounded") {
   Fixture f({.maxBytes = 20'000});
   const std::string large(4000, 'x');
   for (int i = 0; i < 10; ++i) {
-    REQUIRE(f.refresh(std::to_string(i),
-                      Asked{.tokens = TokenSet{.accessToken = large, .refreshToken = "rt-new" + std::to_string(i)}}));
+    REQUIRE(f.refresh(
+        std::to_string(i),
+        RefreshAnswer{.tokens = TokenSet{.accessToken = large, .refreshToken = "rt-new" + std::to_string(i)}}));
   }
   int known = 0;
   for (int i = 0; i < 10; ++i) known += f.newest(std::to_string(i)) != "";
@@ -554,7 +556,7 @@ TEST_CASE("bytes are bounded") {
 
 TEST_CASE("a callback that throws is a failure like any other") {
   Fixture f;
-  const auto throwing = [](const TokenSet&) -> Asked { throw 42; };
+  const auto throwing = [](const TokenSet&) -> RefreshAnswer { throw 42; };
   CHECK(errorOf(f.coordinator.refresh("c", tokens("a"), throwing, soon())) == Errc::refreshFailed);
 }
 

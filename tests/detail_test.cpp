@@ -1,9 +1,9 @@
 // The pieces under lib/detail that have rules of their own.
-#include "detail/base64url.hpp"
-#include "detail/json.hpp"
-#include "detail/libcrypto.hpp"
-#include "detail/url.hpp"
-#include "detail/utf8.hpp"
+#include "base/base64url.hpp"
+#include "base/url.hpp"
+#include "base/utf8.hpp"
+#include "crypto/libcrypto.hpp"
+#include "json/json.hpp"
 #include "support/guarded.hpp"
 #include "support/support.hpp"
 

@@ -51,7 +51,7 @@ TEST_CASE("C11 a body that can be opened again is sent again, byte for byte, how
   CHECK(response->status == 200);
   CHECK(opened == 2);
   CHECK(api.bodies() == std::vector<std::string>{text, text});
-  CHECK_FALSE(response->trace.worthRepeating);
+  CHECK_FALSE(response->trace.retryable);
 }
 
 TEST_CASE("C10 a stream is sent once: the tokens are fresh, the 401 is marked, and the next POST succeeds") {
@@ -61,7 +61,7 @@ TEST_CASE("C10 a stream is sent once: the tokens are fresh, the 401 is marked, a
   const auto response = api.post([&] { return std::exchange(stream, nullptr); });
   CHECK(response->status == 401);
   CHECK(response->trace.attempts == 1);
-  CHECK(response->trace.worthRepeating);
+  CHECK(response->trace.retryable);
   CHECK(api.bodies() == std::vector<std::string>{"only once"});
   CHECK(api.session.tokens()->refreshToken != spent.refreshToken);
   CHECK(api.session.changed());

@@ -1,8 +1,8 @@
 // The two JSON parsers against each other, and the writer against its own bound. What is accepted at all:
 // detail_test.cpp.
-#include "detail/json.hpp"
+#include "json/json.hpp"
 
-#include "detail/bytes.hpp"
+#include "base/bytes.hpp"
 #include "support/guarded.hpp"
 #include "support/random_json.hpp"
 #include "support/support.hpp"

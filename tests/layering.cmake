@@ -1,77 +1,112 @@
-# Fails when a floor includes one below it, when <sodium.h> or <openssl/…> leave lib/detail, when a framework enters the
-# core, or when the library includes its test kit. Run as: cmake -DROOT=<source folder> -P layering.cmake
+# Fails when a file includes one of a higher layer, whatever includes it: library, public header, adapter or binding; when
+# <sodium.h>, <openssl/…>, <simdjson.h> or <hiredis/…> leave their folder; when a framework enters the core; and when a
+# file is on no layer. The layers are lib/CMakeLists.txt's.
+#   cmake -DROOT=<source folder> [-DPLANTED=<file>] -P layering.cmake
+# PLANTED is the guard's control: `path|line`, an include that is taken to stand in that file, with which it must fail.
 cmake_minimum_required(VERSION 3.22)
 
-# From the top: a file may include its own topic's header and those of floors above it. `topic: files of lib/`.
-set(floors
-  "error: error"
-  "observer: observer notify"
-  "passwords: passwords"
-  "seal: seal seal_format seal_native seal_fe26"
-  "cookie: cookie cookie_pairs chunks"
-  "session: session session_jar session_open revocation"
-  "tokens: tokens"
-  "transport: transport http1 http_field upstream_cookies"
-  "refresh: refresh refresh_service refreshing token_answer token_endpoint local_coordinator token_states token_key in_flight refresh_meter circuit_breaker"
-  "fetch: fetch token_asker token_keeper"
-  "web: web")
-
-set(level 0)
-foreach(floor IN LISTS floors)
-  string(REGEX MATCH "^([a-z]+): (.*)$" _ "${floor}")
-  set(level_of_${CMAKE_MATCH_1} ${level})
-  string(REPLACE " " ";" files "${CMAKE_MATCH_2}")
-  foreach(file IN LISTS files)
-    set(level_of_${file} ${level})
-  endforeach()
-  math(EXPR level "${level} + 1")
+# The layers by number, and the public headers of each.
+file(READ ${ROOT}/lib/CMakeLists.txt lists)
+string(REGEX MATCHALL "ironjar_layer\\([0-9]+ [a-z]+[^)]*\\)" layers "${lists}")
+foreach(layer IN LISTS layers)
+  string(REGEX MATCH "\\(([0-9]+) ([a-z]+)" _ "${layer}")
+  set(number ${CMAKE_MATCH_1})
+  set(number_of_lib_${CMAKE_MATCH_2} ${number})
+  if(layer MATCHES "HEADERS ([^)]*)\n  SOURCES")
+    string(REGEX MATCHALL "[a-z0-9_/]+" headers "${CMAKE_MATCH_1}")
+    foreach(header IN LISTS headers)
+      set(number_of_${header} ${number})
+    endforeach()
+  endif()
 endforeach()
+set(top 11)            # Redis, adapters and bindings: they may include every layer
+set(kit 12)            # the test kit, which only tests include, and the demo
+set(number_of_lib_redis ${top})
+set(number_of_redis ${top})
+
+# The layer of what is included as `path`, or of a file: `lib/…` or `include/ironjar/…` are cut off. Empty: unknown.
+function(layer_of folder path variable)
+  set(number "")
+  if(folder STREQUAL lib)
+    string(REGEX MATCH "^[a-z]+" folder_of_path "${path}")
+    set(number "${number_of_lib_${folder_of_path}}")
+  elseif(path MATCHES "^testing/")
+    set(number ${kit})
+  elseif(path MATCHES "^(httplib|prometheus)(/|\\.)")
+    set(number ${top})
+  else()
+    string(REGEX REPLACE "\\.hpp$" "" stem "${path}")
+    set(number "${number_of_${stem}}")
+  endif()
+  set(${variable} "${number}" PARENT_SCOPE)
+endfunction()
 
 set(problems "")
-function(check file)
-  get_filename_component(stem ${file} NAME_WE)
-  file(RELATIVE_PATH name ${ROOT} ${file})
-  file(STRINGS ${file} includes REGEX "^#include")
-  string(REGEX MATCH "^(lib|include/ironjar)/[a-z0-9_]+\\.[ch]pp$" is_of_a_floor ${name})
+macro(problem text)
+  list(APPEND problems "${name}: ${line} (${text})")
+endmacro()
+
+function(check name)
+  file(STRINGS ${ROOT}/${name} includes REGEX "^ *# *include")
+  if(PLANTED MATCHES "^${name}[|](.*)$")
+    list(APPEND includes "${CMAKE_MATCH_1}")
+  endif()
+  set(own ${top})
+  if(name MATCHES "^(lib|include/ironjar)/(.*)$")
+    set(folder ${CMAKE_MATCH_1})
+    set(path ${CMAKE_MATCH_2})
+    layer_of(${folder} ${path} own)
+    if(own STREQUAL "")
+      list(APPEND problems "${name}: on no layer; name it in lib/CMakeLists.txt")
+      set(own 0)
+    endif()
+  elseif(name MATCHES "^bindings/demo/")
+    set(own ${kit})
+  endif()
   foreach(line IN LISTS includes)
-    if(line MATCHES "<(sodium\\.h|openssl/|simdjson\\.h)" AND NOT name MATCHES "^lib/detail/")
-      list(APPEND problems "${name}: ${line} (belongs into lib/detail)")
-    endif()
-    set(framework "(httplib|prometheus)")
-    if(line MATCHES "<(httplib|prometheus/)|ironjar/(testing/)?${framework}" AND
-       NOT name MATCHES "^include/ironjar/(testing/)?${framework}")
-      list(APPEND problems "${name}: ${line} (the core knows no framework)")
-    endif()
-    if(line MATCHES "testing/" AND NOT name MATCHES "^include/ironjar/testing/")
-      list(APPEND problems "${name}: ${line} (only tests include the test kit)")
-    endif()
-    if(line MATCHES "<hiredis/" AND NOT name MATCHES "^lib/redis/")
-      list(APPEND problems "${name}: ${line} (belongs into lib/redis)")
-    endif()
-    if(line MATCHES "\"web/" AND NOT name MATCHES "^lib/web/")
-      list(APPEND problems "${name}: ${line} (a floor below)")
-    endif()
-    if(line MATCHES "^#include [<\"](ironjar/)?([a-z0-9_]+)\\.hpp[>\"]" AND is_of_a_floor AND DEFINED level_of_${stem})
-      set(included ${CMAKE_MATCH_2})
-      if(DEFINED level_of_${included} AND level_of_${included} GREATER level_of_${stem})
-        list(APPEND problems "${name}: ${line} (a floor below)")
+    if(line MATCHES "<(sodium\\.h|openssl/)" AND NOT name MATCHES "^lib/crypto/|^include/ironjar/httplib/")
+      problem("belongs into lib/crypto")
+    elseif(line MATCHES "<simdjson\\.h" AND NOT name MATCHES "^lib/json/")
+      problem("belongs into lib/json")
+    elseif(line MATCHES "<hiredis/" AND NOT name MATCHES "^lib/redis/")
+      problem("belongs into lib/redis")
+    elseif(line MATCHES "<(httplib\\.h|prometheus/)" AND own LESS top)
+      problem("the core knows no framework")
+    elseif(line MATCHES "^ *# *include <ironjar/([^>]+)>")
+      layer_of(include/ironjar ${CMAKE_MATCH_1} included)
+      if(included STREQUAL "")
+        problem("of no layer")
+      elseif(included GREATER own)
+        problem("of a higher layer: ${included} over ${own}")
       endif()
+    elseif(name MATCHES "^(lib|bindings)/" AND line MATCHES "^ *# *include \"([a-z]+/[^\"]+)\"")
+      layer_of(lib ${CMAKE_MATCH_1} included)
+      if(included STREQUAL "")
+        problem("of no layer")
+      elseif(included GREATER own)
+        problem("of a higher layer: ${included} over ${own}")
+      endif()
+    elseif(line MATCHES "\"" AND name MATCHES "^(lib|include)/")
+      problem("say from which layer, as \"layer/file.hpp\"")
     endif()
   endforeach()
-  if(is_of_a_floor AND NOT DEFINED level_of_${stem} AND NOT stem MATCHES "^(ironjar|version|httplib|prometheus|redis)$")
-    list(APPEND problems "${name}: on no floor; name it in tests/layering.cmake")
-  endif()
   set(problems "${problems}" PARENT_SCOPE)
 endfunction()
 
-file(GLOB_RECURSE files ${ROOT}/include/*.hpp ${ROOT}/lib/*.hpp ${ROOT}/lib/*.cpp)
+file(GLOB_RECURSE files RELATIVE ${ROOT}
+  ${ROOT}/include/*.hpp ${ROOT}/lib/*.hpp ${ROOT}/lib/*.cpp
+  ${ROOT}/bindings/*.h ${ROOT}/bindings/*.hpp ${ROOT}/bindings/*.cpp)
+list(FILTER files EXCLUDE REGEX "node_modules")
 foreach(file IN LISTS files)
   check(${file})
 endforeach()
 
 if(problems)
-  string(REPLACE ";" "\n" problems "${problems}")
-  message(FATAL_ERROR "layering:\n${problems}")
+  string(REPLACE ";" "\n  " problems "${problems}")
+  message(FATAL_ERROR "layering:\n  ${problems}")
 endif()
 list(LENGTH files count)
+if(count LESS 100)
+  message(FATAL_ERROR "layering: only ${count} files were found")
+endif()
 message(STATUS "layering: ${count} files in order")

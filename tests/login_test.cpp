@@ -144,7 +144,7 @@ TEST_CASE("C73 whatever a session was replaced by before it was destroyed, no lo
   }
 }
 
-TEST_CASE("a new login that could not be written, or was abandoned, has not ended the old one") {
+TEST_CASE("a new login that could not be written, or was detached, has not ended the old one") {
   for (const bool tooLarge : {true, false}) {
     Site site;
     const std::string old = site.login();
@@ -152,7 +152,7 @@ TEST_CASE("a new login that could not be written, or was abandoned, has not ende
     session.replace();
     session.setTokens(site.upstream.provider.login());
     if (tooLarge) session.set("report", std::string(5000, 'x'));
-    if (!tooLarge) session.abandon();
+    if (!tooLarge) session.detach();
     CHECK(site.jar->commit(session).has_value() == !tooLarge);
     Session next = site.jar->open(old);
     CHECK(site.fetcher->performFetch(next, items)->status == 200);

@@ -1,4 +1,4 @@
-#include "detail/guessable.hpp"
+#include "crypto/guessable.hpp"
 #include "support/support.hpp"
 
 #include <cstdio>

@@ -15,7 +15,6 @@ using support::isRenew;
 using support::RedisServer;
 using support::soon;
 using support::tokens;
-using Asked = RefreshCoordinator::Asked;
 using Mark = RevocationList::Mark;
 using Replica = support::WatchedReplica;
 using Time = std::chrono::steady_clock;
@@ -161,7 +160,7 @@ TEST_CASE("a refusal while Redis is away signs nobody out: another replica may h
   RedisServer server;
   Replica one(server.port());
   Replica two(server.port());
-  const Asked refused{.tokens = fail(Errc::expired)};
+  const RefreshAnswer refused{.tokens = fail(Errc::expired)};
   server.stop();
   CHECK(one.refresh("a", "b")->tokens == tokens("b"));
   CHECK(errorOf(two.refresh("a", refused)) == Errc::loginRequired);
@@ -178,7 +177,7 @@ TEST_CASE("who is refused after another has taken over waits for that one's resu
   Replica two(options);
   Gate first;
   Gate second;
-  std::optional<Result<Refreshed>> refused;
+  std::optional<Result<NewTokens>> refused;
   std::thread slow([&] {
     refused = one.coordinator->refresh("c", tokens("a"), first.ask({.tokens = fail(Errc::expired)}), soon());
   });
@@ -246,7 +245,7 @@ TEST_CASE("a lock that nobody gives back is no failure of the provider: other lo
   RedisCoordinator coordinator(redis, {.lease = 100ms});
   const auto refresh = [&](const std::string& name) {
     return coordinator.refresh(
-        "c", tokens(name), [](const TokenSet&) { return Asked{.tokens = tokens("new")}; }, soon());
+        "c", tokens(name), [](const TokenSet&) { return RefreshAnswer{.tokens = tokens("new")}; }, soon());
   };
   CHECK(errorOf(refresh("a")) == Errc::refreshFailed);
   CHECK_FALSE(errorOf(refresh("b")));
@@ -280,7 +279,7 @@ TEST_CASE("clocks that are ten minutes apart share results and denials (C51)") {
   for (const auto apart : {-20min, -10min, 10min, 20min}) {
     RedisServer server;
     Replica replica(server.port());
-    const detail::RedisVault vault(support::password, "ironjar:");
+    const detail::RedisSealer vault(support::password, "ironjar:");
     const Clock theirs = [apart] { return systemClock() + apart; };
     const auto plant = [&](const char* purpose, const std::string& name, std::string_view secret, const Json& data,
                            const std::string& prefix, Seconds ttl) {

@@ -17,7 +17,6 @@ using namespace std::chrono_literals;
 using support::errorOf;
 using support::Gate;
 using support::RedisServer;
-using Asked = RefreshCoordinator::Asked;
 using From = RefreshCoordinator::From;
 
 namespace {
@@ -40,17 +39,17 @@ struct Replica {
             .passwords = std::move(passwords), .port = server().port(), .timeout = std::chrono::seconds{5}})),
         coordinator(std::make_shared<RedisCoordinator>(redis, patient(std::move(options)))) {}
 
-  Result<Refreshed> refresh(const std::string& from, const RefreshCoordinator::Ask& ask) {
+  Result<NewTokens> refresh(const std::string& from, const RefreshCall& ask) {
     return coordinator->refresh("c", tokens(from), ask, soon());
   }
-  Result<Refreshed> refresh(const std::string& from, Asked answer) {
+  Result<NewTokens> refresh(const std::string& from, RefreshAnswer answer) {
     return refresh(from, [this, answer](const TokenSet&) { return ++calls, answer; });
   }
-  Result<Refreshed> refresh(const std::string& from, const std::string& to) {
-    return refresh(from, Asked{.tokens = tokens(to)});
+  Result<NewTokens> refresh(const std::string& from, const std::string& to) {
+    return refresh(from, RefreshAnswer{.tokens = tokens(to)});
   }
   std::optional<Errc> failing(const std::string& from, Errc code) {
-    return errorOf(refresh(from, Asked{.tokens = fail(code)}));
+    return errorOf(refresh(from, RefreshAnswer{.tokens = fail(code)}));
   }
 
   std::atomic<int> calls = 0;
@@ -71,20 +70,20 @@ void waitUntilLooking(const Replica& replica) {
 
 // Runs `first` with the call held, `meanwhile` during it, and lets the call end.
 struct Held {
-  Held(Replica& replica, const std::string& from, const Asked& answer)
+  Held(Replica& replica, const std::string& from, const RefreshAnswer& answer)
       : thread([this, &replica, from, answer] { result.emplace(replica.refresh(from, gate.ask(answer))); }) {
     gate.waitUntilEntered();
   }
   ~Held() {
     if (thread.joinable()) static_cast<void>(end().has_value());
   }
-  Result<Refreshed> end() {
+  Result<NewTokens> end() {
     gate.open();
     thread.join();
     return *result;
   }
   Gate gate;
-  std::optional<Result<Refreshed>> result;
+  std::optional<Result<NewTokens>> result;
   std::thread thread;
 };
 
@@ -166,7 +165,7 @@ TEST_CASE_FIXTURE(Fixture, "everything of a token set arrives") {
                        .subject = "ada",
                        .cookies = "sso=1; x=2",
                        .resource = "https://api.example"};
-  REQUIRE(one.refresh("a", Asked{.tokens = whole}));
+  REQUIRE(one.refresh("a", RefreshAnswer{.tokens = whole}));
   CHECK(two.refresh("a", "x")->tokens == whole);
 }
 
@@ -174,7 +173,7 @@ TEST_CASE_FIXTURE(Fixture, "one that waits for another replica gets its result a
   Replica one;
   Replica two;
   Held held(one, "a", {.tokens = tokens("b")});
-  std::optional<Result<Refreshed>> second;
+  std::optional<Result<NewTokens>> second;
   std::thread follower([&] { second.emplace(two.refresh("a", "x")); });
   waitUntilLooking(two);
   CHECK(held.end()->by == RefreshedBy::self);
@@ -190,7 +189,7 @@ TEST_CASE_FIXTURE(Fixture, "issuers and clients do not share results") {
   Replica two;
   REQUIRE(one.refresh("a", "b"));
   const auto other = two.coordinator->refresh(
-      "other", tokens("a"), [](const TokenSet&) { return Asked{.tokens = tokens("z")}; }, soon());
+      "other", tokens("a"), [](const TokenSet&) { return RefreshAnswer{.tokens = tokens("z")}; }, soon());
   CHECK(other->tokens == tokens("z"));
 }
 
@@ -202,7 +201,7 @@ TEST_CASE_FIXTURE(Fixture, "without rotation each expiry is asked about once, wh
   };
   const auto ask = [&](Replica& replica, const TokenSet& rejected, const TokenSet& fresh) {
     return replica.coordinator->refresh(
-        "c", rejected, [&](const TokenSet&) { return ++replica.calls, Asked{.tokens = fresh}; }, soon());
+        "c", rejected, [&](const TokenSet&) { return ++replica.calls, RefreshAnswer{.tokens = fresh}; }, soon());
   };
   CHECK(ask(one, access("1", 1000), access("2", 2000))->tokens == access("2", 2000));
   CHECK(ask(two, access("1", 1000), access("x", 9000))->tokens == access("2", 2000));
@@ -241,7 +240,7 @@ TEST_CASE_FIXTURE(Fixture, "who is refused a token that another replica has spen
   const auto refused = one.refresh("a", [&](const TokenSet&) {
     server().command("FLUSHALL");  // a failover that loses the lock
     CHECK(two.refresh("a", "b"));
-    return Asked{.tokens = fail(Errc::expired)};
+    return RefreshAnswer{.tokens = fail(Errc::expired)};
   });
   REQUIRE(refused);
   CHECK(refused->tokens == tokens("b"));
@@ -257,7 +256,7 @@ TEST_CASE_FIXTURE(Fixture, "also when that result comes a moment after the refus
       while (one.redis->stats().commands == before) std::this_thread::yield();  // after the first look
       CHECK(two.refresh("a", "b"));
     });
-    return Asked{.tokens = fail(Errc::expired)};
+    return RefreshAnswer{.tokens = fail(Errc::expired)};
   });
   winner.join();
   REQUIRE(refused);
@@ -268,9 +267,9 @@ TEST_CASE_FIXTURE(Fixture, "when a leader dies another takes over, no later than
   const auto lease = 400ms;
   Replica survivor({.lease = lease});
   detail::RedisLink link(support::redisOptions(server(), support::password));
-  detail::RedisRecord record(link, "c", "rt-a", {.lease = lease, .keep = 600s, .keepDead = 60s});
+  detail::RedisRecord record(link, "c", "rt-a", {.lease = lease, .keep = 600s, .keepInvalidGrant = 60s});
   const auto begin = std::chrono::steady_clock::now();
-  REQUIRE(std::holds_alternative<detail::RedisRecord::Mine>(record.begin("dead-leaders-own-name!", "").value()));
+  REQUIRE(std::holds_alternative<detail::RedisRecord::Claimed>(record.claim("dead-leaders-own-name!", "").value()));
   CHECK(survivor.refresh("a", "b")->by == RefreshedBy::self);
   const auto taken = std::chrono::steady_clock::now() - begin;
   CHECK(taken >= lease);
@@ -354,7 +353,7 @@ TEST_CASE_FIXTURE(Fixture,
   Replica two;
   const auto refresh = [&](Replica& replica, const std::string& from, const std::string& to) {
     return replica.coordinator->refresh(
-        "c", canary(from), [&](const TokenSet&) { return Asked{.tokens = canary(to)}; }, soon());
+        "c", canary(from), [&](const TokenSet&) { return RefreshAnswer{.tokens = canary(to)}; }, soon());
   };
   REQUIRE(refresh(one, "a", "b"));
   REQUIRE(refresh(two, "a", "x"));
@@ -482,11 +481,11 @@ TEST_CASE_FIXTURE(Fixture, "a value of 512 MB is neither read nor waited for, wh
     const std::string name = "total_net_output_bytes:";
     return std::stoll(text.substr(text.find(name) + name.size()));
   };
-  const std::string value = detail::RedisVault(support::password, "ironjar:").names("token", "c", "rt-a").at(0);
-  const auto next = detail::RedisVault(support::password, "ironjar:").names("token", "c", "rt-b").at(0);
-  const auto mark = detail::RedisVault(support::password, "ironjar:").names("deny", "sid", "0:s").at(0);
+  const std::string value = detail::RedisSealer(support::password, "ironjar:").names("token", "c", "rt-a").at(0);
+  const auto next = detail::RedisSealer(support::password, "ironjar:").names("token", "c", "rt-b").at(0);
+  const auto mark = detail::RedisSealer(support::password, "ironjar:").names("deny", "sid", "0:s").at(0);
   const auto memory = mebibytes("/proc/self/status", "VmHWM:");
-  for (const std::string& key : {value, value + ":lock", value + ":last", next + ":remains", mark}) {
+  for (const std::string& key : {value, value + ":lock", value + ":last", next + ":orphaned", mark}) {
     CAPTURE(key);
     server().command("FLUSHALL");
     Replica warm;
@@ -498,7 +497,7 @@ TEST_CASE_FIXTURE(Fixture, "a value of 512 MB is neither read nor waited for, wh
     const auto before = sent();
     const auto begin = std::chrono::steady_clock::now();
     const auto fresh = coordinator.refresh(
-        "c", tokens("a"), [](const TokenSet&) { return Asked{.tokens = tokens("b")}; }, soon());
+        "c", tokens("a"), [](const TokenSet&) { return RefreshAnswer{.tokens = tokens("b")}; }, soon());
     CHECK_FALSE(list.denies(std::vector<RevocationList::Mark>{{RevocationList::Mark::Kind::sid, "s"}}, {}));
     const auto took = std::chrono::steady_clock::now() - begin;
     REQUIRE(fresh);
@@ -534,7 +533,7 @@ TEST_CASE_FIXTURE(Fixture, "a value planted under one of several passwords does 
   const Passwords both({{2, support::otherPassword}, {1, support::password}});
   Replica one(both);
   REQUIRE(one.refresh("a", "b"));
-  for (const std::string& name : detail::RedisVault(both, "ironjar:").names("token", "c", "rt-a")) {
+  for (const std::string& name : detail::RedisSealer(both, "ironjar:").names("token", "c", "rt-a")) {
     Replica three(both);
     const std::string genuine = server().command("GET", name);
     server().command("SET", name, "o" + genuine.substr(1));
@@ -619,7 +618,7 @@ TEST_CASE_FIXTURE(Fixture, "requests that need no refresh send nothing to Redis"
 
 TEST_CASE_FIXTURE(Fixture, "a callback that throws is a failure like any other, and leaves no lock") {
   Replica one;
-  const auto result = one.refresh("a", [](const TokenSet&) -> Asked { throw 42; });
+  const auto result = one.refresh("a", [](const TokenSet&) -> RefreshAnswer { throw 42; });
   CHECK(errorOf(result) == Errc::refreshFailed);
   CHECK(server().keys("*:lock").empty());
 }
@@ -627,7 +626,7 @@ TEST_CASE_FIXTURE(Fixture, "a callback that throws is a failure like any other, 
 TEST_CASE_FIXTURE(Fixture, "tokens that cannot be shared are this replica's alone, and hold up nobody") {
   Replica one;
   const std::string huge(70'000, 'x');
-  const auto result = one.refresh("a", Asked{.tokens = TokenSet{.accessToken = huge, .refreshToken = "rt-b"}});
+  const auto result = one.refresh("a", RefreshAnswer{.tokens = TokenSet{.accessToken = huge, .refreshToken = "rt-b"}});
   CHECK(result->tokens.accessToken == huge);
   CHECK(server().keys("*:lock").empty());
 }
@@ -638,7 +637,7 @@ TEST_CASE_FIXTURE(Fixture, "a coordinator that goes while it waits for another d
   auto two = std::make_unique<Replica>();
   std::thread waiting([coordinator = two->coordinator.get()] {
     CHECK(errorOf(coordinator->refresh(
-        "c", tokens("a"), [](const TokenSet&) { return Asked{.tokens = tokens("x")}; },
+        "c", tokens("a"), [](const TokenSet&) { return RefreshAnswer{.tokens = tokens("x")}; },
         std::chrono::steady_clock::now() + 200ms)));
   });
   waiting.join();
@@ -678,9 +677,9 @@ TEST_CASE_FIXTURE(Fixture,
   const auto early = support::at(1'000'000);
   const auto later = support::at(20'000'000);
   const auto refresh = [](Replica& replica, const std::string& from, const std::string& to, TimePoint begun) {
-    return replica.coordinator->refresh("c", tokens(from),
-                                        [&](const TokenSet&) { return ++replica.calls, Asked{.tokens = tokens(to)}; },
-                                        soon(), {.begun = begun});
+    return replica.coordinator->refresh(
+        "c", tokens(from), [&](const TokenSet&) { return ++replica.calls, RefreshAnswer{.tokens = tokens(to)}; },
+        soon(), {.begun = begun});
   };
   one.coordinator->end("c", tokens("k"), nullptr, {support::at(10'000'000), early});
   REQUIRE(refresh(one, "k", "b", later));
@@ -696,8 +695,8 @@ TEST_CASE_FIXTURE(Fixture, "V24 an earlier logout takes nothing back, nor does o
   Replica three;
   const auto refresh = [](Replica& replica, TimePoint begun) {
     return errorOf(replica.coordinator->refresh(
-        "c", tokens("k"), [&](const TokenSet&) { return Asked{.tokens = TokenSet{.accessToken = "at-new"}}; }, soon(),
-        {.begun = begun}));
+        "c", tokens("k"), [&](const TokenSet&) { return RefreshAnswer{.tokens = TokenSet{.accessToken = "at-new"}}; },
+        soon(), {.begun = begun}));
   };
   one.coordinator->end("c", tokens("k"), nullptr, {support::at(30'000'000), support::at(20'000'000)});
   two.coordinator->end("c", tokens("k"), nullptr, {support::at(10'000'000), support::at(1'000'000)});

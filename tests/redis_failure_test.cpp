@@ -13,7 +13,6 @@ using support::FakeRedis;
 using support::RedisServer;
 using support::soon;
 using support::tokens;
-using Asked = RefreshCoordinator::Asked;
 using Replica = support::WatchedReplica;
 using Time = std::chrono::steady_clock;
 
@@ -82,7 +81,7 @@ TEST_CASE("with the policy `fail` requests are to be repeated later, and nobody 
   provider.expireAccessTokens();
   CHECK(errorOf(fetcher.performFetch(session, {.url = std::string(support::api) + "/x"})) == Errc::overloaded);
   CHECK_FALSE(session.destroyed());
-  CHECK_FALSE(session.abandoned());
+  CHECK_FALSE(session.detached());
   CHECK(session.tokens());
   CHECK(provider.counts().tokenCalls == 0);
 }
@@ -158,7 +157,7 @@ TEST_CASE("a replica that waits for another does not ask a second time when Redi
       entered = true;
       changed.notify_all();
       changed.wait(lock, [&] { return open; });
-      return Asked{.tokens = tokens("b")};
+      return RefreshAnswer{.tokens = tokens("b")};
     };
     CHECK(leader.coordinator->refresh("c", tokens("a"), ask, soon())->tokens == tokens("b"));
   });

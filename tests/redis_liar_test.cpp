@@ -11,7 +11,6 @@
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::FakeRedis;
-using Asked = RefreshCoordinator::Asked;
 using Time = std::chrono::steady_clock;
 
 namespace {
@@ -172,7 +171,7 @@ void refreshFor(unsigned user, unsigned long times, RedisCoordinator& coordinato
     const auto begin = Time::now();
     const auto ask = [&](const TokenSet& spent) {
       if (!isOf(user, spent)) findings.add("another's refresh token was spent for " + nameOf(user));
-      return Asked{.tokens = fresh()};
+      return RefreshAnswer{.tokens = fresh()};
     };
     const auto result = coordinator.refresh("c", current, ask, begin + 500ms);
     if (Time::now() - begin > 500ms + support::overhead + 1s) findings.add("a refresh went on after its deadline");

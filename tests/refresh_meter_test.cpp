@@ -1,4 +1,4 @@
-#include "refresh_meter.hpp"
+#include "refresh/refresh_meter.hpp"
 
 #include "support/support.hpp"
 

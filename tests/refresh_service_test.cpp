@@ -16,7 +16,6 @@ using std::chrono::milliseconds;
 using support::errorOf;
 using support::FakeClock;
 using support::Upstream;
-using Asked = RefreshCoordinator::Asked;
 
 namespace {
 
@@ -29,7 +28,7 @@ class Endpoint {
  public:
   explicit Endpoint(FakeClock clock) : clock_(std::move(clock)) {}
 
-  RefreshCoordinator::Ask ask() {
+  RefreshCall ask() {
     return [this](const TokenSet&) {
       std::unique_lock lock(mutex_);
       times_.push_back(std::chrono::duration_cast<milliseconds>(clock_() - begin_));
@@ -38,11 +37,11 @@ class Endpoint {
       if (!answers_.empty()) {
         const Errc code = answers_.front();
         answers_.pop_front();
-        if (code != Errc{}) return Asked{.tokens = fail(code)};
+        if (code != Errc{}) return RefreshAnswer{.tokens = fail(code)};
       }
       TokenSet fresh = tokens(std::to_string(times_.size()));
       if (lifetime) fresh.expiresAt = clock_() + *lifetime;
-      return Asked{.tokens = fresh};
+      return RefreshAnswer{.tokens = fresh};
     };
   }
   void answer(std::deque<Errc> codes) { answers_ = std::move(codes); }  // Errc{}: new tokens
@@ -113,7 +112,7 @@ struct Fixture {
     return {.tokens = std::move(held),
             .coordinator = coordinator,
             .client = "c",
-            .ask = endpoint.ask(),
+            .call = endpoint.ask(),
             .onRefresh =
                 [this](bool success, const TokenSet& now) {
                   const std::lock_guard lock(mutex);
@@ -169,12 +168,12 @@ class Refusing final : public RefreshCoordinator {
     from = from_;
     return std::optional<TokenSet>();
   }
-  Result<Refreshed> refresh(std::string_view, const TokenSet&, const Ask&, Deadline deadline_,
+  Result<NewTokens> refresh(std::string_view, const TokenSet&, const RefreshCall&, Deadline deadline_,
                             const RefreshContext&) override {
     deadline = deadline_;
     throw std::runtime_error("no connection");
   }
-  void end(std::string_view, const TokenSet&, const Revoke&, const Logout&) override {}
+  void end(std::string_view, const TokenSet&, const RevokeCall&, const Logout&) override {}
   CoordinatorStats stats() const override { return {}; }
 
   From from = From::cookie;
@@ -290,7 +289,7 @@ TEST_CASE("when somebody has signed out it stops, without a call") {
 TEST_CASE("tokens that a request has brought are taken without a call") {
   Fixture f;
   const TokenSet brought = f.endingIn(30min, "brought");
-  const auto byRequest = [&](const TokenSet&) { return Asked{.tokens = brought}; };
+  const auto byRequest = [&](const TokenSet&) { return RefreshAnswer{.tokens = brought}; };
   REQUIRE(f.coordinator->refresh("c", tokens("0"), byRequest, std::chrono::steady_clock::now() + 20s));
   RefreshService service(f.options(f.endingIn(1min)));
   service.start();
@@ -303,7 +302,7 @@ TEST_CASE("tokens that a request has brought are taken without a call") {
 
 TEST_CASE("tokens that a request has brought are refreshed when they end soon too, and kept when that fails") {
   Fixture f;
-  const auto byRequest = [&](const TokenSet&) { return Asked{.tokens = f.endingIn(1min, "brought")}; };
+  const auto byRequest = [&](const TokenSet&) { return RefreshAnswer{.tokens = f.endingIn(1min, "brought")}; };
   REQUIRE(f.coordinator->refresh("c", tokens("0"), byRequest, std::chrono::steady_clock::now() + 20s));
   f.endpoint.answer({Errc::notAllowed});
   f.run(f.options(), 1);
@@ -570,7 +569,7 @@ TEST_CASE("what cannot be is refused at once, saying what to change") {
   refused("tokens", [](auto& o) { o.tokens.refreshToken.clear(); });
   refused("coordinator", [](auto& o) { o.coordinator.reset(); });
   refused("client", [](auto& o) { o.client.clear(); });
-  refused("ask", [](auto& o) { o.ask = nullptr; });
+  refused("call", [](auto& o) { o.call = nullptr; });
   refused("now", [](auto& o) { o.now = nullptr; });
   refused("interval", [](auto& o) { o.interval = 0s; });
   refused("interval", [](auto& o) { o.interval = milliseconds::max(); });

@@ -348,7 +348,7 @@ TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed,
   Session session = world.jar.open(cookie);
   const auto response = world.fetcher.performFetch(session, upload);
   CHECK(response->status == 401);
-  CHECK(response->trace.worthRepeating);
+  CHECK(response->trace.retryable);
   CHECK(world.api.counts().calls == 1);
   CHECK(world.provider.counts().tokenCalls == 1);
   CHECK(world.fetcher.performFetch(session, upload)->trace.attempts == 1);
@@ -438,7 +438,7 @@ TEST_CASE("C73 (X03 destroy-vs-save) a slow write does not bring back a session 
   session.destroy();
   CHECK(world.cookieOf(session) == "deleted");
   CHECK(world.cookieOf(slow) == "");
-  CHECK(slow.abandoned());
+  CHECK(slow.detached());
 }
 
 TEST_CASE("C74 signing out twice is once, and works when revoking does not") {

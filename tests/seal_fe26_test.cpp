@@ -1,5 +1,5 @@
 // Fe26.2 against the recordings of @hapi/iron, iron-webcrypto and iron-session.
-#include "detail/libcrypto.hpp"
+#include "crypto/libcrypto.hpp"
 #include "support/recorded.hpp"
 
 #include <map>

@@ -1,5 +1,5 @@
 // Native seals against native_format.mjs, a second implementation written from the format's text.
-#include "seal_format.hpp"
+#include "seal/seal_format.hpp"
 #include "support/recorded.hpp"
 
 using namespace ironjar;

@@ -1,5 +1,5 @@
 // What a token endpoint's answer means: each row of the table in token_answer.hpp, with its neighbours.
-#include "token_answer.hpp"
+#include "oauth/token_answer.hpp"
 
 #include "support/support.hpp"
 
@@ -7,7 +7,6 @@ using namespace ironjar;
 using detail::AnswerMeaning;
 using support::at;
 using support::errorOf;
-using Endpoint = RefreshCoordinator::Endpoint;
 
 namespace {
 
@@ -23,7 +22,7 @@ Response error(int status, const std::string& name) { return answer(status, R"({
 struct Row {
   Result<Response> answer;
   AnswerMeaning meaning;
-  Endpoint endpoint;
+  EndpointState endpoint;
   std::optional<Errc> code;
 };
 
@@ -42,71 +41,71 @@ void check(const std::vector<Row>& rows, const TokenEndpoint& endpoint = {.url =
 
 TEST_CASE("row 1: usable tokens, with any success") {
   for (const int status : {200, 201, 299}) {
-    check({{answer(status, tokens), AnswerMeaning::tokens, Endpoint::well, std::nullopt},
-           {answer(status, tokens, ""), AnswerMeaning::tokens, Endpoint::well, std::nullopt}});
+    check({{answer(status, tokens), AnswerMeaning::tokens, EndpointState::well, std::nullopt},
+           {answer(status, tokens, ""), AnswerMeaning::tokens, EndpointState::well, std::nullopt}});
   }
 }
 
 TEST_CASE("V07 row 2: the login is over when a success or a refusal says so by name") {
   for (const int status : {200, 400, 401, 403, 404, 422, 499}) {
-    check({{error(status, "invalid_grant"), AnswerMeaning::loginOver, Endpoint::well, Errc::expired}});
+    check({{error(status, "invalid_grant"), AnswerMeaning::loginOver, EndpointState::well, Errc::expired}});
   }
   // With these it is about the moment, and a server that fails knows nothing.
-  check({{error(408, "invalid_grant"), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
-         {error(429, "invalid_grant"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
-         {error(503, "invalid_grant"), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
-         {error(302, "invalid_grant"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
-  check({{error(200, "bad_refresh_token"), AnswerMeaning::loginOver, Endpoint::well, Errc::expired}},
+  check({{error(408, "invalid_grant"), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
+         {error(429, "invalid_grant"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
+         {error(503, "invalid_grant"), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
+         {error(302, "invalid_grant"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
+  check({{error(200, "bad_refresh_token"), AnswerMeaning::loginOver, EndpointState::well, Errc::expired}},
         {.url = "https://id.example/token", .grantErrors = {"bad_refresh_token"}});
   // An answer with both is no refusal.
-  check({{answer(200, R"({"error":"invalid_grant","access_token":"at-2"})"), AnswerMeaning::tokens, Endpoint::well,
+  check({{answer(200, R"({"error":"invalid_grant","access_token":"at-2"})"), AnswerMeaning::tokens, EndpointState::well,
           std::nullopt}});
 }
 
 TEST_CASE("row 3: an answer that was lost") {
   for (const Errc how : {Errc::transport, Errc::timeout, Errc::tooLarge}) {
-    check({{fail(how), AnswerMeaning::lost, Endpoint::failing, Errc::refreshFailed}});
+    check({{fail(how), AnswerMeaning::lost, EndpointState::failing, Errc::refreshFailed}});
   }
-  check({{answer(200, tokens.substr(0, 20)), AnswerMeaning::lost, Endpoint::failing, Errc::refreshFailed},
-         {answer(200, "", "application/JSON; charset=utf-8"), AnswerMeaning::lost, Endpoint::failing,
+  check({{answer(200, tokens.substr(0, 20)), AnswerMeaning::lost, EndpointState::failing, Errc::refreshFailed},
+         {answer(200, "", "application/JSON; charset=utf-8"), AnswerMeaning::lost, EndpointState::failing,
           Errc::refreshFailed},
-         {answer(200, std::string(2'000'000, ' ')), AnswerMeaning::lost, Endpoint::failing, Errc::refreshFailed}});
+         {answer(200, std::string(2'000'000, ' ')), AnswerMeaning::lost, EndpointState::failing, Errc::refreshFailed}});
 }
 
 TEST_CASE("row 4: a token that may have been used") {
   for (const int status : {500, 502, 504}) {
-    check(
-        {{answer(status, "<html>", "text/html"), AnswerMeaning::possiblyUsed, Endpoint::failing, Errc::refreshFailed}});
+    check({{answer(status, "<html>", "text/html"), AnswerMeaning::possiblyUsed, EndpointState::failing,
+            Errc::refreshFailed}});
   }
-  check({{answer(200, "<html>", "text/html"), AnswerMeaning::possiblyUsed, Endpoint::failing, Errc::refreshFailed},
-         {answer(204, "", ""), AnswerMeaning::possiblyUsed, Endpoint::failing, Errc::refreshFailed}});
+  check({{answer(200, "<html>", "text/html"), AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed},
+         {answer(204, "", ""), AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed}});
 }
 
 TEST_CASE("row 5: the client, and what was never reached") {
   for (const char* name : {"invalid_client", "unsupported_grant_type"}) {
-    check({{error(400, name), AnswerMeaning::client, Endpoint::refusesClient, Errc::notAllowed},
-           {error(401, name), AnswerMeaning::client, Endpoint::refusesClient, Errc::notAllowed},
-           {error(429, name), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
+    check({{error(400, name), AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed},
+           {error(401, name), AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed},
+           {error(429, name), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
   }
-  check({{fail(Errc::unreachable), AnswerMeaning::unreachable, Endpoint::unreachable, Errc::refreshFailed}});
+  check({{fail(Errc::unreachable), AnswerMeaning::unreachable, EndpointState::unreachable, Errc::refreshFailed}});
 }
 
 TEST_CASE("V07 row 6: everything else is this token's, and says more or less of the endpoint") {
   for (const char* name : {"invalid_request", "unauthorized_client", "invalid_scope", "invalid_target", "slow_down"}) {
-    check({{error(400, name), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
-           {error(403, name), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
-           {error(200, name), AnswerMeaning::token, Endpoint::well, Errc::refreshFailed},
-           {error(429, name), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
+    check({{error(400, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
+           {error(403, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
+           {error(200, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
+           {error(429, name), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
   }
   for (const int status : {400, 401, 403, 404, 418, 429}) {
-    check({{answer(status, "<html>", "text/html"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
-           {answer(status, R"({"error":7})"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
-           {answer(status, "[]"), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed}});
+    check({{answer(status, "<html>", "text/html"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
+           {answer(status, R"({"error":7})"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
+           {answer(status, "[]"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
   }
-  check(
-      {{answer(503, ""), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
-       {answer(501, ""), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
-       {answer(302, ""), AnswerMeaning::token, Endpoint::refusing, Errc::refreshFailed},
-       {answer(200, "{}"), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed},
-       {answer(200, R"({"access_token":"two words"})"), AnswerMeaning::token, Endpoint::failing, Errc::refreshFailed}});
+  check({{answer(503, ""), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
+         {answer(501, ""), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
+         {answer(302, ""), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
+         {answer(200, "{}"), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
+         {answer(200, R"({"access_token":"two words"})"), AnswerMeaning::token, EndpointState::failing,
+          Errc::refreshFailed}});
 }

@@ -1,6 +1,6 @@
-#include "token_states.hpp"
+#include "refresh/token_states.hpp"
 
-#include "in_flight.hpp"
+#include "refresh/in_flight.hpp"
 #include "support/support.hpp"
 
 using namespace ironjar;
@@ -103,9 +103,9 @@ TEST_CASE("V06 one user's traffic pushes out no logout, and each entry that goes
   options.maxEntries = 1000;
   const FakeSteadyClock time;
   TokenStates states(options);
-  for (std::uint32_t n = 0; n < 400; ++n) states.bury(keyOf(1'000'000 + n), support::at(0), time());
+  for (std::uint32_t n = 0; n < 400; ++n) states.logOut(keyOf(1'000'000 + n), support::at(0), time());
   for (std::uint32_t n = 0; n < 28'000; ++n) rotate(states, n, time());
-  for (std::uint32_t n = 0; n < 400; ++n) CHECK(states.isBuried(keyOf(1'000'000 + n), support::at(0)));
+  for (std::uint32_t n = 0; n < 400; ++n) CHECK(states.isLoggedOut(keyOf(1'000'000 + n), support::at(0)));
   CHECK(states.size() == 1000);
   CHECK(states.evicted() == 28'000 - 600);
 }
@@ -136,10 +136,10 @@ TEST_CASE("logouts fill half of the table at most; of more the earliest goes") {
   const FakeSteadyClock time;
   TokenStates states(options);
   for (std::uint32_t n = 0; n < 80; ++n) {
-    states.bury(keyOf(n), support::at(0), time());
+    states.logOut(keyOf(n), support::at(0), time());
     time.advance(1s);
   }
-  for (std::uint32_t n = 0; n < 80; ++n) CHECK(states.isBuried(keyOf(n), std::nullopt) == (n >= 30));
+  for (std::uint32_t n = 0; n < 80; ++n) CHECK(states.isLoggedOut(keyOf(n), std::nullopt) == (n >= 30));
   CHECK(states.evicted() == 30);
   time.advance(600s);
   states.age(time());
@@ -151,14 +151,14 @@ TEST_CASE("V24 a logout refuses sessions that began before it, or in its second,
   const LocalCoordinatorOptions options;
   const FakeSteadyClock time;
   TokenStates states(options);
-  states.bury(keyOf(1), support::at(100'000), time());
-  CHECK(states.isBuried(keyOf(1), support::at(99'000)));
-  CHECK(states.isBuried(keyOf(1), support::at(100'999)));
-  CHECK(states.isBuried(keyOf(1), std::nullopt));
-  CHECK_FALSE(states.isBuried(keyOf(1), support::at(101'000)));
-  CHECK_FALSE(states.isBuried(keyOf(2), std::nullopt));
-  states.bury(keyOf(1), support::at(50'000), time());  // an earlier one takes nothing back
-  CHECK(states.isBuried(keyOf(1), support::at(100'999)));
+  states.logOut(keyOf(1), support::at(100'000), time());
+  CHECK(states.isLoggedOut(keyOf(1), support::at(99'000)));
+  CHECK(states.isLoggedOut(keyOf(1), support::at(100'999)));
+  CHECK(states.isLoggedOut(keyOf(1), std::nullopt));
+  CHECK_FALSE(states.isLoggedOut(keyOf(1), support::at(101'000)));
+  CHECK_FALSE(states.isLoggedOut(keyOf(2), std::nullopt));
+  states.logOut(keyOf(1), support::at(50'000), time());  // an earlier one takes nothing back
+  CHECK(states.isLoggedOut(keyOf(1), support::at(100'999)));
 }
 
 TEST_CASE("V07 a token's pause doubles to a minute, or is what was asked for, and a success ends it") {

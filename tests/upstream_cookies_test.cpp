@@ -1,5 +1,5 @@
 // Cookies that the API and the token endpoint set for us.
-#include "upstream_cookies.hpp"
+#include "http/upstream_cookies.hpp"
 
 #include "support/support.hpp"
 

@@ -1,4 +1,4 @@
-#include "detail/ascii.hpp"
+#include "base/ascii.hpp"
 #include "support/support.hpp"
 
 using namespace ironjar;

@@ -56,7 +56,7 @@ TEST_CASE("V16 of a handler that fails what a refresh brought is kept, and a log
     CHECK(left([](Session& s) { s.replace(), s.setTokens(bob); }) == before);
     CHECK(left([](Session& s) { s.replace(), s.setTokens(bob), s.renewTokens(bobsNext); }) == before);
     CHECK(left([](Session& s) { s.renewTokens(adasNext), s.replace(), s.setTokens(bob); }) == refreshed);
-    CHECK(left([](Session& s) { s.abandon(); }) == before);
+    CHECK(left([](Session& s) { s.detach(); }) == before);
     CHECK(left([](Session& s) { s.destroy(); }) == "nobody");
     CHECK(left([](Session& s) { s.setTokens(bob), s.destroy(); }) == "nobody");
   }

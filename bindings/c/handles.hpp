@@ -1,8 +1,8 @@
 // What stands behind the opaque handles.
 #pragma once
 
-#include "detail/secret.hpp"
-#include "seal_format.hpp"
+#include "crypto/secret.hpp"
+#include "seal/seal_format.hpp"
 
 #include <cstdint>
 #include <memory>

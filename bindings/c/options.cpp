@@ -1,12 +1,13 @@
 #include "options.hpp"
 
-#include "detail/json.hpp"
-#include "detail/secret.hpp"
+#include "base/number.hpp"
+#include "crypto/secret.hpp"
+#include "json/json.hpp"
 #include "members.hpp"
-#include "seal_format.hpp"
+#include "seal/formats.hpp"
+#include "session/token_set.hpp"
 
 #include <array>
-#include <charconv>
 #include <stdexcept>
 #include <vector>
 
@@ -16,7 +17,6 @@ namespace {
 template <class Enum, std::size_t N>
 using Words = std::array<std::pair<std::string_view, Enum>, N>;
 
-constexpr Words<SealFormat, 2> formats = {{{"native", SealFormat::native}, {"fe26", SealFormat::fe26}}};
 constexpr Words<SameSite, 4> sameSites = {
     {{"lax", SameSite::lax}, {"strict", SameSite::strict}, {"none", SameSite::none}, {"unset", SameSite::unset}}};
 constexpr Words<CookiePriority, 3> priorities = {
@@ -32,18 +32,21 @@ void wipeTexts(Json& value) {
 }
 
 std::uint32_t passwordId(std::string_view text) {
-  std::uint32_t id = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), id);
-  const bool isPlain = problem == std::errc() && end == text.data() + text.size() && std::to_string(id) == text;
-  if (!isPlain) throw std::invalid_argument("ironjar: passwords: an id is not a whole number from 0 to 4294967295");
-  return id;
+  const auto id = detail::parseCanonicalDecimal<std::uint32_t>(text);
+  if (!id) throw std::invalid_argument("ironjar: passwords: an id is not a whole number from 0 to 4294967295");
+  return *id;
 }
 
 void readSealOptions(Members& members, SealOptions& options) {
   if (const Json* list = members.find("formats")) {
     if (!list->is_array()) members.refuse("formats", "is not a list");
     options.formats.clear();
-    for (const Json& word : *list) options.formats.push_back(members.choose<SealFormat>("formats", word, formats));
+    for (const Json& word : *list) {
+      const auto* const name = word.get_ptr<const std::string*>();
+      const detail::Format* const format = name != nullptr ? detail::formatNamed(*name) : nullptr;
+      if (format == nullptr) members.refuse("formats", "is none of its words");
+      options.formats.push_back(format->format);
+    }
   }
   members.read("ttl", options.ttl);
   members.read("clockSkew", options.clockSkew);
@@ -80,14 +83,8 @@ void readCookie(const Json& object, CookieOptions& cookie) {
 
 void readTokenNames(const Json& object, TokenNames& names) {
   Members members(object, "tokenNames");
-  members.read("accessToken", names.accessToken);
-  members.read("refreshToken", names.refreshToken);
-  members.read("expiresAt", names.expiresAt);
-  members.read("scope", names.scope);
-  members.read("lifetime", names.lifetime);
-  members.read("subject", names.subject);
-  members.read("cookies", names.cookies);
-  members.read("resources", names.resources);
+  detail::forEachTokenName(
+      [&](const char* option, std::string TokenNames::*which) { members.read(option, names.*which); });
   members.finish();
 }
 

@@ -1,7 +1,7 @@
-#include "detail/json.hpp"
-#include "detail/secret.hpp"
+#include "crypto/secret.hpp"
 #include "guard.hpp"
 #include "handles.hpp"
+#include "json/json.hpp"
 #include "options.hpp"
 
 using ironjar::Json;

@@ -1,10 +1,10 @@
 #include "commands.hpp"
 
-#include "detail/base64url.hpp"
-#include "detail/secret.hpp"
+#include "base/base64url.hpp"
+#include "crypto/secret.hpp"
 #include "inspect.hpp"
 #include "printable.hpp"
-#include "seal_format.hpp"
+#include "seal/formats.hpp"
 
 #include <array>
 #include <iostream>
@@ -19,13 +19,17 @@ int refused(const Error& error) {
   return 1;
 }
 
-// What opens: what --formats lists. Else both, as the command line is asked about seals of either; but native alone
-// once a purpose or a context is named, which Fe26.2 does not carry: any session's cookie would pass for such a seal.
+// What opens: what --formats lists. Else every format, as the command line is asked about seals of any; but once a
+// purpose or a context is named only those that are bound to it: any session's cookie would pass for a seal of the
+// others.
 SealOptions opening(const Request& request) {
   SealOptions options = request.options;
   options.formats = request.formats;
-  if (options.formats.empty()) options.formats = {SealFormat::native};
-  if (request.formats.empty() && !request.isBound) options.formats.push_back(SealFormat::fe26);
+  if (request.formats.empty()) {
+    for (const detail::Format& format : detail::formats()) {
+      if (format.isBound || !request.isBound) options.formats.push_back(format.format);
+    }
+  }
   detail::requireValid(options);
   return options;
 }
@@ -73,7 +77,7 @@ int keygen(const Request& request) {
 }
 
 int seal(const Request& request) {
-  if (request.isBound && request.options.formats.front() != SealFormat::native) {
+  if (request.isBound && !detail::formatOf(request.options.formats.front()).isBound) {
     throw std::invalid_argument("--purpose and --context are bound into native seals only");
   }
   const Passwords passwords = requirePasswords(request.sources);

@@ -1,9 +1,8 @@
 #include "inspect.hpp"
 
-#include "detail/base64url.hpp"
-#include "detail/hex.hpp"
-#include "detail/keyring.hpp"
-#include "seal_format.hpp"
+#include "base/hex.hpp"
+#include "crypto/keyring.hpp"
+#include "seal/formats.hpp"
 
 #include <array>
 #include <ctime>
@@ -23,26 +22,9 @@ Report isoTime(std::int64_t unixMilliseconds) {
   return std::string(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
 
-// The first bytes of a native seal name its key; null when they cannot be read.
-Report nativeKeyId(std::string_view text) {
-  constexpr std::size_t firstCharacters = 12;  // nine bytes
-  std::array<unsigned char, 9> head{};
-  text.remove_prefix(std::min<std::size_t>(text.size(), 4));
-  if (!detail::decodeBase64url(text.substr(0, firstCharacters), head)) return nullptr;
-  return detail::hex(detail::Bytes(head).first(detail::keyIdSize));
-}
-
-// What stands in clear and names a key must be a number or nothing, as everything else is somebody's invention.
-Report fe26KeyId(std::string_view text) {
-  const std::size_t begin = text.find('*') + 1;
-  const std::string_view id = text.substr(begin, text.find('*', begin) - begin);
-  const bool isNumber = id.size() <= 10 && id.find_first_not_of("0123456789") == std::string_view::npos;
-  return isNumber && !id.empty() ? Report(id) : Report(nullptr);
-}
-
 bool isSealed(Errc code) { return code == Errc::expired || code == Errc::notYetValid; }
 
-void addOpened(Report& report, const detail::Unsealed& unsealed, std::size_t dataSize, bool show) {
+void addOpened(Report& report, const detail::OpenedJson& unsealed, std::size_t dataSize, bool show) {
   const detail::Provenance& from = unsealed.provenance;
   if (from.lineage) {
     report["issued"] = isoTime(from.issued);
@@ -58,14 +40,10 @@ void addOpened(Report& report, const detail::Unsealed& unsealed, std::size_t dat
 }  // namespace
 
 Inspection inspectSeal(std::string_view text, const Passwords* passwords, const SealOptions& options, bool show) {
-  const bool native = text.starts_with("ij1.");
-  const bool fe26 = text.starts_with("Fe26.2*");
-  Report report = {{"format", native ? Report("native")
-                              : fe26 ? Report("fe26")
-                                     : Report(nullptr)},
-                   {"keyId", native ? nativeKeyId(text)
-                             : fe26 ? fe26KeyId(text)
-                                    : Report(nullptr)},
+  const detail::Format* const format = detail::formatOfText(text);
+  const std::string keyId = format != nullptr ? format->keyId(text) : std::string();
+  Report report = {{"format", format != nullptr ? Report(format->name) : Report(nullptr)},
+                   {"keyId", keyId.empty() ? Report(nullptr) : Report(keyId)},
                    {"sealSize", text.size()},
                    {"verifies", nullptr}};
   if (passwords == nullptr) {

@@ -1,9 +1,9 @@
 #include "commands.hpp"
-#include "detail/json.hpp"
-#include "detail/secret.hpp"
+#include "crypto/secret.hpp"
+#include "json/json.hpp"
 #include "options.hpp"
 #include "printable.hpp"
-#include "seal_format.hpp"
+#include "seal/seal_format.hpp"
 
 #include <array>
 #include <cstdio>

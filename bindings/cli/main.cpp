@@ -1,6 +1,7 @@
 // The command line: seals, opens and inspects what the library makes, and answers scripts a line at a time.
 #include "commands.hpp"
 #include "printable.hpp"
+#include "seal/formats.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -61,8 +62,9 @@ std::vector<SealFormat> readFormats(const std::string& name, const std::string& 
   for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
     end = text.find(',', begin);
     const std::string word = text.substr(begin, end - begin);
-    if (word != "native" && word != "fe26") throw CLI::ValidationError(name, "is neither native nor fe26");
-    formats.push_back(word == "fe26" ? SealFormat::fe26 : SealFormat::native);
+    const ironjar::detail::Format* const format = ironjar::detail::formatNamed(word);
+    if (format == nullptr) throw CLI::ValidationError(name, "is neither native nor fe26");
+    formats.push_back(format->format);
   }
   return formats;
 }

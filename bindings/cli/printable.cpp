@@ -1,6 +1,6 @@
 #include "printable.hpp"
 
-#include "detail/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <array>

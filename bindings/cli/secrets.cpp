@@ -1,6 +1,6 @@
 #include "secrets.hpp"
 
-#include "detail/keyring.hpp"
+#include "crypto/keyring.hpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <string>
 
+#include <ironjar/coordinator.hpp>
 #include <ironjar/httplib/server.hpp>
-#include <ironjar/refresh.hpp>
 
 namespace demo {
 

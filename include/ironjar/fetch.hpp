@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
+#include <ironjar/http.hpp>
 #include <ironjar/refresh_service.hpp>
 #include <ironjar/session.hpp>
-#include <ironjar/transport.hpp>
 
 namespace ironjar {
 
 struct FetchOptions {
-  Transport transport;
+  Transport transport;                      // httplibTransport() of <ironjar/httplib.hpp>, or a function of your own
   std::vector<std::string> allowedOrigins;  // `https://api.example.com`: tokens go nowhere else
   bool allowHttpOnLoopback = false;         // also `http://127.0.0.1:8080` and its like, for development
   TokenEndpoint tokenEndpoint = TokenEndpoint();
@@ -64,7 +64,7 @@ class Fetcher {
   // connectionGroup. Errors:
   // - Errc::loginRequired: the API wants a token and the session has none.
   // - Errc::expired: the session that came is past its end, or its login is over: destroyed when the provider said
-  //   invalid_grant, or when there is no refresh token and the access token may have ended; abandoned, so that the
+  //   invalid_grant, or when there is no refresh token and the access token may have ended; detached, so that the
   //   browser's cookie stays, when it was ended or superseded elsewhere.
   // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later. While
   //   its access token is good it is used, and this does not happen.

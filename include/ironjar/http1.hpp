@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include <ironjar/transport.hpp>
+#include <ironjar/http.hpp>
 
 namespace ironjar {
 

@@ -2,17 +2,17 @@
 #pragma once
 
 #include <ironjar/cookie.hpp>
+#include <ironjar/coordinator.hpp>
 #include <ironjar/error.hpp>
 #include <ironjar/fetch.hpp>
+#include <ironjar/http.hpp>
 #include <ironjar/http1.hpp>
 #include <ironjar/passwords.hpp>
-#include <ironjar/refresh.hpp>
 #include <ironjar/refresh_service.hpp>
 #include <ironjar/revocation.hpp>
 #include <ironjar/seal.hpp>
 #include <ironjar/session.hpp>
 #include <ironjar/tokens.hpp>
-#include <ironjar/transport.hpp>
 #include <ironjar/version.hpp>
 #include <ironjar/web.hpp>
 #include <ironjar/web/request_framing.hpp>

@@ -26,8 +26,8 @@
 #include <variant>
 #include <vector>
 
+#include <ironjar/coordinator.hpp>
 #include <ironjar/observer.hpp>
-#include <ironjar/refresh.hpp>
 
 namespace ironjar {
 

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include <ironjar/coordinator.hpp>
 #include <ironjar/observer.hpp>
-#include <ironjar/refresh.hpp>
 #include <ironjar/revocation.hpp>
 
 namespace ironjar {
@@ -103,11 +103,12 @@ class RedisCoordinator final : public RefreshCoordinator {
 
   [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
                                                        const RefreshContext& context = {}) override;
-  [[nodiscard]] Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
+  [[nodiscard]] Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
                                           Deadline deadline, const RefreshContext& context = {}) override;
   // Holds on every process from the next refresh on, and at once for one that is under way; use a RevocationList to end
   // what their access tokens still allow.
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, const Logout& logout = {}) override;
+  void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
+           const Logout& logout = {}) override;
 
   [[nodiscard]] CoordinatorStats stats() const override;  // of the coordinator in front
   [[nodiscard]] RedisCoordinatorStats redisStats() const;

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
 
 namespace ironjar {
 
@@ -16,7 +16,7 @@ struct RefreshServiceOptions {
   TokenSet tokens = {};                                  // with a refresh token
   std::shared_ptr<RefreshCoordinator> coordinator = {};  // the one that the login's requests use, if it has any
   std::string client = {};                               // as the coordinator is told by them
-  RefreshCoordinator::Ask ask = {};
+  RefreshCall call = {};
   Observer observer = {};                              // told of its refreshes, without a session
   std::chrono::milliseconds interval = Seconds{300};   // from one look at the tokens to the next
   std::chrono::milliseconds threshold = Seconds{600};  // with less than this left of the access token it is refreshed
@@ -56,7 +56,7 @@ class RefreshService {
   explicit RefreshService(RefreshServiceOptions options);
   RefreshService(const RefreshService&) = delete;
   RefreshService& operator=(const RefreshService&) = delete;
-  // Stops, and waits for a refresh that is under way: `timeout` at most, less when `ask` is bounded by less.
+  // Stops, and waits for a refresh that is under way: `timeout` at most, less when `call` is bounded by less.
   ~RefreshService();
 
   // Begins to look at the tokens, on a thread of its own. Nothing when it has begun, or been stopped.

@@ -8,25 +8,15 @@
 // A text opens only if every byte is as it was sealed: there is exactly one spelling, and no fallback.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <ironjar/error.hpp>
 #include <ironjar/passwords.hpp>
-#include <nlohmann/json.hpp>
+#include <ironjar/types.hpp>
 
 namespace ironjar {
-
-using Json = nlohmann::json;
-using Seconds = std::chrono::seconds;
-using TimePoint = std::chrono::system_clock::time_point;
-
-// Wall-clock time. Called from whichever thread needs it, never under a lock.
-using Clock = std::function<TimePoint()>;
-[[nodiscard]] TimePoint systemClock();
 
 enum class SealFormat { native, fe26 };
 
@@ -37,7 +27,7 @@ struct SealOptions {
   Seconds ttl = std::chrono::hours{24 * 14};  // 0: never expires
   Seconds clockSkew{60};                      // how long after its end a seal still opens, and how far ahead one may be
   // Bound into native seals and not sent: what is sealed for one purpose or context does not open for another.
-  // A SessionJar sets the context to the cookie's name.
+  // A SessionJar sets an empty context to the cookie's name.
   std::string purpose = "session";
   std::string context = {};
   // PBKDF2 iterations accepted in Fe26.2 seals; sealing always takes 1, as iron-session does. {1, 8192} also reads the

@@ -29,7 +29,7 @@ namespace detail {
 
 struct Attempt;
 struct Provenance;
-struct Unsealed;
+struct OpenedJson;
 
 template <class T>
 concept Iterable = requires(const T& values) {
@@ -153,9 +153,10 @@ class Session {
   // fixation) ends there, and one whose login has ended elsewhere is in nobody's way.
   void replace(std::initializer_list<std::string_view> keep = {});
 
-  // Lets go of the session without a word to the browser: commit() emits nothing. For a request that came with a cookie
-  // of a login that was ended elsewhere, when the browser may hold a newer one by now. Terminal as destroy().
-  void abandon();
+  // Detaches the session from its cookie: commit() emits nothing, so the browser keeps what it holds. For a request
+  // that came with a cookie of a login that was ended elsewhere, when the browser may hold a newer one by now. Terminal
+  // as destroy().
+  void detach();
 
   // Ends the session: commit() deletes its cookies. Terminal for this request: what is set afterwards is dropped, and
   // rejection() then says Errc::notAllowed.
@@ -164,7 +165,7 @@ class Session {
   [[nodiscard]] bool empty() const { return data_.empty(); }
   [[nodiscard]] bool changed() const { return changed_; }  // since it was opened or last committed
   [[nodiscard]] bool destroyed() const { return destroyed_; }
-  [[nodiscard]] bool abandoned() const { return abandoned_; }
+  [[nodiscard]] bool detached() const { return detached_; }
   // Why a cookie that came was not accepted, or a write was dropped. Its detail is for your log.
   [[nodiscard]] const std::optional<Error>& rejection() const { return rejection_; }
 
@@ -227,9 +228,9 @@ class Session {
   std::vector<std::pair<std::string, Json>> renewals_;
   bool changed_ = false;
   bool destroyed_ = false;
-  bool abandoned_ = false;
+  bool detached_ = false;
   bool tokensAreFromCookie_ = false;
-  bool outdated_ = false;  // an old password or format, or half the lifetime gone: due for re-sealing
+  bool needsReseal_ = false;  // an old password or format, or half the lifetime gone: due for re-sealing
   std::optional<Error> rejection_;
   std::optional<TimePoint> expiresAt_;
   std::int64_t start_ = 0;  // unix seconds
@@ -241,12 +242,17 @@ class Session {
 };
 
 struct SessionOptions {
-  std::string cookieName;  // `__Host-session` makes browsers keep the cookie to this host and to HTTPS
-  Passwords passwords;
+  std::string cookieName;  // required; `__Host-session` makes browsers keep the cookie to this host and to HTTPS
+  Passwords passwords;     // required
   SealOptions seal = SealOptions();
-  CookieOptions cookie = CookieOptions();  // its maxAge, when set, overrides the one that follows from seal.ttl
-  bool untilBrowserCloses = false;  // no Max-Age, and a seal that does not expire: iron-session's `maxAge: undefined`
-  bool chunk = false;               // split what does not fit one cookie into `name.0`, `name.1`, …, four at most
+  // Unset, maxAge follows from seal.ttl as in iron-session: 60 s less; up to 60 s the same; 2147483647 for 0. `expires`
+  // is a fixed date, after which nothing is saved: prefer seal.ttl.
+  CookieOptions cookie = CookieOptions();
+  // No Max-Age, and a seal that does not expire, so that a copy of the cookie opens for ever: iron-session's `maxAge:
+  // undefined`.
+  bool untilBrowserCloses = false;
+  // Split what does not fit one cookie into `name.0`, `name.1`, …: two with the default maxCookieHeader, four at most.
+  bool chunk = false;
   std::size_t maxCookieHeader = 7600;  // bytes of Cookie header a session may take; many servers refuse lines over 8192
   bool rolling = false;                // re-seal when half of seal.ttl has passed, so that active sessions go on
   // The end however active, counted from the start; 0: none. Needs the native format in front. What an Fe26.2 cookie
@@ -259,8 +265,8 @@ struct SessionOptions {
   // older tokens over newer ones, and keeps a logout final.
   std::function<std::function<void()>(Session&)> beforeCommit = {};
   Observer observer = {};  // told of Unsealed, Rejected, Sealed and LoggedOut
-  // Asked for the sessions that open and may count, the usual one alone; those that it names are as if they had not
-  // come, and rejection() says Errc::loginRequired. revokedBy() makes one. Must not throw.
+  // Asked for the sessions that open and may count, the usual one alone; those that it names are as if they had
+  // not come, and rejection() says Errc::loginRequired. revokedBy() makes one. Must not throw.
   std::function<bool(const Session&)> isRevoked = {};
 };
 
@@ -299,10 +305,10 @@ class SessionJar {
 
   class Opening;
 
-  [[nodiscard]] Result<detail::Unsealed> unsealSession(std::string_view text, const detail::Attempt& attempt) const;
+  [[nodiscard]] Result<detail::OpenedJson> unsealSession(std::string_view text, const detail::Attempt& attempt) const;
   [[nodiscard]] std::int64_t startOf(const detail::Provenance& from, TimePoint now) const;
   [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start, TimePoint now) const;
-  void adopt(Session& session, detail::Unsealed&& unsealed, TimePoint now) const;
+  void adopt(Session& session, detail::OpenedJson&& unsealed, TimePoint now) const;
   [[nodiscard]] Result<Cookies> due(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> write(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> wrap(std::string_view seal, const CookieOptions& attributes,

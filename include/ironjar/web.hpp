@@ -14,8 +14,8 @@
 #include <vector>
 
 #include <ironjar/fetch.hpp>
+#include <ironjar/http.hpp>
 #include <ironjar/session.hpp>
-#include <ironjar/transport.hpp>
 
 namespace ironjar {
 

@@ -1,6 +1,6 @@
 #include "redis/connection.hpp"
 
-#include "detail/secret.hpp"
+#include "crypto/secret.hpp"
 
 #include <algorithm>
 #include <array>
@@ -84,10 +84,6 @@ bool refusesUs(const std::string& name) {
 }
 
 }  // namespace
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 std::vector<RedisAddress> resolve(const RedisOptions& options) {
   std::vector<RedisAddress> found;

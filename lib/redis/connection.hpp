@@ -1,6 +1,7 @@
 // One connection to a Redis server: plain sockets, so that every wait has a deadline and no signal is raised.
 #pragma once
 
+#include "base/descriptor.hpp"
 #include "redis/reply.hpp"
 
 #include <memory>
@@ -9,8 +10,8 @@
 #include <sys/socket.h>
 #include <vector>
 
+#include <ironjar/http.hpp>
 #include <ironjar/redis.hpp>
-#include <ironjar/transport.hpp>
 
 namespace ironjar::detail {
 
@@ -21,21 +22,6 @@ struct RedisAddress {
 
 // May take as long as the system's resolver does. Empty when nothing is found.
 [[nodiscard]] std::vector<RedisAddress> resolve(const RedisOptions& options);
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor();
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 class RedisConnection {
  public:

@@ -1,8 +1,8 @@
-#include "detail/base64url.hpp"
-#include "detail/sodium.hpp"
+#include "base/base64url.hpp"
+#include "crypto/sodium.hpp"
 #include "redis/leases.hpp"
 #include "redis/records.hpp"
-#include "refreshing.hpp"
+#include "refresh/observed_refresh.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,8 +15,6 @@ namespace {
 using detail::Failure;
 using detail::Record;
 using detail::RedisRecord;
-using Asked = RefreshCoordinator::Asked;
-using Endpoint = RefreshCoordinator::Endpoint;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t longestChain = 32;
@@ -70,29 +68,30 @@ class RedisCoordinator::State {
 
   LocalCoordinator& local() { return *local_; }
 
-  Result<Refreshed> refresh(std::string_view client, const TokenSet& rejected, const Ask& ask, Deadline deadline,
-                            const RefreshContext& context) {
+  Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
+                            Deadline deadline, const RefreshContext& context) {
     const auto by = std::make_shared<std::atomic<RefreshedBy>>(RefreshedBy::self);
-    const auto asking = [this, name = std::string(client), ask, by, begun = context.begun](const TokenSet& spent) {
-      return askOnce({name, spent, ask, begun}, *by);
+    const auto throughRedis = [this, name = std::string(client), call, by,
+                               begun = context.begun](const TokenSet& spent) {
+      return refreshOnce({name, spent, call, begun}, *by);
     };
-    Result<Refreshed> refreshed = local_->refresh(client, rejected, asking, deadline, context);
+    Result<NewTokens> refreshed = local_->refresh(client, rejected, throughRedis, deadline, context);
     if (refreshed && refreshed->by == RefreshedBy::self) refreshed->by = *by;
     return refreshed;
   }
 
-  void end(std::string_view client, const TokenSet& tokens, const Revoke& revoke, const Logout& logout) {
+  void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout) {
     const auto newest = local_->newest(client, tokens, From::memory, {.begun = logout.begun});
-    std::set<std::string> buried;
-    std::optional<TokenSet> last = bury(client, tokens, buried, logout);
-    const bool knowsMore = last && newest && *newest && !buried.contains((*newest)->refreshToken);
-    if (knowsMore) last = bury(client, **newest, buried, logout);
+    std::set<std::string> loggedOut;
+    std::optional<TokenSet> last = logOut(client, tokens, loggedOut, logout);
+    const bool knowsMore = last && newest && *newest && !loggedOut.contains((*newest)->refreshToken);
+    if (knowsMore) last = logOut(client, **newest, loggedOut, logout);
     if (!revoke || !last) return local_->end(client, tokens, nullptr, logout);
     local_->end(
         client, tokens,
-        [this, name = std::string(client), buried, last = *last, revoke](const TokenSet& told) {
+        [this, name = std::string(client), loggedOut, last = *last, revoke](const TokenSet& told) {
           // What a call under way has brought is newer than all that was known.
-          const bool isFresh = !buried.contains(told.refreshToken);
+          const bool isFresh = !loggedOut.contains(told.refreshToken);
           revoke(isFresh ? told : whatCameLate(name, last));
         },
         logout);
@@ -104,7 +103,7 @@ class RedisCoordinator::State {
   struct Request {
     const std::string& client;
     const TokenSet& spent;
-    const Ask& ask;
+    const RefreshCall& call;
     std::optional<TimePoint> begun;  // the session's beginning
     std::string owner = randomOwner();
     // When an earlier login with this refresh token was signed out of: it stays known.
@@ -113,8 +112,10 @@ class RedisCoordinator::State {
 
   RedisRecord recordOf(std::string_view client, std::string_view refreshToken) {
     const LocalCoordinatorOptions& local = options_.local;
-    return {
-        *link_, client, refreshToken, {.lease = options_.lease, .keep = local.keepUnconfirmed, .keepDead = local.keep}};
+    return {*link_,
+            client,
+            refreshToken,
+            {.lease = options_.lease, .keep = local.keepUnconfirmed, .keepInvalidGrant = local.keep}};
   }
 
   // False when the coordinator is going.
@@ -124,7 +125,7 @@ class RedisCoordinator::State {
   }
 
   // On a thread of the local coordinator's, once for all requests of this process.
-  Asked askOnce(Request request, std::atomic<RefreshedBy>& by) {
+  RefreshAnswer refreshOnce(Request request, std::atomic<RefreshedBy>& by) {
     RedisRecord record = recordOf(request.client, request.spent.refreshToken);
     // A holder may die at the end of its call, and its lock goes on for a lease then.
     const Deadline patience = Steady::now() + 2 * options_.lease + std::chrono::seconds{1};
@@ -134,7 +135,7 @@ class RedisCoordinator::State {
     std::chrono::milliseconds pause = shortestPause;
     while (Steady::now() < patience) {
       const auto before = Steady::now();
-      const auto begun = record.begin(request.owner, awaited);
+      const auto begun = record.claim(request.owner, awaited);
       if (!begun) {
         if (++misses < mostMisses && !link_->stats().degraded) continue;
         if (auto asked = withoutRedis(request, mayAsk)) return *std::move(asked);
@@ -147,7 +148,7 @@ class RedisCoordinator::State {
           by = awaited.empty() ? RefreshedBy::chain : RefreshedBy::follower;
           return *std::move(asked);
         }
-        if (known->kind == Record::Kind::signedOut || known->endedAt) request.endedBefore = known->endedAt;
+        if (known->kind == Record::Kind::loggedOut || known->endedAt) request.endedBefore = known->endedAt;
         record.passOver();
       } else if (const auto* failure = std::get_if<Failure>(&*begun)) {
         return {.tokens = failure->error, .retryAfter = failure->retryAfter, .endpoint = failure->endpoint};
@@ -164,101 +165,102 @@ class RedisCoordinator::State {
     }
     // That says nothing against the provider.
     return {.tokens = fail(Errc::refreshFailed, "another process has been asking for too long"),
-            .endpoint = Endpoint::notAsked};
+            .endpoint = EndpointState::notAsked};
   }
 
   // What a record means for a request; nothing when it is of no use.
-  std::optional<Asked> adopt(const Request& request, Record record) {
+  std::optional<RefreshAnswer> adopt(const Request& request, Record record) {
     // Along the chain, to where the login stands now.
     std::set<std::string> seen = {request.spent.refreshToken};
-    while (record.kind == Record::Kind::succeeded && seen.size() < longestChain &&
+    while (record.kind == Record::Kind::rotated && seen.size() < longestChain &&
            seen.insert(record.tokens.refreshToken).second) {
       if (record.refuses(request.begun)) break;
-      auto next = recordOf(request.client, record.tokens.refreshToken).look();
+      auto next = recordOf(request.client, record.tokens.refreshToken).lookUp();
       if (!next || !*next) break;
       record = **std::move(next);
     }
     if (record.refuses(request.begun)) return signedOut(request, record.endedAt);
-    if (record.kind == Record::Kind::signedOut) return std::nullopt;
-    if (record.kind == Record::Kind::dead) {
-      return Asked{.tokens = fail(Errc::expired, "the provider has ended this login, as another process was told"),
-                   .endpoint = Endpoint::notAsked};
+    if (record.kind == Record::Kind::loggedOut) return std::nullopt;
+    if (record.kind == Record::Kind::invalidGrant) {
+      return RefreshAnswer{
+          .tokens = fail(Errc::expired, "the provider has ended this login, as another process was told"),
+          .endpoint = EndpointState::notAsked};
     }
     if (!isNewer(record.tokens, request.spent)) return std::nullopt;
     ++shared_;
-    return Asked{.tokens = std::move(record.tokens), .endpoint = Endpoint::notAsked};
+    return RefreshAnswer{.tokens = std::move(record.tokens), .endpoint = EndpointState::notAsked};
   }
 
   // Whatever is under way here for the login is discarded.
-  Asked signedOut(const Request& request, std::optional<TimePoint> endedAt) {
+  RefreshAnswer signedOut(const Request& request, std::optional<TimePoint> endedAt) {
     local_->end(request.client, request.spent, nullptr,
                 {.at = endedAt.value_or(TimePoint::max()), .begun = request.begun});
-    return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpoint = Endpoint::notAsked};
+    return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpoint = EndpointState::notAsked};
   }
 
   // Nothing when Redis is back by the end, and another process asks.
-  std::optional<Asked> withoutRedis(const Request& request, bool mayAsk) {
+  std::optional<RefreshAnswer> withoutRedis(const Request& request, bool mayAsk) {
     if (options_.withoutRedis == WithoutRedis::fail) {
-      return Asked{.tokens = fail(Errc::overloaded, "Redis is away"), .endpoint = Endpoint::notAsked};
+      return RefreshAnswer{.tokens = fail(Errc::overloaded, "Redis is away"), .endpoint = EndpointState::notAsked};
     }
     if (!mayAsk) {
-      return Asked{.tokens = fail(Errc::refreshFailed, "Redis went away while another process was asking"),
-                   .endpoint = Endpoint::notAsked};
+      return RefreshAnswer{.tokens = fail(Errc::refreshFailed, "Redis went away while another process was asking"),
+                           .endpoint = EndpointState::notAsked};
     }
     ++alone_;
     // Redis may be back by then, or was slow only.
     RedisRecord record = recordOf(request.client, request.spent.refreshToken);
-    return settle(request, record, askSafely(request));
+    return conclude(request, record, callSafely(request));
   }
 
-  Asked askSafely(const Request& request) {
+  RefreshAnswer callSafely(const Request& request) {
     ++asked_;
     try {
-      return request.ask(request.spent);
+      return request.call(request.spent);
     } catch (...) {
       return {.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
     }
   }
 
   // With the lock. Nothing when another process has it: before the call could be made, or by the end of one in vain.
-  std::optional<Asked> lead(const Request& request, RedisRecord& record, Deadline begun) {
+  std::optional<RefreshAnswer> lead(const Request& request, RedisRecord& record, Deadline begun) {
     auto renew = [this, client = request.client, token = request.spent.refreshToken, owner = request.owner] {
       return recordOf(client, token).renew(owner);
     };
     const auto lease = leases_.take(std::move(renew), begun);
     const bool holds = lease->holds();
-    std::optional<Asked> asked;
-    if (holds) asked = askSafely(request);
+    std::optional<RefreshAnswer> asked;
+    if (holds) asked = callSafely(request);
     leases_.drop(lease);
-    return asked ? settle(request, record, *std::move(asked)) : std::nullopt;
+    return asked ? conclude(request, record, *std::move(asked)) : std::nullopt;
   }
 
   // Tells the others how the call has ended, and hears whether they know better. Nothing when that is still open.
-  std::optional<Asked> settle(const Request& request, RedisRecord& record, Asked asked) {
+  std::optional<RefreshAnswer> conclude(const Request& request, RedisRecord& record, RefreshAnswer asked) {
     if (asked.tokens) return publish(request, record, std::move(asked));
     if (asked.tokens.error().code == Errc::expired) return giveUp(request, record, std::move(asked));
-    const auto told = record.failed(request.owner, {asked.tokens.error(), asked.retryAfter, asked.endpoint});
+    const auto told = record.release(request.owner, {asked.tokens.error(), asked.retryAfter, asked.endpoint});
     return better(request, told, std::move(asked));
   }
 
   // What is known by now in place of a failure.
-  Asked better(const Request& request, const Result<RedisRecord::Finished>& told, Asked asked) {
+  RefreshAnswer better(const Request& request, const Result<RedisRecord::Outcome>& told, RefreshAnswer asked) {
     const Record* known = told ? std::get_if<Record>(&*told) : nullptr;
-    if (known == nullptr || known->kind == Record::Kind::dead) return asked;
+    if (known == nullptr || known->kind == Record::Kind::invalidGrant) return asked;
     auto theirs = adopt(request, *known);
     return theirs ? *std::move(theirs) : asked;
   }
 
-  Asked publish(const Request& request, RedisRecord& record, Asked asked) {
+  RefreshAnswer publish(const Request& request, RedisRecord& record, RefreshAnswer asked) {
     const TokenSet fresh = detail::successorOf(request.spent, *asked.tokens);
-    const auto told = record.succeeded(request.owner, fresh, request.endedBefore);
+    const auto told = record.publish(request.owner, fresh, request.endedBefore);
     if (!told && (told.error().code == Errc::tooLarge || told.error().code == Errc::malformed)) {
       release(request, record);  // it cannot be sealed: nobody shall wait for it
     }
     const Record* known = told ? std::get_if<Record>(&*told) : nullptr;
-    if (known == nullptr || known->kind == Record::Kind::dead) return asked;
-    if (known->kind == Record::Kind::signedOut) {
-      record.leaveBehind(fresh);
+    if (known == nullptr || known->kind == Record::Kind::invalidGrant) return asked;
+    if (known->kind == Record::Kind::loggedOut) {
+      record.storeOrphaned(fresh);
       release(request, record);
       local_->end(request.client, request.spent, nullptr,
                   {.at = known->endedAt.value_or(TimePoint::max()), .begun = request.begun});
@@ -269,40 +271,40 @@ class RedisCoordinator::State {
   }
 
   static void release(const Request& request, RedisRecord& record) {
-    const auto released = record.failed(request.owner, {fail(Errc::refreshFailed)});
+    const auto released = record.release(request.owner, {fail(Errc::refreshFailed)});
     static_cast<void>(released.has_value());  // or the lock ends by itself
   }
 
   // The provider has refused the token: because another process has spent it?
-  std::optional<Asked> giveUp(const Request& request, RedisRecord& record, Asked asked) {
+  std::optional<RefreshAnswer> giveUp(const Request& request, RedisRecord& record, RefreshAnswer asked) {
     for (const auto pause : secondLooks) {
       if (pause.count() > 0 && !sleep(pause)) break;
-      const auto found = record.look();
+      const auto found = record.lookUp();
       if (!found && link_->stats().degraded) break;
-      if (found && *found && (*found)->kind != Record::Kind::dead) {
+      if (found && *found && (*found)->kind != Record::Kind::invalidGrant) {
         if (auto theirs = adopt(request, **found)) {
           release(request, record);
           return *std::move(theirs);
         }
       }
     }
-    const auto told = record.died(request.owner);
+    const auto told = record.endGrant(request.owner);
     if (told && std::holds_alternative<RedisRecord::Refused>(*told)) return std::nullopt;  // who has taken over decides
     if (told) return better(request, told, std::move(asked));
     // Nobody can tell, and the browser may have got that one's tokens.
-    return Asked{.tokens = fail(Errc::loginRequired, "the provider refuses the token, and Redis is away"),
-                 .retryAfter = asked.retryAfter,
-                 .endpoint = asked.endpoint.value_or(Endpoint::well)};
+    return RefreshAnswer{.tokens = fail(Errc::loginRequired, "the provider refuses the token, and Redis is away"),
+                         .retryAfter = asked.retryAfter,
+                         .endpoint = asked.endpoint.value_or(EndpointState::well)};
   }
 
   // Marks these tokens and all that is known to have succeeded them as ended; the last of them, or nothing when they
   // had ended already: what came after may be another login's.
-  std::optional<TokenSet> bury(std::string_view client, TokenSet tokens, std::set<std::string>& buried,
-                               const Logout& logout) {
-    while (buried.size() < longestChain && buried.insert(tokens.refreshToken).second) {
-      auto before = recordOf(client, tokens.refreshToken).bury(logout);
+  std::optional<TokenSet> logOut(std::string_view client, TokenSet tokens, std::set<std::string>& loggedOut,
+                                 const Logout& logout) {
+    while (loggedOut.size() < longestChain && loggedOut.insert(tokens.refreshToken).second) {
+      auto before = recordOf(client, tokens.refreshToken).logOut(logout);
       if (before && before->refuses(logout.begun)) return std::nullopt;
-      if (before && before->kind == Record::Kind::succeeded) tokens = std::move(before->tokens);
+      if (before && before->kind == Record::Kind::rotated) tokens = std::move(before->tokens);
     }
     return tokens;
   }
@@ -312,9 +314,9 @@ class RedisCoordinator::State {
     RedisRecord record = recordOf(client, tokens.refreshToken);
     const Deadline patience = Steady::now() + 2 * options_.lease + std::chrono::seconds{1};
     while (Steady::now() < patience) {
-      const auto remains = record.remains();
-      if (remains.tokens) return *remains.tokens;
-      if (!remains.mayCome || !sleep(longestPause)) break;
+      const auto found = record.orphaned();
+      if (found.tokens) return *found.tokens;
+      if (!found.mayCome || !sleep(longestPause)) break;
     }
     return tokens;
   }
@@ -342,12 +344,12 @@ Result<std::optional<TokenSet>> RedisCoordinator::newest(std::string_view client
   return state_->local().newest(client, tokens, from, context);
 }
 
-Result<Refreshed> RedisCoordinator::refresh(std::string_view client, const TokenSet& rejected, const Ask& ask,
+Result<NewTokens> RedisCoordinator::refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
                                             Deadline deadline, const RefreshContext& context) {
-  return state_->refresh(client, rejected, ask, deadline, context);
+  return state_->refresh(client, rejected, call, deadline, context);
 }
 
-void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const Revoke& revoke,
+void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
                            const Logout& logout) {
   state_->end(client, tokens, revoke, logout);
 }

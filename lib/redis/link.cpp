@@ -1,7 +1,7 @@
 #include "redis/link.hpp"
 
-#include "detail/sodium.hpp"
-#include "notify.hpp"
+#include "base/notify.hpp"
+#include "crypto/sodium.hpp"
 
 #include <array>
 #include <iterator>
@@ -50,7 +50,7 @@ std::size_t sizeOf(const RedisCall& call) {
 }  // namespace
 
 RedisLink::RedisLink(RedisOptions options)
-    : options_(checked(std::move(options))), vault_(options_.passwords, options_.prefix) {
+    : options_(checked(std::move(options))), sealer_(options_.passwords, options_.prefix) {
   addresses_ = resolve(options_);
   if (const auto problem = probe(in(patience), patience)) {
     if (problem->code == Errc::notAllowed) {

@@ -4,7 +4,7 @@
 
 #include "redis/connection.hpp"
 #include "redis/scripts.hpp"
-#include "redis/vault.hpp"
+#include "redis/sealer.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -39,7 +39,7 @@ class RedisLink {
   // The oldest of too many are dropped, and what Redis refuses again and again while it is well.
   void runLater(RedisCall call);
 
-  [[nodiscard]] const RedisVault& vault() const { return vault_; }
+  [[nodiscard]] const RedisSealer& sealer() const { return sealer_; }
   [[nodiscard]] RedisStats stats() const;
 
  private:
@@ -64,7 +64,7 @@ class RedisLink {
   void report(bool degraded, const std::string& why);
 
   const RedisOptions options_;
-  const RedisVault vault_;
+  const RedisSealer sealer_;
   std::atomic<std::uint64_t> commands_ = 0;
   std::atomic<std::uint64_t> failures_ = 0;
   std::atomic<std::uint64_t> degradations_ = 0;

@@ -1,6 +1,7 @@
 #include "redis/records.hpp"
 
-#include "seal_format.hpp"
+#include "base/time.hpp"
+#include "session/token_set.hpp"
 
 #include <algorithm>
 #include <array>
@@ -45,8 +46,8 @@ Failure readNote(std::string_view note) {
   Failure failure{fail(Errc::refreshFailed, "another process has asked in vain")};
   if (numbers[0] == 1) failure.error.code = Errc::notAllowed;
   if (numbers[1] >= 0) failure.retryAfter = Seconds{std::min<long long>(numbers[1], longestPause.count())};
-  constexpr auto last = static_cast<int>(RefreshCoordinator::Endpoint::notAsked);
-  if (numbers[2] >= 0 && numbers[2] <= last) failure.endpoint = static_cast<RefreshCoordinator::Endpoint>(numbers[2]);
+  constexpr auto last = static_cast<int>(EndpointState::notAsked);
+  if (numbers[2] >= 0 && numbers[2] <= last) failure.endpoint = static_cast<EndpointState>(numbers[2]);
   return failure;
 }
 
@@ -57,23 +58,18 @@ void append(std::vector<std::string>& list, const std::vector<std::string>& more
 }  // namespace
 
 Json writeTokens(const TokenSet& tokens) {
-  Json data = {{"a", tokens.accessToken}, {"r", tokens.refreshToken}, {"s", tokens.scope},
-               {"u", tokens.subject},     {"c", tokens.cookies},      {"f", tokens.resource}};
-  if (tokens.expiresAt) data["e"] = unixMilliseconds(*tokens.expiresAt);
-  if (tokens.lifetime) data["l"] = tokens.lifetime->count();
+  Json data = {{"f", tokens.resource}};
+  forEachTokenMember([&](const auto& member) {
+    Json value = tokenJson(tokens.*member.value);
+    if (!value.is_null()) data[member.letter] = std::move(value);
+  });
   return data;
 }
 
 std::optional<TokenSet> readTokens(const Json& data) {
-  TokenSet tokens{.accessToken = textAt(data, "a"),
-                  .refreshToken = textAt(data, "r"),
-                  .scope = textAt(data, "s"),
-                  .subject = textAt(data, "u"),
-                  .cookies = textAt(data, "c"),
-                  .resource = textAt(data, "f")};
+  TokenSet tokens{.resource = textAt(data, "f")};
+  forEachTokenMember([&](const auto& member) { readTokenJson(data, member.letter, tokens.*member.value); });
   if (tokens.accessToken.empty() || tokens.refreshToken.empty()) return std::nullopt;
-  if (const auto end = integerAt(data, "e")) tokens.expiresAt = fromUnixMilliseconds(*end);
-  if (const auto lifetime = integerAt(data, "l")) tokens.lifetime = Seconds{*lifetime};
   return tokens;
 }
 
@@ -81,7 +77,7 @@ RedisRecord::RedisRecord(RedisLink& link, std::string_view client, std::string_v
     : link_(link),
       secret_(refreshToken),
       times_(times),
-      values_(link.vault().names("token", client, refreshToken)),
+      values_(link.sealer().names("token", client, refreshToken)),
       passedOver_(values_.size()) {
   const auto suffixed = [this](const char* suffix) {
     RedisNames names = values_;
@@ -90,82 +86,82 @@ RedisRecord::RedisRecord(RedisLink& link, std::string_view client, std::string_v
   };
   locks_ = suffixed(":lock");
   lasts_ = suffixed(":last");
-  remains_ = suffixed(":remains");
+  orphaned_ = suffixed(":orphaned");
 }
 
-Result<RedisRecord::Begun> RedisRecord::begin(const std::string& owner, const std::string& awaited) {
-  Result<Told> told = run(beginScript(), {.owner = owner, .what = awaited});
-  if (!told) return told.error();
-  if (told->record) return Begun(*std::move(told->record));
-  if (told->word == "locked") return Begun(Locked{std::move(told->text)});
-  if (told->word == "failed") return Begun(readNote(told->text));
-  return Begun(Mine{});
+Result<RedisRecord::Claim> RedisRecord::claim(const std::string& owner, const std::string& awaited) {
+  Result<Answer> answer = run(claimScript(), {.owner = owner, .what = awaited});
+  if (!answer) return answer.error();
+  if (answer->record) return Claim(*std::move(answer->record));
+  if (answer->word == "locked") return Claim(Locked{std::move(answer->text)});
+  if (answer->word == "failed") return Claim(readNote(answer->text));
+  return Claim(Claimed{});
 }
 
 Result<bool> RedisRecord::renew(const std::string& owner) {
-  const Result<Told> told = run(renewScript(), {.owner = owner});
-  if (!told) return told.error();
-  return told->word == "renewed";
+  const Result<Answer> answer = run(renewScript(), {.owner = owner});
+  if (!answer) return answer.error();
+  return answer->word == "renewed";
 }
 
-Result<RedisRecord::Finished> RedisRecord::succeeded(const std::string& owner, const TokenSet& tokens,
-                                                     std::optional<TimePoint> endedAt) {
+Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, const TokenSet& tokens,
+                                                  std::optional<TimePoint> endedAt) {
   Json data = writeTokens(tokens);
   if (endedAt) data["o"] = unixMilliseconds(*endedAt);
   auto values = sealed('r', data, times_.keep);
   if (!values) return values.error();
   const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
-  Result<Finished> finished = finish(order);
+  Result<Outcome> outcome = store(order);
   // Nobody else has them, and the old token is spent: the others must know as soon as Redis does.
-  if (!finished) link_.runLater(callOf(finishScript(), order));
-  return finished;
+  if (!outcome) link_.runLater(callOf(publishScript(), order));
+  return outcome;
 }
 
-Result<RedisRecord::Finished> RedisRecord::died(const std::string& owner) {
-  auto values = sealed('d', Json::object(), times_.keepDead);
+Result<RedisRecord::Outcome> RedisRecord::endGrant(const std::string& owner) {
+  auto values = sealed('d', Json::object(), times_.keepInvalidGrant);
   if (!values) return values.error();
-  return finish({.owner = owner, .what = "d", .ttl = times_.keepDead, .values = *std::move(values)});
+  return store({.owner = owner, .what = "d", .ttl = times_.keepInvalidGrant, .values = *std::move(values)});
 }
 
-Result<RedisRecord::Finished> RedisRecord::failed(const std::string& owner, const Failure& failure) {
-  return finish({.owner = owner, .what = "f", .note = noteOf(failure)});
+Result<RedisRecord::Outcome> RedisRecord::release(const std::string& owner, const Failure& failure) {
+  return store({.owner = owner, .what = "f", .note = noteOf(failure)});
 }
 
-Result<RedisRecord::Finished> RedisRecord::finish(const Order& order) {
-  Result<Told> told = run(finishScript(), order);
-  if (!told) return told.error();
-  if (told->record) return Finished(*std::move(told->record));
-  if (told->word == "stored") return Finished(Stored{});
-  return Finished(Refused{});
+Result<RedisRecord::Outcome> RedisRecord::store(const Order& order) {
+  Result<Answer> answer = run(publishScript(), order);
+  if (!answer) return answer.error();
+  if (answer->record) return Outcome(*std::move(answer->record));
+  if (answer->word == "stored") return Outcome(Stored{});
+  return Outcome(Refused{});
 }
 
 // In whole seconds, as sessions know their beginning.
 bool Record::refuses(const std::optional<TimePoint>& begun) const {
   const auto seconds = [](TimePoint time) { return std::chrono::floor<Seconds>(time.time_since_epoch()); };
-  if (kind != Kind::signedOut && !endedAt) return false;
+  if (kind != Kind::loggedOut && !endedAt) return false;
   return !endedAt || !begun || seconds(*begun) <= seconds(*endedAt);
 }
 
-std::optional<Record> RedisRecord::bury(const Logout& logout) {
+std::optional<Record> RedisRecord::logOut(const Logout& logout) {
   auto values = sealed('o', Json{{"o", unixMilliseconds(logout.at)}}, times_.keep);
   if (!values) return std::nullopt;
   const Order order{.ttl = times_.keep, .values = *std::move(values)};
   // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
-  const Result<std::optional<Record>> before = look();
+  const Result<std::optional<Record>> before = lookUp();
   if (before && *before) {
-    const bool isOlder = (*before)->kind == Record::Kind::signedOut && (*before)->endedAt >= logout.at;
+    const bool isOlder = (*before)->kind == Record::Kind::loggedOut && (*before)->endedAt >= logout.at;
     if (isOlder || (*before)->refuses(logout.begun)) return *before;
   }
-  const Result<Told> told = before ? run(buryScript(), order) : Result<Told>(before.error());
-  if (!told) link_.runLater(callOf(buryScript(), order));
-  const bool isNews = told && told->record && told->record->kind != Record::Kind::signedOut;
-  if (isNews) return told->record;
+  const Result<Answer> answer = before ? run(logOutScript(), order) : Result<Answer>(before.error());
+  if (!answer) link_.runLater(callOf(logOutScript(), order));
+  const bool isNews = answer && answer->record && answer->record->kind != Record::Kind::loggedOut;
+  if (isNews) return answer->record;
   return before ? *before : std::nullopt;
 }
 
-Result<std::optional<Record>> RedisRecord::look() {
+Result<std::optional<Record>> RedisRecord::lookUp() {
   const Result<Reply> reply =
-      link_.run({.script = &fetchScript(), .keys = values_, .arguments = {std::to_string(maxSealSize + 1)}});
+      link_.run({.script = &lookUpScript(), .keys = values_, .arguments = {std::to_string(maxSealSize + 1)}});
   if (!reply) return reply.error();
   std::optional<Record> found;
   for (std::size_t i = 0; i < values_.size(); ++i) {
@@ -181,71 +177,71 @@ Result<std::optional<Record>> RedisRecord::look() {
 
 void RedisRecord::passOver() { passedOver_.at(lastIndex_) = lastValue_; }
 
-void RedisRecord::leaveBehind(const TokenSet& tokens) {
-  const auto values = link_.vault().seal(remains_, {purpose, secret_}, writeTokens(tokens), times_.keep);
+void RedisRecord::storeOrphaned(const TokenSet& tokens) {
+  const auto values = link_.sealer().seal(orphaned_, {purpose, secret_}, writeTokens(tokens), times_.keep);
   if (!values) return;
-  RedisCall call{.script = &storeScript(), .keys = remains_, .arguments = {"0", millisecondsOf(times_.keep)}};
+  RedisCall call{.script = &storeScript(), .keys = orphaned_, .arguments = {"0", millisecondsOf(times_.keep)}};
   append(call.arguments, *values);
   link_.runEventually(std::move(call));
 }
 
-RedisRecord::Remains RedisRecord::remains() {
-  RedisCall call{.script = &fetchScript(), .keys = remains_, .arguments = {std::to_string(maxSealSize + 1)}};
+RedisRecord::Orphaned RedisRecord::orphaned() {
+  RedisCall call{.script = &lookUpScript(), .keys = orphaned_, .arguments = {std::to_string(maxSealSize + 1)}};
   append(call.keys, locks_);
   const Result<Reply> reply = link_.run(call);
   if (!reply) return {};
-  Remains remains;
-  for (std::size_t i = 0; i < remains_.size(); ++i) {
-    const auto data = link_.vault().open(remains_[i], {purpose, secret_}, reply->items[i].text);
-    if (data && !remains.tokens) remains.tokens = readTokens(*data);
-    remains.mayCome = remains.mayCome || !reply->items[remains_.size() + i].text.empty();
+  Orphaned found;
+  for (std::size_t i = 0; i < orphaned_.size(); ++i) {
+    const auto data = link_.sealer().open(orphaned_[i], {purpose, secret_}, reply->items[i].text);
+    if (data && !found.tokens) found.tokens = readTokens(*data);
+    found.mayCome = found.mayCome || !reply->items[orphaned_.size() + i].text.empty();
   }
-  return remains;
+  return found;
 }
 
 // A value that is not authentic is passed over, and the script asked again.
-Result<RedisRecord::Told> RedisRecord::run(const RedisScript& script, const Order& order) {
+Result<RedisRecord::Answer> RedisRecord::run(const RedisScript& script, const Order& order) {
   for (std::size_t tries = 0; tries < values_.size() + 2; ++tries) {
     const Result<Reply> reply = link_.run(callOf(script, order));
     if (!reply) return reply.error();
-    Told told = read(*reply);
-    if (told.word != "value" || told.record) return told;
+    Answer answer = read(*reply);
+    if (answer.word != "value" || answer.record) return answer;
     passOver();
   }
   return fail(Errc::malformed, "values that do not open, again and again");
 }
 
-RedisRecord::Told RedisRecord::read(const Reply& reply) {
+RedisRecord::Answer RedisRecord::read(const Reply& reply) {
   const auto& items = reply.items;
-  Told told{.word = items.at(0).text};
-  if (told.word == "value") {
+  Answer answer{.word = items.at(0).text};
+  if (answer.word == "value") {
     lastIndex_ = static_cast<std::size_t>(items.at(1).number) - 1;
     lastValue_ = items.at(2).text;
-    told.record = open(lastIndex_, lastValue_);
+    answer.record = open(lastIndex_, lastValue_);
   } else if (items.size() > 1) {
-    told.text = items[1].text;
+    answer.text = items[1].text;
   }
-  return told;
+  return answer;
 }
 
 std::optional<Record> RedisRecord::open(std::size_t index, std::string_view value) const {
   if (value.empty()) return std::nullopt;
-  const auto data = link_.vault().open(values_[index], {purpose, secret_}, value.substr(1));
+  const auto data = link_.sealer().open(values_[index], {purpose, secret_}, value.substr(1));
   // The letter in front is for the scripts; what was sealed is what counts.
   if (!data || textAt(*data, "k") != value.substr(0, 1)) return std::nullopt;
   std::optional<TimePoint> endedAt;
   if (const auto ended = integerAt(*data, "o")) endedAt = fromUnixMilliseconds(*ended);
-  if (value.front() == 'o') return Record{.kind = Record::Kind::signedOut, .endedAt = endedAt};
-  if (value.front() == 'd') return Record{Record::Kind::dead};
+  if (value.front() == 'o') return Record{.kind = Record::Kind::loggedOut, .endedAt = endedAt};
+  if (value.front() == 'd') return Record{Record::Kind::invalidGrant};
   auto tokens = readTokens(*data);
   if (!tokens) return std::nullopt;
-  return Record{Record::Kind::succeeded, *std::move(tokens), endedAt};
+  return Record{Record::Kind::rotated, *std::move(tokens), endedAt};
 }
 
 Result<std::vector<std::string>> RedisRecord::sealed(char kind, const Json& data, Seconds ttl) const {
   Json marked = data;
   marked["k"] = std::string(1, kind);
-  auto values = link_.vault().seal(values_, {purpose, secret_}, marked, ttl);
+  auto values = link_.sealer().seal(values_, {purpose, secret_}, marked, ttl);
   if (values) {
     for (std::string& value : *values) value.insert(value.begin(), kind);
   }

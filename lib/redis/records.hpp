@@ -5,16 +5,16 @@
 
 #include <variant>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
 
 namespace ironjar::detail {
 
 // What has become of a refresh token.
 struct Record {
-  enum class Kind { signedOut, succeeded, dead };
-  Kind kind = Kind::signedOut;
-  TokenSet tokens = {};  // succeeded: by these
-  // signedOut: when; succeeded: when an earlier login with the same refresh token was. Sessions that began up to then
+  enum class Kind { loggedOut, rotated, invalidGrant };
+  Kind kind = Kind::loggedOut;
+  TokenSet tokens = {};  // rotated: to these
+  // loggedOut: when; rotated: when an earlier login with the same refresh token was. Sessions that began up to then
   // are refused.
   std::optional<TimePoint> endedAt = std::nullopt;
 
@@ -27,7 +27,7 @@ struct Record {
 struct Failure {  // of a call that another process has made
   Error error;
   std::optional<Seconds> retryAfter = std::nullopt;
-  std::optional<RefreshCoordinator::Endpoint> endpoint = std::nullopt;
+  std::optional<EndpointState> endpoint = std::nullopt;
 };
 
 // The records of one client's refresh token. Not thread-safe; link and texts must outlive it.
@@ -35,8 +35,8 @@ class RedisRecord {
  public:
   struct Times {
     std::chrono::milliseconds lease;
-    Seconds keep;      // results and logouts
-    Seconds keepDead;  // refusals
+    Seconds keep;              // results and logouts
+    Seconds keepInvalidGrant;  // refusals
   };
 
   RedisRecord(RedisLink& link, std::string_view client, std::string_view refreshToken, Times times);
@@ -44,38 +44,38 @@ class RedisRecord {
   struct Locked {
     std::string by;
   };
-  struct Mine {};
+  struct Claimed {};
   struct Stored {};
   struct Refused {};
-  using Begun = std::variant<Record, Locked, Failure, Mine>;
-  using Finished = std::variant<Record, Stored, Refused>;
+  using Claim = std::variant<Record, Locked, Failure, Claimed>;
+  using Outcome = std::variant<Record, Stored, Refused>;
 
   // What is known, who is asking, how the call of `awaited` failed; or the lock is `owner`'s now. Errors as
   // RedisLink::run's.
-  [[nodiscard]] Result<Begun> begin(const std::string& owner, const std::string& awaited);
+  [[nodiscard]] Result<Claim> claim(const std::string& owner, const std::string& awaited);
   // False when another has taken over.
   [[nodiscard]] Result<bool> renew(const std::string& owner);
   // Gives up the lock and stores the outcome, unless another's is known that is newer or says more. With an error,
-  // succeeded() goes on until Redis has taken it.
-  [[nodiscard]] Result<Finished> succeeded(const std::string& owner, const TokenSet& tokens,
-                                           std::optional<TimePoint> endedAt = std::nullopt);
-  [[nodiscard]] Result<Finished> died(const std::string& owner);
-  [[nodiscard]] Result<Finished> failed(const std::string& owner, const Failure& failure);
+  // publish() goes on until Redis has taken it.
+  [[nodiscard]] Result<Outcome> publish(const std::string& owner, const TokenSet& tokens,
+                                        std::optional<TimePoint> endedAt = std::nullopt);
+  [[nodiscard]] Result<Outcome> endGrant(const std::string& owner);
+  [[nodiscard]] Result<Outcome> release(const std::string& owner, const Failure& failure);
   // Marks the login as ended, whenever Redis can be reached; what was known before, if it can be now. An earlier logout
   // takes nothing back, nor does that of a session which has ended already.
-  [[nodiscard]] std::optional<Record> bury(const Logout& logout);
+  [[nodiscard]] std::optional<Record> logOut(const Logout& logout);
   // What is known, without a lock.
-  [[nodiscard]] Result<std::optional<Record>> look();
+  [[nodiscard]] Result<std::optional<Record>> lookUp();
   // The record that came last does not count from now on.
   void passOver();
 
   // Tokens that came when the login had been ended, for whoever ended it to revoke. Nothing yet while somebody asks.
-  void leaveBehind(const TokenSet& tokens);
-  struct Remains {
+  void storeOrphaned(const TokenSet& tokens);
+  struct Orphaned {
     std::optional<TokenSet> tokens;
     bool mayCome = false;
   };
-  [[nodiscard]] Remains remains();
+  [[nodiscard]] Orphaned orphaned();
 
  private:
   // What a script is told beyond the names and times.
@@ -87,17 +87,17 @@ class RedisRecord {
     std::vector<std::string> values = {};
   };
   // A script's answer: a record, if it told one, or a word and a text.
-  struct Told {
+  struct Answer {
     std::optional<Record> record = std::nullopt;
     std::string word = {};
     std::string text = {};
   };
 
-  [[nodiscard]] Result<Told> run(const RedisScript& script, const Order& order);
-  [[nodiscard]] Result<Finished> finish(const Order& order);
+  [[nodiscard]] Result<Answer> run(const RedisScript& script, const Order& order);
+  [[nodiscard]] Result<Outcome> store(const Order& order);
   [[nodiscard]] Result<std::vector<std::string>> sealed(char kind, const Json& data, Seconds ttl) const;
   [[nodiscard]] std::optional<Record> open(std::size_t index, std::string_view value) const;
-  [[nodiscard]] Told read(const Reply& reply);
+  [[nodiscard]] Answer read(const Reply& reply);
   [[nodiscard]] RedisCall callOf(const RedisScript& script, const Order& order) const;
 
   RedisLink& link_;
@@ -106,7 +106,7 @@ class RedisRecord {
   RedisNames values_;
   RedisNames locks_;
   RedisNames lasts_;
-  RedisNames remains_;
+  RedisNames orphaned_;
   std::vector<std::string> passedOver_;  // by name
   std::size_t lastIndex_ = 0;
   std::string lastValue_;

@@ -1,7 +1,7 @@
 // What a Redis server answers (RESP2), read by hiredis within bounds: the server may be anything.
 #pragma once
 
-#include "detail/handle.hpp"
+#include "base/handle.hpp"
 
 #include <cstddef>
 #include <hiredis/hiredis.h>

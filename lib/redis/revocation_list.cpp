@@ -1,5 +1,5 @@
 #include "redis/link.hpp"
-#include "seal_format.hpp"
+#include "seal/seal_format.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,10 +38,10 @@ RedisRevocationList::RedisRevocationList(const std::shared_ptr<Redis>& redis, Re
 void RedisRevocationList::deny(const Mark& mark) {
   local_.deny(mark);
   const std::string secret = namedBy(mark);
-  const detail::RedisNames names = link_->vault().names("deny", kindOf(mark), secret);
+  const detail::RedisNames names = link_->sealer().names("deny", kindOf(mark), secret);
   const std::int64_t now = detail::unixMilliseconds(options_.now());
   const Json data = {{"t", now}};
-  const auto values = link_->vault().seal(names, {purpose, secret}, data, options_.keep);
+  const auto values = link_->sealer().seal(names, {purpose, secret}, data, options_.keep);
   if (!values) return;
   detail::RedisCall call{.script = &detail::storeLatestScript(), .keys = names};
   call.arguments = {std::string(largest), std::to_string(std::chrono::milliseconds(options_.keep).count())};
@@ -51,20 +51,20 @@ void RedisRevocationList::deny(const Mark& mark) {
 
 bool RedisRevocationList::denies(std::span<const Mark> marks, TimePoint startedAt) {
   if (local_.denies(marks, startedAt)) return true;
-  detail::RedisCall call{.script = &detail::fetchScript(), .arguments = {std::string(largest)}};
+  detail::RedisCall call{.script = &detail::lookUpScript(), .arguments = {std::string(largest)}};
   std::vector<std::string> secrets;
   for (const Mark& mark : marks) {
     secrets.push_back(namedBy(mark));
-    const detail::RedisNames names = link_->vault().names("deny", kindOf(mark), secrets.back());
+    const detail::RedisNames names = link_->sealer().names("deny", kindOf(mark), secrets.back());
     call.keys.insert(call.keys.end(), names.begin(), names.end());
   }
   const auto reply = link_->run(call);
   if (!reply) return false;
   for (std::size_t i = 0; i < call.keys.size(); ++i) {
-    const std::size_t owner = i / link_->vault().copies();
+    const std::size_t owner = i / link_->sealer().copies();
     const std::string_view value = reply->items[i].text;
     const std::string_view seal = value.substr(std::min(value.size(), timeSize));
-    const auto data = link_->vault().open(call.keys[i], {purpose, secrets[owner]}, seal);
+    const auto data = link_->sealer().open(call.keys[i], {purpose, secrets[owner]}, seal);
     if (!data || !data->contains("t") || !data->at("t").is_number_integer()) continue;
     const TimePoint deniedAt = detail::fromUnixMilliseconds(data->at("t").get<std::int64_t>());
     if (marks[owner].kind != Mark::Kind::sub || isBegunBy(startedAt, deniedAt)) return true;

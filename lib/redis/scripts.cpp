@@ -53,7 +53,7 @@ local function each(change)
 end
 )";
 
-constexpr const char* begin = R"(
+constexpr const char* claim = R"(
 local i, value = known()
 if i then return {'value', i, value} end
 for j = 1, n do
@@ -75,7 +75,7 @@ return {'mine'}
 
 // Tokens of a login that has ended are left behind before the lock is released: whoever ended it looks for them until
 // then.
-constexpr const char* finish = R"(
+constexpr const char* publish = R"(
 local i, value, kind = known()
 if kind == 'o' and what == 'r' then return {'value', i, value} end
 local newest = true
@@ -105,7 +105,7 @@ end
 return {'stored'}
 )";
 
-// What has been finished is not locked again: the last owner's entry has a mark then.
+// What has been published is not locked again: the last owner's entry has a mark then.
 constexpr const char* renew = R"(
 for j = 1, n do
   local other, last = holder(j), read(KEYS[2 * n + j])
@@ -119,7 +119,7 @@ return {'renewed'}
 )";
 
 // What the provider has ended needs no fence.
-constexpr const char* bury = R"(
+constexpr const char* logOut = R"(
 local i, value, kind = known()
 if kind == 'd' then return {'value', i, value} end
 each(function(j) redis.call('SET', KEYS[j], ARGV[7 + n + j], 'PX', ttl) end)
@@ -164,23 +164,23 @@ bool RedisScript::hasWritten(const Reply& reply) const {
   return !words.empty() && std::find(storing.begin(), storing.end(), reply.items.at(0).text) != storing.end();
 }
 
-const RedisScript& beginScript() {
-  static const RedisScript script = joined(begin, {"value", "locked", "failed", "mine"});
+const RedisScript& claimScript() {
+  static const RedisScript script = joined(claim, {"value", "locked", "failed", "mine"});
   return script;
 }
-const RedisScript& finishScript() {
-  static const RedisScript script = joined(finish, {"value", "stored", "refused"});
+const RedisScript& publishScript() {
+  static const RedisScript script = joined(publish, {"value", "stored", "refused"});
   return script;
 }
 const RedisScript& renewScript() {
   static const RedisScript script = joined(renew, {"renewed", "lost"});
   return script;
 }
-const RedisScript& buryScript() {
-  static const RedisScript script = joined(bury, {"value", "none"});
+const RedisScript& logOutScript() {
+  static const RedisScript script = joined(logOut, {"value", "none"});
   return script;
 }
-const RedisScript& fetchScript() {
+const RedisScript& lookUpScript() {
   static const RedisScript script{std::string(reading) + fetch, {}};
   return script;
 }

@@ -1,6 +1,6 @@
 // The scripts that Redis runs: each is one atomic step.
 //
-// A refresh token has three keys, times the number of passwords: its value (what became of it: `o` signed out, `r`
+// A refresh token has three keys, times the number of passwords: its value (what became of it: `o` logged out, `r`
 // tokens, `d` the provider ended the login; then a seal), its lock (who asks), and the last owner of that lock (the
 // fence: who has lost the lock to another is told apart from who has merely let it expire).
 //
@@ -28,16 +28,16 @@ struct RedisScript {
 
 // KEYS = values, locks, lasts. ARGV = size, owner, lease, keep, what, note, ttl, the values to pass over, the values to
 // store; times are milliseconds. `what` is for
-// - begin: the owner that has been waited for. {value, i, v} | {locked, owner} | {failed, note} | {mine}
-// - finish: `r`, `d`, or `f` for neither, with a note for those that wait. {value, i, v} | {stored} | {refused}
+// - claim: the owner that has been waited for. {value, i, v} | {locked, owner} | {failed, note} | {mine}
+// - publish: `r`, `d`, or `f` for neither, with a note for those that wait. {value, i, v} | {stored} | {refused}
 // - renew: {renewed} | {lost}
-// - bury: {value, i, v}, what was there, | {none}
-[[nodiscard]] const RedisScript& beginScript();
-[[nodiscard]] const RedisScript& finishScript();
+// - logOut: {value, i, v}, what was there, | {none}
+[[nodiscard]] const RedisScript& claimScript();
+[[nodiscard]] const RedisScript& publishScript();
 [[nodiscard]] const RedisScript& renewScript();
-[[nodiscard]] const RedisScript& buryScript();
+[[nodiscard]] const RedisScript& logOutScript();
 // KEYS = any; ARGV = size. Their values, nil where there is none.
-[[nodiscard]] const RedisScript& fetchScript();
+[[nodiscard]] const RedisScript& lookUpScript();
 // KEYS = any; ARGV = size, ttl, the values. {stored}
 [[nodiscard]] const RedisScript& storeScript();
 // The same, but a value stays that sorts after the new one.

@@ -1,6 +1,6 @@
 #include "web/answer.hpp"
 
-#include "detail/ascii.hpp"
+#include "base/ascii.hpp"
 #include "web/fields.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include <ironjar/transport.hpp>
+#include <ironjar/http.hpp>
 
 namespace ironjar::detail {
 

@@ -1,7 +1,7 @@
 #include "web/fields.hpp"
 
-#include "cookie_pairs.hpp"
-#include "detail/ascii.hpp"
+#include "base/ascii.hpp"
+#include "cookie/cookie_pairs.hpp"
 
 #include <algorithm>
 #include <array>

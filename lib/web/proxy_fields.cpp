@@ -1,8 +1,8 @@
 #include "web/proxy_fields.hpp"
 
-#include "cookie_pairs.hpp"
-#include "detail/ascii.hpp"
-#include "http_field.hpp"
+#include "base/ascii.hpp"
+#include "cookie/cookie_pairs.hpp"
+#include "http/field.hpp"
 #include "web/fields.hpp"
 
 #include <algorithm>

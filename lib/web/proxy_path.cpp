@@ -1,8 +1,8 @@
 #include "web/proxy_path.hpp"
 
-#include "detail/ascii.hpp"
-#include "detail/url.hpp"
-#include "detail/url_path.hpp"
+#include "base/ascii.hpp"
+#include "base/url.hpp"
+#include "base/url_path.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 namespace ironjar {
 namespace {
 
-bool isHexDigit(char c) { return detail::isDigit(c) || (detail::toLower(c) >= 'a' && detail::toLower(c) <= 'f'); }
+using detail::isHexDigit;
 
 bool hasStrayPercent(std::string_view path) {
   for (std::size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {

@@ -1,5 +1,5 @@
-#include "detail/ascii.hpp"
-#include "http_field.hpp"
+#include "base/ascii.hpp"
+#include "http/field.hpp"
 #include "web/proxy_path.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "detail/url.hpp"
+#include "base/url.hpp"
 #include "web/fields.hpp"
 
 #include <algorithm>

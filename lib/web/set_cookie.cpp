@@ -1,5 +1,5 @@
-#include "cookie_pairs.hpp"
-#include "detail/ascii.hpp"
+#include "base/ascii.hpp"
+#include "cookie/cookie_pairs.hpp"
 #include "web/fields.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "detail/ascii.hpp"
+#include "base/ascii.hpp"
 
 #include <ironjar/tokens.hpp>
 #include <ironjar/web.hpp>
@@ -25,8 +25,8 @@ std::vector<std::string> rollBack(const SessionJar& jar, std::string_view cookie
   Session before = jar.open(cookieHeader);
   if (session.destroyed()) {
     before.destroy();
-  } else if (session.abandoned()) {
-    before.abandon();
+  } else if (session.detached()) {
+    before.detach();
   } else {
     before.adoptRenewals(session);
   }

@@ -169,8 +169,7 @@ void redis(const Secrets& s) {
       for (int i = 0; i < 4; ++i) {
         const TokenSet spent{.accessToken = s.access, .refreshToken = s.refresh + std::to_string(i)};
         tell(coordinator.refresh(
-            "web " + s.client, spent,
-            [](const TokenSet&) { return RefreshCoordinator::Asked{.tokens = fail(Errc::transport)}; },
+            "web " + s.client, spent, [](const TokenSet&) { return RefreshAnswer{.tokens = fail(Errc::transport)}; },
             std::chrono::steady_clock::now() + std::chrono::seconds{5}));
       }
     }

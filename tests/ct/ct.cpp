@@ -3,8 +3,8 @@
 //
 //   ct          seal, unseal and the comparison of secrets, in both formats: no report
 //   ct --leak   the control: a comparison that stops at the first difference, which memcheck must report
-#include "detail/keyring.hpp"
-#include "seal_format.hpp"
+#include "crypto/keyring.hpp"
+#include "seal/seal_format.hpp"
 
 #include <cstdlib>
 #include <cstring>

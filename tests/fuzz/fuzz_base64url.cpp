@@ -1,5 +1,5 @@
 // Both ways, against libsodium's own.
-#include "detail/base64url.hpp"
+#include "base/base64url.hpp"
 #include "fuzz.hpp"
 
 #include <sodium.h>

@@ -1,8 +1,8 @@
 // Fe26.2 behind a good MAC, which the harness makes, or behind a bad one: whatever the parts hold there is a value or a
 // typed error, and nothing is decrypted before the MAC has been verified. Linked with --wrap=EVP_DecryptUpdate.
 #include "../support/decryptions.hpp"
-#include "detail/base64url.hpp"
-#include "detail/keyring.hpp"
+#include "base/base64url.hpp"
+#include "crypto/keyring.hpp"
 #include "fuzz.hpp"
 
 #include <array>

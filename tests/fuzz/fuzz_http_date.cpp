@@ -1,5 +1,5 @@
 // Dates: what is read is what the C library reads of the same fields, and written again it is the same text.
-#include "detail/http_date.hpp"
+#include "base/http_date.hpp"
 #include "fuzz.hpp"
 
 #include <ctime>

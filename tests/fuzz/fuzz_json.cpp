@@ -1,7 +1,7 @@
 // The fast parser beside the strict one: the input is a text, and behind it what may lie behind a text in memory.
-#include "detail/bytes.hpp"
-#include "detail/json.hpp"
+#include "base/bytes.hpp"
 #include "fuzz.hpp"
+#include "json/json.hpp"
 
 #include <vector>
 

@@ -65,9 +65,8 @@ RedisOptions optionsFor(const Peer& peer) {
 
 void requirePossible(const std::optional<Record>& record, const Peer& peer) {
   if (!record) return;
-  fuzz::require(
-      !peer.sealedValue.empty() && record->kind == Record::Kind::succeeded && record->tokens == storedTokens(),
-      "only what was sealed counts");
+  fuzz::require(!peer.sealedValue.empty() && record->kind == Record::Kind::rotated && record->tokens == storedTokens(),
+                "only what was sealed counts");
 }
 
 template <class T>
@@ -81,18 +80,18 @@ const T* possible(const Result<T>& result) {
 void step(unsigned which, RedisRecord& record, const Peer& peer) {
   switch (which % 6U) {
     case 0: {
-      const auto begun = record.begin("owner", "");
+      const auto begun = record.claim("owner", "");
       const auto* what = possible(begun);
       const auto* found = what ? std::get_if<Record>(what) : nullptr;
       return requirePossible(found ? std::optional(*found) : std::nullopt, peer);
     }
     case 1: {
-      const auto looked = record.look();
+      const auto looked = record.lookUp();
       const auto* found = possible(looked);
       return requirePossible(found ? *found : std::nullopt, peer);
     }
     case 2: {
-      const auto finished = record.succeeded("owner", {.accessToken = "at-3", .refreshToken = "rt-3"});
+      const auto finished = record.publish("owner", {.accessToken = "at-3", .refreshToken = "rt-3"});
       const auto* what = possible(finished);
       const auto* found = what ? std::get_if<Record>(what) : nullptr;
       return requirePossible(found ? std::optional(*found) : std::nullopt, peer);
@@ -101,9 +100,9 @@ void step(unsigned which, RedisRecord& record, const Peer& peer) {
       static_cast<void>(possible(record.renew("owner")));
       return;
     case 4:
-      return requirePossible(record.bury({.at = fuzz::noon()}), peer);
+      return requirePossible(record.logOut({.at = fuzz::noon()}), peer);
     case 5:
-      fuzz::require(!record.remains().tokens, "nothing was left behind");
+      fuzz::require(!record.orphaned().tokens, "nothing was left behind");
   }
 }
 
@@ -134,11 +133,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   readBothWays(std::string_view(peer.answers).substr(0, peer.answers.find('\x1e')), 1 + steps % 7U);
 
   detail::RedisLink link(optionsFor(peer));
-  RedisRecord record(link, "client", "rt-1", {.lease = 1s, .keep = Seconds{60}, .keepDead = Seconds{60}});
+  RedisRecord record(link, "client", "rt-1", {.lease = 1s, .keep = Seconds{60}, .keepInvalidGrant = Seconds{60}});
   Json sealed = detail::writeTokens(storedTokens());
   sealed["k"] = "r";
-  const auto names = link.vault().names("token", "client", "rt-1");
-  peer.sealedValue = "r" + link.vault().seal(names, {"redis-result", "rt-1"}, sealed, Seconds{60}).value().front();
+  const auto names = link.sealer().names("token", "client", "rt-1");
+  peer.sealedValue = "r" + link.sealer().seal(names, {"redis-result", "rt-1"}, sealed, Seconds{60}).value().front();
 
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 3; ++i, steps /= 6) step(steps, record, peer);

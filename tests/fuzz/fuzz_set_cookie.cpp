@@ -1,7 +1,7 @@
 // Set-Cookie fields of an API or a provider, one per 0x1e: what is kept of them travels back as a Cookie field that
 // holds nothing but the pairs named, and no control character.
 #include "fuzz.hpp"
-#include "upstream_cookies.hpp"
+#include "http/upstream_cookies.hpp"
 
 using namespace ironjar;
 

@@ -32,7 +32,7 @@ class Schedule {
  private:
   struct Call {
     std::size_t login;
-    std::optional<RefreshCoordinator::Asked> answer;
+    std::optional<RefreshAnswer> answer;
   };
 
   void step(std::uint8_t code) {
@@ -84,7 +84,7 @@ class Schedule {
   }
 
   // The provider's side, on the coordinator's thread.
-  RefreshCoordinator::Asked ask(std::size_t login, const TokenSet& spent) {
+  RefreshAnswer ask(std::size_t login, const TokenSet& spent) {
     std::unique_lock lock(mutex_);
     fuzz::require(inFlight_.insert(spent.refreshToken).second, "at most one call for a token at a time");
     // What is known is forgotten after keepUnconfirmed at the latest; then a token of old is one attempt (C29, C32).
@@ -112,11 +112,11 @@ class Schedule {
       const std::shared_ptr<Call> call = *at;
       calls_.erase(at);
       if (outcome % 4 == 1) {
-        call->answer = RefreshCoordinator::Asked{.tokens = fail(Errc::expired)};
+        call->answer = RefreshAnswer{.tokens = fail(Errc::expired)};
       } else if (outcome % 4 == 2) {
-        call->answer = RefreshCoordinator::Asked{.tokens = fail(Errc::refreshFailed), .retryAfter = Seconds{5}};
+        call->answer = RefreshAnswer{.tokens = fail(Errc::refreshFailed), .retryAfter = Seconds{5}};
       } else {
-        call->answer = RefreshCoordinator::Asked{.tokens = tokens(call->login, ++generation_[call->login])};
+        call->answer = RefreshAnswer{.tokens = tokens(call->login, ++generation_[call->login])};
       }
       changed_.notify_all();
     }

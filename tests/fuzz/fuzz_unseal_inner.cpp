@@ -1,7 +1,7 @@
 // What an authentic seal holds may still be anything, from an older release or another program that has the key. The
 // harness seals the input by itself; the result is a value that seals again, or a typed error.
-#include "detail/base64url.hpp"
-#include "detail/keyring.hpp"
+#include "base/base64url.hpp"
+#include "crypto/keyring.hpp"
 #include "fuzz.hpp"
 
 using namespace ironjar;

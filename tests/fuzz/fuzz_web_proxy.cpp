@@ -1,6 +1,6 @@
 // What a proxy passes on, up and down, against rules written anew: no path that a naive server would take for one
 // outside, no field that only a proxy may send, nothing withheld, no control characters.
-#include "detail/url_path.hpp"
+#include "base/url_path.hpp"
 #include "fuzz.hpp"
 
 using namespace ironjar;

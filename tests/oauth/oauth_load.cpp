@@ -47,7 +47,7 @@ struct Load {
     } else {
       std::cerr << (response ? std::to_string(response->status) : response.error().detail) + "\n";
     }
-    if (session.destroyed() || session.abandoned()) ++logouts;
+    if (session.destroyed() || session.detached()) ++logouts;
     return save(session);
   }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Several real processes over one Redis, measured: token calls for 500 expiries, lock holders killed 20 times at each of
 # five points with a lenient and with a strict provider, stopped holders, canaries in RDB and MONITOR. Starts a
-# redis-server of its own on a free port. Fails when a figure is not what the README says.
+# redis-server of its own on a free port. Fails when a figure is not what lib/redis/README.md says.
 #
 #   bash tests/redis/measure.sh           all of it, about five minutes
 #   bash tests/redis/measure.sh --brief   the same, but fewer lock holders killed

@@ -54,8 +54,6 @@ class Told {
 };
 
 struct WatchedReplica {
-  using Asked = ironjar::RefreshCoordinator::Asked;
-
   explicit WatchedReplica(ironjar::RedisOptions options, ironjar::RedisCoordinatorOptions coordinating = {}) {
     options.observer = told.observer();
     redis = std::make_shared<ironjar::Redis>(std::move(options));
@@ -66,12 +64,12 @@ struct WatchedReplica {
             ironjar::RedisOptions{.passwords = password, .port = port, .pause = std::chrono::milliseconds{100}},
             std::move(coordinating)) {}
 
-  ironjar::Result<ironjar::Refreshed> refresh(const std::string& from, const Asked& answer) {
+  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::RefreshAnswer& answer) {
     return coordinator->refresh(
         "c", tokens(from), [&](const ironjar::TokenSet&) { return ++calls, answer; }, soon());
   }
-  ironjar::Result<ironjar::Refreshed> refresh(const std::string& from, const std::string& to) {
-    return refresh(from, Asked{.tokens = tokens(to)});
+  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const std::string& to) {
+    return refresh(from, ironjar::RefreshAnswer{.tokens = tokens(to)});
   }
 
   // Stops the server, and asks until it is given up.

@@ -1,10 +1,10 @@
 // Seals made by hand, from the cryptographic primitives alone: authentic, but with whatever content a test wants.
 #pragma once
 
-#include "detail/base64url.hpp"
-#include "detail/keyring.hpp"
-#include "detail/libcrypto.hpp"
-#include "detail/sodium.hpp"
+#include "base/base64url.hpp"
+#include "crypto/keyring.hpp"
+#include "crypto/libcrypto.hpp"
+#include "crypto/sodium.hpp"
 
 #include <array>
 #include <cstdint>

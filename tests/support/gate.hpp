@@ -4,14 +4,14 @@
 #include <condition_variable>
 #include <mutex>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
 
 namespace support {
 
 // A call that waits inside the provider until it is released.
 class Gate {
  public:
-  ironjar::RefreshCoordinator::Ask ask(ironjar::RefreshCoordinator::Asked answer) {
+  ironjar::RefreshCall ask(ironjar::RefreshAnswer answer) {
     return [this, answer](const ironjar::TokenSet&) {
       std::unique_lock lock(mutex_);
       ++entered_;

@@ -1,7 +1,7 @@
 // Passwords as recordings of other programs have them, also those that are refused as easy to guess.
 #pragma once
 
-#include "detail/keyring.hpp"
+#include "crypto/keyring.hpp"
 #include "support.hpp"
 
 namespace support {

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include <ironjar/http.hpp>
 #include <ironjar/testing/gate.hpp>
 #include <ironjar/testing/provider.hpp>
 #include <ironjar/testing/text.hpp>
-#include <ironjar/transport.hpp>
 
 namespace ironjar::testing {
 

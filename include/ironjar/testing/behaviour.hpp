@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
 
 namespace ironjar::testing {
 

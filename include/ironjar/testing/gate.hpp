@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
+#include <ironjar/http.hpp>
 #include <ironjar/testing/clock.hpp>
-#include <ironjar/transport.hpp>
 
 namespace ironjar::testing::detail {
 

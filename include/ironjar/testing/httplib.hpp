@@ -7,9 +7,9 @@
 #include <utility>
 
 #include <httplib.h>
+#include <ironjar/http.hpp>
 #include <ironjar/testing/api.hpp>
 #include <ironjar/testing/provider.hpp>
-#include <ironjar/transport.hpp>
 
 namespace ironjar::testing {
 

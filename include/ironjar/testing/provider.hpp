@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
+#include <ironjar/http.hpp>
 #include <ironjar/testing/behaviour.hpp>
 #include <ironjar/testing/clock.hpp>
 #include <ironjar/testing/gate.hpp>
 #include <ironjar/testing/ledger.hpp>
 #include <ironjar/testing/text.hpp>
-#include <ironjar/transport.hpp>
 
 namespace ironjar::testing {
 

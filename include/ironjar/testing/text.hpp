@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include <ironjar/refresh.hpp>
+#include <ironjar/coordinator.hpp>
 
 namespace ironjar::testing::detail {
 

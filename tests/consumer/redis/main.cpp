@@ -10,8 +10,7 @@ int main() {
   ironjar::RedisCoordinator coordinator(redis);
   ironjar::RedisRevocationList revoked(redis);
   const auto ask = [](const ironjar::TokenSet&) {
-    return ironjar::RefreshCoordinator::Asked{.tokens =
-                                                  ironjar::TokenSet{.accessToken = "new", .refreshToken = "next"}};
+    return ironjar::RefreshAnswer{.tokens = ironjar::TokenSet{.accessToken = "new", .refreshToken = "next"}};
   };
   const auto refreshed = coordinator.refresh("client", {.accessToken = "old", .refreshToken = "first"}, ask,
                                              std::chrono::steady_clock::now() + std::chrono::seconds(10));

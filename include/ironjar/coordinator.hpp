@@ -1,0 +1,126 @@
+// Who refreshes a token, once, however many requests need it (single flight).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <ironjar/token_endpoint.hpp>
+
+namespace ironjar {
+
+// Tokens newer than those that were refused, and who brought them.
+struct NewTokens {
+  TokenSet tokens;
+  RefreshedBy by = RefreshedBy::self;
+};
+
+// How a coordinator stands at the moment.
+struct CoordinatorStats {
+  std::size_t tokens = 0;        // known, with what became of them
+  std::size_t bytes = 0;         // of memory that they take
+  std::size_t waiters = 0;       // requests waiting for a call
+  std::size_t openCircuits = 0;  // token endpoints that have failed, and are not asked at the moment
+  std::size_t evicted = 0;       // what was known of tokens and had to go before its time: raise the bounds
+};
+
+// Why newer tokens are wanted. That an API has refused an access token which has not ended by the clock counts: such
+// refreshes are few for each login, since there are APIs that refuse every token.
+enum class RefreshCause { ended, refused };
+
+// What a coordinator has to know of whoever comes with tokens.
+struct RefreshContext {
+  // When its session began: a logout refuses those that began before it, in whole seconds. Unset: not known, as before.
+  std::optional<TimePoint> begun = std::nullopt;
+  RefreshCause cause = RefreshCause::ended;
+};
+
+// What a coordinator has to know of a logout.
+struct Logout {
+  TimePoint at = TimePoint::max();  // not before the session began, whatever clock said so; max: all sessions end
+  // When the session that signs out began. One that an earlier logout refuses ends nothing any more: the tokens may be
+  // another login's by now. Unset: not known, so refused by any.
+  std::optional<TimePoint> begun = std::nullopt;
+};
+
+// Sees to it that a refresh token is spent once, however many requests need it at the same time or come late with it.
+// It knows the tokens that it has seen succeed one another as a chain, A to B to C. `client` tells issuers and clients
+// apart. Implementations are thread-safe and call nothing of the application's under a lock.
+class RefreshCoordinator {
+ public:
+  // Where the tokens that are asked about come from: only a cookie tells that the browser has them.
+  enum class From { cookie, memory };
+  RefreshCoordinator() = default;
+  RefreshCoordinator(const RefreshCoordinator&) = delete;
+  RefreshCoordinator& operator=(const RefreshCoordinator&) = delete;
+  virtual ~RefreshCoordinator() = default;
+
+  // The tokens that have succeeded `tokens`, nothing when these are the newest known. Never waits, never asks.
+  // Errc::loginRequired when the login was ended with end(), or the token was spent so long ago that its successor is
+  // forgotten: the browser may hold a newer cookie, so this one's is not to be deleted.
+  [[nodiscard]] virtual Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
+                                                               From from, const RefreshContext& context = {}) = 0;
+
+  // Tokens newer than `rejected`, whose access token an API has refused: those that succeeded it already, those of a
+  // call that is under way, or those that a new call brings. Errors: as newest(); `call`'s; Errc::refreshFailed at the
+  // deadline (the call goes on, for whoever comes next), while calls about this token have failed and while the
+  // endpoint's circuit breaker is open; Errc::overloaded when too many wait; Errc::throttled for RefreshCause::refused.
+  // Whatever passes has its retryAfter. Blocks the calling thread.
+  [[nodiscard]] virtual Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected,
+                                                  const RefreshCall& call, Deadline deadline,
+                                                  const RefreshContext& context = {}) = 0;
+
+  // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
+  // its tokens, of sessions that began up to `logout.at`, get Errc::loginRequired for as long as it is remembered
+  // (LocalCoordinator: keepUnconfirmed), and `revoke`, if there is one, gets its last tokens.
+  virtual void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
+                   const Logout& logout = {}) = 0;
+
+  [[nodiscard]] virtual CoordinatorStats stats() const = 0;
+};
+
+struct LocalCoordinatorOptions {
+  Seconds keep{60};              // how long a token's successor is known after a request has brought it
+  Seconds keepUnconfirmed{600};  // and while none has: the response with the new cookie may have been lost
+  // Tokens known; the least recently used go first, and logouts never for others' sake.
+  std::size_t maxEntries = 100'000;
+  std::size_t maxBytes = 64 * 1024 * 1024;
+  // How often an API's 401 may have a login refreshed, before its tokens have ended by the clock: so often at once,
+  // then once in the interval. An API that refuses every token would spend one a request.
+  std::size_t refusedBurst = 3;
+  Seconds refusedInterval{30};
+  std::size_t threads = 4;        // calls to token endpoints at the same time
+  std::size_t maxWaiters = 1024;  // requests waiting for a call; beyond: Errc::overloaded
+  std::size_t maxWaitersPerToken = 256;
+  std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
+};
+
+// The coordinator for one process.
+// - A token about which a call has failed is not asked about for 1 s, doubling to 60 s, or as long as Retry-After says,
+//   10 min at most. One that has failed for 10 min while others have not gets Errc::loginRequired.
+// - Three different tokens that fail in a row open the endpoint's circuit breaker, for 4 s, for 60 s where it refuses
+//   without an error of its own, or as long as Retry-After says; so does an endpoint that cannot be reached, or that
+//   refuses the client, at once. Then one call probes, then 2, 4 … at once.
+// The destructor waits for the calls under way, each bounded by TokenEndpoint::timeout.
+class LocalCoordinator final : public RefreshCoordinator {
+ public:
+  // Throws std::invalid_argument for numbers that are zero or absurdly large.
+  explicit LocalCoordinator(LocalCoordinatorOptions options = {});
+  ~LocalCoordinator() override;
+
+  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
+                                                       const RefreshContext& context = {}) override;
+  [[nodiscard]] Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
+                                          Deadline deadline, const RefreshContext& context = {}) override;
+  void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
+           const Logout& logout = {}) override;
+  [[nodiscard]] CoordinatorStats stats() const override;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ironjar

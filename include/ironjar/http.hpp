@@ -1,0 +1,88 @@
+// HTTP as values. The core does no network I/O: the application brings a Transport, or an adapter does.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ironjar/observer.hpp>
+#include <ironjar/types.hpp>
+
+namespace ironjar {
+
+// Header fields in order, duplicates included. Names compare without regard to case.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// The first field of that name; a view into `headers`.
+[[nodiscard]] std::optional<std::string_view> findHeader(const Headers& headers, std::string_view name);
+void eraseHeader(Headers& headers, std::string_view name);
+
+// Whether a request field of that name is the transport's to write, from the URL, the body and its own connection:
+// Host, Content-Length, Transfer-Encoding, Trailer, TE, Connection, Keep-Alive, Proxy-Connection, Upgrade and Expect,
+// however they are spelled. A request's own are not sent: they could say where a body ends, or whose connection it is,
+// other than it is (request smuggling). performFetch takes them off, too.
+[[nodiscard]] bool isTransportField(std::string_view name);
+
+// The next piece of a body; an empty one is its end.
+using BodyReader = std::function<Result<std::string>()>;
+
+struct Request {
+  std::string method = "GET";
+  std::string url;  // absolute
+  Headers headers = {};
+  std::string body = {};
+  // In place of `body`, for one that is not held in memory: begins it and gives its reader, which must return by
+  // itself. performFetch calls it for each try; when it gives an empty reader then, because the stream is gone, there
+  // is none. Transports call it once and send the body in chunks (RFC 9112 section 7.1).
+  std::function<BodyReader()> openBody = {};
+  // On a connection of its own: for a request that must not be sent twice, such as a refresh token's only use. A kept
+  // connection may be closed by the peer just as the request leaves, and then nobody knows whether it arrived.
+  bool freshConnection = false;
+  // For whom the connection may be kept afterwards, and whose kept connection may be used: it is never used for a
+  // request with another group. Opaque, compared byte for byte; empty: not kept. On HTTP/1.1 an answer that comes too
+  // late, or one too many, cannot be told from the next request's, so a group must never be shared by two users.
+  // performFetch sets it, to a digest of the session's id and its tokens.
+  std::string connectionGroup = {};
+};
+
+// How a response came about.
+struct Trace {
+  unsigned attempts = 0;  // requests sent to the API
+  RefreshedBy refreshedBy = RefreshedBy::none;
+  // A 401 that was not tried again although the tokens are fresh now, since the body was over maxReplayBody or could
+  // not be begun again: a second performFetch of the same request will succeed.
+  bool retryable = false;
+};
+
+struct Response {
+  int status = 0;
+  Headers headers = {};
+  std::string body = {};
+  Trace trace = {};  // filled by performFetch
+};
+
+// The whole body, whichever way the request has it. The reader's error, if it gives one.
+[[nodiscard]] Result<std::string> readBody(const Request& request);
+
+// Sends one request and returns its response, whatever the status: no redirects followed, nothing repeated, no content
+// coding undone. Called from many threads at once, never under a lock. Must not throw. The Request is only valid until
+// it returns. What every transport keeps to:
+// - Path and query are sent byte for byte as the URL has them. Of the fields, those that are the transport's
+//   (isTransportField) are written by it; all others are sent as they are.
+// - Interim responses (1xx) and trailer fields are skipped. Heads and bodies are bounded, however slowly they come.
+// - A connection is kept only for requests of the same connectionGroup, only when the response was read to an end that
+//   its length or its chunks told, and only while nothing is left in it: no byte, and no TLS record.
+// Errors:
+// - Errc::unreachable: certainly nothing was sent, whatever the reason: no address, no connection, a TLS handshake that
+//   fails, the deadline passed while connecting or before. Goes before timeout.
+// - Errc::timeout: the deadline passed, and the peer may have got the request.
+// - Errc::tooLarge: a body over the transport's limit.
+// - Errc::transport: everything else after the first byte was sent.
+// - Errc::malformed: the request cannot be sent; otherwise the body's reader's error.
+using Transport = std::function<Result<Response>(const Request&, Deadline)>;
+
+}  // namespace ironjar

@@ -1,0 +1,130 @@
+// How to ask a token endpoint for tokens (RFC 6749), and what its answers mean.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ironjar/http.hpp>
+#include <ironjar/tokens.hpp>
+
+namespace ironjar {
+
+enum class BodyStyle { form, json };
+
+// Client authentication (RFC 6749 section 2.3). Made by the three functions below.
+struct ClientAuth {
+  enum class Method { none, basic, post };
+  Method method = Method::none;
+  std::string clientId = {};
+  std::string clientSecret = {};
+};
+
+// They throw std::invalid_argument for a null or empty argument, so std::getenv goes straight in.
+[[nodiscard]] ClientAuth basicAuth(const char* clientId, const char* clientSecret);  // client_secret_basic
+[[nodiscard]] ClientAuth postAuth(const char* clientId, const char* clientSecret);   // client_secret_post
+[[nodiscard]] ClientAuth publicClient(const char* clientId);                         // only client_id in the body
+
+// What the request's members are called. An empty name leaves the member out.
+struct FieldNames {
+  std::string grantType = "grant_type";
+  std::string refreshToken = "refresh_token";
+  std::string scope = "scope";
+  std::string resource = "resource";
+  std::string clientId = "client_id";
+  std::string clientSecret = "client_secret";
+};
+
+// Where the answer's members are: JSON pointers (RFC 6901), e.g. "/data/authorization/access_token".
+struct AnswerPointers {
+  std::string accessToken = "/access_token";
+  std::string refreshToken = "/refresh_token";
+  std::string expiresIn = "/expires_in";  // seconds
+  std::string scope = "/scope";
+  std::string error = "/error";       // RFC 6749 section 5.2
+  std::string idToken = "/id_token";  // OpenID Connect: a refresh that brings another user's ends the login
+};
+
+// What a provider makes of a refresh token that it gets a second time, when the answer to the first was lost. Unknown
+// to RFC 6749; ask yours. By default the next request tries again, which a provider that ends a login at the first
+// reuse of a refresh token may take for theft: say so with `strict`.
+struct ReplayPolicy {
+  Seconds grace{0};     // asking again within this time is safe: it is done at once, with the time that is left
+  bool strict = false;  // asking again counts as theft: the login is given up instead
+};
+
+// How to ask for tokens. The default is RFC 6749 section 6: a form with grant_type=refresh_token.
+struct TokenEndpoint {
+  std::string url;
+  BodyStyle body = BodyStyle::form;
+  ClientAuth clientAuth = ClientAuth();
+  FieldNames fields = FieldNames();
+  AnswerPointers answer = AnswerPointers();
+  std::string scope = {};  // asked for; empty: what was granted before
+  // Asked for (RFC 8707), where a login is used for several APIs whose access tokens differ: one Fetcher for
+  // each, with one coordinator. The session then keeps this one's access token apart; empty: the login's own.
+  std::string resource = {};
+  Headers headers = {};                 // sent along; none that isTransportField
+  bool sendAccessToken = false;         // the access token travels as Authorization: Bearer
+  std::string refreshTokenCookie = {};  // a name: the refresh token travels as this cookie instead of in the body
+  Seconds timeout{10};                  // of one call, counted apart from the request that needs it
+  ReplayPolicy replay = ReplayPolicy();
+  // The errors by which this provider says that a refresh token is no longer good. Dex also says invalid_request.
+  std::vector<std::string> grantErrors = {"invalid_grant"};
+  // Names of cookies that it sets along with the tokens and the API wants, such as sso_session.
+  std::vector<std::string> cookies = {};
+  std::string revocationUrl = {};    // RFC 7009; empty: tokens of an ended login are not revoked
+  bool allowHttpOnLoopback = false;  // for development; anywhere else the URL must be https
+};
+
+// One request for tokens with a grant of your choice, such as `{{"grant_type", "authorization_code"}, {"code", code},
+// {"redirect_uri", uri}}` at login. Errors as for readTokenAnswer, and the transport's.
+[[nodiscard]] Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint,
+                                             const Headers& fields, const Clock& now = systemClock);
+
+// What a token endpoint's answer means. Total. Errors:
+// - Errc::expired: the login is over. Only a JSON object without an access token says so, whose `error` is one of
+//   grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or 403).
+// - Errc::notAllowed: invalid_client or unsupported_grant_type. Configuration: nobody is logged out.
+// - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
+// An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
+[[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now);
+
+// How long a response asks to be left alone: its Retry-After, in seconds or as a date (RFC 9110 section 10.2.3).
+[[nodiscard]] std::optional<Seconds> retryAfter(const Response& answer, TimePoint now);
+
+// The POST that revokes `tokens.refreshToken`, or the access token when there is no other (RFC 7009 section 2.1).
+[[nodiscard]] Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
+
+// The POST that spends `tokens.refreshToken`.
+[[nodiscard]] Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
+
+// What a call has shown of the endpoint, apart from the token that it was about.
+enum class EndpointState {
+  well,           // it works: it gave tokens, or an error of its own about this token
+  failing,        // 5xx, or an answer that was lost or is none; this token's affair, unless others see it too
+  refusing,       // 4xx without an error of its own, 429: likewise, and then for longer
+  unreachable,    // nothing could be sent
+  refusesClient,  // whatever the token: invalid_client, unsupported_grant_type
+  notAsked,       // no call was made
+};
+
+// What a call to the token endpoint has brought.
+struct RefreshAnswer {
+  Result<TokenSet> tokens;  // errors as readTokenAnswer's; Errc::loginRequired as RefreshCoordinator::newest()'s
+  // With an error: how long the server wants to be left alone.
+  std::optional<Seconds> retryAfter = std::nullopt;
+  // Unset: as the error's code has it (unreachable, refusesClient for notAllowed, well for expired, else failing).
+  std::optional<EndpointState> endpoint = std::nullopt;
+};
+
+// Asks the token endpoint for the successors of these tokens. Blocks; runs on one of a coordinator's threads, so that
+// no request's end interrupts it.
+using RefreshCall = std::function<RefreshAnswer(const TokenSet&)>;
+// Tells the provider that tokens are no longer wanted (RFC 7009). Blocks; runs on one of a coordinator's threads, at
+// most once per login. What is still queued when the coordinator goes is not told.
+using RevokeCall = std::function<void(const TokenSet&)>;
+
+}  // namespace ironjar

@@ -1,0 +1,127 @@
+#include "cookie/chunks.hpp"
+
+#include "cookie/cookie_pairs.hpp"
+
+#include <algorithm>
+
+namespace ironjar::detail {
+namespace {
+
+// What a try, and a step on the way to one, cost beside the bytes.
+constexpr std::size_t tryCost = 512;
+constexpr std::size_t stepCost = 64;
+
+}  // namespace
+
+std::string chunkName(std::string_view cookieName, std::size_t index) {
+  return std::string(cookieName).append(".").append(std::to_string(index));
+}
+
+Carried::Carried(std::string_view header, std::string_view cookieName, SealTest looksSealed) {
+  while (const auto pair = nextCookie(header)) {
+    const auto& [name, value] = *pair;
+    if (value.empty() || !name.starts_with(cookieName)) continue;
+    const std::string_view suffix = name.substr(cookieName.size());
+    const bool isChunk = suffix.size() == 2 && suffix[0] == '.' && suffix[1] >= '0' &&
+                         static_cast<std::size_t>(suffix[1] - '0') < maxChunks;
+    if (!suffix.empty() && !isChunk) continue;
+    came_ = true;
+    const std::size_t index = isChunk ? static_cast<std::size_t>(suffix[1] - '0') : 0;
+    if (index == 0 && !looksSealed(value)) continue;
+    (isChunk ? chunks_[index] : whole_).push_back({value});
+  }
+}
+
+void Carried::offer(const Try& attempt) {
+  for (std::size_t i = 0; i < whole_.size(); ++i) {
+    const Candidate candidate{whole_[i].text, 0, {i}};
+    settle(candidate, attempt(candidate));
+  }
+  if (chunks_[0].empty()) return;
+  sortBySize();
+  std::size_t longest = 0;
+  while (longest < maxChunks && hasChunk(longest)) ++longest;
+  for (std::size_t first = 0; first < chunks_[0].size(); ++first) {
+    for (std::size_t run = longest; run > 0; --run) {
+      Candidate choice{{}, run, {first}};
+      joinAsWritten(choice, 1, attempt);
+    }
+  }
+  for (std::size_t run = longest; run > 1; --run) joinEqualRanks(run, attempt);
+}
+
+bool Carried::isFree(const Candidate& candidate) const {
+  const auto isUntaken = [](const Copy& copy) { return copy.trial == Trial::refused; };
+  if (candidate.run == 0) return isUntaken(whole_[candidate.copies[0]]);
+  for (std::size_t i = 0; i < candidate.run; ++i) {
+    if (!isUntaken(chunks_[i][candidate.copies[i]])) return false;
+  }
+  return true;
+}
+
+void Carried::settle(const Candidate& candidate, Trial trial) {
+  if (trial == Trial::refused) return;
+  if (candidate.run == 0) whole_[candidate.copies[0]].trial = trial;
+  for (std::size_t i = 0; i < candidate.run; ++i) chunks_[i][candidate.copies[i]].trial = trial;
+}
+
+bool Carried::hasEnded(const Copies& copies) {
+  return !copies.empty() &&
+         std::all_of(copies.begin(), copies.end(), [](const Copy& copy) { return copy.trial == Trial::ended; });
+}
+
+bool Carried::isAsWritten(const Candidate& choice) const {
+  const auto sizeOf = [&](std::size_t i) { return chunks_[i][choice.copies[i]].text.size(); };
+  for (std::size_t i = 1; i + 1 < choice.run; ++i) {
+    if (sizeOf(i) != sizeOf(0)) return false;
+  }
+  return sizeOf(choice.run - 1) <= sizeOf(0);
+}
+
+void Carried::sortBySize() {
+  for (Copies& copies : chunks_) {
+    std::stable_sort(copies.begin(), copies.end(),
+                     [](const Copy& a, const Copy& b) { return a.text.size() > b.text.size(); });
+  }
+}
+
+void Carried::joinAsWritten(Candidate& choice, std::size_t index, const Try& attempt) {
+  if (index == choice.run) return offerJoined(choice, attempt);
+  if (!afford(stepCost)) return;
+  const std::size_t size = chunks_[0][choice.copies[0]].text.size();
+  const Copies& copies = chunks_[index];
+  const auto fits = std::lower_bound(copies.begin(), copies.end(), size,
+                                     [](const Copy& copy, std::size_t most) { return copy.text.size() > most; });
+  const bool isLast = index + 1 == choice.run;
+  for (auto copy = static_cast<std::size_t>(fits - copies.begin()); copy < copies.size(); ++copy) {
+    if (!isLast && copies[copy].text.size() != size) return;
+    choice.copies[index] = copy;
+    joinAsWritten(choice, index + 1, attempt);
+    if (left_ == 0) return;
+  }
+}
+
+void Carried::joinEqualRanks(std::size_t run, const Try& attempt) {
+  std::size_t ranks = chunks_[0].size();
+  for (std::size_t i = 1; i < run; ++i) ranks = std::min(ranks, chunks_[i].size());
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    Candidate choice{{}, run, {rank, rank, rank, rank}};
+    if (!isAsWritten(choice)) offerJoined(choice, attempt);
+  }
+}
+
+void Carried::offerJoined(Candidate& choice, const Try& attempt) {
+  if (!isFree(choice)) return;
+  joined_.clear();
+  for (std::size_t i = 0; i < choice.run; ++i) joined_ += chunks_[i][choice.copies[i]].text;
+  if (!afford(joined_.size() + tryCost)) return;
+  choice.text = joined_;
+  settle(choice, attempt(choice));
+}
+
+bool Carried::afford(std::size_t bytes) {
+  left_ -= std::min(left_, bytes);
+  return left_ != 0;
+}
+
+}  // namespace ironjar::detail

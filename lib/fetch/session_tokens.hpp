@@ -1,0 +1,59 @@
+// Keeps the tokens in sessions fresh, for one Fetcher: through its coordinator, telling its observer.
+#pragma once
+
+#include <ironjar/fetch.hpp>
+
+namespace ironjar::detail {
+
+// Immutable, thread-safe.
+class SessionTokens {
+ public:
+  explicit SessionTokens(const FetchOptions& options);
+
+  // The session's, for the resource that the Fetcher is for.
+  [[nodiscard]] std::optional<TokenSet> tokens(const Session& session) const { return session.tokens(resource_); }
+
+  // `held` are the session's tokens, before and after.
+  //
+  // Puts the newest tokens of the login into the session. Errc::expired when it is over: the session is detached then.
+  [[nodiscard]] Result<RefreshedBy> catchUp(Session& session, std::optional<TokenSet>& held) const;
+  // Refreshes ahead of the end. An error only when there is no way on without new tokens.
+  [[nodiscard]] Result<RefreshedBy> refreshAhead(Session& session, std::optional<TokenSet>& held,
+                                                 Deadline deadline) const;
+  // Tokens newer than `rejected`. Errors: as performFetch's; the session is destroyed or detached where the login is
+  // over. Errc::throttled, for RefreshTrigger::unauthorized: the API's answer counts.
+  [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
+                                          Deadline deadline) const;
+
+  // The same for a session that is about to be written: nobody has asked for tokens, so nobody is told.
+  void catchUpQuietly(Session& session) const;
+
+  // Ends the logins of a session that was destroyed.
+  void end(const Session& session) const;
+  // Ends logins that another one has taken the place of; nothing is revoked.
+  void endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const;
+
+  // By its own expiry the access token is good.
+  [[nodiscard]] bool isGood(const TokenSet& tokens) const;
+  // How long before its end a token is refreshed; nothing for one that cannot be, or whose end is unknown.
+  [[nodiscard]] std::optional<std::chrono::duration<double>> ahead(const TokenSet& tokens) const;
+
+  [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
+
+ private:
+  [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session,
+                                                         const std::optional<TokenSet>& held) const;
+  [[nodiscard]] bool isDue(const TokenSet& tokens) const;
+  [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
+
+  std::shared_ptr<RefreshCoordinator> coordinator_;
+  std::string resource_;
+  std::string client_;  // what sets this issuer and client apart at the coordinator
+  RefreshCall call_;
+  RevokeCall revoke_;
+  Seconds threshold_;
+  Clock now_;
+  Observer observer_;
+};
+
+}  // namespace ironjar::detail

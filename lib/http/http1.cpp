@@ -1,0 +1,228 @@
+#include "base/ascii.hpp"
+#include "base/number.hpp"
+#include "base/url.hpp"
+#include "http/field.hpp"
+
+#include <algorithm>
+
+#include <ironjar/http1.hpp>
+
+namespace ironjar {
+namespace {
+
+Error broken(std::string what) { return fail(Errc::transport, std::move(what)); }
+
+// Calls `take` with each member of every list field of that name (RFC 9110 section 5.6.1). Returns how many fields.
+template <class Take>
+std::size_t forEachMember(const Headers& headers, std::string_view name, Take take) {
+  std::size_t fields = 0;
+  for (const auto& [key, value] : headers) {
+    if (!detail::equalIgnoringCase(key, name)) continue;
+    ++fields;
+    std::string_view left = value;
+    while (true) {
+      const std::size_t comma = left.find(',');
+      take(detail::trim(left.substr(0, comma)));
+      if (comma == std::string_view::npos) break;
+      left.remove_prefix(comma + 1);
+    }
+  }
+  return fields;
+}
+
+}  // namespace
+
+Result<HttpTarget> readTarget(std::string_view url) {
+  Result<detail::Url> read = detail::parseUrl(url);
+  if (!read) return std::move(read).error();
+  HttpTarget target;
+  target.https = read->https;
+  target.target = std::move(read->target);
+  target.authority = read->origin.substr(read->https ? 8 : 7);
+  target.port = target.authority.size() > read->host.size() ? target.authority.substr(read->host.size() + 1)
+                : read->https                               ? "443"
+                                                            : "80";
+  const bool bracketed = read->host.starts_with('[');
+  target.host = bracketed ? read->host.substr(1, read->host.size() - 2) : std::move(read->host);
+  target.origin = std::move(read->origin);
+  return target;
+}
+
+Result<std::string> requestHead(const Request& request, const HttpTarget& target, AfterResponse after) {
+  if (!detail::isSendable(request)) return fail(Errc::malformed, "the request's method or a header cannot be sent");
+  std::string head = request.method + " " + target.target + " HTTP/1.1\r\n";
+  const auto add = [&head](std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  };
+  add("Host", target.authority);
+  for (const auto& [name, value] : request.headers) {
+    if (!isTransportField(name)) add(name, value);
+  }
+  if (!findHeader(request.headers, "User-Agent")) add("User-Agent", "ironjar");  // GitHub's API refuses to do without
+  if (!findHeader(request.headers, "Accept")) add("Accept", "*/*");
+  if (after == AfterResponse::closeConnection) add("Connection", "close");
+  // RFC 9110 section 8.6: a method that means something by its body says that there is none.
+  const bool expectsBody = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+  if (request.openBody) {
+    add("Transfer-Encoding", "chunked");
+  } else if (expectsBody || !request.body.empty()) {
+    add("Content-Length", std::to_string(request.body.size()));
+  }
+  return head.append("\r\n");
+}
+
+ResponseReader::ResponseReader(std::string_view method, const ResponseLimits& limits)
+    : limits_(limits), isHead_(method == "HEAD") {}
+
+std::optional<Error> ResponseReader::read(std::string_view bytes) {
+  while (!bytes.empty() && state_ != State::done) {
+    Problem problem;
+    if (state_ == State::body || state_ == State::rest || state_ == State::chunk) {
+      problem = takeData(bytes);
+    } else {
+      const std::size_t end = bytes.find('\n');
+      const std::size_t size = end == std::string_view::npos ? bytes.size() : end + 1;
+      overhead_ += size;
+      if (overhead_ > limits_.maxHeadSize) return broken("the response's head or framing is over maxHeadSize");
+      line_.append(bytes.substr(0, size));
+      bytes.remove_prefix(size);
+      if (end == std::string_view::npos) return std::nullopt;
+      // RFC 9112 section 2.2: a lone LF may be taken for the end of a line.
+      line_.resize(line_.size() - (line_.ends_with("\r\n") ? 2 : 1));
+      problem = takeLine(line_);
+      line_.clear();
+    }
+    if (problem) return problem;
+  }
+  surplus_ = surplus_ || !bytes.empty();
+  return std::nullopt;
+}
+
+std::optional<Error> ResponseReader::end() {
+  if (state_ == State::rest) state_ = State::done;
+  return complete() ? std::nullopt : Problem(broken("the peer closed before the response was complete"));
+}
+
+std::optional<Error> ResponseReader::takeLine(std::string_view line) {
+  if (state_ == State::status) return takeStatus(line);
+  if (state_ == State::chunkSize) return takeChunkSize(line);
+  if (state_ == State::chunkEnd) {
+    if (!line.empty()) return broken("a chunk does not end where its size says");
+    state_ = State::chunkSize;
+  } else if (state_ == State::trailers) {
+    if (line.empty()) state_ = State::done;
+  } else if (line.empty()) {
+    return beginBody();
+  } else {
+    takeField(line);
+  }
+  return std::nullopt;
+}
+
+// RFC 9112 section 4: `HTTP/1.1 200 OK`. The reason phrase is of no use.
+std::optional<Error> ResponseReader::takeStatus(std::string_view line) {
+  const bool version = line.starts_with("HTTP/1.") && line.size() >= 12 && detail::isDigit(line[7]) && line[8] == ' ';
+  const auto status = version ? detail::parseDecimal<int>(line.substr(9, 3)) : std::nullopt;
+  if (!status || *status < 100 || (line.size() > 12 && line[12] != ' ')) {
+    return broken("what came begins with no HTTP/1.1 status line");
+  }
+  response_.status = static_cast<int>(*status);
+  keeps_ = line[7] != '0';
+  state_ = State::fields;
+  return std::nullopt;
+}
+
+void ResponseReader::takeField(std::string_view line) {
+  Headers& headers = response_.headers;
+  const bool continues = line.front() == ' ' || line.front() == '\t';  // RFC 9112 section 5.2
+  if (continues) {
+    const std::string_view more = detail::trim(line);
+    if (folds_ && detail::isFieldValue(more)) {
+      headers.back().second.append(" ").append(more);
+    } else if (folds_) {
+      headers.pop_back();
+      folds_ = false;
+    }
+    return;
+  }
+  const std::size_t colon = line.find(':');
+  Headers::value_type field(line.substr(0, colon), std::string());
+  if (colon != std::string_view::npos) field.second = detail::trim(line.substr(colon + 1));
+  folds_ = colon != std::string_view::npos && detail::isSendable(Headers{field});
+  if (folds_) headers.push_back(std::move(field));
+}
+
+std::optional<Error> ResponseReader::beginBody() {
+  if (response_.status == 101) return broken("the peer switched protocols unasked");
+  if (response_.status < 200) {  // RFC 9110 section 15.2; a flood of them is bounded as one head is
+    response_ = {};
+    folds_ = false;
+    state_ = State::status;
+    return std::nullopt;
+  }
+  overhead_ = 0;
+  forEachMember(response_.headers, "Connection", [this](std::string_view option) {
+    if (detail::equalIgnoringCase(option, "close")) keeps_ = false;
+  });
+  if (!isHead_ && response_.status != 204 && response_.status != 304) return takeLength();
+  keeps_ = false;  // a peer that sends a body in spite of it cannot be told from one that does not
+  state_ = State::done;
+  return std::nullopt;
+}
+
+// RFC 9112 section 6.3.
+std::optional<Error> ResponseReader::takeLength() {
+  std::size_t codings = 0;
+  bool chunked = false;
+  const std::size_t codingFields = forEachMember(response_.headers, "Transfer-Encoding", [&](std::string_view coding) {
+    ++codings;
+    chunked = detail::equalIgnoringCase(coding, "chunked");
+  });
+  std::optional<std::size_t> length;
+  bool contradicts = false;
+  const std::size_t lengthFields = forEachMember(response_.headers, "Content-Length", [&](std::string_view text) {
+    const auto said = detail::parseDecimal<std::size_t>(text);
+    contradicts = contradicts || !said || (length && *length != *said);
+    length = said;
+  });
+  if (codingFields + lengthFields > 1) keeps_ = false;
+  if (codingFields > 0) {
+    if (codings != 1 || !chunked) return broken("a transfer coding other than chunked, which nobody asked for");
+    state_ = State::chunkSize;
+    return std::nullopt;
+  }
+  if (contradicts) return broken("Content-Length is no number, or says two");
+  if (length && *length > limits_.maxBodySize) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
+  if (!length) keeps_ = false;
+  left_ = length.value_or(0);
+  state_ = !length ? State::rest : left_ > 0 ? State::body : State::done;
+  return std::nullopt;
+}
+
+// RFC 9112 section 7.1; extensions are ignored.
+std::optional<Error> ResponseReader::takeChunkSize(std::string_view line) {
+  const auto size = detail::parseNumber<std::size_t>(detail::trim(line.substr(0, line.find(';'))), 16);
+  if (!size) return broken("a chunk's size is no number");
+  if (*size > limits_.maxBodySize - response_.body.size()) {
+    return fail(Errc::tooLarge, "the response's body is over maxBodySize");
+  }
+  left_ = *size;
+  state_ = left_ > 0 ? State::chunk : State::trailers;
+  return std::nullopt;
+}
+
+std::optional<Error> ResponseReader::takeData(std::string_view& bytes) {
+  const std::size_t size = state_ == State::rest ? bytes.size() : std::min(left_, bytes.size());
+  if (size > limits_.maxBodySize - response_.body.size()) {
+    return fail(Errc::tooLarge, "the response's body is over maxBodySize");
+  }
+  response_.body.append(bytes.substr(0, size));
+  bytes.remove_prefix(size);
+  overhead_ = 0;
+  if (state_ == State::rest) return std::nullopt;
+  left_ -= size;
+  if (left_ == 0) state_ = state_ == State::chunk ? State::chunkEnd : State::done;
+  return std::nullopt;
+}
+
+}  // namespace ironjar

@@ -1,0 +1,66 @@
+#include "http/upstream_cookies.hpp"
+
+#include "base/ascii.hpp"
+#include "http/field.hpp"
+
+#include <algorithm>
+
+#include <ironjar/cookie.hpp>
+
+namespace ironjar::detail {
+namespace {
+
+constexpr std::size_t maxSize = 4096;  // as browsers have it
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+Pairs pairsOf(std::string_view held) {
+  Pairs pairs;
+  for (const CookiePair& pair : parseCookies(held)) pairs.emplace_back(pair.name, pair.value);
+  return pairs;
+}
+
+void put(Pairs& pairs, std::string_view name, std::string_view value) {
+  std::erase_if(pairs, [&](const auto& pair) { return pair.first == name; });
+  if (!value.empty()) pairs.emplace_back(name, value);
+}
+
+std::string textOf(const Pairs& pairs) {
+  std::string text;
+  for (const auto& [name, value] : pairs) {
+    text.append(text.empty() ? "" : "; ").append(name).append("=").append(value);
+  }
+  return text;
+}
+
+// RFC 6265 section 5.2.2: a Max-Age of 0 or less takes effect at once. Expires is left to those who have a clock.
+bool isDeletion(std::string_view attributes) {
+  const std::vector<CookiePair> all = parseCookies(attributes);
+  return std::any_of(all.begin(), all.end(), [](const CookiePair& attribute) {
+    return equalIgnoringCase(attribute.name, "Max-Age") && (attribute.value == "0" || attribute.value.starts_with('-'));
+  });
+}
+
+}  // namespace
+
+std::string withCookiesOf(const Response& response, const std::vector<std::string>& names, std::string_view held) {
+  Pairs pairs = pairsOf(held);
+  for (const auto& [field, line] : response.headers) {
+    if (names.empty() || !equalIgnoringCase(field, "Set-Cookie") || !isFieldValue(line)) continue;
+    if (line.size() > maxSize) continue;
+    const std::size_t end = std::min(line.find(';'), line.size());
+    const std::vector<CookiePair> cookie = parseCookies(std::string_view(line).substr(0, end));
+    if (cookie.empty() || std::find(names.begin(), names.end(), cookie[0].name) == names.end()) continue;
+    put(pairs, cookie[0].name, isDeletion(std::string_view(line).substr(end)) ? "" : cookie[0].value);
+  }
+  return textOf(pairs);
+}
+
+std::string joinedCookies(std::string_view first, std::string_view second) {
+  if (first.empty() && second.empty()) return {};
+  Pairs pairs = pairsOf(first);
+  for (const auto& [name, value] : pairsOf(second)) put(pairs, name, value);
+  return textOf(pairs);
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,35 @@
+// What a token endpoint's answer means: one table, the first row that fits. Pure.
+//
+// | the answer                                                         | means        | shows of the endpoint        |
+// | ------------------------------------------------------------------ | ------------ | ---------------------------- |
+// | 1 2xx with usable tokens                                           | tokens       | well                         |
+// | 2 2xx or 4xx but 408 and 429: JSON without an access token, whose  | loginOver    | well                         |
+// |   error is one of grantErrors                                      |              |                              |
+// | 3 none, though the request may have arrived; 2xx of a JSON type    | lost         | failing                      |
+// |   that cannot be read                                              |              |                              |
+// | 4 500, 502, 504; 2xx of no JSON type that is none                  | possiblyUsed | failing                      |
+// | 5 4xx with invalid_client or unsupported_grant_type                | client       | refusesClient                |
+// |   none, since nothing could be sent                                | unreachable  | unreachable                  |
+// | 6 anything else: 2xx or 4xx but 429 with a JSON error              | token        | well                         |
+// |   4xx without one, 429, 3xx                                        | token        | refusing                     |
+// |   5xx, 2xx without one                                             | token        | failing                      |
+//
+// loginOver ends the login. lost and possiblyUsed: the refresh token may have been spent (what then:
+// TokenEndpoint::replay). token: an affair of this token's, for now.
+#pragma once
+
+#include <ironjar/token_endpoint.hpp>
+
+namespace ironjar::detail {
+
+enum class AnswerMeaning { tokens, loginOver, lost, possiblyUsed, client, unreachable, token };
+
+struct TokenAnswer {
+  AnswerMeaning meaning;
+  Result<TokenSet> tokens;
+  EndpointState endpoint;
+};
+
+[[nodiscard]] TokenAnswer meaningOf(const Result<Response>& answer, const TokenEndpoint& endpoint, TimePoint now);
+
+}  // namespace ironjar::detail

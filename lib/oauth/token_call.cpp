@@ -1,0 +1,106 @@
+#include "oauth/token_call.hpp"
+
+#include "http/field.hpp"
+#include "http/upstream_cookies.hpp"
+#include "oauth/token_answer.hpp"
+
+namespace ironjar::detail {
+namespace {
+
+Deadline in(std::chrono::steady_clock::duration time) { return std::chrono::steady_clock::now() + time; }
+
+// OpenID Connect Core section 12.2: the sub of a refresh is that of the login.
+bool isSameUser(const TokenSet& fresh, const TokenSet& spent) {
+  return fresh.subject.empty() || spent.subject.empty() || fresh.subject == spent.subject;
+}
+RefreshAnswer anotherUsers() {
+  return {.tokens = fail(Errc::expired, "the new tokens are another user's"), .endpoint = EndpointState::well};
+}
+
+// The token POST is repeated only when the first provably never left, or when the provider takes it twice.
+class EndpointCall {
+ public:
+  EndpointCall(const Transport& transport, const TokenEndpoint& endpoint, const Clock& now)
+      : transport_(transport), endpoint_(endpoint), now_(now) {}
+
+  RefreshAnswer operator()(const TokenSet& tokens) const {
+    const Request request = refreshRequest(endpoint_, tokens);
+    if (!isSendable(request)) {
+      return {.tokens = fail(Errc::refreshFailed, "the tokens cannot stand in a header"),
+              .endpoint = EndpointState::well};
+    }
+    const Deadline begin = std::chrono::steady_clock::now();
+    const bool replays = endpoint_.replay.grace > Seconds{0};
+    const std::chrono::steady_clock::duration whole = endpoint_.timeout;
+    Result<Response> answer = transport_(request, begin + (replays ? whole / 2 : whole));
+    TokenAnswer read = meaningOf(answer, endpoint_, now_());
+    if (mayRepeat(read.meaning, begin) && std::chrono::steady_clock::now() < begin + whole) {
+      answer = transport_(request, begin + whole);
+      TokenAnswer second = meaningOf(answer, endpoint_, now_());
+      if (saysMore(second)) read = std::move(second);
+    }
+    return answerFor(std::move(read), answer, tokens);
+  }
+
+ private:
+  bool mayRepeat(AnswerMeaning meaning, Deadline begin) const {
+    if (meaning == AnswerMeaning::unreachable) return true;
+    const bool mayBeSpent = meaning == AnswerMeaning::lost || meaning == AnswerMeaning::possiblyUsed;
+    return mayBeSpent && std::chrono::steady_clock::now() - begin < endpoint_.replay.grace;
+  }
+
+  // Whether a second try says more than the first: not when it could not be sent, nor when it found no time left.
+  static bool saysMore(const TokenAnswer& second) {
+    return second.meaning != AnswerMeaning::unreachable && second.meaning != AnswerMeaning::lost;
+  }
+
+  RefreshAnswer answerFor(TokenAnswer read, const Result<Response>& response, const TokenSet& spent) const {
+    if (read.tokens && !isSameUser(*read.tokens, spent)) return anotherUsers();
+    RefreshAnswer answer{.tokens = std::move(read.tokens), .endpoint = read.endpoint};
+    if (answer.tokens) {
+      answer.tokens->cookies = withCookiesOf(*response, endpoint_.cookies, spent.cookies);
+    } else if (response) {
+      answer.retryAfter = retryAfter(*response, now_());
+    }
+    if (read.meaning == AnswerMeaning::lost && endpoint_.replay.strict) {
+      answer.tokens = fail(Errc::expired, answer.tokens.error().detail + ", and it must not be asked twice");
+    }
+    return answer;
+  }
+
+  Transport transport_;
+  TokenEndpoint endpoint_;
+  Clock now_;
+};
+
+}  // namespace
+
+RefreshCall refreshCall(const TokenCallOptions& options) {
+  if (!options.refresh) {
+    // Shared, since a copy is made for each call.
+    const auto call = std::make_shared<const EndpointCall>(options.transport, options.endpoint, options.now);
+    return [call](const TokenSet& tokens) { return (*call)(tokens); };
+  }
+  const TokenEndpoint& endpoint = options.endpoint;
+  return [refresh = options.refresh, timeout = endpoint.timeout, resource = endpoint.resource](const TokenSet& tokens) {
+    RefreshAnswer answer{.tokens = refresh(tokens, in(timeout))};
+    if (!answer.tokens) return answer;
+    if (!isSameUser(*answer.tokens, tokens)) return anotherUsers();
+    if (answer.tokens->cookies.empty()) answer.tokens->cookies = tokens.cookies;
+    answer.tokens->resource = resource;
+    return answer;
+  };
+}
+
+RevokeCall revokeCall(const TokenCallOptions& options) {
+  if (options.endpoint.revocationUrl.empty()) return nullptr;
+  return [transport = options.transport, endpoint = options.endpoint](const TokenSet& tokens) {
+    const Request request = revocationRequest(endpoint, tokens);
+    for (int attempt = 0; attempt < 2; ++attempt) {  // revoking twice is harmless (RFC 7009 section 2.2)
+      const Result<Response> answer = transport(request, in(endpoint.timeout));
+      if (answer && answer->status < 500) return;
+    }
+  };
+}
+
+}  // namespace ironjar::detail

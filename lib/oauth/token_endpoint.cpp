@@ -1,0 +1,172 @@
+#include "oauth/token_endpoint.hpp"
+
+#include "base/ascii.hpp"
+#include "base/base64url.hpp"
+#include "base/url.hpp"
+#include "http/field.hpp"
+#include "json/json.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace ironjar {
+namespace {
+
+[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: " + why); }
+
+ClientAuth clientAuth(ClientAuth::Method method, const char* id, const char* secret) {
+  if (id == nullptr || *id == '\0') refuse("the client id is empty or missing: is its environment variable set?");
+  if (secret == nullptr || (*secret == '\0' && method != ClientAuth::Method::none)) {
+    refuse("the client secret is empty or missing: is its environment variable set? (publicClient() takes none)");
+  }
+  return {method, id, secret};
+}
+
+// application/x-www-form-urlencoded, https://url.spec.whatwg.org/#urlencoded-serializing
+std::string formEncoded(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (detail::isAlphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '*') {
+      out.push_back(c);
+    } else if (c == ' ') {
+      out.push_back('+');
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out.append("%").append(1, digits[byte >> 4U]).append(1, digits[byte & 15U]);
+    }
+  }
+  return out;
+}
+
+std::string form(const Headers& fields) {
+  std::string out;
+  for (const auto& [name, value] : fields) {
+    if (!out.empty()) out.push_back('&');
+    out.append(formEncoded(name)).append("=").append(formEncoded(value));
+  }
+  return out;
+}
+
+// RFC 6749 section 2.3.1: both halves are form-encoded before they are joined; then RFC 7617's base64 with padding.
+std::string basicCredentials(const ClientAuth& auth) {
+  const std::string joined = formEncoded(auth.clientId) + ":" + formEncoded(auth.clientSecret);
+  std::string text;
+  detail::appendBase64url(text, detail::bytes(joined));
+  for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
+  text.append((4 - text.size() % 4) % 4, '=');
+  return "Basic " + text;
+}
+
+// A member without a name is left out by configuration, one without a value has nothing to say.
+void add(Headers& fields, const std::string& name, const std::string& value) {
+  if (!name.empty() && !value.empty()) fields.emplace_back(name, value);
+}
+
+Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
+  const ClientAuth& auth = endpoint.clientAuth;
+  Request request{.method = "POST", .url = endpoint.url, .headers = endpoint.headers};
+  request.freshConnection = true;
+  request.headers.emplace_back("Accept", "application/json");
+  if (auth.method == ClientAuth::Method::basic) request.headers.emplace_back("Authorization", basicCredentials(auth));
+  if (auth.method != ClientAuth::Method::basic) add(fields, endpoint.fields.clientId, auth.clientId);
+  if (auth.method == ClientAuth::Method::post) add(fields, endpoint.fields.clientSecret, auth.clientSecret);
+  if (endpoint.body == BodyStyle::form) {
+    request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    request.body = form(fields);
+    return request;
+  }
+  Json body = Json::object();
+  for (const auto& [name, value] : fields) body[name] = value;
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.body = detail::writeJson(body).value_or("{}");
+  return request;
+}
+
+void requireSafe(const std::string& member, const std::string& text, const TokenEndpoint& endpoint) {
+  const Result<detail::Url> url = detail::parseUrl(text);
+  if (!url) refuse("TokenEndpoint." + member + ": " + url.error().detail);
+  if (url->https || (endpoint.allowHttpOnLoopback && url->isLoopback())) return;
+  refuse("TokenEndpoint." + member +
+         " must be https (RFC 6749 section 3.2); allowHttpOnLoopback permits http on this machine");
+}
+
+}  // namespace
+
+ClientAuth basicAuth(const char* clientId, const char* clientSecret) {
+  return clientAuth(ClientAuth::Method::basic, clientId, clientSecret);
+}
+ClientAuth postAuth(const char* clientId, const char* clientSecret) {
+  return clientAuth(ClientAuth::Method::post, clientId, clientSecret);
+}
+ClientAuth publicClient(const char* clientId) { return clientAuth(ClientAuth::Method::none, clientId, ""); }
+
+void detail::requireValid(const TokenEndpoint& endpoint) {
+  requireSafe("url", endpoint.url, endpoint);
+  requireValidBesidesUrl(endpoint);
+}
+
+void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
+  if (!endpoint.revocationUrl.empty()) requireSafe("revocationUrl", endpoint.revocationUrl, endpoint);
+  if (endpoint.replay.grace < Seconds{0} || (endpoint.replay.grace > Seconds{0} && endpoint.replay.strict)) {
+    refuse("TokenEndpoint.replay: grace must not be negative, and excludes strict");
+  }
+  if (endpoint.timeout <= Seconds{0} || endpoint.timeout > Seconds{3600}) {
+    refuse("TokenEndpoint.timeout must be positive, and an hour at most");
+  }
+  if (!detail::isSendable(endpoint.headers)) refuse("TokenEndpoint.headers holds what cannot be sent");
+  for (const auto& [name, value] : endpoint.headers) {
+    if (isTransportField(name)) refuse("TokenEndpoint.headers: `" + name + "` is the transport's to write");
+  }
+  if (!endpoint.refreshTokenCookie.empty() &&
+      !serializeCookie(endpoint.refreshTokenCookie, "", {.sameSite = SameSite::unset})) {
+    refuse("TokenEndpoint.refreshTokenCookie is no cookie name");
+  }
+  const AnswerPointers& answer = endpoint.answer;
+  for (const std::string& pointer :
+       {answer.accessToken, answer.refreshToken, answer.expiresIn, answer.scope, answer.error, answer.idToken}) {
+    try {
+      const Json::json_pointer parsed(pointer);
+    } catch (const Json::exception&) {
+      refuse("TokenEndpoint.answer: `" + pointer + "` is not a JSON pointer such as /data/access_token");
+    }
+  }
+  if (answer.accessToken.empty()) refuse("TokenEndpoint.answer.accessToken is empty");
+}
+
+Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
+  Headers fields;
+  add(fields, endpoint.fields.grantType, "refresh_token");
+  if (endpoint.refreshTokenCookie.empty()) add(fields, endpoint.fields.refreshToken, tokens.refreshToken);
+  add(fields, endpoint.fields.scope, endpoint.scope);
+  add(fields, endpoint.fields.resource, endpoint.resource);
+  Request request = tokenRequest(endpoint, std::move(fields));
+  if (!endpoint.refreshTokenCookie.empty()) {
+    request.headers.emplace_back("Cookie", endpoint.refreshTokenCookie + "=" + tokens.refreshToken);
+  }
+  if (endpoint.sendAccessToken) {
+    eraseHeader(request.headers, "Authorization");
+    request.headers.emplace_back("Authorization", "Bearer " + tokens.accessToken);
+  }
+  return request;
+}
+
+Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
+  const bool refresh = !tokens.refreshToken.empty();
+  TokenEndpoint form = endpoint;
+  form.url = endpoint.revocationUrl;
+  form.body = BodyStyle::form;
+  return tokenRequest(form, {{"token", refresh ? tokens.refreshToken : tokens.accessToken},
+                             {"token_type_hint", refresh ? "refresh_token" : "access_token"}});
+}
+
+Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint, const Headers& fields,
+                               const Clock& now) {
+  detail::requireValid(endpoint);
+  const Result<Response> answer =
+      transport(tokenRequest(endpoint, fields), std::chrono::steady_clock::now() + endpoint.timeout);
+  if (!answer) return answer.error();
+  return readTokenAnswer(*answer, endpoint, now());
+}
+
+}  // namespace ironjar

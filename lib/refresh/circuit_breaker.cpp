@@ -1,0 +1,70 @@
+#include "refresh/circuit_breaker.hpp"
+
+#include <algorithm>
+
+namespace ironjar::detail {
+namespace {
+
+constexpr std::size_t failuresThatOpen = 3;  // one broken login, or two, must not look like an outage
+constexpr unsigned callsThatClose = 32;      // at once, and well
+// A provider that is down is asked some 15 times a minute, so that its recovery is seen within 4 s; one that answers
+// and refuses everybody, once.
+constexpr Seconds pauseWhenDown{4};
+constexpr Seconds pauseWhenRefused{60};
+constexpr Seconds shortestAsked{1};
+constexpr Seconds longestAsked{600};
+constexpr Seconds whileProbed{1};
+
+}  // namespace
+
+std::optional<CircuitBreaker::Duration> CircuitBreaker::refusal(MonotonicTime now, Token token) const {
+  if (allowed_ == 0) return std::nullopt;
+  const MonotonicTime from = token == Token::hasFailed ? until_ + pause_ : until_;
+  if (now < from) return from - now;
+  return probes_ < allowed_ ? std::nullopt : std::optional<Duration>(whileProbed);
+}
+
+CircuitBreaker::Permit CircuitBreaker::begin() {
+  if (allowed_ > 0) ++probes_;
+  return opened_;
+}
+
+void CircuitBreaker::ended(Permit permit, const TokenKey& token, EndpointState endpoint,
+                           std::optional<Seconds> retryAfter, MonotonicTime now) {
+  if (endpoint == EndpointState::notAsked) return withdrawn(permit);
+  if (endpoint == EndpointState::well) return wasWell(permit, now);
+  if (retryAfter) asked_ = std::max(asked_.value_or(Seconds{0}), std::min(*retryAfter, longestAsked));
+  if (!isValid(permit)) return;
+  if (std::find(failed_.begin(), failed_.end(), token) == failed_.end()) failed_.push_back(token);
+  const bool concernsAll = endpoint == EndpointState::unreachable || endpoint == EndpointState::refusesClient;
+  // What one token was asked to wait is not what another, or the way to the endpoint, has to.
+  if (allowed_ > 0 || concernsAll) return open(endpoint, retryAfter, now);
+  if (failed_.size() >= failuresThatOpen) open(endpoint, asked_, now);
+}
+
+void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {
+  lastWell_ = now;
+  failed_.clear();
+  asked_.reset();
+  if (allowed_ == 0 || !isValid(permit)) return;
+  if (probes_ > 0) --probes_;
+  allowed_ = allowed_ >= callsThatClose ? 0 : allowed_ * 2;
+  if (allowed_ == 0) probes_ = 0;
+}
+
+void CircuitBreaker::open(EndpointState why, std::optional<Seconds> asked, MonotonicTime now) {
+  const bool refused = why == EndpointState::refusing || why == EndpointState::refusesClient;
+  pause_ = asked ? std::clamp(*asked, shortestAsked, longestAsked) : refused ? pauseWhenRefused : pauseWhenDown;
+  until_ = now + pause_;
+  allowed_ = 1;
+  probes_ = 0;
+  failed_.clear();
+  asked_.reset();
+  ++opened_;
+}
+
+void CircuitBreaker::withdrawn(Permit permit) {
+  if (isValid(permit) && probes_ > 0) --probes_;
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,89 @@
+#include "refresh/observed_refresh.hpp"
+
+#include "base/notify.hpp"
+
+#include <atomic>
+
+namespace ironjar::detail {
+namespace {
+
+using Moment = std::chrono::steady_clock::time_point;
+
+Moment monotonicNow() { return std::chrono::steady_clock::now(); }
+
+std::optional<Error> errorOf(const Result<TokenSet>& result) {
+  return result ? std::nullopt : std::optional(result.error());
+}
+
+// Tells of the call, wherever it ends: it may outlive whoever wanted it.
+RefreshCall watched(const ObservedRefresh& refresh, const std::shared_ptr<std::atomic<bool>>& wasMade) {
+  return [call = refresh.call, observer = refresh.observer, tag = refresh.tag, trigger = refresh.trigger,
+          wasMade](const TokenSet& tokens) {
+    *wasMade = true;
+    notify(observer, [&] { return event::RefreshStarted{tag, trigger}; });
+    const Moment begin = monotonicNow();
+    RefreshAnswer asked{.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
+    try {
+      asked = call(tokens);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): said above
+    }
+    notify(observer, [&] {
+      return event::TokensAnswered{tag, trigger, errorOf(asked.tokens), monotonicNow() - begin};
+    });
+    return asked;
+  };
+}
+
+RefreshedBy roleIn(Errc failure, bool wasMade) {
+  if (wasMade) return RefreshedBy::self;
+  const bool nobodys = failure == Errc::loginRequired || failure == Errc::overloaded || failure == Errc::throttled;
+  return nobodys ? RefreshedBy::none : RefreshedBy::follower;
+}
+
+Result<NewTokens> inTurn(const ObservedRefresh& refresh, const TokenSet& rejected, const RefreshCall& call,
+                         Deadline deadline, const std::function<void(const TokenSet&)>& keep) {
+  constexpr int patience = 16;
+  TokenSet spent = rejected;
+  for (int turn = 0; turn < patience; ++turn) {
+    Result<NewTokens> refreshed = refresh.coordinator.refresh(refresh.client, spent, call, deadline, refresh.context);
+    if (!refreshed || refreshed->tokens.resource == rejected.resource) return refreshed;
+    keep(refreshed->tokens);
+    spent = refreshed->tokens;
+  }
+  return fail(Errc::refreshFailed, "other resources' refreshes kept coming first");
+}
+
+}  // namespace
+
+Result<NewTokens> refreshObserved(const ObservedRefresh& refresh, const TokenSet& rejected, Deadline deadline,
+                                  const std::function<void(const TokenSet&)>& keep) {
+  if (!refresh.observer) return inTurn(refresh, rejected, refresh.call, deadline, keep);
+  const auto wasMade = std::make_shared<std::atomic<bool>>(false);
+  const Moment begin = monotonicNow();
+  Result<NewTokens> result = inTurn(refresh, rejected, watched(refresh, wasMade), deadline, keep);
+  const auto took = monotonicNow() - begin;
+  notify(refresh.observer, [&]() -> Event {
+    const auto& [tag, trigger] = std::tie(refresh.tag, refresh.trigger);
+    if (result) return event::Refreshed{tag, result->by, trigger, took};
+    return event::RefreshFailed{tag, roleIn(result.error().code, *wasMade), trigger, result.error(), took};
+  });
+  return result;
+}
+
+TokenSet caughtUp(TokenSet held, const TokenSet& newest) {
+  if (newest.resource == held.resource) return newest;
+  held.refreshToken = newest.refreshToken;
+  held.cookies = newest.cookies;
+  held.subject = newest.subject;
+  return held;
+}
+
+// RFC 6749 section 6 for the refresh token, section 5.1 for the scope, OpenID Connect Core section 12.2 for the user.
+TokenSet successorOf(const TokenSet& spent, TokenSet answer) {
+  if (answer.refreshToken.empty()) answer.refreshToken = spent.refreshToken;
+  if (answer.scope.empty() && answer.resource == spent.resource) answer.scope = spent.scope;
+  if (answer.subject.empty()) answer.subject = spent.subject;
+  return answer;
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,33 @@
+// One refresh as a Fetcher and a RefreshService have it: for one resource, told to an observer.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <ironjar/coordinator.hpp>
+
+namespace ironjar::detail {
+
+struct ObservedRefresh {
+  RefreshCoordinator& coordinator;
+  const std::string& client;
+  const RefreshCall& call;
+  const Observer& observer;
+  std::string tag;  // whose it is, for the observer
+  RefreshTrigger trigger;
+  RefreshContext context = {};
+};
+
+// Tokens newer than `rejected`, for the same resource. A call for another resource spends the refresh token just the
+// same: what such calls bring is given to `keep`, and asked from in turn. Errors: RefreshCoordinator::refresh's.
+[[nodiscard]] Result<NewTokens> refreshObserved(const ObservedRefresh& refresh, const TokenSet& rejected,
+                                                Deadline deadline, const std::function<void(const TokenSet&)>& keep);
+
+// What a coordinator's newest tokens mean for a holder of `held`: they themselves, or, when they are for another
+// resource, held ones with the newer refresh token.
+[[nodiscard]] TokenSet caughtUp(TokenSet held, const TokenSet& newest);
+
+// The tokens that take the place of `spent` when `answer` came for them: what it leaves out goes on as it was.
+[[nodiscard]] TokenSet successorOf(const TokenSet& spent, TokenSet answer);
+
+}  // namespace ironjar::detail

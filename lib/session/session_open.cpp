@@ -1,0 +1,230 @@
+// From a Cookie header to the session that counts, of all that came.
+#include "base/ascii.hpp"
+#include "base/notify.hpp"
+#include "cookie/chunks.hpp"
+#include "seal/formats.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <utility>
+
+#include <ironjar/session.hpp>
+
+namespace ironjar {
+namespace {
+
+using detail::Carried;
+using detail::Trial;
+
+// Two MACs under 8192 iterations, h3's number: what seals that do not verify may cost in one request.
+constexpr std::uint64_t mostIterations = 16'384;
+
+// Somebody else's cookie of our name is not ours to judge, nor to delete.
+bool looksSealed(std::string_view text) { return detail::formatOfText(text) != nullptr; }
+
+// An Fe26.2 seal holds no identity: what its MAC is over stands in, so that one cookie is one session however often,
+// and in whichever of its two spellings, it is opened.
+std::string idOf(std::string_view authenticated) {
+  std::string id(16, '\0');
+  detail::blake2b(detail::writable(id.data(), id.size()), detail::bytes("ironjar session of a seal"),
+                  detail::bytes(authenticated));
+  return id;
+}
+
+// Browsers keep one cookie of such a name, whoever sets it; with Partitioned, one more.
+bool isUnique(const SessionOptions& options) {
+  return detail::startsWithIgnoringCase(options.cookieName, "__Host-") && !options.cookie.partitioned;
+}
+
+}  // namespace
+
+// One call of open(). Fills `session`, which is new and empty.
+class SessionJar::Opening {
+ public:
+  Opening(const SessionJar& jar, Session& session, std::string_view cookieHeader)
+      : jar_(jar),
+        options_(*jar.options_),
+        now_(options_.seal.now()),
+        carried_(cookieHeader, options_.cookieName, looksSealed),
+        session_(session) {}
+
+  void run();
+
+ private:
+  // A text whose MAC verifies under many iterations or not at all.
+  struct Costly {
+    std::string text;
+    Carried::Candidate candidate;
+    std::int64_t end;
+  };
+
+  // Those that iron-session's seals take; the numbers are in ascending order.
+  [[nodiscard]] std::span<const unsigned> cheapIterations() const {
+    const std::span<const unsigned> all(options_.seal.fe26Iterations);
+    return all.first(all.front() == 1 ? 1 : 0);
+  }
+  [[nodiscard]] std::span<const unsigned> costlyIterations() const {
+    return std::span<const unsigned>(options_.seal.fe26Iterations).subspan(cheapIterations().size());
+  }
+  [[nodiscard]] Trial attempt(const Carried::Candidate& candidate, std::span<const unsigned> iterations);
+  [[nodiscard]] Trial refused(const Carried::Candidate& candidate, const Error& error);
+  void tryCostly();
+  [[nodiscard]] bool isRevoked(const Session& session) const {
+    return options_.isRevoked && options_.isRevoked(session);
+  }
+  void forget(Error why);
+
+  const SessionJar& jar_;
+  const SessionOptions& options_;
+  const TimePoint now_;
+  Carried carried_;
+  Session& session_;  // that counts, of those looked at
+  bool found_ = false;
+  bool differ_ = false;      // whether two sessions opened
+  std::int64_t issued_ = 0;  // of the seal that counts
+  std::size_t bytes_ = 0;
+  std::vector<Costly> costly_;
+};
+
+void SessionJar::Opening::run() {
+  session_.presence_.whole = carried_.hasWhole();
+  for (std::size_t i = 0; i < detail::maxChunks; ++i) {
+    if (carried_.hasChunk(i)) session_.presence_.chunks |= 1U << i;
+  }
+  const auto cheaply = [this](const Carried::Candidate& candidate) { return attempt(candidate, cheapIterations()); };
+  carried_.offer(std::ref(cheaply));
+  tryCostly();
+  if (found_ && differ_ && isUnique(options_)) {
+    found_ = false;
+    forget(fail(Errc::loginRequired, "two different sessions under a __Host- name: one was planted"));
+  }
+  if (found_) {
+    session_.rejection_.reset();
+    return detail::notify(options_.observer, [&] { return event::Unsealed{session_.tag(), bytes_}; });
+  }
+  session_.begin(now_);
+  if (!carried_.came()) return;
+  if (!session_.rejection_) session_.rejection_ = fail(Errc::malformed, "not a seal");
+  session_.ended_.whole = carried_.isWholeEnded();
+  for (std::size_t i = 0; i < detail::maxChunks; ++i) {
+    if (carried_.isChunkEnded(i)) session_.ended_.chunks |= 1U << i;
+  }
+  detail::notify(options_.observer, [&] { return event::Rejected{*session_.rejection_}; });
+}
+
+Trial SessionJar::Opening::attempt(const Carried::Candidate& candidate, std::span<const unsigned> iterations) {
+  Result<detail::OpenedJson> unsealed = jar_.unsealSession(candidate.text, {now_, iterations});
+  if (!unsealed) return refused(candidate, unsealed.error());
+  const detail::Provenance from = unsealed->provenance;
+  if (found_) {
+    Session other(jar_.tokenNames_, options_.seal.now);
+    jar_.adopt(other, *std::move(unsealed), now_);
+    const bool isSame = other.id_ == session_.id_;
+    // Of one session the seal made last counts, of different ones that which began last; of equals, the first.
+    const bool isNext = isSame ? from.issued > issued_ : other.start_ > session_.start_;
+    if (!isNext && (isSame || !isUnique(options_))) return Trial::opened;  // asking may be a call over the network
+    if (isRevoked(other)) return Trial::opened;
+    differ_ = differ_ || !isSame;
+    if (!isNext) return Trial::opened;
+    other.presence_ = session_.presence_;
+    session_ = std::move(other);
+  } else {
+    jar_.adopt(session_, *std::move(unsealed), now_);
+    if (isRevoked(session_)) {
+      forget(fail(Errc::loginRequired, "revoked"));
+      return Trial::opened;
+    }
+  }
+  found_ = true;
+  issued_ = from.issued;
+  bytes_ = candidate.text.size();
+  return Trial::opened;
+}
+
+Trial SessionJar::Opening::refused(const Carried::Candidate& candidate, const Error& error) {
+  if (!session_.rejection_) session_.rejection_ = error;
+  const detail::Format* const format = detail::formatOfText(candidate.text);
+  const bool isCostly = format != nullptr && format->claimedEnd != nullptr && !costlyIterations().empty();
+  if (error.code == Errc::tampered && isCostly) {
+    costly_.push_back({std::string(candidate.text), candidate, format->claimedEnd(candidate.text)});
+  }
+  return error.code == Errc::expired ? Trial::ended : Trial::refused;  // which says so of authentic ones alone
+}
+
+// The latest ends first: forgeries have to claim one beyond the session's to use up what it needs.
+void SessionJar::Opening::tryCostly() {
+  if (costly_.empty()) return;
+  std::vector<Costly> waiting = std::exchange(costly_, {});
+  std::stable_sort(waiting.begin(), waiting.end(), [](const Costly& a, const Costly& b) { return a.end > b.end; });
+  const std::vector<unsigned>& all = options_.seal.fe26Iterations;
+  std::uint64_t left = std::max(mostIterations, std::accumulate(all.begin(), all.end(), std::uint64_t{0}));
+  for (const unsigned& iterations : costlyIterations()) {
+    for (Costly& next : waiting) {
+      if (!carried_.isFree(next.candidate)) continue;
+      if (iterations > left) return;
+      left -= iterations;
+      next.candidate.text = next.text;
+      const Trial trial = attempt(next.candidate, {&iterations, 1});
+      if (trial == Trial::refused) continue;
+      carried_.settle(next.candidate, trial);
+      left -= std::min<std::uint64_t>(left, iterations);  // the other key's
+    }
+  }
+}
+
+void SessionJar::Opening::forget(Error why) {
+  const Session::Presence presence = session_.presence_;
+  session_ = Session(jar_.tokenNames_, options_.seal.now);
+  session_.presence_ = presence;
+  session_.rejection_ = std::move(why);
+}
+
+Session SessionJar::open(std::string_view cookieHeader) const {
+  Session session(tokenNames_, options_->seal.now);
+  Opening(*this, session, cookieHeader).run();
+  return session;
+}
+
+Result<detail::OpenedJson> SessionJar::unsealSession(std::string_view text, const detail::Attempt& attempt) const {
+  Result<detail::OpenedJson> unsealed = detail::unseal(text, options_->passwords.keyring(), options_->seal, attempt);
+  if (!unsealed) return unsealed;
+  if (!unsealed->data.is_object()) return fail(Errc::malformed, "sealed, but not a JSON object");
+  const detail::Provenance& from = unsealed->provenance;
+  if (options_->absoluteTtl == Seconds{0}) return unsealed;
+  if (!from.lineage && from.expires == 0)
+    return fail(Errc::notAllowed, "absoluteTtl, and an Fe26.2 cookie without end");
+  if (isPastAbsoluteTtl(startOf(from, attempt.now), attempt.now)) return fail(Errc::expired, "past absoluteTtl");
+  return unsealed;
+}
+
+// An Fe26.2 seal tells its end alone. Its session is taken to have begun a ttl before, and so early that absoluteTtl
+// ends it no later than the seal: it may be opened and sealed natively any number of times.
+std::int64_t SessionJar::startOf(const detail::Provenance& from, TimePoint now) const {
+  if (from.lineage) return from.lineage->start;
+  if (from.expires == 0) return 0;
+  const std::int64_t life = std::max(options_->seal.ttl, options_->absoluteTtl).count();
+  return std::clamp<std::int64_t>(from.expires / 1000 - life, 0, detail::unixSeconds(now));
+}
+
+void SessionJar::adopt(Session& session, detail::OpenedJson&& unsealed, TimePoint now) const {
+  const detail::Provenance& from = unsealed.provenance;
+  session.data_ = std::move(unsealed.data);
+  session.tokensAreFromCookie_ = true;
+  session.start_ = startOf(from, now);
+  if (from.lineage) {
+    session.id_.assign(from.lineage->id.begin(), from.lineage->id.end());
+  } else {
+    session.id_ = idOf(from.authenticated);
+  }
+  const SealOptions& sealing = options_->seal;
+  session.needsReseal_ = !from.newestKey || from.format != sealing.formats.front();
+  if (from.expires == 0) return;
+  session.expiresAt_ = detail::fromUnixMilliseconds(from.expires);
+  const std::int64_t left = from.expires - detail::unixMilliseconds(now);
+  const bool mayBeLonger =
+      options_->absoluteTtl == Seconds{0} || from.expires < (session.start_ + options_->absoluteTtl.count()) * 1000;
+  if (options_->rolling && mayBeLonger && left < sealing.ttl.count() * 1000 / 2) session.needsReseal_ = true;
+}
+
+}  // namespace ironjar

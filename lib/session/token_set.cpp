@@ -1,0 +1,172 @@
+#include "session/token_set.hpp"
+
+#include "base/time.hpp"
+#include "crypto/sodium.hpp"
+
+#include <type_traits>
+
+namespace ironjar {
+namespace {
+
+using detail::forEachTokenMember;
+using detail::forEachTokenName;
+using detail::TokenScope;
+
+constexpr Seconds longestLifetime = std::chrono::hours{24 * 365 * 100};
+
+std::string textAt(const Json& data, std::string_view key) {
+  std::string text;
+  detail::readTokenJson(data, key, text);
+  return text;
+}
+
+std::optional<std::int64_t> integerAt(const Json& data, std::string_view key) {
+  const auto member = data.find(key);
+  if (member == data.end() || !member->is_number_integer()) return std::nullopt;
+  return member->get<std::int64_t>();
+}
+
+const Json& memberOf(const Json& data, std::string_view key) {
+  static const Json none = Json::object();
+  const auto member = data.find(key);
+  return member != data.end() && member->is_object() ? *member : none;
+}
+
+// Of the texts among a TokenSet's members.
+template <class Set, class Visit>
+void forEachText(Set& tokens, const Visit& visit) {
+  forEachTokenMember([&](const auto& member) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(tokens.*member.value)>, std::string>) {
+      visit(tokens.*member.value);
+    }
+  });
+  visit(tokens.resource);
+}
+
+}  // namespace
+
+namespace detail {
+
+Json tokenJson(const std::string& text) { return text.empty() ? Json() : Json(text); }
+Json tokenJson(const std::optional<TimePoint>& time) { return time ? Json(unixMilliseconds(*time)) : Json(); }
+Json tokenJson(const std::optional<Seconds>& duration) { return duration ? Json(duration->count()) : Json(); }
+
+void readTokenJson(const Json& object, std::string_view key, std::string& text) {
+  const auto member = object.find(key);
+  if (member != object.end() && member->is_string()) text = member->get<std::string>();
+}
+
+void readTokenJson(const Json& object, std::string_view key, std::optional<TimePoint>& time) {
+  if (const auto milliseconds = integerAt(object, key)) time = fromUnixMilliseconds(*milliseconds);
+}
+
+void readTokenJson(const Json& object, std::string_view key, std::optional<Seconds>& duration) {
+  const auto seconds = integerAt(object, key);
+  if (seconds && *seconds > 0 && *seconds <= longestLifetime.count()) duration = Seconds{*seconds};
+}
+
+void wipe(TokenSet& tokens) {
+  forEachText(tokens, [](std::string& text) { wipe(writable(text.data(), text.size())); });
+  tokens = {};
+}
+
+std::size_t capacityOf(const TokenSet& tokens) {
+  std::size_t bytes = 0;
+  forEachText(tokens, [&bytes](const std::string& text) { bytes += text.capacity(); });
+  return bytes;
+}
+
+}  // namespace detail
+
+std::optional<TokenSet> Session::tokens(std::string_view resource) const { return tokensIn(data_, resource); }
+
+std::vector<TokenSet> Session::formerTokens() const {
+  std::vector<TokenSet> all;
+  for (const Json& data : former_) {
+    if (auto tokens = tokensIn(data, {})) all.push_back(*std::move(tokens));
+  }
+  return all;
+}
+
+std::optional<TokenSet> Session::tokensIn(const Json& data, std::string_view resource) const {
+  const TokenNames& names = *tokenNames_;
+  const Json& ofResource = resource.empty() ? data : memberOf(memberOf(data, names.resources), resource);
+  TokenSet tokens{.resource = std::string(resource)};
+  forEachTokenMember([&](const auto& member) {
+    const Json& from = member.scope == TokenScope::login ? data : ofResource;
+    detail::readTokenJson(from, names.*member.name, tokens.*member.value);
+  });
+  if (tokens.accessToken.empty() && tokens.refreshToken.empty()) return std::nullopt;
+  return tokens;
+}
+
+void Session::setTokens(const TokenSet& tokens) {
+  const TokenNames& names = *tokenNames_;
+  erase(names.resources);
+  if (!tokens.resource.empty()) {
+    forEachTokenMember([&](const auto& member) {
+      if (member.scope == TokenScope::resource) erase(names.*member.name);
+    });
+  }
+  putTokens(tokens);
+}
+
+void Session::renewTokens(const TokenSet& tokens) {
+  std::string spent = login();
+  Json before = tokenMembers();
+  putTokens(tokens);
+  Json after = tokenMembers();
+  if (!spent.empty() && before != after) renewals_.emplace_back(std::move(spent), std::move(after));
+}
+
+// A token that was renewed is spent, so its successor has to be kept whatever else was written; and only in the login
+// that it came from.
+void Session::adoptRenewals(const Session& later) {
+  for (const auto& [spent, renewed] : later.renewals_) {
+    if (spent != login()) continue;
+    forEachTokenName([&, &members = renewed](const char*, std::string TokenNames::*which) {
+      const std::string& name = *tokenNames_.*which;
+      const auto value = members.find(name);
+      value == members.end() ? erase(name) : set(name, *value);
+    });
+  }
+  tokensAreFromCookie_ = tokensAreFromCookie_ && !changed_;
+}
+
+std::string Session::login() const {
+  const std::string refreshToken = textAt(data_, tokenNames_->refreshToken);
+  return refreshToken.empty() ? textAt(data_, tokenNames_->accessToken) : refreshToken;
+}
+
+Json Session::tokenMembers() const {
+  Json members = Json::object();
+  forEachTokenName([&](const char*, std::string TokenNames::*which) {
+    const std::string& name = *tokenNames_.*which;
+    if (const Json* value = find(name)) members[name] = *value;
+  });
+  return members;
+}
+
+void Session::putTokens(const TokenSet& tokens) {
+  tokensAreFromCookie_ = tokensAreFromCookie_ && tokens == this->tokens(tokens.resource);
+  const TokenNames& names = *tokenNames_;
+  const bool isForAll = tokens.resource.empty();
+  Json ofResource = Json::object();
+  forEachTokenMember([&](const auto& member) {
+    Json value = detail::tokenJson(tokens.*member.value);
+    const std::string& name = names.*member.name;
+    if (member.scope == TokenScope::resource && !isForAll) {
+      if (!value.is_null()) ofResource[name] = std::move(value);
+    } else {
+      value.is_null() ? erase(name) : set(name, std::move(value));
+    }
+  });
+  if (isForAll) return;
+  Json resources = memberOf(data_, names.resources);
+  resources[tokens.resource] = std::move(ofResource);
+  set(names.resources, std::move(resources));
+}
+
+void Session::eraseTokens() { setTokens({}); }
+
+}  // namespace ironjar
