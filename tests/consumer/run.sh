@@ -50,7 +50,7 @@ install_library() {
   cmake --install "$work/build-$1" --prefix "$prefix"
 
   # Every public header, nothing that is not ours, and no trace of this machine.
-  diff <(cd "$root/include" && find . -type f | sort) <(cd "$prefix/include" && find . -type f | sort)
+  diff <(cd "$root/include" && find . -type f ! -name '*.md' | sort) <(cd "$prefix/include" && find . -type f | sort)
   nothing grep -rF -e "$root" -e "$work" -e ironjar_flags "$prefix/lib/cmake" "$prefix/lib/pkgconfig"
   cd "$prefix"
   nothing find . -regextype posix-extended ! -type d \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What README.md shows that is no C++: the transcript is what the first program really answers, the CMake projects are
-# those that tests/consumer builds, shell and JavaScript at least parse.
+# What the Markdown files show that is no C++: the transcript is what the first program really answers, the CMake
+# projects are those that tests/consumer builds, shell, Python and JavaScript at least parse.
 # Usage: check.sh ROOT BLOCKS PROGRAM (BLOCKS as extract.sh leaves them, PROGRAM made of the first one)
 set -euo pipefail
 
@@ -18,7 +18,9 @@ done
 for block in "$blocks"/*.c; do cmp "$block" "$root/tests/consumer/c/main.c"; done
 for block in "$blocks"/*.bash; do bash -n "$block"; done
 if command -v python3 >/dev/null; then
-  for block in "$blocks"/*.python; do python3 -c 'compile(open(__import__("sys").argv[1]).read(), "README.md", "exec")' "$block"; done
+  for block in "$blocks"/*.python; do
+    python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$block"
+  done
 fi
 if command -v node >/dev/null; then
   for block in "$blocks"/*.js; do

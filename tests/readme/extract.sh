@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
-# Writes each code block of a Markdown file to OUT/<number>.<language>. C++ that is no program of its own is put where it
-# can be compiled: declarations into a file, statements into a function that has what README speaks of.
-# Usage: extract.sh FILE OUT
+# Writes each code block of the Markdown files to OUT/<place>-<folder>-<number>.<language>; <place> is the file's in the
+# list, so that the blocks of the first file are the first by name. C++ that is no program of its own is put where it can
+# be compiled: declarations into a file, statements into a function that has what the text speaks of.
+# Usage: extract.sh ROOT OUT FILE... (FILE relative to ROOT)
 set -euo pipefail
 
-rm -rf "$2"
-mkdir -p "$2"
-awk -v out="$2" '
-  /^```[a-z]+$/ { language = substr($0, 4); file = sprintf("%s/%02d.%s", out, ++n, language); next }
-  /^```/ { if (file) close(file); file = ""; next }
-  file { print > file }
-' "$1"
+root=$1 out=$2
+shift 2
+rm -rf "$out"
+mkdir -p "$out"
+place=0
+for file in "$@"; do
+  place=$((place + 1))
+  folder=$(dirname "$file")
+  prefix=$(printf '%02d-%s' $place "${folder//\//-}")
+  awk -v prefix="$out/${prefix%-.}" '
+    /^```[a-z]+$/ { language = substr($0, 4); file = sprintf("%s-%02d.%s", prefix, ++n, language); next }
+    /^```/ { if (file) close(file); file = ""; next }
+    file { print > file }
+  ' "$root/$file"
+done
 
 prelude='#include <cstdlib>
 #include <iostream>
@@ -26,7 +35,7 @@ void snippet(ironjar::Session& session, const ironjar::SessionJar& jar, std::str
 void snippet([[maybe_unused]] ironjar::Session& session, [[maybe_unused]] const ironjar::SessionJar& jar,
              [[maybe_unused]] std::string_view cookieHeader, [[maybe_unused]] const ironjar::Passwords& passwords,
              [[maybe_unused]] const ironjar::Fetcher& fetcher, [[maybe_unused]] httplib::Server& server) {'
-for block in "$2"/*.cpp; do
+for block in "$out"/*.cpp; do
   text=$(cat "$block")
   case $text in
     *'int main('*) sed -i 's/8080/std::atoi(std::getenv("PORT"))/' "$block" ;;
