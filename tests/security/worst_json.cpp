@@ -1,7 +1,7 @@
-#include "detail/base64url.hpp"
-#include "detail/http_date.hpp"
-#include "detail/json.hpp"
-#include "detail/url.hpp"
+#include "base/base64url.hpp"
+#include "base/http_date.hpp"
+#include "base/url.hpp"
+#include "json/json.hpp"
 #include "measure.hpp"
 
 #include <ironjar/ironjar.hpp>

@@ -1,6 +1,6 @@
-#include "detail/base64url.hpp"
+#include "base/base64url.hpp"
+#include "http/upstream_cookies.hpp"
 #include "measure.hpp"
-#include "upstream_cookies.hpp"
 
 #include <ironjar/ironjar.hpp>
 
