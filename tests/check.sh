@@ -16,8 +16,9 @@
 #   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
 #   bash tests/check.sh security   smuggling through nginx and haproxy, a hostile API, the worst inputs
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
-#   bash tests/check.sh all        what every change must pass: all of these but clang, which the sanitizers' builds
-#                                  stand for, with 10 s a fuzzer and 2 min of soak
+#   bash tests/check.sh all        what every change must pass: all of these but the nightly ones and clang, which the
+#                                  sanitizers' builds stand for, with 10 s a fuzzer and 2 min of soak
+#   bash tests/check.sh nightly    what takes too long for that: coverage, 10 min a fuzzer, an hour of soak
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -26,6 +27,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=support/packages.sh
 . "$root/tests/support/packages.sh"
 export CTEST_OUTPUT_ON_FAILURE=1
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime  # for precompiled headers
 
 test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}"
   "${front_packages[@]}" doctest-dev ccache openssl curl libcli11-dev binutils python3 mypy)
@@ -59,12 +61,12 @@ clang() {
 # clang's sanitizers; -O1 keeps the build and the tests short.
 sanitized() {
   need_packages clang libclang-rt-dev llvm
-  build_and_test "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-O1 "-DIRONJAR_SANITIZE=$2"
+  build_and_test "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-O1 "-DIRONJAR_SANITIZE=$2" "${@:3}"
 }
 asan() { sanitized asan address,undefined; }
-# Races are a matter of luck: what refreshes runs twice more.
+# Only what has threads is built. Races are a matter of luck: what refreshes runs twice more.
 tsan() {
-  sanitized tsan thread
+  sanitized tsan thread -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_BUILD_CLI=OFF
   ctest --test-dir "$root/build/tsan" -L refresh --repeat until-fail:2
 }
 install() {
@@ -99,6 +101,13 @@ check() {
   echo "== $1"
   bash "$root/tests/checks/$1.sh" "${@:2}"
 }
+checks() {
+  local step
+  for step in "$@"; do
+    # shellcheck disable=SC2086
+    timed check $step
+  done
+}
 # Says how long it took.
 timed() {
   local begin=$SECONDS
@@ -108,15 +117,13 @@ timed() {
 all() {
   local step
   for step in format release bench asan tsan install; do timed "$step"; done
-  for step in security static hardened "fuzz 10" ct canary coverage "soak 2"; do
-    # shellcheck disable=SC2086
-    timed check $step
-  done
+  checks security static hardened "fuzz 10" ct canary "soak 2"
 }
+nightly() { checks coverage "fuzz 600" "soak 60"; }
 
 need_packages "${test_packages[@]}"
 case "${1:-release}" in
-  release | clang | asan | tsan | install | bench | format | all) "${1:-release}" ;;
+  release | clang | asan | tsan | install | bench | format | all | nightly) "${1:-release}" ;;
   fuzz | ct | static | canary | coverage | soak | security | hardened) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
