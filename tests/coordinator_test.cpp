@@ -54,7 +54,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("a request with A after A, B, C gets C (C27)") {
+TEST_CASE("a request with A after A, B, C gets C (R27)") {
   Fixture f;
   REQUIRE(f.refresh("a", "b"));
   REQUIRE(f.refresh("b", "c"));
@@ -67,7 +67,7 @@ TEST_CASE("a request with A after A, B, C gets C (C27)") {
   CHECK(f.calls == 2);
 }
 
-TEST_CASE("a successor that no request has brought is known for 10 minutes (C29)") {
+TEST_CASE("a successor that no request has brought is known for 10 minutes (R29)") {
   Fixture f;
   REQUIRE(f.refresh("a", "b"));
   f.time.advance(599s);
@@ -77,7 +77,7 @@ TEST_CASE("a successor that no request has brought is known for 10 minutes (C29)
   CHECK(f.refresh("a", "x")->by == RefreshedBy::self);  // unknown again: one attempt
 }
 
-TEST_CASE("once a request has brought it, for a minute more; then the old token is known as spent (C26 C30)") {
+TEST_CASE("once a request has brought it, for a minute more; then the old token is known as spent (R26 R30)") {
   Fixture f;
   REQUIRE(f.refresh("a", "b"));
   CHECK(f.newest("b") == "");  // confirms
@@ -104,7 +104,7 @@ TEST_CASE("bringing C confirms the whole way to it") {
   CHECK(f.newest("c") == "");
 }
 
-TEST_CASE("without rotation a token goes on being refreshed (C56)") {
+TEST_CASE("without rotation a token goes on being refreshed (R56)") {
   Fixture f;
   TokenSet current = tokens("a");
   for (int round = 1; round <= 3; ++round) {
@@ -133,7 +133,7 @@ TEST_CASE("without rotation, tokens that another process has brought are not rep
   CHECK(f.coordinator.newest("c", ending("older", 1500), From::cookie).value()->accessToken == "mine");
 }
 
-TEST_CASE("a dead token is not asked again for a minute (C34)") {
+TEST_CASE("a dead token is not asked again for a minute (R34)") {
   Fixture f;
   CHECK(f.failing("a", Errc::expired) == Errc::expired);
   CHECK(f.failing("a", Errc::expired) == Errc::expired);
@@ -152,7 +152,7 @@ TEST_CASE("issuers and clients do not share results, nor failures") {
   CHECK(f.refresh("x", RefreshAnswer{.tokens = tokens("y")}, "two"));
 }
 
-TEST_CASE("V07 a token that failed has a pause, longer each time; others go on (C44 C47)") {
+TEST_CASE("V07 a token that failed has a pause, longer each time; others go on (R44 R47)") {
   Fixture f;
   for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
     const int before = f.calls;
@@ -171,7 +171,7 @@ TEST_CASE("V07 a token that failed has a pause, longer each time; others go on (
   CHECK(f.refresh("a", "x"));
 }
 
-TEST_CASE("V07 what the server asked for is waited, ten minutes at most, and told (C42 C43)") {
+TEST_CASE("V07 what the server asked for is waited, ten minutes at most, and told (R42 R43)") {
   Fixture f;
   CHECK(f.failing("a", Errc::refreshFailed, 30s) == Errc::refreshFailed);
   f.time.advance(29'999ms);
@@ -214,7 +214,7 @@ TEST_CASE("V07 an outage that all see ends no login, however long it takes") {
 }
 
 TEST_CASE(
-    "V07 three tokens that fail open the breaker; then one call probes, and its success lets the others go (C42)") {
+    "V07 three tokens that fail open the breaker; then one call probes, and its success lets the others go (R42)") {
   Fixture f;
   for (const char* user : {"a", "b", "c"}) CHECK(f.failing(user, Errc::refreshFailed) == Errc::refreshFailed);
   CHECK(f.coordinator.stats().openCircuits == 1);
@@ -234,7 +234,7 @@ TEST_CASE(
   CHECK(f.coordinator.stats().openCircuits == 0);
 }
 
-TEST_CASE("one user's invalid_grant never opens the breaker for others; a refused client does (C35 C46)") {
+TEST_CASE("one user's invalid_grant never opens the breaker for others; a refused client does (R35 R46)") {
   Fixture f;
   for (int i = 0; i < 100; ++i) CHECK(f.failing(std::to_string(i), Errc::expired) == Errc::expired);
   CHECK(f.refresh("a", "b"));
@@ -317,7 +317,7 @@ TEST_CASE("V24 without rotation: after a logout on one device another may sign i
   CHECK_FALSE(newest(support::at(3'000'000)));
 }
 
-TEST_CASE("a transient failure is over with its pause, and is the same for all who waited (C20)") {
+TEST_CASE("a transient failure is over with its pause, and is the same for all who waited (R20)") {
   Fixture f;
   Gate gate;
   std::vector<std::optional<Errc>> errors(20);
@@ -335,7 +335,7 @@ TEST_CASE("a transient failure is over with its pause, and is the same for all w
   CHECK(f.refresh("a", "b")->by == RefreshedBy::self);
 }
 
-TEST_CASE("waiting is bounded, for each token and in all; beyond, the answer comes at once (C21)") {
+TEST_CASE("waiting is bounded, for each token and in all; beyond, the answer comes at once (R21)") {
   Fixture f({.maxWaiters = 5, .maxWaitersPerToken = 3});
   Gate gate;
   std::vector<std::thread> threads;
@@ -363,7 +363,7 @@ TEST_CASE("waiting is bounded, for each token and in all; beyond, the answer com
   CHECK(overloaded == 8);
 }
 
-TEST_CASE("a request's deadline ends its waiting, not the call (C18)") {
+TEST_CASE("a request's deadline ends its waiting, not the call (R18)") {
   Fixture f;
   Gate gate;
   std::optional<Errc> error;
@@ -428,14 +428,14 @@ TEST_CASE("the last reference to a coordinator may go on one of its own threads"
   while (!gone) std::this_thread::yield();
 }
 
-TEST_CASE("signing out ends the login for every token of its chain, and revokes the last (C72)") {
+TEST_CASE("signing out ends the login for every token of its chain, and revokes the last (R72)") {
   std::atomic<int> revoked = 0;
   Fixture f;
   REQUIRE(f.refresh("a", "b"));
   REQUIRE(f.refresh("b", "c"));
   const auto revoke = [&](const TokenSet& last) { revoked += last == tokens("c"); };
   f.coordinator.end("c", tokens("b"), revoke);
-  f.coordinator.end("c", tokens("a"), revoke);  // twice is once (C74)
+  f.coordinator.end("c", tokens("a"), revoke);  // twice is once (R74)
   for (const char* name : {"a", "b", "c"}) {
     CHECK(f.newest(name) == "over");
     CHECK(f.failing(name, Errc::expired) == Errc::loginRequired);
@@ -456,7 +456,7 @@ TEST_CASE("signing out of a login that the provider has ended is final too: nobo
   CHECK(f.newest("a") == "over");
 }
 
-TEST_CASE("signing out while a call is under way discards its result and revokes it (C72)") {
+TEST_CASE("signing out while a call is under way discards its result and revokes it (R72)") {
   Gate gate;
   std::atomic<int> revoked = 0;
   Fixture f;

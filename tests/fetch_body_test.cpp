@@ -40,7 +40,7 @@ struct Api {
 
 }  // namespace
 
-TEST_CASE("C11 a body that can be opened again is sent again, byte for byte, however large") {
+TEST_CASE("R11 a body that can be opened again is sent again, byte for byte, however large") {
   Api api;
   const std::string text = std::string("a\0b", 3) + std::string(2'000'000, 'x');
   int opened = 0;
@@ -54,7 +54,7 @@ TEST_CASE("C11 a body that can be opened again is sent again, byte for byte, how
   CHECK_FALSE(response->trace.retryable);
 }
 
-TEST_CASE("C10 a stream is sent once: the tokens are fresh, the 401 is marked, and the next POST succeeds") {
+TEST_CASE("R10 a stream is sent once: the tokens are fresh, the 401 is marked, and the next POST succeeds") {
   Api api;
   const TokenSet spent = api.session.tokens().value();
   BodyReader stream = readerOf("only once");

@@ -40,7 +40,7 @@ TEST_CASE("a good token: one call, nothing refreshed, the session untouched") {
   CHECK(upstream.provider.counts().tokenCalls == 0);
 }
 
-TEST_CASE("a spent token is refreshed once and the call repeated; the session holds the new tokens (C01)") {
+TEST_CASE("a spent token is refreshed once and the call repeated; the session holds the new tokens (R01)") {
   Upstream upstream;
   const Fetcher fetcher(fetchOptions(upstream));
   const TokenSet old = upstream.provider.login();
@@ -59,7 +59,7 @@ TEST_CASE("a spent token is refreshed once and the call repeated; the session ho
   CHECK(fetcher.performFetch(session, get())->trace.attempts == 1);
 }
 
-TEST_CASE("an API that refuses every token: its second 401 is the caller's, the session stays (C02)") {
+TEST_CASE("an API that refuses every token: its second 401 is the caller's, the session stays (R02)") {
   Upstream upstream;
   upstream.api.behave({.always401 = true});
   const Fetcher fetcher(fetchOptions(upstream));
@@ -74,7 +74,7 @@ TEST_CASE("an API that refuses every token: its second 401 is the caller's, the 
   CHECK(session.tokens()->refreshToken != old.refreshToken);
 }
 
-TEST_CASE("the retry counter bounds the calls (C03)") {
+TEST_CASE("the retry counter bounds the calls (R03)") {
   for (const unsigned limit : {0U, 1U, 2U}) {
     Upstream upstream;
     upstream.api.behave({.always401 = true});
@@ -88,7 +88,7 @@ TEST_CASE("the retry counter bounds the calls (C03)") {
   }
 }
 
-TEST_CASE("403 and a lack of scope are the caller's (C04)") {
+TEST_CASE("403 and a lack of scope are the caller's (R04)") {
   Upstream upstream;
   upstream.api.behave({.status = 403});
   const Fetcher fetcher(fetchOptions(upstream));
@@ -101,7 +101,7 @@ TEST_CASE("403 and a lack of scope are the caller's (C04)") {
   CHECK(upstream.provider.counts().tokenCalls == 0);
 }
 
-TEST_CASE("a 401 on an excluded path is an answer (C05)") {
+TEST_CASE("a 401 on an excluded path is an answer (R05)") {
   Upstream upstream;
   upstream.api.behave({.always401 = true});
   FetchOptions options = fetchOptions(upstream);
@@ -119,7 +119,7 @@ TEST_CASE("a 401 on an excluded path is an answer (C05)") {
   CHECK(fetcher.performFetch(anonymous, get("/login"))->status == 401);
 }
 
-TEST_CASE("without tokens: sent as it is, and a 401 asks for a login (C06)") {
+TEST_CASE("without tokens: sent as it is, and a 401 asks for a login (R06)") {
   Upstream upstream;
   const Fetcher fetcher(fetchOptions(upstream));
   Session session;
@@ -129,7 +129,7 @@ TEST_CASE("without tokens: sent as it is, and a 401 asks for a login (C06)") {
   CHECK(errorOf(fetcher.refresh(session)) == Errc::loginRequired);
 }
 
-TEST_CASE("an access token that ended and cannot be refreshed ends the session (C07)") {
+TEST_CASE("an access token that ended and cannot be refreshed ends the session (R07)") {
   Upstream upstream;
   const Fetcher fetcher(fetchOptions(upstream));
   Session session = sessionWith({.accessToken = "spent"});
@@ -145,7 +145,7 @@ TEST_CASE("a refresh token alone is enough") {
   CHECK(fetcher.performFetch(session, get())->status == 200);
 }
 
-TEST_CASE("only invalid_grant logs out (C34 C35 C36 C37)") {
+TEST_CASE("only invalid_grant logs out (R34 R35 R36 R37)") {
   struct Case {
     Result<Response> answer;
     Errc code;
@@ -203,7 +203,7 @@ TEST_CASE("a callback that asks in a way of its own, and one that throws") {
   CHECK(errorOf(fetcher.performFetch(other, get())) == Errc::refreshFailed);
 }
 
-TEST_CASE("a refresh without rotation keeps the refresh token, and can happen again (C55 C56)") {
+TEST_CASE("a refresh without rotation keeps the refresh token, and can happen again (R55 R56)") {
   Upstream upstream;
   upstream.provider.behave({.rotation = testing::Rotation::none, .omitRefreshToken = true});
   const Fetcher fetcher(fetchOptions(upstream));
@@ -220,7 +220,7 @@ TEST_CASE("a refresh without rotation keeps the refresh token, and can happen ag
   CHECK(upstream.provider.counts().tokenCalls == 3);
 }
 
-TEST_CASE("late requests: served with the newest tokens of the chain, without a call (C25 C27)") {
+TEST_CASE("late requests: served with the newest tokens of the chain, without a call (R25 R27)") {
   Upstream upstream;
   const Fetcher fetcher(fetchOptions(upstream));
   const TokenSet a = upstream.provider.login();
@@ -245,7 +245,7 @@ TEST_CASE("late requests: served with the newest tokens of the chain, without a 
   CHECK(upstream.provider.counts().reuses == 0);
 }
 
-TEST_CASE("a 401 for an older token is retried with the newer one that came meanwhile (C08)") {
+TEST_CASE("a 401 for an older token is retried with the newer one that came meanwhile (R08)") {
   Upstream upstream;
   FetchOptions options = fetchOptions(upstream);
   const TokenSet old = upstream.provider.login();
@@ -267,7 +267,7 @@ TEST_CASE("a 401 for an older token is retried with the newer one that came mean
   CHECK(upstream.provider.counts().tokenCalls == 1);
 }
 
-TEST_CASE("tokens go to allowed origins only (C14)") {
+TEST_CASE("tokens go to allowed origins only (R14)") {
   Upstream upstream;
   FetchOptions options = fetchOptions(upstream);
   options.allowedOrigins = {"https://api.example", "https://other.example:8443"};
@@ -287,7 +287,7 @@ TEST_CASE("tokens go to allowed origins only (C14)") {
   CHECK(fetcher.performFetch(session, {.url = "https://API.example:443/x"})->status == 200);
 }
 
-TEST_CASE("redirects are answers (C14)") {
+TEST_CASE("redirects are answers (R14)") {
   Upstream upstream;
   upstream.api.behave({.status = 302});
   const Fetcher fetcher(fetchOptions(upstream));
@@ -296,7 +296,7 @@ TEST_CASE("redirects are answers (C14)") {
   CHECK(upstream.api.counts().calls == 1);
 }
 
-TEST_CASE("the request's own credentials do not travel, everything else does, on the retry too (C09 C13)") {
+TEST_CASE("the request's own credentials do not travel, everything else does, on the retry too (R09 R13)") {
   Upstream upstream;
   const Fetcher fetcher(fetchOptions(upstream));
   Session session = sessionWith(upstream.provider.login());

@@ -15,7 +15,7 @@ const httplib::Headers ownPage = {{"X-Requested-With", "fetch"}};
 
 }  // namespace
 
-TEST_CASE("status, refresh and logout (C72 C76)") {
+TEST_CASE("status, refresh and logout (R72 R76)") {
   Upstream upstream;
   const Fetcher fetcher(support::fetchOptions(upstream));
   Site site;
@@ -81,7 +81,7 @@ TEST_CASE("so may a session that is sealed as Fe26.2, whose cookie changes with 
       std::invalid_argument);
 }
 
-TEST_CASE("a script that needs a login is told so; a page is sent to sign in (C40)") {
+TEST_CASE("a script that needs a login is told so; a page is sent to sign in (R40)") {
   const auto answer = [](const httplib::Headers& headers, Errc code) {
     httplib::Request request;
     request.headers = headers;
@@ -99,7 +99,7 @@ TEST_CASE("a script that needs a login is told so; a page is sent to sign in (C4
   CHECK(answer({{"Sec-Fetch-Mode", "navigate"}}, Errc::refreshFailed) == "503");
 }
 
-TEST_CASE("C40 scripts of allowed origins can read why they get a 401 or a 503, others cannot") {
+TEST_CASE("R40 scripts of allowed origins can read why they get a 401 or a 503, others cannot") {
   const auto answer = [](const std::string& origin, Errc code) {
     httplib::Request request;
     request.headers = {{"Origin", origin}, {"Sec-Fetch-Mode", "cors"}};
@@ -124,7 +124,7 @@ TEST_CASE("C40 scripts of allowed origins can read why they get a 401 or a 503, 
   CHECK(answer("", Errc::overloaded).get_header_value("Retry-After") == "2");
 }
 
-TEST_CASE("C12 of the API's cookies those that may reach the browser do, each one, and never one of ours") {
+TEST_CASE("R12 of the API's cookies those that may reach the browser do, each one, and never one of ours") {
   Upstream upstream;
   upstream.api.behave({.cookies = {"y=1; Path=/; domain=.api.example; Secure", "z=1; DOMAIN = api.example",
                                    "sid=evil; Path=/", "other=1", "y"},
@@ -151,7 +151,7 @@ TEST_CASE("C12 of the API's cookies those that may reach the browser do, each on
   CHECK(site.session().tokens()->accessToken != tokens.accessToken);
 }
 
-TEST_CASE("what changes something must come from the site itself (C76)") {
+TEST_CASE("what changes something must come from the site itself (R76)") {
   Upstream upstream;
   Site site;
   mountAuth(site.hardened, site.jar, Fetcher(support::fetchOptions(upstream)), {.refreshInterval = Seconds{0}});

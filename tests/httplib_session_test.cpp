@@ -23,7 +23,7 @@ const std::string api = support::api;
 
 }  // namespace
 
-TEST_CASE("a session lives in the cookie, and only responses that write it say so to caches (X10 cache-headers, C80)") {
+TEST_CASE("a session lives in the cookie, and only responses that write it say so to caches (X10 cache-headers, R80)") {
   Site site;
   site.get("/set", [](const auto&, auto& response, Session& session) {
     session.set("user", "ada");

@@ -21,7 +21,7 @@ struct Site {
     session.seal.now = fetch.now = clock.wall();
     if (change) change(fetch, session);
     fetcher.emplace(fetch);
-    session.beforeCommit = fetcher->beforeCommit();
+    session.commitHooks = fetcher->commitHooks();
     jar.emplace(session);
   }
   // The cookie that commit() sets, its pair; "" for none.
@@ -54,7 +54,7 @@ const std::string evesToken = "e30.eyJzdWIiOiJldmUifQ.c2ln";
 }  // namespace
 
 TEST_CASE(
-    "C24 a new login while the old one's refresh is under way: the new cookie stays, the late response writes none") {
+    "R24 a new login while the old one's refresh is under way: the new cookie stays, the late response writes none") {
   Site site;
   const std::string old = site.login();
   site.upstream.provider.expireAccessTokens();
@@ -81,7 +81,7 @@ TEST_CASE(
   CHECK(site.upstream.provider.counts().reuses == 0);
 }
 
-TEST_CASE("C24 a response of the old login that was refreshed before the new one is not written after it") {
+TEST_CASE("R24 a response of the old login that was refreshed before the new one is not written after it") {
   Site site;
   const std::string old = site.login();
   site.upstream.provider.expireAccessTokens();
@@ -127,7 +127,7 @@ TEST_CASE("a session that was replaced, kept its tokens and fell behind its logi
   CHECK(site.fetcher->performFetch(next, items)->status == 200);
 }
 
-TEST_CASE("C73 whatever a session was replaced by before it was destroyed, no login of it comes back") {
+TEST_CASE("R73 whatever a session was replaced by before it was destroyed, no login of it comes back") {
   for (const bool twice : {false, true}) {
     Site site;
     const std::string old = site.login();
@@ -174,7 +174,7 @@ TEST_CASE("a browser that still has the cookie of a login that ended can begin a
   CHECK(site.jar->open(cookie).get<std::string>("state") == "random");
 }
 
-TEST_CASE("C60 another user's tokens are refused from a callback too") {
+TEST_CASE("R60 another user's tokens are refused from a callback too") {
   Site site([](FetchOptions& fetch, SessionOptions&) {
     fetch.refreshClient = "a provider of our own";
     fetch.refresh = [](const TokenSet&, Deadline) {
@@ -188,7 +188,7 @@ TEST_CASE("C60 another user's tokens are refused from a callback too") {
 }
 
 TEST_CASE(
-    "C60 (X15 user-swap) a refresh that brings another user's id_token ends the session, and its tokens are not used") {
+    "R60 (X15 user-swap) a refresh that brings another user's id_token ends the session, and its tokens are not used") {
   Site site;
   site.upstream.provider.answerTokenCalls({answer({{"id_token", evesToken}})});
   Session session = site.jar->open("");
@@ -222,7 +222,7 @@ TEST_CASE("the user of a login is read from its id_token and kept in the session
   CHECK(session.tokens() == *tokens);
 }
 
-TEST_CASE("C61 a scope that was narrowed is kept and can be read; one that is not named goes on") {
+TEST_CASE("R61 a scope that was narrowed is kept and can be read; one that is not named goes on") {
   Site site;
   Session session = site.jar->open("");
   session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .scope = "read write"});
@@ -234,7 +234,7 @@ TEST_CASE("C61 a scope that was narrowed is kept and can be read; one that is no
   }
 }
 
-TEST_CASE("C38 a provider that says invalid_request of a spent token, as Dex does, is believed when it is told so") {
+TEST_CASE("R38 a provider that says invalid_request of a spent token, as Dex does, is believed when it is told so") {
   for (const bool dex : {false, true}) {
     Site site([&](FetchOptions& fetch, SessionOptions&) {
       if (dex) fetch.tokenEndpoint.grantErrors = {"invalid_grant", "invalid_request"};
@@ -248,7 +248,7 @@ TEST_CASE("C38 a provider that says invalid_request of a spent token, as Dex doe
   }
 }
 
-TEST_CASE("C54 no refresh moves the absolute end: a second before it the session works, a second after it is over") {
+TEST_CASE("R54 no refresh moves the absolute end: a second before it the session works, a second after it is over") {
   Site site([](FetchOptions&, SessionOptions& session) { session.absoluteTtl = Seconds{3600}; });
   std::string cookie = site.login();
   for (const auto step : {1800s, 1799s}) {
@@ -268,7 +268,7 @@ TEST_CASE("C54 no refresh moves the absolute end: a second before it the session
 }
 
 TEST_CASE(
-    "C41 a session that has grown too large for its cookie after a rotation: a typed error, and nothing is lost") {
+    "R41 a session that has grown too large for its cookie after a rotation: a typed error, and nothing is lost") {
   Site site;
   const std::string old = site.login();
   site.upstream.provider.expireAccessTokens();

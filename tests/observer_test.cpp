@@ -58,7 +58,7 @@ struct Site {
   SessionOptions jarOptions(const Observer& observer) const {
     return {.cookieName = "sid",
             .passwords = support::password,
-            .beforeCommit = fetcher.beforeCommit(),
+            .commitHooks = fetcher.commitHooks(),
             .observer = observer};
   }
   std::string login() {
@@ -103,7 +103,7 @@ TEST_CASE("a request with a spent token: each step is told, under the session's 
   CHECK(recorder.all<event::Sealed>()[1].bytes > 200);
 }
 
-TEST_CASE("C83 C16 100 requests at once: one leads, 99 follow, and that is all that needed tokens") {
+TEST_CASE("R83 R16 100 requests at once: one leads, 99 follow, and that is all that needed tokens") {
   const Recorder recorder;
   Site site(recorder);
   const std::string cookie = site.login();
@@ -129,7 +129,7 @@ TEST_CASE("C83 C16 100 requests at once: one leads, 99 follow, and that is all t
   CHECK(recorder.all<event::RefreshFailed>().empty());
 }
 
-TEST_CASE("C83 C25 C31 a late request is told as one that the chain served, with the session's tag") {
+TEST_CASE("R83 R25 R31 a late request is told as one that the chain served, with the session's tag") {
   const Recorder recorder;
   Site site(recorder);
   const std::string cookie = site.login();
@@ -278,7 +278,7 @@ TEST_CASE("an observer may use what it observes") {
   CHECK(known == 1);
 }
 
-TEST_CASE("C82 no line holds a token, a cookie, a secret or a value; each names the session") {
+TEST_CASE("R82 no line holds a token, a cookie, a secret or a value; each names the session") {
   const Recorder recorder;
   Site site(recorder);
   const std::string cookie = site.login();

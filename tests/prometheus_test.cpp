@@ -20,7 +20,7 @@ struct Site {
     fetcher.emplace(fetch);
     jar.emplace(SessionOptions{.cookieName = "sid",
                                .passwords = support::password,
-                               .beforeCommit = fetcher->beforeCommit(),
+                               .commitHooks = fetcher->commitHooks(),
                                .observer = metrics.observer()});
   }
   std::string login() {
@@ -50,7 +50,7 @@ struct Site {
 
 }  // namespace
 
-TEST_CASE("C83 a refresh and a late request, as Prometheus reads them") {
+TEST_CASE("R83 a refresh and a late request, as Prometheus reads them") {
   Site site;
   const std::string cookie = site.login();
   site.upstream.provider.expireAccessTokens();
@@ -68,7 +68,7 @@ TEST_CASE("C83 a refresh and a late request, as Prometheus reads them") {
   CHECK(site.shows("ironjar_waiters 0"));
 }
 
-TEST_CASE("C35 a provider that refuses the client: counted, and its circuit breaker is open") {
+TEST_CASE("R35 a provider that refuses the client: counted, and its circuit breaker is open") {
   Site site;
   const std::string cookie = site.login();
   site.upstream.provider.expireAccessTokens();

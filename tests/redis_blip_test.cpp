@@ -170,7 +170,7 @@ TEST_CASE("a refusal while Redis is away signs nobody out: another replica may h
   CHECK(two.refresh("others", "go on"));
 }
 
-TEST_CASE("who is refused after another has taken over waits for that one's result (C39)") {
+TEST_CASE("who is refused after another has taken over waits for that one's result (R39)") {
   RedisServer server;
   const RedisOptions options{.passwords = support::password, .port = server.port(), .timeout = 5000ms};
   Replica one(options);
@@ -214,7 +214,7 @@ TEST_CASE("a server that is slower than requests can bear is not taken for well 
   replica.told.waitFor(2);
 }
 
-TEST_CASE("reads that succeed do not hide that nothing can be written (C67)") {
+TEST_CASE("reads that succeed do not hide that nothing can be written (R67)") {
   Moody moody;
   RedisOptions options = moody.options();
   options.failures = 3;
@@ -275,7 +275,7 @@ TEST_CASE("a logout asks a server that hangs once for each token") {
   server.resume();
 }
 
-TEST_CASE("clocks that are ten minutes apart share results and denials (C51)") {
+TEST_CASE("clocks that are ten minutes apart share results and denials (R51)") {
   for (const auto apart : {-20min, -10min, 10min, 20min}) {
     RedisServer server;
     Replica replica(server.port());

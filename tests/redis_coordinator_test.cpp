@@ -89,7 +89,7 @@ struct Held {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "three replicas with 50 requests each ask the provider once (C62)") {
+TEST_CASE_FIXTURE(Fixture, "three replicas with 50 requests each ask the provider once (R62)") {
   support::Upstream upstream;
   testing::Provider& provider = upstream.provider;
   std::vector<std::unique_ptr<Replica>> replicas;
@@ -129,7 +129,7 @@ TEST_CASE_FIXTURE(Fixture, "three replicas with 50 requests each ask the provide
   CHECK(brought.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a late request on another replica gets the result without a call or a wait (C70)") {
+TEST_CASE_FIXTURE(Fixture, "a late request on another replica gets the result without a call or a wait (R70)") {
   Replica one;
   Replica two;
   REQUIRE(one.refresh("a", "b")->by == RefreshedBy::self);
@@ -142,7 +142,7 @@ TEST_CASE_FIXTURE(Fixture, "a late request on another replica gets the result wi
   CHECK(two.coordinator->redisStats().shared == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a chain made by several replicas is followed to its end (C27 C70)") {
+TEST_CASE_FIXTURE(Fixture, "a chain made by several replicas is followed to its end (R27 R70)") {
   Replica one;
   Replica two;
   Replica three;
@@ -211,7 +211,7 @@ TEST_CASE_FIXTURE(Fixture, "without rotation each expiry is asked about once, wh
   CHECK(two.calls == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a failure is the same for all replicas that waited, and the next request asks (C20)") {
+TEST_CASE_FIXTURE(Fixture, "a failure is the same for all replicas that waited, and the next request asks (R20)") {
   Replica one;
   Replica two;
   Held held(one, "a", {.tokens = fail(Errc::refreshFailed), .retryAfter = 1s});
@@ -226,7 +226,7 @@ TEST_CASE_FIXTURE(Fixture, "a failure is the same for all replicas that waited, 
   CHECK(three.refresh("a", "b")->by == RefreshedBy::self);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a login that the provider has ended is not asked about again by other replicas (C34)") {
+TEST_CASE_FIXTURE(Fixture, "a login that the provider has ended is not asked about again by other replicas (R34)") {
   Replica one;
   Replica two;
   CHECK(one.failing("a", Errc::expired) == Errc::expired);
@@ -234,7 +234,7 @@ TEST_CASE_FIXTURE(Fixture, "a login that the provider has ended is not asked abo
   CHECK(two.calls == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "who is refused a token that another replica has spent goes on with its tokens (C39)") {
+TEST_CASE_FIXTURE(Fixture, "who is refused a token that another replica has spent goes on with its tokens (R39)") {
   Replica one;
   Replica two;
   const auto refused = one.refresh("a", [&](const TokenSet&) {
@@ -246,7 +246,7 @@ TEST_CASE_FIXTURE(Fixture, "who is refused a token that another replica has spen
   CHECK(refused->tokens == tokens("b"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "also when that result comes a moment after the refusal (C39)") {
+TEST_CASE_FIXTURE(Fixture, "also when that result comes a moment after the refusal (R39)") {
   Replica one;
   Replica two;
   std::thread winner;
@@ -263,7 +263,7 @@ TEST_CASE_FIXTURE(Fixture, "also when that result comes a moment after the refus
   CHECK(refused->tokens == tokens("b"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "when a leader dies another takes over, no later than 250 ms after its lease (C64)") {
+TEST_CASE_FIXTURE(Fixture, "when a leader dies another takes over, no later than 250 ms after its lease (R64)") {
   const auto lease = 400ms;
   Replica survivor({.lease = lease});
   detail::RedisLink link(support::redisOptions(server(), support::password));
@@ -291,7 +291,7 @@ TEST_CASE_FIXTURE(Fixture, "a leader that takes long keeps its lock: it is renew
   CHECK(two.refresh("a", "x")->tokens == tokens("b"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a lock is released and renewed by its owner only (C66)") {
+TEST_CASE_FIXTURE(Fixture, "a lock is released and renewed by its owner only (R66)") {
   Replica one({.lease = 300ms});
   Held held(one, "a", {.tokens = tokens("b")});
   const auto lock = server().keys("*:lock").at(0);
@@ -317,7 +317,7 @@ TEST_CASE_FIXTURE(Fixture, "the late result of a leader that lost its lock does 
   CHECK(three.refresh("a", "x")->tokens == tokens("newer"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a lock that is lost while nobody has taken over is had again (C68)") {
+TEST_CASE_FIXTURE(Fixture, "a lock that is lost while nobody has taken over is had again (R68)") {
   Replica one({.lease = 300ms});
   Held held(one, "a", {.tokens = tokens("b")});
   server().command("FLUSHALL");
@@ -327,7 +327,7 @@ TEST_CASE_FIXTURE(Fixture, "a lock that is lost while nobody has taken over is h
   CHECK(two.refresh("a", "x")->tokens == tokens("b"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "after a failover that loses all keys there is one call too many at most (C68)") {
+TEST_CASE_FIXTURE(Fixture, "after a failover that loses all keys there is one call too many at most (R68)") {
   Replica one;
   Replica two;
   Replica three;
@@ -344,7 +344,7 @@ TEST_CASE_FIXTURE(Fixture, "after a failover that loses all keys there is one ca
 }
 
 TEST_CASE_FIXTURE(Fixture,
-                  "nothing in Redis or on the way to it tells a token, or a hash to try tokens against (C69)") {
+                  "nothing in Redis or on the way to it tells a token, or a hash to try tokens against (R69)") {
   support::RedisMonitor monitor(server());
   const auto canary = [](const std::string& name) {
     return TokenSet{.accessToken = "CANARY-access-" + name, .refreshToken = "CANARY-refresh-" + name};
@@ -385,7 +385,7 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "replicas with the old passwords and the new share results both ways (C71)") {
+TEST_CASE_FIXTURE(Fixture, "replicas with the old passwords and the new share results both ways (R71)") {
   const Passwords old({{1, support::password}});
   const Passwords both({{2, support::otherPassword}, {1, support::password}});
   const Passwords fresh({{2, support::otherPassword}});
@@ -402,7 +402,7 @@ TEST_CASE_FIXTURE(Fixture, "replicas with the old passwords and the new share re
   CHECK(before.calls + during.calls + after.calls == 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "replicas with the old passwords and the new do not ask at the same time (C71)") {
+TEST_CASE_FIXTURE(Fixture, "replicas with the old passwords and the new do not ask at the same time (R71)") {
   Replica before(Passwords({{1, support::password}}));
   Replica during(Passwords({{2, support::otherPassword}, {1, support::password}}));
   Held held(before, "a", {.tokens = tokens("b")});
@@ -513,7 +513,7 @@ TEST_CASE_FIXTURE(Fixture, "a value of 512 MB is neither read nor waited for, wh
   CHECK(mebibytes("/proc/self/status", "VmHWM:") < memory + 64);
 }
 
-TEST_CASE_FIXTURE(Fixture, "signing out on one replica ends the login on the others (C72)") {
+TEST_CASE_FIXTURE(Fixture, "signing out on one replica ends the login on the others (R72)") {
   Replica one;
   Replica two;
   REQUIRE(one.refresh("a", "b"));
@@ -529,7 +529,7 @@ TEST_CASE_FIXTURE(Fixture, "signing out on one replica ends the login on the oth
   CHECK(two.calls + three.calls == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a value planted under one of several passwords does not shorten a logout's chain (C72)") {
+TEST_CASE_FIXTURE(Fixture, "a value planted under one of several passwords does not shorten a logout's chain (R72)") {
   const Passwords both({{2, support::otherPassword}, {1, support::password}});
   Replica one(both);
   REQUIRE(one.refresh("a", "b"));
@@ -552,7 +552,7 @@ TEST_CASE_FIXTURE(Fixture, "who had a lock last is known longer than any lease, 
   CHECK(std::stoi(server().command("PTTL", server().keys("*:last").at(0))) > 500'000);
 }
 
-TEST_CASE_FIXTURE(Fixture, "signing out while another replica asks discards its result and revokes it (C72)") {
+TEST_CASE_FIXTURE(Fixture, "signing out while another replica asks discards its result and revokes it (R72)") {
   std::atomic<int> revoked = 0;
   Replica one;
   Replica two;
@@ -566,7 +566,7 @@ TEST_CASE_FIXTURE(Fixture, "signing out while another replica asks discards its 
   CHECK(two.coordinator->newest("c", tokens("a"), From::cookie).error().code == Errc::loginRequired);
 }
 
-TEST_CASE_FIXTURE(Fixture, "signing out while this replica asks revokes the result once (C72)") {
+TEST_CASE_FIXTURE(Fixture, "signing out while this replica asks revokes the result once (R72)") {
   std::atomic<int> revoked = 0;
   Replica one;
   Held held(one, "a", {.tokens = tokens("b")});
@@ -576,7 +576,7 @@ TEST_CASE_FIXTURE(Fixture, "signing out while this replica asks revokes the resu
   CHECK(revoked == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "signing out while this replica waits for another revokes the other's result (C72)") {
+TEST_CASE_FIXTURE(Fixture, "signing out while this replica waits for another revokes the other's result (R72)") {
   std::atomic<int> revoked = 0;
   Replica one;
   Replica two;
@@ -599,7 +599,7 @@ TEST_CASE_FIXTURE(Fixture, "requests that need no refresh send nothing to Redis"
   FetchOptions options = support::fetchOptions(upstream);
   options.coordinator = one.coordinator;
   const Fetcher fetcher(options);
-  const SessionJar jar({.cookieName = "s", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()});
+  const SessionJar jar({.cookieName = "s", .passwords = support::password, .commitHooks = fetcher.commitHooks()});
   // What the server has been sent, by whomever; these two questions among it.
   const auto processed = [] {
     const std::string text = server().command("INFO", "stats");

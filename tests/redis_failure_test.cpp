@@ -29,7 +29,7 @@ struct Spoiled {
 
 }  // namespace
 
-TEST_CASE("Redis that is down at the start is no error: each process goes on alone (C67)") {
+TEST_CASE("Redis that is down at the start is no error: each process goes on alone (R67)") {
   const int nobody = support::freePort();
   Replica replica(nobody);
   replica.told.waitFor(1);
@@ -45,7 +45,7 @@ TEST_CASE("Redis that is down at the start is no error: each process goes on alo
   CHECK(replica.told.transitions() == std::vector<bool>{true});
 }
 
-TEST_CASE("alone, a process still asks once for all its requests (C67)") {
+TEST_CASE("alone, a process still asks once for all its requests (R67)") {
   Replica replica(support::freePort());
   support::Upstream upstream;
   testing::Provider& provider = upstream.provider;
@@ -69,7 +69,7 @@ TEST_CASE("alone, a process still asks once for all its requests (C67)") {
   CHECK(provider.counts().tokenCalls == 1);
 }
 
-TEST_CASE("with the policy `fail` requests are to be repeated later, and nobody is signed out (C67)") {
+TEST_CASE("with the policy `fail` requests are to be repeated later, and nobody is signed out (R67)") {
   Replica replica(support::freePort(), {.withoutRedis = WithoutRedis::fail});
   support::Upstream upstream;
   testing::Provider& provider = upstream.provider;
@@ -86,7 +86,7 @@ TEST_CASE("with the policy `fail` requests are to be repeated later, and nobody 
   CHECK(provider.counts().tokenCalls == 0);
 }
 
-TEST_CASE("a server that hangs costs the first requests 100 ms in all, and the others nothing (C67)") {
+TEST_CASE("a server that hangs costs the first requests 100 ms in all, and the others nothing (R67)") {
   RedisServer server;
   Replica replica(RedisOptions{.passwords = support::password, .port = server.port(), .pause = 5000ms});
   REQUIRE(replica.refresh("a", "b"));
@@ -295,7 +295,7 @@ TEST_CASE("a drop now and then does not keep a command beyond its deadline") {
   CHECK(Time::now() - begin < 110ms + support::overhead);
 }
 
-TEST_CASE("a replica that became read-only, and memory that is full, are troubles that pass (C67)") {
+TEST_CASE("a replica that became read-only, and memory that is full, are troubles that pass (R67)") {
   RedisServer server;
   for (const bool readOnly : {true, false}) {
     Replica replica(server.port());

@@ -113,7 +113,7 @@ Visit visit(httplib::Client& client, const std::string& cookie) {
 
 }  // namespace
 
-TEST_CASE("3 replicas, many threads: as many token calls as expiries, all answers 200, no reuse (C62 C69 C70)") {
+TEST_CASE("3 replicas, many threads: as many token calls as expiries, all answers 200, no reuse (R62 R69 R70)") {
   const std::size_t expiries = countOf("IRONJAR_EXPIRIES", 15);
   const std::size_t perReplica = countOf("IRONJAR_THREADS", 16);
   World world;
@@ -207,7 +207,7 @@ TEST_CASE("a replica that waits for another adds less than 25 ms to its request 
   CHECK(added[added.size() / 2] < 25);
 }
 
-TEST_CASE("a lock holder killed at any point: the others go on when its lease has passed (C64)") {
+TEST_CASE("a lock holder killed at any point: the others go on when its lease has passed (R64)") {
   const std::size_t rounds = countOf("IRONJAR_KILLS", 1);
   // Beside other tests, or under a sanitizer, whole processes may be slow; when it is measured they may not.
   const double slack = std::getenv("IRONJAR_KILLS") == nullptr ? 2000 : 250;
@@ -300,7 +300,7 @@ TEST_CASE("a holder stopped for twice its lease: its late result is refused") {
   }
 }
 
-TEST_CASE("signing out on one replica is final on the others (C72)") {
+TEST_CASE("signing out on one replica is final on the others (R72)") {
   World world;
   Program& one = world.start();
   Program& two = world.start();
@@ -317,7 +317,7 @@ TEST_CASE("signing out on one replica is final on the others (C72)") {
   CHECK(world.calls() == before);
 }
 
-TEST_CASE("Redis dies and comes back under load: nobody is signed out, no answer is a 500 (C67 C68)") {
+TEST_CASE("Redis dies and comes back under load: nobody is signed out, no answer is a 500 (R67 R68)") {
   World world;
   for (int i = 0; i < 3; ++i) world.start({});
   world.setMode("grace=1");

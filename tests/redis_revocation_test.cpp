@@ -39,7 +39,7 @@ support::Browser signedIn(const Replica& replica) {
 
 }  // namespace
 
-TEST_CASE("after a back-channel logout by sid or sub the next request is nobody's on every replica (C75)") {
+TEST_CASE("after a back-channel logout by sid or sub the next request is nobody's on every replica (R75)") {
   for (const bool bySid : {true, false}) {
     RedisServer server;
     const std::vector<Replica> replicas = {Replica(server), Replica(server), Replica(server)};
@@ -67,7 +67,7 @@ TEST_CASE("a session is denied by its id on every replica, for as long as its se
   CHECK(left <= 14LL * 24 * 3600 * 1000 + 60'000);
 }
 
-TEST_CASE("replicas with the old passwords and the new deny the same (C71)") {
+TEST_CASE("replicas with the old passwords and the new deny the same (R71)") {
   RedisServer server;
   Replica before(server, Passwords({{1, support::password}}));
   Replica during(server, Passwords({{2, support::otherPassword}, {1, support::password}}));

@@ -364,7 +364,7 @@ TEST_CASE("a callback may destroy the service") {
   CHECK(service == nullptr);
 }
 
-TEST_CASE("C53 stopping while a call hangs does not wait for it; what it brings is not lost, and nobody is called") {
+TEST_CASE("R53 stopping while a call hangs does not wait for it; what it brings is not lost, and nobody is called") {
   Fixture f;
   f.endpoint.hang();
   RefreshService service(f.options());
@@ -496,7 +496,7 @@ TEST_CASE("refreshNow() of many threads: each gets new tokens, no refresh token 
 TEST_CASE("a service and requests with the login's cookie do not get in each other's way") {
   Upstream upstream;
   const Fetcher fetcher(support::fetchOptions(upstream));
-  const SessionJar jar({.cookieName = "sid", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()});
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password, .commitHooks = fetcher.commitHooks()});
   Session session = jar.open("");
   session.setTokens(upstream.provider.login());
   RefreshService service(fetcher.serviceOptions(*session.tokens()));
@@ -511,7 +511,7 @@ TEST_CASE("a service and requests with the login's cookie do not get in each oth
   CHECK(upstream.provider.counts().reuses == 0);
 }
 
-TEST_CASE("C53 two services of one login make one call, and both stop when somebody signs out") {
+TEST_CASE("R53 two services of one login make one call, and both stop when somebody signs out") {
   Upstream upstream;
   const Fetcher fetcher(support::fetchOptions(upstream));
   const TokenSet login = upstream.provider.login();

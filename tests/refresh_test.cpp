@@ -11,7 +11,7 @@ using support::errorOf;
 using support::items;
 using support::World;
 
-TEST_CASE("C16 100 requests at once with one spent token: one call, and each response carries the new cookie") {
+TEST_CASE("R16 100 requests at once with one spent token: one call, and each response carries the new cookie") {
   World world;
   const std::string cookie = world.login();
   world.provider.expireAccessTokens();
@@ -34,7 +34,7 @@ TEST_CASE("C16 100 requests at once with one spent token: one call, and each res
   CHECK(world.provider.counts().reuses == 0);
 }
 
-TEST_CASE("C17 two logins refresh side by side, each with its own result") {
+TEST_CASE("R17 two logins refresh side by side, each with its own result") {
   World world;
   const std::string ada = world.login();
   const std::string bob = world.login();
@@ -52,7 +52,7 @@ TEST_CASE("C17 two logins refresh side by side, each with its own result") {
   CHECK(bobs == "user-2");
 }
 
-TEST_CASE("C25 the request that comes 40 ms late with the old cookie") {
+TEST_CASE("R25 the request that comes 40 ms late with the old cookie") {
   World world;
   const std::string old = world.login();
   world.provider.expireAccessTokens();
@@ -66,7 +66,7 @@ TEST_CASE("C25 the request that comes 40 ms late with the old cookie") {
   CHECK(world.provider.counts().tokenCalls == 1);
 }
 
-TEST_CASE("C26 a cookie whose successor has long been seen: nobody, no call, and no cookie deleted") {
+TEST_CASE("R26 a cookie whose successor has long been seen: nobody, no call, and no cookie deleted") {
   World world;
   const std::string old = world.login();
   world.provider.expireAccessTokens();
@@ -83,7 +83,7 @@ TEST_CASE("C26 a cookie whose successor has long been seen: nobody, no call, and
   CHECK(world.visit(fresh).response->status == 200);
 }
 
-TEST_CASE("C29 the response with the new cookie was lost, and the user comes back minutes later") {
+TEST_CASE("R29 the response with the new cookie was lost, and the user comes back minutes later") {
   World world;
   const std::string old = world.login();
   world.provider.expireAccessTokens();
@@ -96,7 +96,7 @@ TEST_CASE("C29 the response with the new cookie was lost, and the user comes bac
   CHECK(world.provider.counts().reuses == 0);
 }
 
-TEST_CASE("C32 after a restart an old cookie is one attempt with a classified end") {
+TEST_CASE("R32 after a restart an old cookie is one attempt with a classified end") {
   World before;
   const std::string old = before.login();
   before.provider.expireAccessTokens();
@@ -121,7 +121,7 @@ TEST_CASE("a slow response does not write older tokens over newer ones, whatever
   CHECK(world.jar.open(late).get<int>("cart") == 1);
 }
 
-TEST_CASE("a session without a refresh token: kept while its token is good, and at its end over (C07)") {
+TEST_CASE("a session without a refresh token: kept while its token is good, and at its end over (R07)") {
   World world;
   Session session = world.jar.open("");
   session.setTokens({.accessToken = "other", .expiresAt = world.wall() + 60s});
@@ -134,7 +134,7 @@ TEST_CASE("a session without a refresh token: kept while its token is good, and 
   CHECK(world.provider.counts().tokenCalls == 0);
 }
 
-TEST_CASE("C34 invalid_grant ends the session: its cookie is deleted, and it is not asked again") {
+TEST_CASE("R34 invalid_grant ends the session: its cookie is deleted, and it is not asked again") {
   World world;
   const std::string cookie = world.login();
   world.provider.expireAccessTokens();
@@ -147,7 +147,7 @@ TEST_CASE("C34 invalid_grant ends the session: its cookie is deleted, and it is 
   CHECK(world.provider.counts().tokenCalls == 1);
 }
 
-TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") {
+TEST_CASE("R36 every transient failure leaves the cookie as it is, and passes") {
   const std::vector<Result<Response>> failures = {Response{.status = 408},
                                                   Response{.status = 429},
                                                   Response{.status = 500},
@@ -175,7 +175,7 @@ TEST_CASE("C36 every transient failure leaves the cookie as it is, and passes") 
   }
 }
 
-TEST_CASE("C42 after a 429 the token is not asked about until the server's time has passed, and all others go on") {
+TEST_CASE("R42 after a 429 the token is not asked about until the server's time has passed, and all others go on") {
   World world;
   const std::string spent = world.login();
   world.provider.expireAccessTokens();
@@ -200,7 +200,7 @@ TEST_CASE("C42 after a 429 the token is not asked about until the server's time 
   CHECK(world.visit(spent).response->status == 200);
 }
 
-TEST_CASE("C44 500 sessions against a provider that is down for a minute: a bounded number of calls") {
+TEST_CASE("R44 500 sessions against a provider that is down for a minute: a bounded number of calls") {
   World world;
   std::vector<std::string> cookies;
   for (int i = 0; i < 500; ++i) cookies.push_back(world.login());
@@ -213,7 +213,7 @@ TEST_CASE("C44 500 sessions against a provider that is down for a minute: a boun
   CHECK(world.provider.counts().tokenCalls <= 20);  // three open the breaker, which lets one through every 4 s
 }
 
-TEST_CASE("C48 a token is refreshed shortly before it ends, not earlier") {
+TEST_CASE("R48 a token is refreshed shortly before it ends, not earlier") {
   FetchOptions changes;
   changes.refreshThreshold = Seconds{60};
   for (int round = 0; round < 20; ++round) {  // the spread is random
@@ -229,7 +229,7 @@ TEST_CASE("C48 a token is refreshed shortly before it ends, not earlier") {
   }
 }
 
-TEST_CASE("C49 short lifetimes: at most one refresh in half of one") {
+TEST_CASE("R49 short lifetimes: at most one refresh in half of one") {
   for (const Seconds lifetime : {Seconds{60}, Seconds{30}, Seconds{5}}) {
     World world(lifetime);
     std::string cookie = world.login();
@@ -246,7 +246,7 @@ TEST_CASE("C49 short lifetimes: at most one refresh in half of one") {
   }
 }
 
-TEST_CASE("C52 a refresh ahead that fails while the token is good: the old token serves, nothing is written") {
+TEST_CASE("R52 a refresh ahead that fails while the token is good: the old token serves, nothing is written") {
   World world;
   const std::string cookie = world.login();
   world.advance(3560s);
@@ -258,7 +258,7 @@ TEST_CASE("C52 a refresh ahead that fails while the token is good: the old token
   CHECK(world.provider.counts().tokenCalls == 1);
 }
 
-TEST_CASE("C51 the wall clock jumps: no loop, no logout") {
+TEST_CASE("R51 the wall clock jumps: no loop, no logout") {
   World world;
   std::string cookie = world.login();
   for (const auto jump : {600s, -600s, 3600s, -3600s}) {
@@ -274,7 +274,7 @@ TEST_CASE("C51 the wall clock jumps: no loop, no logout") {
 }
 
 TEST_CASE(
-    "C58 an answer is lost after the provider has rotated: asked again within its grace, and a strict one never") {
+    "R58 an answer is lost after the provider has rotated: asked again within its grace, and a strict one never") {
   using testing::Rotation;
   struct Case {
     Rotation rotation;
@@ -301,7 +301,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("C58 a time-out is as good as a lost answer") {
+TEST_CASE("R58 a time-out is as good as a lost answer") {
   for (const ReplayPolicy& replay : {ReplayPolicy{.grace = Seconds{30}}, ReplayPolicy{.strict = true}}) {
     FetchOptions changes;
     changes.tokenEndpoint.replay = replay;
@@ -314,7 +314,7 @@ TEST_CASE("C58 a time-out is as good as a lost answer") {
   }
 }
 
-TEST_CASE("C59 a call that certainly never left is made again, and the provider rotates once") {
+TEST_CASE("R59 a call that certainly never left is made again, and the provider rotates once") {
   World world;
   const std::string cookie = world.login();
   world.provider.expireAccessTokens();
@@ -324,7 +324,7 @@ TEST_CASE("C59 a call that certainly never left is made again, and the provider 
   CHECK(world.provider.counts().refreshes == 1);
 }
 
-TEST_CASE("C59 an answer lost before the provider rotated is asked for again by the next request") {
+TEST_CASE("R59 an answer lost before the provider rotated is asked for again by the next request") {
   World world;
   const std::string cookie = world.login();
   world.provider.expireAccessTokens();
@@ -336,7 +336,7 @@ TEST_CASE("C59 an answer lost before the provider rotated is asked for again by 
   CHECK(world.provider.counts().reuses == 0);
 }
 
-TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed, the 401 returned and marked") {
+TEST_CASE("R10 R11 a body over the limit is sent once: the tokens are refreshed, the 401 returned and marked") {
   FetchOptions changes;
   changes.maxReplayBody = 10'000;
   World world(Seconds{3600}, changes);
@@ -355,7 +355,7 @@ TEST_CASE("C10 C11 a body over the limit is sent once: the tokens are refreshed,
   CHECK(world.cookieOf(session) != "");
 }
 
-TEST_CASE("C15 HEAD and a prefetch are requests like any other: what they bring back is kept by the browser") {
+TEST_CASE("R15 HEAD and a prefetch are requests like any other: what they bring back is kept by the browser") {
   for (const bool head : {true, false}) {
     World world;
     Session session = world.jar.open(world.login());
@@ -368,7 +368,7 @@ TEST_CASE("C15 HEAD and a prefetch are requests like any other: what they bring 
   }
 }
 
-TEST_CASE("C15 a preflight never refreshes") {
+TEST_CASE("R15 a preflight never refreshes") {
   World world;
   Session session = world.jar.open(world.login());
   world.provider.expireAccessTokens();
@@ -378,7 +378,7 @@ TEST_CASE("C15 a preflight never refreshes") {
   CHECK(world.provider.counts().tokenCalls == 0);
 }
 
-TEST_CASE("C72 signing out while a refresh is under way: an empty browser, a revoked token, no way back") {
+TEST_CASE("R72 signing out while a refresh is under way: an empty browser, a revoked token, no way back") {
   World world;
   const std::string cookie = world.login();
   world.provider.expireAccessTokens();
@@ -400,7 +400,7 @@ TEST_CASE("C72 signing out while a refresh is under way: an empty browser, a rev
   CHECK(world.provider.counts().tokenCalls == 1);
 }
 
-TEST_CASE("C72 a response that is slower than the logout does not bring the cookie back") {
+TEST_CASE("R72 a response that is slower than the logout does not bring the cookie back") {
   World world;
   const std::string cookie = world.login();
   Session slow = world.jar.open(cookie);
@@ -429,7 +429,7 @@ TEST_CASE("a provider that hangs does not hold up a request whose token is good"
   world.provider.release();
 }
 
-TEST_CASE("C73 (X03 destroy-vs-save) a slow write does not bring back a session that was signed out") {
+TEST_CASE("R73 (X03 destroy-vs-save) a slow write does not bring back a session that was signed out") {
   World world;
   const std::string cookie = world.login();
   Session slow = world.jar.open(cookie);
@@ -441,7 +441,7 @@ TEST_CASE("C73 (X03 destroy-vs-save) a slow write does not bring back a session 
   CHECK(slow.detached());
 }
 
-TEST_CASE("C74 signing out twice is once, and works when revoking does not") {
+TEST_CASE("R74 signing out twice is once, and works when revoking does not") {
   World world;
   world.provider.behave({.revocationStatus = 503});
   const std::string cookie = world.login();

@@ -53,7 +53,7 @@ struct Login {
 
 }  // namespace
 
-TEST_CASE("C23 two resources of one login at once: a token for each, one call after the other, no reuse") {
+TEST_CASE("R23 two resources of one login at once: a token for each, one call after the other, no reuse") {
   for (const bool rotates : {true, false}) {
     Apis apis;
     apis.rotate(rotates);

@@ -69,7 +69,7 @@ TEST_CASE("a copy of a denied session stays denied when it is sealed anew") {
   CHECK(site.jar.open(thief.header()).empty());
 }
 
-TEST_CASE("back-channel logout by sid ends the sessions of that one (C75)") {
+TEST_CASE("back-channel logout by sid ends the sessions of that one (R75)") {
   Site site;
   site.signIn(ada);
   CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sid = "another"}));
@@ -84,7 +84,7 @@ TEST_CASE("back-channel logout by sid ends the sessions of that one (C75)") {
   CHECK(site.isSignedIn());
 }
 
-TEST_CASE("back-channel logout by sub ends the sessions begun until then, not the next login (C75)") {
+TEST_CASE("back-channel logout by sub ends the sessions begun until then, not the next login (R75)") {
   Site site;
   site.signIn(ada);
   const Browser phone = site.browser;

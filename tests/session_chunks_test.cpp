@@ -22,7 +22,7 @@ SessionOptions chunked(std::size_t maxCookieHeader = 4 * 4096) {
 
 }  // namespace
 
-TEST_CASE("every size round-trips or is refused, around every boundary (K06 exact-multiple, K11 writer-reader, C77)") {
+TEST_CASE("every size round-trips or is refused, around every boundary (K06 exact-multiple, K11 writer-reader, R77)") {
   const SessionJar jar(chunked());
   bool refused = false;
   for (std::size_t size = 1; size <= 16'000; size += size % 1000 > 900 || size % 1000 < 100 ? 1 : 13) {

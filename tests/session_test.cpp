@@ -326,7 +326,7 @@ TEST_CASE("a cookie from before the logout opens until it ends, since nothing is
   CHECK(jar.open(stolen).get<std::string>("user") == "ada");
 }
 
-TEST_CASE("deletions carry the attributes the cookie was set with (C81)") {
+TEST_CASE("deletions carry the attributes the cookie was set with (R81)") {
   SessionOptions options = basicOptions();
   options.cookie = {.domain = "example.com", .path = "/app", .partitioned = true, .sameSite = SameSite::none};
   const SessionJar jar(options);

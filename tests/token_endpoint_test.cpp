@@ -178,7 +178,7 @@ TEST_CASE("garbage with status 200 is a failed refresh") {
   }
 }
 
-TEST_CASE("an expires_in that makes no sense is no expiry, and the tokens are good (C50)") {
+TEST_CASE("an expires_in that makes no sense is no expiry, and the tokens are good (R50)") {
   const auto expiry = [](const std::string& value) {
     return readTokenAnswer({.status = 200, .body = R"({"access_token":"a","expires_in":)" + value + "}"}, endpoint(),
                            at(0))
@@ -196,7 +196,7 @@ TEST_CASE("an expires_in that makes no sense is no expiry, and the tokens are go
   CHECK_FALSE(readTokenAnswer({.status = 200, .body = R"({"access_token":"a"})"}, endpoint(), at(0))->expiresAt);
 }
 
-TEST_CASE("a missing, null or empty refresh_token means to keep the old one (C55)") {
+TEST_CASE("a missing, null or empty refresh_token means to keep the old one (R55)") {
   for (const char* member : {"", R"(,"refresh_token":null)", R"(,"refresh_token":"")"}) {
     const std::string body = std::string(R"({"access_token":"a")") + member + "}";
     CHECK(readTokenAnswer({.status = 200, .body = body}, endpoint(), at(0))->refreshToken.empty());
@@ -216,7 +216,7 @@ TEST_CASE("tokens for a grant of one's own") {
   CHECK(errorOf(requestTokens(broken, endpoint(), {})) == Errc::transport);
 }
 
-TEST_CASE("without expires_in a JWT's exp tells, read and not trusted (C50)") {
+TEST_CASE("without expires_in a JWT's exp tells, read and not trusted (R50)") {
   const auto tokens = [](const std::string& accessToken) {
     return readTokenAnswer({.status = 200, .body = Json{{"access_token", accessToken}}.dump()}, endpoint(), at(1000))
         .value();
@@ -232,7 +232,7 @@ TEST_CASE("without expires_in a JWT's exp tells, read and not trusted (C50)") {
   }
 }
 
-TEST_CASE("Retry-After: seconds or a date, and what is neither (C42 C43)") {
+TEST_CASE("Retry-After: seconds or a date, and what is neither (R42 R43)") {
   const auto asked = [](const char* value) {
     return retryAfter({.headers = {{"retry-after", value}}}, at(784'111'777'000));  // Sun, 06 Nov 1994 08:49:37 GMT
   };

@@ -88,7 +88,7 @@ TEST_CASE("V16 likewise for the tokens of resources") {
 TEST_CASE("V16 a session that does not fit keeps the tokens that a refresh brought, without any adapter") {
   Upstream upstream;
   const Fetcher fetcher(support::fetchOptions(upstream));
-  const SessionJar jar({.cookieName = "sid", .passwords = support::password, .beforeCommit = fetcher.beforeCommit()});
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password, .commitHooks = fetcher.commitHooks()});
   support::Browser browser;
   const TokenSet old = upstream.provider.login();
   support::visit(jar, browser, [&](Session& session) { session.setTokens(old); });

@@ -122,7 +122,7 @@ void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, c
                               .observer = observer});
   const ironjar::Passwords passwords(std::getenv("SESSION_PASSWORD"));  // NOLINT(concurrency-mt-unsafe): at start-up
   const ironjar::SessionJar jar(
-      {.cookieName = "__Host-demo", .passwords = passwords, .beforeCommit = api.beforeCommit(), .observer = observer});
+      {.cookieName = "__Host-demo", .passwords = passwords, .commitHooks = api.commitHooks(), .observer = observer});
 
   // The page, and what it asks for.
   server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });

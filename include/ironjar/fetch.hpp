@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <ironjar/coordinator.hpp>
@@ -49,6 +50,40 @@ struct FetchOptions {
   Clock now = systemClock;
 };
 
+// One performFetch, a step at a time: what the last step says is done by whoever drives it, and its outcome told, which
+// gives the next step, until Return. So it runs on any event loop. Not thread-safe; the session, which it works on,
+// must outlive it. Made by Fetcher::fetch. Telling it what its last step did not ask for throws std::logic_error.
+class Fetch {
+ public:
+  struct Send {
+    const Request* request;  // the API is to be asked this; valid until answered()
+    Deadline deadline;
+  };
+  struct Refresh {};  // refresh() is to be called
+  struct Wait {
+    Deadline until;  // then waited()
+  };
+  struct Return {
+    Result<Response> result;  // as Fetcher::performFetch's
+  };
+  using Step = std::variant<Send, Refresh, Wait, Return>;
+
+  Fetch(Fetch&&) noexcept;
+  Fetch& operator=(Fetch&&) noexcept;
+  ~Fetch();
+
+  [[nodiscard]] Step begin();
+  [[nodiscard]] Step answered(Result<Response> response);
+  [[nodiscard]] Step refresh();  // blocks the calling thread until the coordinator has tokens, or the deadline
+  [[nodiscard]] Step waited();
+
+ private:
+  friend class Fetcher;
+  class State;
+  explicit Fetch(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 // Immutable, thread-safe, cheap to copy.
 class Fetcher {
  public:
@@ -73,21 +108,27 @@ class Fetcher {
   // - Errc::malformed: a URL, method or header that cannot be sent, or a body that cannot be opened.
   // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side, and whatever a body's
   //   reader says; the session is kept.
-  [[nodiscard]] Result<Response> performFetch(Session& session, Request request) const;
+  // Blocks the calling thread, for FetchOptions::timeout at most and no longer than until `deadline`.
+  [[nodiscard]] Result<Response> performFetch(Session& session, Request request,
+                                              std::optional<Deadline> deadline = std::nullopt) const;
+
+  // The same in steps, which never blocks but in Fetch::refresh().
+  [[nodiscard]] Fetch fetch(Session& session, Request request, std::optional<Deadline> deadline = std::nullopt) const;
 
   // From when on performFetch refreshes the session's access token ahead of its end, give or take the spread; nothing
   // when only a 401 will tell.
   [[nodiscard]] std::optional<TimePoint> refreshAt(const Session& session) const;
 
-  // For SessionOptions::beforeCommit: brings a session that is about to be written onto the newest tokens of its login,
-  // whatever order responses finish in, and makes a logout final: what is under way for that login is discarded,
-  // requests still coming with its cookies are nobody's, and its tokens are revoked if TokenEndpoint::revocationUrl is
-  // set. A login that another one has replaced (Session::replace) ends likewise, so that a late response of it does not
-  // take the new one's place; but nothing is revoked, since some providers would revoke the new one too.
-  // A session whose login has ended elsewhere is not written at all: begin a new one with replace().
-  [[nodiscard]] std::function<std::function<void()>(Session&)> beforeCommit() const;
+  // For SessionOptions::commitHooks. Before: brings a session that is about to be written onto the newest tokens of its
+  // login, whatever order responses finish in, so that a slow response does not write older tokens over newer ones; and
+  // makes a logout final: what is under way for that login is discarded, requests still coming with its cookies are
+  // nobody's, and its tokens are revoked if TokenEndpoint::revocationUrl is set. A session whose login has ended
+  // elsewhere is not written at all: begin a new one with replace(). After: a login that another one has replaced
+  // (Session::replace) ends likewise, so that a late response of it does not take the new one's place; but nothing is
+  // revoked, since some providers would revoke the new one too. Copies of them may outlive the Fetcher.
+  [[nodiscard]] CommitHooks commitHooks() const;
 
-  // Ends the login and destroys the session, as destroy() does for a jar with beforeCommit().
+  // Ends the login and destroys the session, as destroy() does for a jar with commitHooks().
   void signOut(Session& session) const;
 
   // Newer tokens than the session's, whatever the state of its access token: who brought them. A session that is behind
@@ -101,6 +142,7 @@ class Fetcher {
   [[nodiscard]] const FetchOptions& options() const;
 
  private:
+  friend class Fetch;
   class State;
   std::shared_ptr<const State> state_;
 };

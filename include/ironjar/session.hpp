@@ -163,9 +163,9 @@ class Session {
   void destroy();
 
   [[nodiscard]] bool empty() const { return data_.empty(); }
-  [[nodiscard]] bool changed() const { return changed_; }  // since it was opened or last committed
-  [[nodiscard]] bool destroyed() const { return destroyed_; }
-  [[nodiscard]] bool detached() const { return detached_; }
+  [[nodiscard]] bool changed() const { return due_ == Due::write; }  // since it was opened or last committed
+  [[nodiscard]] bool destroyed() const { return state_ == State::destroyed; }
+  [[nodiscard]] bool detached() const { return state_ == State::detached; }
   // Why a cookie that came was not accepted, or a write was dropped. Its detail is for your log.
   [[nodiscard]] const std::optional<Error>& rejection() const { return rejection_; }
 
@@ -185,6 +185,10 @@ class Session {
   friend class SessionJar;
 
   static constexpr std::size_t mostLevels = 64;
+
+  enum class State { open, detached, destroyed };  // the last two are terminal
+  // What the next commit() has to do. To re-seal: an old password or format, or half the lifetime gone.
+  enum class Due { nothing, reseal, write };
 
   // Cookies of our names, so that exactly what the request brought is cleaned up.
   struct Presence {
@@ -226,11 +230,9 @@ class Session {
   std::vector<Json> former_;  // the data until each replace() and destroy()
   // Each login() that was spent, and the members that took its tokens' place.
   std::vector<std::pair<std::string, Json>> renewals_;
-  bool changed_ = false;
-  bool destroyed_ = false;
-  bool detached_ = false;
+  State state_ = State::open;
+  Due due_ = Due::nothing;
   bool tokensAreFromCookie_ = false;
-  bool needsReseal_ = false;  // an old password or format, or half the lifetime gone: due for re-sealing
   std::optional<Error> rejection_;
   std::optional<TimePoint> expiresAt_;
   std::int64_t start_ = 0;  // unix seconds
@@ -239,6 +241,14 @@ class Session {
   Presence ended_;  // those that are authentic and past their end: due for deletion
   std::shared_ptr<const TokenNames> tokenNames_;
   Clock now_ = systemClock;
+};
+
+// What runs around the writing of a session, on the thread that commits it.
+struct CommitHooks {
+  // First, when commit() is about to write or delete a session.
+  std::function<void(Session&)> before = {};
+  // When its cookies are made: not when they do not fit. The session is as it was sealed.
+  std::function<void(const Session&)> after = {};
 };
 
 struct SessionOptions {
@@ -260,11 +270,8 @@ struct SessionOptions {
   // (Errc::notAllowed). One that was sealed for longer than seal.ttl and absoluteTtl counts as begun when it is opened.
   Seconds absoluteTtl{0};
   TokenNames tokenNames = TokenNames();
-  // Runs first when commit() is about to write or delete a session; what it returns, if anything, when the cookies are
-  // made. Fetcher::beforeCommit() makes one, which brings the tokens up to date, so that a slow response does not write
-  // older tokens over newer ones, and keeps a logout final.
-  std::function<std::function<void()>(Session&)> beforeCommit = {};
-  Observer observer = {};  // told of Unsealed, Rejected, Sealed and LoggedOut
+  CommitHooks commitHooks = CommitHooks();  // Fetcher::commitHooks() makes them
+  Observer observer = {};                   // told of Unsealed, Rejected, Sealed and LoggedOut
   // Asked for the sessions that open and may count, the usual one alone; those that it names are as if they had
   // not come, and rejection() says Errc::loginRequired. revokedBy() makes one. Must not throw.
   std::function<bool(const Session&)> isRevoked = {};
@@ -294,8 +301,9 @@ class SessionJar {
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
   // deletions for stale ones. Cookies that verified and are past their end are deleted; whatever did not verify is left
   // alone until the session is written or destroyed: it may be another program's, or another replica may read it. The
-  // clock is read once, after beforeCommit. Call it once, when the response is ready. Errc::tooLarge, naming the sizes:
-  // nothing is emitted, and the browser keeps the cookie that it has; Errc::expired when cookie.expires is in the past.
+  // clock is read once, after commitHooks.before. Call it once, when the response is ready. Errc::tooLarge, naming the
+  // sizes: nothing is emitted, and the browser keeps the cookie that it has; Errc::expired when cookie.expires is in
+  // the past.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }

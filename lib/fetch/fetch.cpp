@@ -1,15 +1,11 @@
-#include "base/ascii.hpp"
 #include "base/notify.hpp"
 #include "base/url.hpp"
 #include "base/url_path.hpp"
-#include "crypto/sodium.hpp"
+#include "fetch/fetch_plan.hpp"
 #include "fetch/session_tokens.hpp"
-#include "http/field.hpp"
-#include "http/upstream_cookies.hpp"
 #include "oauth/token_endpoint.hpp"
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
 #include <thread>
 
@@ -18,54 +14,10 @@
 namespace ironjar {
 namespace {
 
-constexpr int unauthorized = 401;
 constexpr Seconds longest{1'000'000'000};  // some 30 years, and no sum overflows
+constexpr Seconds longestAhead{2};         // waited for a refresh while the access token is still good
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: FetchOptions: " + why); }
-
-Deadline in(Seconds time) { return std::chrono::steady_clock::now() + time; }
-
-// Challenges that another token of the same login would not meet: RFC 6750 section 3.1, RFC 9470 section 3, and the
-// claims challenges of Microsoft Entra.
-constexpr std::array<std::string_view, 3> unmetByRefreshing = {"insufficient_scope", "insufficient_user_authentication",
-                                                               "insufficient_claims"};
-// A 401 leads from tokens to newer ones that are known, as often as requests may have refreshed meanwhile.
-constexpr unsigned mostCatchingUp = 8;
-
-bool wantsAnotherLogin(const Response& response) {
-  return std::any_of(response.headers.begin(), response.headers.end(), [](const auto& field) {
-    return detail::equalIgnoringCase(field.first, "WWW-Authenticate") &&
-           std::any_of(unmetByRefreshing.begin(), unmetByRefreshing.end(),
-                       [&](std::string_view error) { return field.second.find(error) != std::string::npos; });
-  });
-}
-
-// The API wants a token. A visitor whose session has just ended is told so, once: its cookie is deleted.
-Error nobody(const Session& session) {
-  const bool ended = session.rejection() && session.rejection()->code == Errc::expired;
-  return ended ? fail(Errc::expired, "the session is past its end") : fail(Errc::loginRequired, "there are no tokens");
-}
-
-// For whom a connection may be kept. By the tokens, since two users can be brought to one session id (a planted cookie,
-// a login without Session::replace()); by the id, since an application may give one token to several users.
-std::string connectionGroup(const Session& session, const std::optional<TokenSet>& tokens) {
-  if (!tokens || (tokens->accessToken.empty() && tokens->cookies.empty())) return {};
-  std::array<unsigned char, 16> digest{};
-  const std::string login = session.id() + '\n' + tokens->accessToken + '\n' + tokens->cookies;
-  detail::blake2b(digest, detail::bytes("ironjar connection group"), detail::bytes(login));
-  return {digest.begin(), digest.end()};
-}
-
-using OpenBody = std::function<BodyReader()>;
-
-// Has the transport read what is begun here. False when there is a stream and it is gone.
-bool beginBody(Request& request, const OpenBody& openBody) {
-  if (!openBody) return true;
-  BodyReader reader = openBody();
-  if (!reader) return false;
-  request.openBody = [reader = std::move(reader)] { return reader; };
-  return true;
-}
 
 void requireValid(FetchOptions& options) {
   if (!options.transport) refuse("transport is empty: httplibTransport() makes one");
@@ -114,74 +66,116 @@ FetchOptions prepared(FetchOptions options) {
 
 class Fetcher::State {
  public:
-  explicit State(FetchOptions given) : options(prepared(std::move(given))), sessionTokens(options) {}
+  explicit State(FetchOptions given)
+      : options(std::make_shared<const FetchOptions>(prepared(std::move(given)))), sessionTokens(*options) {}
 
-  const FetchOptions options;
+  const std::shared_ptr<const FetchOptions> options;
   const detail::SessionTokens sessionTokens;
 
-  [[nodiscard]] Result<detail::Url> allowedUrl(const Request& request) const;
-  // Whether a 401 to this request is about its token, and tokens may be refreshed for it.
-  [[nodiscard]] bool mayRefresh(const Request& request, const detail::Url& url) const;
-  // Puts the credentials into the request, in place of any that are there, and takes off what is the transport's.
-  [[nodiscard]] Result<Response> send(Request& request, const Session& session, const std::optional<TokenSet>& tokens,
-                                      std::string_view apiCookies, Deadline deadline) const;
-  [[nodiscard]] Result<Response> withoutRefreshToken(Session& session, const TokenSet& tokens,
-                                                     Result<Response> response) const;
-  void settle(Deadline deadline) const;
+  [[nodiscard]] Deadline deadline() const { return std::chrono::steady_clock::now() + options->timeout; }
+  [[nodiscard]] detail::SessionFacts factsOf(const Session& session) const {
+    detail::SessionFacts facts{.tokens = sessionTokens.tokens(session), .id = session.id()};
+    facts.isGood = facts.tokens && sessionTokens.isGood(*facts.tokens);
+    facts.hasEnded = session.rejection() && session.rejection()->code == Errc::expired;
+    return facts;
+  }
 };
+
+class Fetch::State {
+ public:
+  State(std::shared_ptr<const Fetcher::State> fetcher, Session& session, Request request, Deadline deadline)
+      : fetcher_(std::move(fetcher)), session_(session), request_(std::move(request)), deadline_(deadline) {}
+
+  Step begin() {
+    if (auto refused = detail::refusalOf(request_, *fetcher_->options)) return Return{*std::move(refused)};
+    const detail::SessionTokens& tokens = fetcher_->sessionTokens;
+    std::optional<TokenSet> held = tokens.tokens(session_);
+    const Result<RefreshedBy> caughtUp = tokens.catchUp(session_, held);
+    if (!caughtUp) return Return{caughtUp.error()};
+    plan_.emplace(fetcher_->options, std::move(request_), *caughtUp);
+    detail::SessionFacts facts = fetcher_->factsOf(session_);
+    facts.isDue = facts.tokens && tokens.isDue(*facts.tokens);
+    return told(plan_->begin(facts));
+  }
+  Step answered(Result<Response> response) {
+    return told(plan_->answered(std::move(response), fetcher_->factsOf(session_)));
+  }
+  Step refresh() {
+    const detail::SessionTokens& tokens = fetcher_->sessionTokens;
+    const std::optional<TokenSet> held = tokens.tokens(session_);
+    const Deadline deadline =
+        isPatient_ ? deadline_ : std::min(deadline_, std::chrono::steady_clock::now() + longestAhead);
+    const Result<RefreshedBy> refreshed = held ? tokens.renew(session_, *held, trigger_, deadline)
+                                               : fail(Errc::loginRequired, "the session has no tokens");
+    return told(plan_->refreshed(refreshed, fetcher_->factsOf(session_)));
+  }
+  Step waited() { return told(plan_->waited(fetcher_->factsOf(session_))); }
+
+ private:
+  // The plan's step as the caller's.
+  Step told(detail::FetchPlan::Step step) {
+    using Plan = detail::FetchPlan;
+    if (const auto* send = std::get_if<Plan::Send>(&step)) {
+      if (send->attempt > 1) {
+        detail::notify(fetcher_->options->observer, [&] { return event::FetchRetried{session_.tag(), send->attempt}; });
+      }
+      return Send{send->request, deadline_};
+    }
+    if (const auto* refresh = std::get_if<Plan::Refresh>(&step)) {
+      trigger_ = refresh->trigger;
+      isPatient_ = refresh->isPatient;
+      return Refresh{};
+    }
+    if (const auto* wait = std::get_if<Plan::Wait>(&step)) {
+      return Wait{std::min(deadline_, std::chrono::steady_clock::now() + wait->time)};
+    }
+    auto& end = std::get<Plan::Return>(step);
+    if (end.endsSession) session_.destroy();
+    return Return{std::move(end.result)};
+  }
+
+  const std::shared_ptr<const Fetcher::State> fetcher_;
+  Session& session_;
+  Request request_;
+  const Deadline deadline_;
+  std::optional<detail::FetchPlan> plan_;
+  RefreshTrigger trigger_ = RefreshTrigger::expiry;  // of the Refresh that was asked for
+  bool isPatient_ = true;
+};
+
+Fetch::Fetch(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Fetch::Fetch(Fetch&&) noexcept = default;
+Fetch& Fetch::operator=(Fetch&&) noexcept = default;
+Fetch::~Fetch() = default;
+
+Fetch::Step Fetch::begin() { return state_->begin(); }
+Fetch::Step Fetch::answered(Result<Response> response) { return state_->answered(std::move(response)); }
+Fetch::Step Fetch::refresh() { return state_->refresh(); }
+Fetch::Step Fetch::waited() { return state_->waited(); }
 
 Fetcher::Fetcher(FetchOptions options) : state_(std::make_shared<const State>(std::move(options))) {}
 
-const FetchOptions& Fetcher::options() const { return state_->options; }
+const FetchOptions& Fetcher::options() const { return *state_->options; }
 
-Result<Response> Fetcher::performFetch(Session& session, Request request) const {
-  const State& state = *state_;
-  const Deadline deadline = in(state.options.timeout);
-  const Result<detail::Url> url = state.allowedUrl(request);
-  if (!url) return url.error();
-  std::optional<TokenSet> tokens = state.sessionTokens.tokens(session);
-  const Result<RefreshedBy> caughtUp = state.sessionTokens.catchUp(session, tokens);
-  if (!caughtUp) return caughtUp.error();
-  Trace trace{.refreshedBy = *caughtUp};
-  const bool mayRefresh = state.mayRefresh(request, *url);
-  if (mayRefresh) {
-    const Result<RefreshedBy> ahead = state.sessionTokens.refreshAhead(session, tokens, deadline);
-    if (!ahead) return ahead.error();
-    if (*ahead != RefreshedBy::none) trace.refreshedBy = *ahead;
-  }
-  const OpenBody openBody = std::exchange(request.openBody, nullptr);
-  if (!beginBody(request, openBody)) return fail(Errc::malformed, "openBody gave no reader");
-  std::string apiCookies;  // those that the API has set on the way
-  unsigned retries = 0;
-  bool hasRefreshed = false;  // a call has brought these tokens: one request spends no more than one refresh token
-  for (unsigned caught = 0;;) {
-    Result<Response> response = state.send(request, session, tokens, apiCookies, deadline);
-    request.openBody = nullptr;  // its reader may hold what the next one needs, such as a file's lock
-    if (!response) return response;
-    ++trace.attempts;
-    response->trace = trace;
-    if (response->status != unauthorized || !mayRefresh || wantsAnotherLogin(*response)) return response;
-    if (!tokens) return nobody(session);
-    if (retries >= state.options.maxRetries) return response;
-    if (tokens->refreshToken.empty()) return state.withoutRefreshToken(session, *tokens, std::move(response));
-    if (!hasRefreshed) {
-      const Result<RefreshedBy> refreshed =
-          state.sessionTokens.renew(session, *tokens, RefreshTrigger::unauthorized, deadline);
-      if (!refreshed && refreshed.error().code == Errc::throttled) return response;
-      if (!refreshed) return refreshed.error();
-      trace.refreshedBy = *refreshed;
-      tokens = state.sessionTokens.tokens(session);
-      // Tokens that were there already cost nobody a call, and may have ended too: they are no retry.
-      hasRefreshed = *refreshed != RefreshedBy::chain || ++caught >= mostCatchingUp;
+Fetch Fetcher::fetch(Session& session, Request request, std::optional<Deadline> deadline) const {
+  const Deadline own = state_->deadline();
+  return Fetch(
+      std::make_unique<Fetch::State>(state_, session, std::move(request), deadline ? std::min(*deadline, own) : own));
+}
+
+Result<Response> Fetcher::performFetch(Session& session, Request request, std::optional<Deadline> deadline) const {
+  Fetch fetch = this->fetch(session, std::move(request), deadline);
+  for (Fetch::Step step = fetch.begin();;) {
+    if (const auto* send = std::get_if<Fetch::Send>(&step)) {
+      step = fetch.answered(state_->options->transport(*send->request, send->deadline));
+    } else if (std::holds_alternative<Fetch::Refresh>(step)) {
+      step = fetch.refresh();
+    } else if (const auto* wait = std::get_if<Fetch::Wait>(&step)) {
+      std::this_thread::sleep_until(wait->until);
+      step = fetch.waited();
+    } else {
+      return std::move(std::get<Fetch::Return>(step).result);
     }
-    if (hasRefreshed) ++retries;
-    if (openBody ? !beginBody(request, openBody) : request.body.size() > state.options.maxReplayBody) {
-      response->trace = {.attempts = trace.attempts, .refreshedBy = trace.refreshedBy, .retryable = true};
-      return response;
-    }
-    apiCookies = detail::withCookiesOf(*response, state.options.cookies, apiCookies);
-    state.settle(deadline);
-    detail::notify(state.options.observer, [&] { return event::FetchRetried{session.tag(), trace.attempts + 1}; });
   }
 }
 
@@ -192,7 +186,7 @@ Result<RefreshedBy> Fetcher::refresh(Session& session) const {
   Result<RefreshedBy> caughtUp = sessionTokens.catchUp(session, tokens);
   if (!caughtUp || *caughtUp == RefreshedBy::chain) return caughtUp;
   if (tokens->refreshToken.empty()) return fail(Errc::loginRequired, "the session has no refresh token");
-  return sessionTokens.renew(session, *tokens, RefreshTrigger::request, in(state_->options.timeout));
+  return sessionTokens.renew(session, *tokens, RefreshTrigger::request, state_->deadline());
 }
 
 std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
@@ -202,19 +196,18 @@ std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
   return *tokens->expiresAt - std::chrono::duration_cast<TimePoint::duration>(*margin);
 }
 
-std::function<std::function<void()>(Session&)> Fetcher::beforeCommit() const {
-  return [state = state_](Session& session) -> std::function<void()> {
-    const detail::SessionTokens& sessionTokens = state->sessionTokens;
-    if (session.destroyed()) {
-      sessionTokens.end(session);
-      return nullptr;
-    }
-    std::vector<TokenSet> former = session.formerTokens();
-    sessionTokens.catchUpQuietly(session);
-    const std::optional<TokenSet> current = session.tokens();
-    if (former.empty() || session.detached()) return nullptr;
-    return [state, former = std::move(former), current] { state->sessionTokens.endReplaced(former, current); };
-  };
+CommitHooks Fetcher::commitHooks() const {
+  return {.before =
+              [state = state_](Session& session) {
+                if (session.destroyed()) return state->sessionTokens.end(session);
+                state->sessionTokens.catchUpQuietly(session);
+              },
+          .after =
+              [state = state_](const Session& session) {
+                const std::vector<TokenSet> former = session.formerTokens();
+                if (former.empty() || session.destroyed() || session.detached()) return;
+                state->sessionTokens.endReplaced(former, session.tokens());
+              }};
 }
 
 void Fetcher::signOut(Session& session) const {
@@ -224,56 +217,6 @@ void Fetcher::signOut(Session& session) const {
 
 RefreshServiceOptions Fetcher::serviceOptions(TokenSet tokens) const {
   return state_->sessionTokens.serviceOptions(std::move(tokens));
-}
-
-Result<detail::Url> Fetcher::State::allowedUrl(const Request& request) const {
-  Result<detail::Url> url = detail::parseUrl(request.url);
-  if (!url) return url;
-  const auto& origins = options.allowedOrigins;
-  if (std::find(origins.begin(), origins.end(), url->origin) == origins.end()) {
-    return fail(Errc::notAllowed, "the URL's origin is not among allowedOrigins");
-  }
-  if (!detail::isSendable(request)) return fail(Errc::malformed, "the request's method or a header cannot be sent");
-  return url;
-}
-
-bool Fetcher::State::mayRefresh(const Request& request, const detail::Url& url) const {
-  if (request.method == "OPTIONS") return false;  // a preflight carries no login
-  const auto& paths = options.excludedPaths;
-  if (paths.empty()) return true;
-  const std::string path = detail::normalizedPath(url.path());
-  return std::none_of(paths.begin(), paths.end(), [&](const std::string& excluded) {
-    return path.starts_with(excluded) &&
-           (path.size() == excluded.size() || excluded.ends_with('/') || path[excluded.size()] == '/');
-  });
-}
-
-Result<Response> Fetcher::State::send(Request& request, const Session& session, const std::optional<TokenSet>& tokens,
-                                      std::string_view apiCookies, Deadline deadline) const {
-  std::erase_if(request.headers, [](const auto& field) { return isTransportField(field.first); });
-  request.connectionGroup = connectionGroup(session, tokens);
-  for (const char* own : {"Authorization", "Proxy-Authorization", "Cookie"}) eraseHeader(request.headers, own);
-  if (tokens && !tokens->accessToken.empty()) {
-    if (!detail::isFieldValue(tokens->accessToken))
-      return fail(Errc::malformed, "the access token cannot stand in a header");
-    request.headers.emplace_back("Authorization", "Bearer " + tokens->accessToken);
-  }
-  const std::string cookies = detail::joinedCookies(tokens ? tokens->cookies : std::string(), apiCookies);
-  if (!cookies.empty() && detail::isFieldValue(cookies)) request.headers.emplace_back("Cookie", cookies);
-  return options.transport(request, deadline);
-}
-
-// The 401 may be this API's own affair, as long as the access token is good by the clock.
-Result<Response> Fetcher::State::withoutRefreshToken(Session& session, const TokenSet& tokens,
-                                                     Result<Response> response) const {
-  if (sessionTokens.isGood(tokens)) return response;
-  session.destroy();
-  return fail(Errc::expired, "the access token ended and there is no refresh token");
-}
-
-void Fetcher::State::settle(Deadline deadline) const {
-  const auto left = deadline - std::chrono::steady_clock::now();
-  if (options.settleDelay.count() > 0) std::this_thread::sleep_for(std::min<decltype(left)>(left, options.settleDelay));
 }
 
 }  // namespace ironjar

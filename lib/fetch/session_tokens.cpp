@@ -14,7 +14,6 @@ namespace {
 using From = RefreshCoordinator::From;
 
 constexpr Seconds longestSkew{60};
-constexpr Seconds longestAhead{2};  // waited for a refresh ahead of time
 
 constexpr double leastSpread = 0.8;
 constexpr double mostSpread = 1.2;
@@ -89,19 +88,6 @@ void SessionTokens::catchUpQuietly(Session& session) const {
   const auto newest = newestOf(session, tokens(session));
   if (!newest) return session.detach();
   if (*newest) session.renewTokens(**newest);
-}
-
-Result<RefreshedBy> SessionTokens::refreshAhead(Session& session, std::optional<TokenSet>& held,
-                                                Deadline deadline) const {
-  if (!held || !isDue(*held)) return RefreshedBy::none;
-  // While the token is good, the request must not wait for a slow provider: the call goes on for the next one.
-  const Deadline patience =
-      isGood(*held) ? std::min(deadline, std::chrono::steady_clock::now() + longestAhead) : deadline;
-  Result<RefreshedBy> refreshed = renew(session, *held, RefreshTrigger::expiry, patience);
-  held = tokens(session);
-  const bool isOver = !refreshed && refreshed.error().code == Errc::expired;
-  if (refreshed || isOver) return refreshed;
-  return held && isGood(*held) ? Result<RefreshedBy>(RefreshedBy::none) : refreshed;
 }
 
 Result<RefreshedBy> SessionTokens::renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,

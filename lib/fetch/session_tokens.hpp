@@ -17,9 +17,6 @@ class SessionTokens {
   //
   // Puts the newest tokens of the login into the session. Errc::expired when it is over: the session is detached then.
   [[nodiscard]] Result<RefreshedBy> catchUp(Session& session, std::optional<TokenSet>& held) const;
-  // Refreshes ahead of the end. An error only when there is no way on without new tokens.
-  [[nodiscard]] Result<RefreshedBy> refreshAhead(Session& session, std::optional<TokenSet>& held,
-                                                 Deadline deadline) const;
   // Tokens newer than `rejected`. Errors: as performFetch's; the session is destroyed or detached where the login is
   // over. Errc::throttled, for RefreshTrigger::unauthorized: the API's answer counts.
   [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
@@ -38,12 +35,14 @@ class SessionTokens {
   // How long before its end a token is refreshed; nothing for one that cannot be, or whose end is unknown.
   [[nodiscard]] std::optional<std::chrono::duration<double>> ahead(const TokenSet& tokens) const;
 
+  // Less is left; give or take a fifth at random, so that threads that see it do not all refresh at one moment.
+  [[nodiscard]] bool isDue(const TokenSet& tokens) const;
+
   [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
 
  private:
   [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session,
                                                          const std::optional<TokenSet>& held) const;
-  [[nodiscard]] bool isDue(const TokenSet& tokens) const;
   [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
 
   std::shared_ptr<RefreshCoordinator> coordinator_;

@@ -48,7 +48,7 @@ const Json* Session::find(std::string_view key) const {
 }
 
 bool Session::refuses(const Json& value, std::size_t level) {
-  if (destroyed_ || detached_) {
+  if (state_ != State::open) {
     rejection_ = fail(Errc::notAllowed, "written to after destroy() or detach()");
     return true;
   }
@@ -81,7 +81,7 @@ void Session::store(std::string_view key, Json&& value) {
     detail::dismantle(*member);
     *member = std::move(value);
   }
-  changed_ = true;
+  due_ = Due::write;
 }
 
 void Session::refuseDepth() { rejection_ = fail(Errc::tooLarge, "the data holds more than 64 levels"); }
@@ -91,7 +91,7 @@ void Session::erase(std::string_view key) {
   if (member == data_.end()) return;
   detail::dismantle(*member);
   data_.erase(member);
-  changed_ = true;
+  due_ = Due::write;
 }
 
 void Session::assign(const Json& value) {
@@ -110,7 +110,7 @@ void Session::assign(Json&& value) {
   if (detail::isSameJson(value, data_)) return;
   detail::dismantle(data_);
   data_ = std::move(value);
-  changed_ = true;
+  due_ = Due::write;
 }
 
 void Session::replace(std::initializer_list<std::string_view> keep) {
@@ -122,23 +122,22 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
   }
   former_.push_back(std::move(kept));
   former_.back().swap(data_);
-  changed_ = true;
+  due_ = Due::write;
   expiresAt_.reset();
   begin(now_());
 }
 
 void Session::detach() {
-  if (destroyed_) return;
+  if (destroyed()) return;
   detail::dismantle(data_);
-  detached_ = true;
+  state_ = State::detached;
 }
 
 void Session::destroy() {
-  if (destroyed_) return;
+  if (destroyed()) return;
   former_.emplace_back(Json::object()).swap(data_);
-  detached_ = false;
-  destroyed_ = true;
-  changed_ = true;
+  state_ = State::destroyed;
+  due_ = Due::write;
 }
 
 std::string Session::id() const { return detail::hex(detail::bytes(id_)); }

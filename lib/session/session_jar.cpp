@@ -70,22 +70,22 @@ bool SessionJar::isPastAbsoluteTtl(std::int64_t start, TimePoint now) const {
 }
 
 Result<Cookies> SessionJar::commit(Session& session) const {
-  std::function<void()> afterwards;
-  if (options_->beforeCommit && (session.changed_ || session.needsReseal_))
-    afterwards = options_->beforeCommit(session);
+  const CommitHooks& hooks = options_->commitHooks;
+  const bool isDue = session.due_ != Session::Due::nothing;
+  if (isDue && hooks.before) hooks.before(session);
   // One reading of the clock: an end that passes between two of them would leave a ttl of 0, which is none.
   Result<Cookies> cookies = due(session, options_->seal.now());
   if (!cookies) return cookies;
-  if (afterwards) afterwards();
-  session.changed_ = session.needsReseal_ = false;
+  if (isDue && hooks.after) hooks.after(session);
+  session.due_ = Session::Due::nothing;
   session.ended_ = {};
   return cookies;
 }
 
 Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
-  if (session.detached_) return Cookies();
-  if (session.destroyed_) {
-    if (!session.changed_) return Cookies();
+  if (session.detached()) return Cookies();
+  if (session.destroyed()) {
+    if (!session.changed()) return Cookies();
     const auto& former = session.former_;
     const bool wasThere = session.presence_.whole || session.presence_.chunks != 0 ||
                           std::any_of(former.begin(), former.end(), [](const Json& data) { return !data.empty(); });
@@ -93,7 +93,7 @@ Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
     return expire({.whole = true, .chunks = session.presence_.chunks});
   }
   if (isPastAbsoluteTtl(session.start_, now)) return expire(session.presence_);
-  if (session.changed_ || session.needsReseal_) return write(session, now);
+  if (session.due_ != Session::Due::nothing) return write(session, now);
   return expire(session.ended_);
 }
 

@@ -218,13 +218,13 @@ void SessionJar::adopt(Session& session, detail::OpenedJson&& unsealed, TimePoin
     session.id_ = idOf(from.authenticated);
   }
   const SealOptions& sealing = options_->seal;
-  session.needsReseal_ = !from.newestKey || from.format != sealing.formats.front();
+  if (!from.newestKey || from.format != sealing.formats.front()) session.due_ = Session::Due::reseal;
   if (from.expires == 0) return;
   session.expiresAt_ = detail::fromUnixMilliseconds(from.expires);
   const std::int64_t left = from.expires - detail::unixMilliseconds(now);
   const bool mayBeLonger =
       options_->absoluteTtl == Seconds{0} || from.expires < (session.start_ + options_->absoluteTtl.count()) * 1000;
-  if (options_->rolling && mayBeLonger && left < sealing.ttl.count() * 1000 / 2) session.needsReseal_ = true;
+  if (options_->rolling && mayBeLonger && left < sealing.ttl.count() * 1000 / 2) session.due_ = Session::Due::reseal;
 }
 
 }  // namespace ironjar

@@ -130,7 +130,7 @@ void Session::adoptRenewals(const Session& later) {
       value == members.end() ? erase(name) : set(name, *value);
     });
   }
-  tokensAreFromCookie_ = tokensAreFromCookie_ && !changed_;
+  tokensAreFromCookie_ = tokensAreFromCookie_ && !changed();
 }
 
 std::string Session::login() const {

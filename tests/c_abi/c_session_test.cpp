@@ -124,7 +124,7 @@ TEST_CASE("a jar's options are refused when they are unknown or cannot be") {
         Json{{"cookie", {{"maxage", 1}}}}, Json{{"cookie", {{"sameSite", "none"}, {"secure", false}}}},
         Json{{"chunk", 1}}, Json{{"maxCookieHeader", -1}}, Json{{"rolling", "yes"}}, Json{{"absoluteTtl", -1}},
         Json{{"tokenNames", {{"access", "x"}}}}, Json{{"tokenNames", {{"subject", "x"}, {"cookies", "x"}}}},
-        Json{{"beforeCommit", nullptr}}}) {
+        Json{{"commitHooks", nullptr}}}) {
     CAPTURE(more.dump());
     CHECK_FALSE(abi::jar(with(more), IRONJAR_INVALID_ARGUMENT));
   }

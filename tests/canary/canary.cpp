@@ -134,7 +134,7 @@ void fetches(const Secrets& s) {
                            .coordinator = coordinator,
                            .observer = observer});
     const SessionJar jar(
-        {.cookieName = "sid", .passwords = s.password, .beforeCommit = fetcher.beforeCommit(), .observer = observer});
+        {.cookieName = "sid", .passwords = s.password, .commitHooks = fetcher.commitHooks(), .observer = observer});
     Session session = jar.open("sid=ij1.garbage; sid=" + s.access);
     session.setTokens({.accessToken = s.access, .refreshToken = s.refresh});
     const auto fetched = fetcher.performFetch(session, {.url = "https://api.example/" + s.access});

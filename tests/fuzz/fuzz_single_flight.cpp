@@ -87,7 +87,7 @@ class Schedule {
   RefreshAnswer ask(std::size_t login, const TokenSet& spent) {
     std::unique_lock lock(mutex_);
     fuzz::require(inFlight_.insert(spent.refreshToken).second, "at most one call for a token at a time");
-    // What is known is forgotten after keepUnconfirmed at the latest; then a token of old is one attempt (C29, C32).
+    // What is known is forgotten after keepUnconfirmed at the latest; then a token of old is one attempt (R29, R32).
     const auto before = spent_.find(spent.refreshToken);
     fuzz::require(before == spent_.end() || now_ - before->second >= 600s, "a refresh token is spent once");
     calls_.push_back(std::make_shared<Call>(Call{login, std::nullopt}));

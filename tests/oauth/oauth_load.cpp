@@ -31,7 +31,7 @@ struct Load {
              .coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.refusedBurst = 1'000'000})}),
         jar({.cookieName = "session",
              .passwords = "a-password-of-this-test-that-is-long-enough",
-             .beforeCommit = fetcher.beforeCommit()}) {}
+             .commitHooks = fetcher.commitHooks()}) {}
 
   std::string save(Session& session) {
     const auto cookies = jar.commit(session).value();

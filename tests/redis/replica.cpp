@@ -184,7 +184,7 @@ void runSite(const std::string& portFile) {
                                                     "web", support::secret("IRONJAR_TEST_CLIENT_SECRET", "secret")),
                                                 .allowHttpOnLoopback = true},
                               .coordinator = coordinator});
-  const ironjar::SessionJar jar({.cookieName = "sid", .passwords = passwords, .beforeCommit = api.beforeCommit()});
+  const ironjar::SessionJar jar({.cookieName = "sid", .passwords = passwords, .commitHooks = api.commitHooks()});
 
   httplib::Server server;
   const ironjar::HardenedServer site(server, {.threads = 100});

@@ -16,10 +16,7 @@ inline const Request items{.url = std::string(api) + "/items"};
 struct World {
   explicit World(Seconds expiresIn = Seconds{3600}, FetchOptions changes = {})
       : fetcher(prepared(expiresIn, std::move(changes))),
-        jar({.cookieName = "sid",
-             .passwords = password,
-             .beforeCommit = fetcher.beforeCommit(),
-             .observer = teller()}) {}
+        jar({.cookieName = "sid", .passwords = password, .commitHooks = fetcher.commitHooks(), .observer = teller()}) {}
 
   FetchOptions prepared(Seconds expiresIn, FetchOptions changes) {
     provider.behave({.accessTokenLifetime = expiresIn});

@@ -1,0 +1,181 @@
+#include "fetch/fetch_plan.hpp"
+
+#include "base/ascii.hpp"
+#include "base/url.hpp"
+#include "base/url_path.hpp"
+#include "crypto/sodium.hpp"
+#include "http/field.hpp"
+#include "http/upstream_cookies.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+namespace ironjar::detail {
+namespace {
+
+constexpr int unauthorized = 401;
+
+// Challenges that another token of the same login would not meet: RFC 6750 section 3.1, RFC 9470 section 3, and the
+// claims challenges of Microsoft Entra.
+constexpr std::array<std::string_view, 3> unmetByRefreshing = {"insufficient_scope", "insufficient_user_authentication",
+                                                               "insufficient_claims"};
+// A 401 leads from tokens to newer ones that are known, as often as requests may have refreshed meanwhile.
+constexpr unsigned mostCatchingUp = 8;
+
+bool wantsAnotherLogin(const Response& response) {
+  return std::any_of(response.headers.begin(), response.headers.end(), [](const auto& field) {
+    return equalIgnoringCase(field.first, "WWW-Authenticate") &&
+           std::any_of(unmetByRefreshing.begin(), unmetByRefreshing.end(),
+                       [&](std::string_view error) { return field.second.find(error) != std::string::npos; });
+  });
+}
+
+// Whether a 401 to this request is about its token, and tokens may be refreshed for it.
+bool mayRefresh(const Request& request, const FetchOptions& options) {
+  if (request.method == "OPTIONS") return false;  // a preflight carries no login
+  const auto& paths = options.excludedPaths;
+  if (paths.empty()) return true;
+  const Result<Url> url = parseUrl(request.url);
+  const std::string path = url ? normalizedPath(url->path()) : std::string();
+  return std::none_of(paths.begin(), paths.end(), [&](const std::string& excluded) {
+    return path.starts_with(excluded) &&
+           (path.size() == excluded.size() || excluded.ends_with('/') || path[excluded.size()] == '/');
+  });
+}
+
+// For whom a connection may be kept. By the tokens, since two users can be brought to one session id (a planted cookie,
+// a login without Session::replace()); by the id, since an application may give one token to several users.
+std::string connectionGroup(const SessionFacts& session) {
+  const auto& tokens = session.tokens;
+  if (!tokens || (tokens->accessToken.empty() && tokens->cookies.empty())) return {};
+  std::array<unsigned char, 16> digest{};
+  const std::string login = session.id + '\n' + tokens->accessToken + '\n' + tokens->cookies;
+  blake2b(digest, bytes("ironjar connection group"), bytes(login));
+  return {digest.begin(), digest.end()};
+}
+
+}  // namespace
+
+std::optional<Error> refusalOf(const Request& request, const FetchOptions& options) {
+  const Result<Url> url = parseUrl(request.url);
+  if (!url) return url.error();
+  const auto& origins = options.allowedOrigins;
+  if (std::find(origins.begin(), origins.end(), url->origin) == origins.end()) {
+    return fail(Errc::notAllowed, "the URL's origin is not among allowedOrigins");
+  }
+  if (!isSendable(request)) return fail(Errc::malformed, "the request's method or a header cannot be sent");
+  return std::nullopt;
+}
+
+FetchPlan::FetchPlan(std::shared_ptr<const FetchOptions> options, Request request, RefreshedBy caughtUp)
+    : options_(std::move(options)), request_(std::move(request)), trace_{.refreshedBy = caughtUp} {}
+
+FetchPlan::Step FetchPlan::begin(const SessionFacts& session) {
+  expect(State::begun);
+  openBody_ = std::exchange(request_.openBody, nullptr);
+  if (!session.isDue || !mayRefresh(request_, *options_)) return send(session);
+  state_ = State::ahead;
+  return Refresh{RefreshTrigger::expiry, !session.isGood};
+}
+
+FetchPlan::Step FetchPlan::refreshed(const Result<RefreshedBy>& by, const SessionFacts& session) {
+  if (state_ == State::ahead) {
+    const bool isOver = !by && by.error().code == Errc::expired;
+    if (!by && (isOver || !session.isGood)) return finish(by.error());
+    if (by && *by != RefreshedBy::none) trace_.refreshedBy = *by;
+    return send(session);
+  }
+  expect(State::refreshing);
+  if (!by && by.error().code == Errc::throttled) return finishWithResponse();
+  if (!by) return finish(by.error());
+  trace_.refreshedBy = *by;
+  // Tokens that were there already cost nobody a call, and may have ended too: they are no retry.
+  hasRefreshed_ = *by != RefreshedBy::chain || ++caughtUp_ >= mostCatchingUp;
+  return sendAgain(session);
+}
+
+FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFacts& session) {
+  expect(State::sending);
+  request_.openBody = nullptr;  // its reader may hold what the next one needs, such as a file's lock
+  if (!response) return finish(std::move(response));
+  ++trace_.attempts;
+  response_ = *std::move(response);
+  response_->trace = trace_;
+  const bool isAboutTokens = response_->status == unauthorized && !wantsAnotherLogin(*response_);
+  if (!isAboutTokens || !mayRefresh(request_, *options_)) return finishWithResponse();
+  if (!session.tokens) {
+    // A visitor whose session has just ended is told so, once: its cookie is deleted.
+    return finish(session.hasEnded ? fail(Errc::expired, "the session is past its end")
+                                   : fail(Errc::loginRequired, "there are no tokens"));
+  }
+  if (retries_ >= options_->maxRetries) return finishWithResponse();
+  if (session.tokens->refreshToken.empty()) {
+    // The 401 may be this API's own affair, as long as the access token is good by the clock.
+    if (session.isGood) return finishWithResponse();
+    return finish(fail(Errc::expired, "the access token ended and there is no refresh token"), true);
+  }
+  if (hasRefreshed_) return sendAgain(session);
+  state_ = State::refreshing;
+  return Refresh{RefreshTrigger::unauthorized, true};
+}
+
+FetchPlan::Step FetchPlan::waited(const SessionFacts& session) {
+  expect(State::waiting);
+  return send(session);
+}
+
+FetchPlan::Step FetchPlan::sendAgain(const SessionFacts& session) {
+  if (hasRefreshed_) ++retries_;
+  BodyReader reader = openBody_ ? openBody_() : nullptr;
+  if (openBody_ ? !reader : request_.body.size() > options_->maxReplayBody) {
+    response_->trace = {.attempts = trace_.attempts, .refreshedBy = trace_.refreshedBy, .retryable = true};
+    return finishWithResponse();
+  }
+  if (reader) request_.openBody = [reader = std::move(reader)] { return reader; };
+  apiCookies_ = withCookiesOf(*response_, options_->cookies, apiCookies_);
+  if (options_->settleDelay.count() == 0) return send(session);
+  state_ = State::waiting;
+  return Wait{options_->settleDelay};
+}
+
+FetchPlan::Step FetchPlan::send(const SessionFacts& session) {
+  if (openBody_ && !request_.openBody) {
+    BodyReader reader = openBody_();
+    if (!reader) return finish(fail(Errc::malformed, "openBody gave no reader"));
+    request_.openBody = [reader = std::move(reader)] { return reader; };
+  }
+  if (!putCredentials(session)) return finish(fail(Errc::malformed, "the access token cannot stand in a header"));
+  state_ = State::sending;
+  return Send{&request_, trace_.attempts + 1};
+}
+
+// In place of any that are there; and takes off what is the transport's.
+bool FetchPlan::putCredentials(const SessionFacts& session) {
+  Headers& headers = request_.headers;
+  std::erase_if(headers, [](const auto& field) { return isTransportField(field.first); });
+  request_.connectionGroup = connectionGroup(session);
+  for (const char* own : {"Authorization", "Proxy-Authorization", "Cookie"}) eraseHeader(headers, own);
+  const auto& tokens = session.tokens;
+  if (tokens && !tokens->accessToken.empty()) {
+    if (!isFieldValue(tokens->accessToken)) return false;
+    headers.emplace_back("Authorization", "Bearer " + tokens->accessToken);
+  }
+  const std::string cookies = joinedCookies(tokens ? tokens->cookies : std::string(), apiCookies_);
+  if (!cookies.empty() && isFieldValue(cookies)) headers.emplace_back("Cookie", cookies);
+  return true;
+}
+
+FetchPlan::Step FetchPlan::finish(Result<Response> result, bool endsSession) {
+  state_ = State::returned;
+  request_.openBody = nullptr;
+  return Return{std::move(result), endsSession};
+}
+
+FetchPlan::Step FetchPlan::finishWithResponse() { return finish(*std::exchange(response_, std::nullopt)); }
+
+void FetchPlan::expect(State state) const {
+  if (state_ != state) throw std::logic_error("ironjar: a fetch was told of something that it did not ask for");
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,96 @@
+// One performFetch as a state machine, pure: no I/O, threads or clocks. The first row that fits:
+//
+// | state      | event                                           | next                                              |
+// | ---------- | ----------------------------------------------- | ------------------------------------------------- |
+// | begun      | tokens about to end, and may be refreshed       | Refresh, expiry; patient only when they have ended|
+// |            | otherwise                                       | Send                                              |
+// | ahead      | newer tokens                                    | Send                                              |
+// |            | the login is over                               | Return: the error                                 |
+// |            | another error, the access token still good      | Send                                              |
+// |            | another error                                   | Return: the error                                 |
+// | sending    | an error                                        | Return: the error                                 |
+// |            | no 401, or one that newer tokens would not meet | Return: the response                              |
+// |            | 401, no tokens                                  | Return: Errc::loginRequired                       |
+// |            | 401, maxRetries spent                           | Return: the response                              |
+// |            | 401, no refresh token                           | Return: the response while the access token is    |
+// |            |                                                 | good by the clock, else Errc::expired: it ends    |
+// |            | 401, no call has brought these tokens           | Refresh, unauthorized                             |
+// |            | 401, one has                                    | Wait settleDelay, or Send at once                 |
+// | refreshing | throttled                                       | Return: the response                              |
+// | (after a   | another error                                   | Return: the error                                 |
+// | 401)       | newer tokens, and the body can be sent again    | Wait settleDelay, or Send at once                 |
+// |            | newer tokens, and it cannot                     | Return: the response, retryable                   |
+// | waiting    | waited                                          | Send                                              |
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <ironjar/fetch.hpp>
+
+namespace ironjar::detail {
+
+// Why a request may not be sent at all: its URL, method or fields.
+[[nodiscard]] std::optional<Error> refusalOf(const Request& request, const FetchOptions& options);
+
+// What is to be known of a session at an event.
+struct SessionFacts {
+  std::optional<TokenSet> tokens = std::nullopt;
+  std::string id = {};
+  bool isGood = false;    // the access token has not ended, by the clock
+  bool isDue = false;     // it is to be refreshed ahead of its end
+  bool hasEnded = false;  // the cookie that came was past its end
+};
+
+class FetchPlan {
+ public:
+  struct Send {
+    const Request* request;  // the plan's; until the next event
+    unsigned attempt;        // from 1
+  };
+  struct Refresh {
+    RefreshTrigger trigger;
+    bool isPatient;  // there is no way on without new tokens
+  };
+  struct Wait {
+    std::chrono::milliseconds time;
+  };
+  struct Return {
+    Result<Response> result;
+    bool endsSession = false;  // which is to be destroyed
+  };
+  using Step = std::variant<Send, Refresh, Wait, Return>;
+
+  FetchPlan(std::shared_ptr<const FetchOptions> options, Request request, RefreshedBy caughtUp = RefreshedBy::none);
+
+  // Each an event; what is to be done next. One that the last step did not ask for throws std::logic_error.
+  [[nodiscard]] Step begin(const SessionFacts& session);
+  [[nodiscard]] Step answered(Result<Response> response, const SessionFacts& session);
+  [[nodiscard]] Step refreshed(const Result<RefreshedBy>& by, const SessionFacts& session);
+  [[nodiscard]] Step waited(const SessionFacts& session);
+
+ private:
+  enum class State { begun, ahead, sending, refreshing, waiting, returned };
+
+  [[nodiscard]] Step send(const SessionFacts& session);
+  [[nodiscard]] Step sendAgain(const SessionFacts& session);
+  [[nodiscard]] Step finish(Result<Response> result, bool endsSession = false);
+  [[nodiscard]] Step finishWithResponse();
+  [[nodiscard]] bool putCredentials(const SessionFacts& session);
+  void expect(State state) const;
+
+  std::shared_ptr<const FetchOptions> options_;
+  Request request_;
+  std::function<BodyReader()> openBody_;
+  State state_ = State::begun;
+  Trace trace_;
+  std::optional<Response> response_;  // a 401
+  std::string apiCookies_;            // those that the API has set on the way
+  unsigned retries_ = 0;
+  unsigned caughtUp_ = 0;
+  bool hasRefreshed_ = false;  // a call has brought these tokens: one request spends no more than one refresh token
+};
+
+}  // namespace ironjar::detail
