@@ -44,9 +44,8 @@ build_and_test() {
   else
     echo "NODE OR ITS HEADERS ARE MISSING: the Node package is NOT tested"
   fi
-  cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_TESTS=ON \
-    -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON \
-    -DIRONJAR_BUILD_NODE=$node -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
+  cmake -S "$root" -B "$build" -G Ninja -DIRONJAR_DEVELOPER=ON -DIRONJAR_BUILD_NODE=$node \
+    -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
   cmake --build "$build"
   echo "the redis_* tests start redis-servers of their own, each on a free port and in a temporary folder"
   ctest --test-dir "$build" --no-tests=error -j "$(nproc)"
