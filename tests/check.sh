@@ -4,7 +4,7 @@
 #   bash tests/check.sh            g++, Release: build and all tests
 #   bash tests/check.sh clang      the same with clang++
 #   bash tests/check.sh asan       the same under AddressSanitizer and UndefinedBehaviorSanitizer
-#   bash tests/check.sh tsan       the same under ThreadSanitizer
+#   bash tests/check.sh tsan       what shares data among threads, under ThreadSanitizer
 #   bash tests/check.sh install    every way to consume the library, and every public header alone
 #   bash tests/check.sh bench      the benchmarks build and run; no figures
 #   bash tests/check.sh format     clang-format, nothing changed
@@ -63,7 +63,7 @@ sanitized() {
   build_and_test "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-O1 "-DIRONJAR_SANITIZE=$2" "${@:3}"
 }
 asan() { sanitized asan address,undefined; }
-# Only what has threads is built. Races are a matter of luck: what refreshes runs twice more.
+# Races are a matter of luck: what refreshes runs twice more.
 tsan() {
   sanitized tsan thread -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_BUILD_CLI=OFF
   ctest --test-dir "$root/build/tsan" -L refresh --repeat until-fail:2

@@ -1,4 +1,4 @@
-// The pieces under lib/detail that have rules of their own.
+// The pieces of lib/base, lib/crypto and lib/json that have rules of their own.
 #include "base/base64url.hpp"
 #include "base/url.hpp"
 #include "base/utf8.hpp"

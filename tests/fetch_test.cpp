@@ -238,7 +238,7 @@ TEST_CASE("late requests: served with the newest tokens of the chain, without a 
   CHECK(upstream.provider.counts().tokenCalls == 2);
   CHECK(upstream.provider.counts().reuses == 0);
 
-  upstream.provider.expireAccessTokens();  // late, and the tip is spent as well
+  upstream.provider.expireAccessTokens();  // late, and the newest is spent as well
   Session later = sessionWith(a);
   CHECK(fetcher.performFetch(later, get())->status == 200);
   CHECK(upstream.provider.counts().tokenCalls == 3);

@@ -1,6 +1,6 @@
-# Fails when a file includes one of a higher layer, whatever includes it: library, public header, adapter or binding; when
-# <sodium.h>, <openssl/…>, <simdjson.h> or <hiredis/…> leave their folder; when a framework enters the core; and when a
-# file is on no layer. The layers are lib/CMakeLists.txt's.
+# Fails when a file includes one of a higher layer, whatever includes it: library, public header, adapter or binding;
+# when <sodium.h>, <openssl/…>, <simdjson.h> or <hiredis/…> leave their folder; when a framework enters the core; and
+# when a file is on no layer. The layers are lib/CMakeLists.txt's.
 #   cmake -DROOT=<source folder> [-DPLANTED=<file>] -P layering.cmake
 # PLANTED is the guard's control: `path|line`, an include that is taken to stand in that file, with which it must fail.
 cmake_minimum_required(VERSION 3.22)
@@ -12,6 +12,7 @@ foreach(layer IN LISTS layers)
   string(REGEX MATCH "\\(([0-9]+) ([a-z]+)" _ "${layer}")
   set(number ${CMAKE_MATCH_1})
   set(number_of_lib_${CMAKE_MATCH_2} ${number})
+  string(APPEND folders "${CMAKE_MATCH_2}|")
   if(layer MATCHES "HEADERS ([^)]*)\n  SOURCES")
     string(REGEX MATCHALL "[a-z0-9_/]+" headers "${CMAKE_MATCH_1}")
     foreach(header IN LISTS headers)
@@ -19,6 +20,7 @@ foreach(layer IN LISTS layers)
     endforeach()
   endif()
 endforeach()
+string(APPEND folders "redis")
 set(top 11)            # Redis, adapters and bindings: they may include every layer
 set(kit 12)            # the test kit, which only tests include, and the demo
 set(number_of_lib_redis ${top})
@@ -28,8 +30,9 @@ set(number_of_redis ${top})
 function(layer_of folder path variable)
   set(number "")
   if(folder STREQUAL lib)
-    string(REGEX MATCH "^[a-z]+" folder_of_path "${path}")
-    set(number "${number_of_lib_${folder_of_path}}")
+    if(path MATCHES "^([a-z]+)/")
+      set(number "${number_of_lib_${CMAKE_MATCH_1}}")
+    endif()
   elseif(path MATCHES "^testing/")
     set(number ${kit})
   elseif(path MATCHES "^(httplib|prometheus)(/|\\.)")
@@ -47,7 +50,9 @@ macro(problem text)
 endmacro()
 
 function(check name)
-  file(STRINGS ${ROOT}/${name} includes REGEX "^ *# *include")
+  file(STRINGS ${ROOT}/${name} includes REGEX "^[ \t]*#[ \t]*include")
+  string(REPLACE "[" "(" includes "${includes}")  # brackets and list elements do not go together
+  string(REPLACE "]" ")" includes "${includes}")
   if(PLANTED MATCHES "^${name}[|](.*)$")
     list(APPEND includes "${CMAKE_MATCH_1}")
   endif()
@@ -64,22 +69,28 @@ function(check name)
     set(own ${kit})
   endif()
   foreach(line IN LISTS includes)
-    if(line MATCHES "<(sodium\\.h|openssl/)" AND NOT name MATCHES "^lib/crypto/|^include/ironjar/httplib/")
+    string(REGEX REPLACE "^[ \t]*#[ \t]*include[a-z_]*[ \t]*" "#include " line "${line}")
+    if(line MATCHES "\\.\\./")
+      problem("no path with ..")
+    elseif(line MATCHES "[<\"](sodium(\\.h|/)|openssl/)" AND NOT name MATCHES "^lib/crypto/|^include/ironjar/httplib/")
       problem("belongs into lib/crypto")
-    elseif(line MATCHES "<simdjson\\.h" AND NOT name MATCHES "^lib/json/")
+    elseif(line MATCHES "[<\"]simdjson\\.h" AND NOT name MATCHES "^lib/json/")
       problem("belongs into lib/json")
-    elseif(line MATCHES "<hiredis/" AND NOT name MATCHES "^lib/redis/")
+    elseif(line MATCHES "[<\"]hiredis/" AND NOT name MATCHES "^lib/redis/")
       problem("belongs into lib/redis")
-    elseif(line MATCHES "<(httplib\\.h|prometheus/)" AND own LESS top)
-      problem("the core knows no framework")
-    elseif(line MATCHES "^ *# *include <ironjar/([^>]+)>")
+    elseif(line MATCHES "[<\"](httplib\\.h|prometheus/|ironjar/(testing/)?(httplib|prometheus)[./])" AND
+           NOT name MATCHES "^include/ironjar/(testing/)?(httplib|prometheus)|^bindings/demo/")
+      problem("only adapters and the demo know a framework")
+    elseif(line MATCHES "^#include [<\"]ironjar/([^>\"]+)[>\"]")
       layer_of(include/ironjar ${CMAKE_MATCH_1} included)
       if(included STREQUAL "")
         problem("of no layer")
       elseif(included GREATER own)
         problem("of a higher layer: ${included} over ${own}")
       endif()
-    elseif(name MATCHES "^(lib|bindings)/" AND line MATCHES "^ *# *include \"([a-z]+/[^\"]+)\"")
+    elseif(line MATCHES "^#include <(${folders})/")
+      problem("say it in quotes, as \"layer/file.hpp\"")
+    elseif(name MATCHES "^(lib|bindings)/" AND line MATCHES "^#include \"([a-z]+/[^\"]+)\"")
       layer_of(lib ${CMAKE_MATCH_1} included)
       if(included STREQUAL "")
         problem("of no layer")
@@ -94,7 +105,7 @@ function(check name)
 endfunction()
 
 file(GLOB_RECURSE files RELATIVE ${ROOT}
-  ${ROOT}/include/*.hpp ${ROOT}/lib/*.hpp ${ROOT}/lib/*.cpp
+  ${ROOT}/include/*.h ${ROOT}/include/*.hpp ${ROOT}/lib/*.h ${ROOT}/lib/*.hpp ${ROOT}/lib/*.cpp
   ${ROOT}/bindings/*.h ${ROOT}/bindings/*.hpp ${ROOT}/bindings/*.cpp)
 list(FILTER files EXCLUDE REGEX "node_modules")
 foreach(file IN LISTS files)

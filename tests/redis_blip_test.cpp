@@ -279,7 +279,7 @@ TEST_CASE("clocks that are ten minutes apart share results and denials (R51)") {
   for (const auto apart : {-20min, -10min, 10min, 20min}) {
     RedisServer server;
     Replica replica(server.port());
-    const detail::RedisSealer vault(support::password, "ironjar:");
+    const detail::RedisSealer sealer(support::password, "ironjar:");
     const Clock theirs = [apart] { return systemClock() + apart; };
     const auto plant = [&](const char* purpose, const std::string& name, std::string_view secret, const Json& data,
                            const std::string& prefix, Seconds ttl) {
@@ -293,9 +293,9 @@ TEST_CASE("clocks that are ten minutes apart share results and denials (R51)") {
     };
     Json result = detail::writeTokens(tokens("b"));
     result["k"] = "r";
-    plant("redis-result", vault.names("token", "c", "rt-a").at(0), "rt-a", result, "r", 600s);
+    plant("redis-result", sealer.names("token", "c", "rt-a").at(0), "rt-a", result, "r", 600s);
     CHECK(replica.refresh("a", "no")->tokens == tokens("b"));
-    plant("redis-revocation", vault.names("deny", "sid", "0:s-1").at(0), "0:s-1", {{"t", 1}},
+    plant("redis-revocation", sealer.names("deny", "sid", "0:s-1").at(0), "0:s-1", {{"t", 1}},
           std::string(15, '0') + "1", 600s);
     CHECK(RedisRevocationList(replica.redis).denies(std::vector<Mark>{{Mark::Kind::sid, "s-1"}}, {}));
   }

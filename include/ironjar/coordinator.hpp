@@ -1,6 +1,7 @@
 // Who refreshes a token, once, however many requests need it (single flight).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -94,7 +95,7 @@ struct LocalCoordinatorOptions {
   std::size_t threads = 4;        // calls to token endpoints at the same time
   std::size_t maxWaiters = 1024;  // requests waiting for a call; beyond: Errc::overloaded
   std::size_t maxWaitersPerToken = 256;
-  std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
+  std::function<MonotonicTime()> now = std::chrono::steady_clock::now;
 };
 
 // The coordinator for one process.

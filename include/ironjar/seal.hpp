@@ -8,6 +8,7 @@
 // A text opens only if every byte is as it was sealed: there is exactly one spelling, and no fallback.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,7 @@ struct SealOptions {
   Seconds ttl = std::chrono::hours{24 * 14};  // 0: never expires
   Seconds clockSkew{60};                      // how long after its end a seal still opens, and how far ahead one may be
   // Bound into native seals and not sent: what is sealed for one purpose or context does not open for another.
-  // A SessionJar sets an empty context to the cookie's name.
+  // Left empty in SessionOptions::seal, the context is the cookie's name.
   std::string purpose = "session";
   std::string context = {};
   // PBKDF2 iterations accepted in Fe26.2 seals; sealing always takes 1, as iron-session does. {1, 8192} also reads the

@@ -35,7 +35,7 @@ Carried::Carried(std::string_view header, std::string_view cookieName, SealTest 
 void Carried::offer(const Try& attempt) {
   for (std::size_t i = 0; i < whole_.size(); ++i) {
     const Candidate candidate{whole_[i].text, 0, {i}};
-    settle(candidate, attempt(candidate));
+    recordTrial(candidate, attempt(candidate));
   }
   if (chunks_[0].empty()) return;
   sortBySize();
@@ -59,7 +59,7 @@ bool Carried::isFree(const Candidate& candidate) const {
   return true;
 }
 
-void Carried::settle(const Candidate& candidate, Trial trial) {
+void Carried::recordTrial(const Candidate& candidate, Trial trial) {
   if (trial == Trial::refused) return;
   if (candidate.run == 0) whole_[candidate.copies[0]].trial = trial;
   for (std::size_t i = 0; i < candidate.run; ++i) chunks_[i][candidate.copies[i]].trial = trial;
@@ -116,7 +116,7 @@ void Carried::offerJoined(Candidate& choice, const Try& attempt) {
   for (std::size_t i = 0; i < choice.run; ++i) joined_ += chunks_[i][choice.copies[i]].text;
   if (!afford(joined_.size() + tryCost)) return;
   choice.text = joined_;
-  settle(choice, attempt(choice));
+  recordTrial(choice, attempt(choice));
 }
 
 bool Carried::afford(std::size_t bytes) {

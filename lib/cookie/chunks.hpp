@@ -56,7 +56,7 @@ class Carried {
 
   // For what was refused when it was offered, and has been tried again. False when a part of it has been used since.
   [[nodiscard]] bool isFree(const Candidate& candidate) const;
-  void settle(const Candidate& candidate, Trial trial);
+  void recordTrial(const Candidate& candidate, Trial trial);
 
   // Whether all that came in this place is authentic and past its end.
   [[nodiscard]] bool isWholeEnded() const { return hasEnded(whole_); }

@@ -61,11 +61,11 @@ const EVP_CIPHER* aes() {
 
 using CipherContext = Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
-struct KeptContext {
+struct ThreadContext {
   const CipherContext handle{EVP_CIPHER_CTX_new()};
 };
-EVP_CIPHER_CTX* keptContext() {
-  const auto* const context = threadLocalOrNull<KeptContext>();
+EVP_CIPHER_CTX* threadContext() {
+  const auto* const context = threadLocalOrNull<ThreadContext>();
   return context != nullptr ? context->handle.get() : nullptr;
 }
 
@@ -73,7 +73,8 @@ EVP_CIPHER_CTX* keptContext() {
 class Cipher {
  public:
   Cipher()
-      : own_(keptContext() == nullptr ? EVP_CIPHER_CTX_new() : nullptr), context_(own_ ? own_.get() : keptContext()) {
+      : own_(threadContext() == nullptr ? EVP_CIPHER_CTX_new() : nullptr),
+        context_(own_ ? own_.get() : threadContext()) {
     require(context_ != nullptr, "a cipher");
   }
   Cipher(const Cipher&) = delete;

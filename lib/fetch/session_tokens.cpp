@@ -26,7 +26,7 @@ double spread() {
 }
 
 // The browser may hold a newer cookie than the one that this request came with.
-Error detach(Session& session) {
+Error detachedBecauseOver(Session& session) {
   session.detach();
   return fail(Errc::expired, "the login was ended or superseded");
 }
@@ -73,7 +73,7 @@ Result<RefreshedBy> SessionTokens::catchUp(Session& session, std::optional<Token
     notify(observer_, [&] {
       return event::RefreshFailed{session.tag(), RefreshedBy::none, RefreshTrigger::late, newest.error()};
     });
-    return detach(session);
+    return detachedBecauseOver(session);
   }
   if (!*newest) return RefreshedBy::none;
   const std::string before = held->accessToken;
@@ -95,16 +95,16 @@ Result<RefreshedBy> SessionTokens::renew(Session& session, const TokenSet& rejec
   RefreshContext context = contextOf(session, now_());
   const bool hasEnded = rejected.expiresAt && !isGood(rejected);
   if (trigger == RefreshTrigger::unauthorized && !hasEnded) context.cause = RefreshCause::refused;
-  const ObservedRefresh refreshing{*coordinator_, client_, call_, observer_, observer_ ? session.tag() : "",
-                                   trigger,       context};
+  const ObservedRefresh observed{*coordinator_, client_, call_, observer_, observer_ ? session.tag() : "",
+                                 trigger,       context};
   const Result<NewTokens> fresh =
-      refreshObserved(refreshing, rejected, deadline, [&](const TokenSet& others) { session.renewTokens(others); });
+      refreshObserved(observed, rejected, deadline, [&](const TokenSet& others) { session.renewTokens(others); });
   if (fresh) {
     session.renewTokens(fresh->tokens);
     return fresh->by;
   }
   if (fresh.error().code == Errc::expired) session.destroy();
-  return fresh.error().code == Errc::loginRequired ? detach(session) : fresh.error();
+  return fresh.error().code == Errc::loginRequired ? detachedBecauseOver(session) : fresh.error();
 }
 
 void SessionTokens::end(const Session& session) const {

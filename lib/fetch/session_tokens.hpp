@@ -1,6 +1,12 @@
 // Keeps the tokens in sessions fresh, for one Fetcher: through its coordinator, telling its observer.
 #pragma once
 
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include <ironjar/fetch.hpp>
 
 namespace ironjar::detail {

@@ -13,8 +13,9 @@
 namespace ironjar::detail {
 namespace {
 
-// Larger texts get a parser of their own, which goes with them; for all others each thread keeps one.
-constexpr std::size_t largestKept = std::size_t{64} * 1024;
+// Larger texts get a parser of their own, which goes with them; for all others, any seal's (maxSealSize) among them,
+// each thread has one.
+constexpr std::size_t largestShared = std::size_t{64} * 1024;
 
 // simdjson's tape and strings hold the text's data until they are wiped; where in a text its values began is all that
 // is left in a parser. A text that is a single number is copied by simdjson, and that copy is freed as it is.
@@ -182,8 +183,8 @@ Result<Json> parsePaddedJson(std::string_view text) {
   }
   static_assert(jsonPadding >= simdjson::SIMDJSON_PADDING);
   if (!hasSimdjson()) return parseJsonSlowly(text);
-  simdjson::dom::parser* const kept = text.size() > largestKept ? nullptr : keptParser();
-  if (kept != nullptr) return parseWith(*kept, text);
+  simdjson::dom::parser* const shared = text.size() > largestShared ? nullptr : threadParser();
+  if (shared != nullptr) return parseWith(*shared, text);
   simdjson::dom::parser own;
   return parseWith(own, text);
 }

@@ -14,7 +14,7 @@ namespace {
 class StrictBuilder {
  public:
   explicit StrictBuilder(Json& root) : root_(root) {}
-  [[nodiscard]] Error fault() const { return refusal(fault_); }
+  [[nodiscard]] Error error() const { return refusal(fault_); }
 
   bool null() { return put(nullptr) != nullptr; }
   bool boolean(bool value) { return put(value) != nullptr; }
@@ -67,7 +67,7 @@ Result<Json> parseSax(std::string_view text) {
   Json data;
   const Dismantled unlessReturned(data);
   StrictBuilder builder(data);
-  if (!Json::sax_parse(text.begin(), text.end(), &builder)) return builder.fault();
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) return builder.error();
   return data;
 }
 

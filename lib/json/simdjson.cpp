@@ -20,7 +20,7 @@ bool hasSimdjson() {
   return !gone;
 }
 
-simdjson::dom::parser* keptParser() { return threadLocalOrNull<simdjson::dom::parser>(); }
+simdjson::dom::parser* threadParser() { return threadLocalOrNull<simdjson::dom::parser>(); }
 
 bool isUtf8(std::string_view text) {
   // Where simdjson has no code for the machine, or is told by its environment to use one that is not there, it says no.

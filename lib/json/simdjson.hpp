@@ -14,7 +14,7 @@ namespace ironjar::detail {
 [[nodiscard]] bool hasSimdjson();
 
 // This thread's parser; null once the thread has destroyed it. hasSimdjson() must hold.
-[[nodiscard]] simdjson::dom::parser* keptParser();
+[[nodiscard]] simdjson::dom::parser* threadParser();
 
 // Whether the text is UTF-8; at any time.
 [[nodiscard]] bool isUtf8(std::string_view text);

@@ -1,6 +1,8 @@
 // Calls to the token endpoint, as a coordinator makes them on threads of its own: asking for tokens and revoking them.
 #pragma once
 
+#include <functional>
+
 #include <ironjar/token_endpoint.hpp>
 
 namespace ironjar::detail {

@@ -89,10 +89,10 @@ class RedisCoordinator::State {
     if (!revoke || !last) return local_->end(client, tokens, nullptr, logout);
     local_->end(
         client, tokens,
-        [this, name = std::string(client), loggedOut, last = *last, revoke](const TokenSet& told) {
+        [this, name = std::string(client), loggedOut, last = *last, revoke](const TokenSet& ended) {
           // What a call under way has brought is newer than all that was known.
-          const bool isFresh = !loggedOut.contains(told.refreshToken);
-          revoke(isFresh ? told : whatCameLate(name, last));
+          const bool isFresh = !loggedOut.contains(ended.refreshToken);
+          revoke(isFresh ? ended : whatCameLate(name, last));
         },
         logout);
   }
@@ -135,30 +135,30 @@ class RedisCoordinator::State {
     std::chrono::milliseconds pause = shortestPause;
     while (Steady::now() < patience) {
       const auto before = Steady::now();
-      const auto begun = record.claim(request.owner, awaited);
-      if (!begun) {
+      const auto claim = record.claim(request.owner, awaited);
+      if (!claim) {
         if (++misses < mostMisses && !link_->stats().degraded) continue;
-        if (auto asked = withoutRedis(request, mayAsk)) return *std::move(asked);
+        if (auto answer = withoutRedis(request, mayAsk)) return *std::move(answer);
         mayAsk = false;
         continue;
       }
       misses = 0;
-      if (const auto* known = std::get_if<Record>(&*begun)) {
-        if (auto asked = adopt(request, *known)) {
+      if (const auto* known = std::get_if<Record>(&*claim)) {
+        if (auto answer = adopt(request, *known)) {
           by = awaited.empty() ? RefreshedBy::chain : RefreshedBy::follower;
-          return *std::move(asked);
+          return *std::move(answer);
         }
         if (known->kind == Record::Kind::loggedOut || known->endedAt) request.endedBefore = known->endedAt;
         record.passOver();
-      } else if (const auto* failure = std::get_if<Failure>(&*begun)) {
+      } else if (const auto* failure = std::get_if<Failure>(&*claim)) {
         return {.tokens = failure->error, .retryAfter = failure->retryAfter, .endpoint = failure->endpoint};
-      } else if (const auto* locked = std::get_if<RedisRecord::Locked>(&*begun)) {
+      } else if (const auto* locked = std::get_if<RedisRecord::Locked>(&*claim)) {
         awaited = locked->by;
         mayAsk = false;
         if (!sleep(pause)) break;
         pause = std::min(pause * 3 / 2, longestPause);
-      } else if (auto asked = lead(request, record, before)) {
-        return *std::move(asked);
+      } else if (auto answer = lead(request, record, before)) {
+        return *std::move(answer);
       } else {
         mayAsk = false;
       }
@@ -229,45 +229,45 @@ class RedisCoordinator::State {
     };
     const auto lease = leases_.take(std::move(renew), begun);
     const bool holds = lease->holds();
-    std::optional<RefreshAnswer> asked;
-    if (holds) asked = callSafely(request);
+    std::optional<RefreshAnswer> answer;
+    if (holds) answer = callSafely(request);
     leases_.drop(lease);
-    return asked ? conclude(request, record, *std::move(asked)) : std::nullopt;
+    return answer ? conclude(request, record, *std::move(answer)) : std::nullopt;
   }
 
   // Tells the others how the call has ended, and hears whether they know better. Nothing when that is still open.
-  std::optional<RefreshAnswer> conclude(const Request& request, RedisRecord& record, RefreshAnswer asked) {
-    if (asked.tokens) return publish(request, record, std::move(asked));
-    if (asked.tokens.error().code == Errc::expired) return giveUp(request, record, std::move(asked));
-    const auto told = record.release(request.owner, {asked.tokens.error(), asked.retryAfter, asked.endpoint});
-    return better(request, told, std::move(asked));
+  std::optional<RefreshAnswer> conclude(const Request& request, RedisRecord& record, RefreshAnswer answer) {
+    if (answer.tokens) return publish(request, record, std::move(answer));
+    if (answer.tokens.error().code == Errc::expired) return giveUp(request, record, std::move(answer));
+    const auto outcome = record.release(request.owner, {answer.tokens.error(), answer.retryAfter, answer.endpoint});
+    return better(request, outcome, std::move(answer));
   }
 
   // What is known by now in place of a failure.
-  RefreshAnswer better(const Request& request, const Result<RedisRecord::Outcome>& told, RefreshAnswer asked) {
-    const Record* known = told ? std::get_if<Record>(&*told) : nullptr;
-    if (known == nullptr || known->kind == Record::Kind::invalidGrant) return asked;
+  RefreshAnswer better(const Request& request, const Result<RedisRecord::Outcome>& outcome, RefreshAnswer answer) {
+    const Record* known = outcome ? std::get_if<Record>(&*outcome) : nullptr;
+    if (known == nullptr || known->kind == Record::Kind::invalidGrant) return answer;
     auto theirs = adopt(request, *known);
-    return theirs ? *std::move(theirs) : asked;
+    return theirs ? *std::move(theirs) : answer;
   }
 
-  RefreshAnswer publish(const Request& request, RedisRecord& record, RefreshAnswer asked) {
-    const TokenSet fresh = detail::successorOf(request.spent, *asked.tokens);
-    const auto told = record.publish(request.owner, fresh, request.endedBefore);
-    if (!told && (told.error().code == Errc::tooLarge || told.error().code == Errc::malformed)) {
+  RefreshAnswer publish(const Request& request, RedisRecord& record, RefreshAnswer answer) {
+    const TokenSet fresh = detail::successorOf(request.spent, *answer.tokens);
+    const auto outcome = record.publish(request.owner, fresh, request.endedBefore);
+    if (!outcome && (outcome.error().code == Errc::tooLarge || outcome.error().code == Errc::malformed)) {
       release(request, record);  // it cannot be sealed: nobody shall wait for it
     }
-    const Record* known = told ? std::get_if<Record>(&*told) : nullptr;
-    if (known == nullptr || known->kind == Record::Kind::invalidGrant) return asked;
+    const Record* known = outcome ? std::get_if<Record>(&*outcome) : nullptr;
+    if (known == nullptr || known->kind == Record::Kind::invalidGrant) return answer;
     if (known->kind == Record::Kind::loggedOut) {
       record.storeOrphaned(fresh);
       release(request, record);
       local_->end(request.client, request.spent, nullptr,
                   {.at = known->endedAt.value_or(TimePoint::max()), .begun = request.begun});
-      return asked;  // for the local coordinator to discard
+      return answer;  // for the local coordinator to discard
     }
     auto theirs = adopt(request, *known);
-    return theirs ? *std::move(theirs) : asked;
+    return theirs ? *std::move(theirs) : answer;
   }
 
   static void release(const Request& request, RedisRecord& record) {
@@ -276,7 +276,7 @@ class RedisCoordinator::State {
   }
 
   // The provider has refused the token: because another process has spent it?
-  std::optional<RefreshAnswer> giveUp(const Request& request, RedisRecord& record, RefreshAnswer asked) {
+  std::optional<RefreshAnswer> giveUp(const Request& request, RedisRecord& record, RefreshAnswer answer) {
     for (const auto pause : secondLooks) {
       if (pause.count() > 0 && !sleep(pause)) break;
       const auto found = record.lookUp();
@@ -288,13 +288,14 @@ class RedisCoordinator::State {
         }
       }
     }
-    const auto told = record.endGrant(request.owner);
-    if (told && std::holds_alternative<RedisRecord::Refused>(*told)) return std::nullopt;  // who has taken over decides
-    if (told) return better(request, told, std::move(asked));
+    const auto outcome = record.endGrant(request.owner);
+    if (outcome && std::holds_alternative<RedisRecord::Refused>(*outcome))
+      return std::nullopt;  // who has taken over decides
+    if (outcome) return better(request, outcome, std::move(answer));
     // Nobody can tell, and the browser may have got that one's tokens.
     return RefreshAnswer{.tokens = fail(Errc::loginRequired, "the provider refuses the token, and Redis is away"),
-                         .retryAfter = asked.retryAfter,
-                         .endpoint = asked.endpoint.value_or(EndpointState::well)};
+                         .retryAfter = answer.retryAfter,
+                         .endpoint = answer.endpoint.value_or(EndpointState::well)};
   }
 
   // Marks these tokens and all that is known to have succeeded them as ended; the last of them, or nothing when they

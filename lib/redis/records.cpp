@@ -111,7 +111,7 @@ Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, cons
   auto values = sealed('r', data, times_.keep);
   if (!values) return values.error();
   const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
-  Result<Outcome> outcome = store(order);
+  Result<Outcome> outcome = runPublish(order);
   // Nobody else has them, and the old token is spent: the others must know as soon as Redis does.
   if (!outcome) link_.runLater(callOf(publishScript(), order));
   return outcome;
@@ -120,14 +120,14 @@ Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, cons
 Result<RedisRecord::Outcome> RedisRecord::endGrant(const std::string& owner) {
   auto values = sealed('d', Json::object(), times_.keepInvalidGrant);
   if (!values) return values.error();
-  return store({.owner = owner, .what = "d", .ttl = times_.keepInvalidGrant, .values = *std::move(values)});
+  return runPublish({.owner = owner, .what = "d", .ttl = times_.keepInvalidGrant, .values = *std::move(values)});
 }
 
 Result<RedisRecord::Outcome> RedisRecord::release(const std::string& owner, const Failure& failure) {
-  return store({.owner = owner, .what = "f", .note = noteOf(failure)});
+  return runPublish({.owner = owner, .what = "f", .note = noteOf(failure)});
 }
 
-Result<RedisRecord::Outcome> RedisRecord::store(const Order& order) {
+Result<RedisRecord::Outcome> RedisRecord::runPublish(const Order& order) {
   Result<Answer> answer = run(publishScript(), order);
   if (!answer) return answer.error();
   if (answer->record) return Outcome(*std::move(answer->record));

@@ -3,7 +3,12 @@
 
 #include "redis/link.hpp"
 
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include <ironjar/coordinator.hpp>
 
@@ -94,7 +99,7 @@ class RedisRecord {
   };
 
   [[nodiscard]] Result<Answer> run(const RedisScript& script, const Order& order);
-  [[nodiscard]] Result<Outcome> store(const Order& order);
+  [[nodiscard]] Result<Outcome> runPublish(const Order& order);
   [[nodiscard]] Result<std::vector<std::string>> sealed(char kind, const Json& data, Seconds ttl) const;
   [[nodiscard]] std::optional<Record> open(std::size_t index, std::string_view value) const;
   [[nodiscard]] Answer read(const Reply& reply);
@@ -112,7 +117,7 @@ class RedisRecord {
   std::string lastValue_;
 };
 
-// Tokens as they are sealed.
+// Tokens as they are sealed. A lifetime of less than 1 s or more than 100 years is lost.
 [[nodiscard]] Json writeTokens(const TokenSet& tokens);
 [[nodiscard]] std::optional<TokenSet> readTokens(const Json& data);
 

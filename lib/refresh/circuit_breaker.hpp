@@ -1,13 +1,14 @@
 // When the token endpoint of one client may be asked: a circuit breaker. Decides only: times are passed in, and its
 // owner guards it.
 //
-// | state     | may a call start?             | a call has shown the endpoint well | a call has failed | | --------- |
-// ----------------------------- | ---------------------------------- | ---------------------------------- | | closed |
-// yes                           | failed tokens are forgotten        | the third different token since    | | | | |
-// then, or one that says it of all   | |           |                               | | tokens: open | | open      | no,
-// until its pause is over   | (begun before it opened: ignored)  | (begun before it opened: ignored)  | | half-open |
-// 1, then 2, 4 … at once, of    | twice as many from now on; after   | open again                         | | | tokens
-// that have not failed   | 32: closed                         |                                    |
+// | state     | may a call start?           | a call has shown the endpoint well | a call has failed                |
+// | --------- | --------------------------- | ---------------------------------- | -------------------------------- |
+// | closed    | yes                         | failed tokens are forgotten        | the third different token since  |
+// |           |                             |                                    | then, or one that says it of all |
+// |           |                             |                                    | tokens: open                     |
+// | open      | no, until its pause is over | (begun before it opened: ignored)  | (begun before it opened: ignored)|
+// | half-open | 1, then 2, 4 … at once, of  | twice as many from now on; after   | open again                       |
+// |           | tokens that have not failed | 32: closed                         |                                  |
 #pragma once
 
 #include "refresh/token_key.hpp"

@@ -55,7 +55,7 @@ EndpointState shownBy(const Result<TokenSet>& answer) {
 class LocalCoordinator::State {
  public:
   explicit State(LocalCoordinatorOptions options)
-      : options_(std::move(options)), states_(options_), meter_(options_), revoking_(1), asking_(options_.threads) {
+      : options_(std::move(options)), states_(options_), meter_(options_), revoking_(1), calls_(options_.threads) {
     constexpr Seconds longest{1'000'000'000};
     const auto& o = options_;
     if (o.keepUnconfirmed > longest || o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 ||
@@ -262,17 +262,17 @@ class LocalCoordinator::State {
   }
 
   bool start(Job job) {
-    return asking_.post([this, job = std::move(job)] {
+    return calls_.post([this, job = std::move(job)] {
       if (isUnwanted(job)) {
         if (job.inFlight->loggedOut) revokeSafely(job.inFlight->revoke, job.spent);
         return;
       }
-      const RefreshAnswer asked = askSafely(job);
+      const RefreshAnswer answer = callSafely(job);
       const MonotonicTime now = timeNow();
       std::optional<TokenSet> orphaned;
       {
         const std::lock_guard lock(mutex_);
-        orphaned = complete(job, asked, now);
+        orphaned = complete(job, answer, now);
       }
       if (orphaned) revokeSafely(job.inFlight->revoke, *orphaned);
     });
@@ -310,7 +310,7 @@ class LocalCoordinator::State {
     }
   }
 
-  static RefreshAnswer askSafely(const Job& job) {
+  static RefreshAnswer callSafely(const Job& job) {
     try {
       return job.call(job.spent);
     } catch (...) {
@@ -320,40 +320,40 @@ class LocalCoordinator::State {
 
   // Applies the token endpoint's answer to the table and completes all waiters. Returns the new tokens if the login was
   // ended while the call was in flight: the caller must revoke them.
-  std::optional<TokenSet> complete(const Job& job, const RefreshAnswer& asked, MonotonicTime now) {
-    const EndpointState endpoint = asked.endpoint.value_or(shownBy(asked.tokens));
-    breakers_[job.client].ended(job.permit, job.key, endpoint, asked.retryAfter, now);
+  std::optional<TokenSet> complete(const Job& job, const RefreshAnswer& answer, MonotonicTime now) {
+    const EndpointState endpoint = answer.endpoint.value_or(shownBy(answer.tokens));
+    breakers_[job.client].ended(job.permit, job.key, endpoint, answer.retryAfter, now);
     std::optional<TokenSet> orphaned;
     Result<TokenSet> result = loginOver();
     if (job.inFlight->loggedOut) {
       states_.withdraw(job.key, now);
-      orphaned = asked.tokens ? successorOf(job.spent, *asked.tokens) : job.spent;
-    } else if (asked.tokens) {
-      const TokenSet fresh = successorOf(job.spent, *asked.tokens);
+      orphaned = answer.tokens ? successorOf(job.spent, *answer.tokens) : job.spent;
+    } else if (answer.tokens) {
+      const TokenSet fresh = successorOf(job.spent, *answer.tokens);
       const TokenKey successor = keyOf(job.client, fresh.refreshToken);
       states_.rotate(job.key, fresh, successor, now);
       meter_.follow(job.key, successor);
       result = fresh;
     } else {
-      result = failed(job, asked, endpoint, now);
+      result = failed(job, answer, endpoint, now);
     }
     job.inFlight->result.emplace(std::move(result));
     job.inFlight->completed.notify_all();
     return orphaned;
   }
 
-  Error failed(const Job& job, const RefreshAnswer& asked, EndpointState endpoint, MonotonicTime now) {
-    Error error = asked.tokens.error();
+  Error failed(const Job& job, const RefreshAnswer& answer, EndpointState endpoint, MonotonicTime now) {
+    Error error = answer.tokens.error();
     if (error.code == Errc::loginRequired) {
       states_.retire(job.key, now);
     } else if (error.code == Errc::expired) {
       states_.endGrant(job.key, now);
     } else if (endpoint == EndpointState::well || endpoint == EndpointState::failing ||
                endpoint == EndpointState::refusing) {
-      error.retryAfter = std::chrono::ceil<Seconds>(states_.fail(job.key, asked.retryAfter, now) - now);
+      error.retryAfter = std::chrono::ceil<Seconds>(states_.fail(job.key, answer.retryAfter, now) - now);
     } else {
       states_.withdraw(job.key, now);
-      if (!error.retryAfter) error.retryAfter = std::clamp(asked.retryAfter.value_or(soon), soon, longestTold);
+      if (!error.retryAfter) error.retryAfter = std::clamp(answer.retryAfter.value_or(soon), soon, longestTold);
     }
     const auto pause = breakers_[job.client].refusal(now, CircuitBreaker::Token::hasFailed);
     const bool passes = error.code != Errc::expired && error.code != Errc::loginRequired;
@@ -370,7 +370,7 @@ class LocalCoordinator::State {
   std::map<std::string, CircuitBreaker> breakers_;  // by client: one for each issuer that the application knows
   std::size_t waiters_ = 0;
   detail::WorkerPool revoking_;  // apart, so that a slow revocation endpoint holds up no refresh
-  detail::WorkerPool asking_;    // last: its threads use all of the above
+  detail::WorkerPool calls_;     // last: its threads use all of the above
 };
 
 LocalCoordinator::LocalCoordinator(LocalCoordinatorOptions options)

@@ -22,15 +22,15 @@ RefreshCall watched(const ObservedRefresh& refresh, const std::shared_ptr<std::a
     *wasMade = true;
     notify(observer, [&] { return event::RefreshStarted{tag, trigger}; });
     const Moment begin = monotonicNow();
-    RefreshAnswer asked{.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
+    RefreshAnswer answer{.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
     try {
-      asked = call(tokens);
+      answer = call(tokens);
     } catch (...) {  // NOLINT(bugprone-empty-catch): said above
     }
     notify(observer, [&] {
-      return event::TokensAnswered{tag, trigger, errorOf(asked.tokens), monotonicNow() - begin};
+      return event::TokensAnswered{tag, trigger, errorOf(answer.tokens), monotonicNow() - begin};
     });
-    return asked;
+    return answer;
   };
 }
 

@@ -1,20 +1,22 @@
-// What is known of refresh tokens: a table of states, pure. Times are passed in, its owner guards it.
+// What is known of refresh tokens: a table of states. Decides only: times are passed in, and its owner guards it.
 //
-// | state        | means                             | event: goes to                         | by itself, after            |
-// | ------------ | --------------------------------- | -------------------------------------- | --------------------------- |
-// | unknown      | not in the table                  | begin: refreshing                      |                             |
-// | refreshing   | a call is in flight               | rotate: rotated; fail: failing;        | never                       |
-// |              |                                   | endGrant: invalidGrant; withdraw: as   |                             |
-// |              |                                   | before; logOut: stays, and its answer  |                             |
-// |              |                                   | is discarded                           |                             |
-// | failing      | calls about it failed; it has a   | begin: refreshing; logOut: unknown     | keepUnconfirmed since the   |
-// |              | pause                             |                                        | last failure: unknown       |
-// | rotated      | other tokens have taken its place | confirm: expires in keep; begin:       | keep, confirmed: retired;   |
-// |              |                                   | refreshing, where tokens do not        | keepUnconfirmed: unknown    |
-// |              |                                   | rotate; logOut: unknown; longestChain  |                             |
-// |              |                                   | links further on: retired              |                             |
-// | invalidGrant | the provider has ended its login  | logOut: unknown                        | keep: unknown               |
-// | retired      | spent, its successor forgotten    | logOut: unknown                        | keepUnconfirmed: unknown    |
+// | state        | means                       | event: goes to                         | by itself, after          |
+// | ------------ | --------------------------- | -------------------------------------- | ------------------------- |
+// | unknown      | not in the table            | begin: refreshing                      |                           |
+// | refreshing   | a call is in flight         | rotate: rotated; fail: failing;        | never                     |
+// |              |                             | endGrant: invalidGrant; retire:        |                           |
+// |              |                             | retired; withdraw: failing if calls    |                           |
+// |              |                             | have failed, else unknown; logOut:     |                           |
+// |              |                             | stays, and its answer is discarded     |                           |
+// | failing      | calls about it failed; it   | begin: refreshing; logOut: unknown     | keepUnconfirmed since the |
+// |              | has a pause                 |                                        | last failure: unknown     |
+// | rotated      | other tokens have taken its | confirm: expires in keep; begin:       | keep, confirmed: retired; |
+// |              | place                       | refreshing, where tokens do not        | keepUnconfirmed, or its   |
+// |              |                             | rotate; issued again, logOut: unknown; | own successor: unknown    |
+// |              |                             | longestChain links further on: retired |                           |
+// | invalidGrant | the provider has ended its  | logOut: unknown                        | keep: unknown             |
+// |              | login                       |                                        |                           |
+// | retired      | spent, successor forgotten  | logOut: unknown                        | keepUnconfirmed: unknown  |
 //
 // loggedOut is a tombstone beside the state, for keepUnconfirmed: it refuses sessions that began before the logout.
 // Later ones pass, which may have been given the same token where tokens are not rotated.

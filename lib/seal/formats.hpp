@@ -3,6 +3,11 @@
 
 #include "seal/seal_format.hpp"
 
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
 namespace ironjar::detail {
 
 struct Format {

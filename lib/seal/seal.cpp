@@ -54,6 +54,7 @@ void requireValid(const SealOptions& options) {
   const auto& formats = options.formats;
   require(!formats.empty(), "SealOptions.formats is empty: list at least one format");
   for (const SealFormat format : formats) {
+    require(static_cast<std::size_t>(format) < detail::formats().size(), "SealOptions.formats holds no SealFormat");
     require(std::count(formats.begin(), formats.end(), format) == 1, "SealOptions.formats lists a format twice");
   }
   require(options.ttl <= longestTtl && options.ttl >= -longestTtl, "SealOptions.ttl is longer than 10^11 seconds");

@@ -1,4 +1,4 @@
-// What the two formats share, and what the session layer needs beyond sealData and unsealData.
+// What the formats share, and what the session layer needs beyond sealData and unsealData.
 #pragma once
 
 #include "base/time.hpp"

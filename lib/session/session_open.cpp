@@ -167,7 +167,7 @@ void SessionJar::Opening::tryCostly() {
       next.candidate.text = next.text;
       const Trial trial = attempt(next.candidate, {&iterations, 1});
       if (trial == Trial::refused) continue;
-      carried_.settle(next.candidate, trial);
+      carried_.recordTrial(next.candidate, trial);
       left -= std::min<std::uint64_t>(left, iterations);  // the other key's
     }
   }

@@ -1,6 +1,9 @@
 // The members of a TokenSet, listed once: what stores, seals, wipes, counts or names them goes through this list.
 #pragma once
 
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <tuple>
 

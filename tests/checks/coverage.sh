@@ -26,5 +26,5 @@ done
 gcovr --root "$root" --filter "$root/lib/" --exclude-throw-branches --exclude-unreachable-branches \
   --object-directory "$build" -j "$(nproc)" --fail-under-line 95 --fail-under-branch 85 \
   --txt "$build/coverage.txt" --json "$build/coverage.json" --print-summary \
-  "$build/CMakeFiles/ironjar.dir" "$build/lib/redis"
+  "$build/lib"
 echo "coverage: $build/coverage.txt has it by file; tests/README.md says why what is missing is"

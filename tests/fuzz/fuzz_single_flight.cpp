@@ -80,7 +80,7 @@ class Schedule {
       ++finished_;
       changed_.notify_all();
     });
-    settle(begun);
+    waitUntilIdle(begun);
   }
 
   // The provider's side, on the coordinator's thread.
@@ -120,11 +120,11 @@ class Schedule {
       }
       changed_.notify_all();
     }
-    settle(requests_.size());
+    waitUntilIdle(requests_.size());
   }
 
   // Until each request has returned or waits, and each wait has its call at the provider: then nothing moves.
-  void settle(std::size_t begun) {
+  void waitUntilIdle(std::size_t begun) {
     const auto patience = std::chrono::steady_clock::now() + 20s;
     while (true) {
       {
@@ -151,7 +151,7 @@ class Schedule {
     const auto newest = coordinator_.newest("c", with, RefreshCoordinator::From::cookie);
     const bool isOver = !newest || !*newest;  // nothing newer is handed out
     fuzz::require(isOver, "signed out is signed out");
-    settle(requests_.size());
+    waitUntilIdle(requests_.size());
   }
 
   std::mutex mutex_;
