@@ -147,16 +147,18 @@ std::optional<Record> RedisRecord::logOut(const Logout& logout) {
   if (!values) return std::nullopt;
   const Order order{.ttl = times_.keep, .values = *std::move(values)};
   // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
-  const Result<std::optional<Record>> before = lookUp();
-  if (before && *before) {
-    const bool isOlder = (*before)->kind == Record::Kind::loggedOut && (*before)->endedAt >= logout.at;
-    if (isOlder || (*before)->refuses(logout.begun)) return *before;
+  Result<std::optional<Record>> before = lookUp();
+  if (!before) {
+    link_.runLater(callOf(logOutScript(), order));
+    return std::nullopt;
   }
-  const Result<Answer> answer = before ? run(logOutScript(), order) : Result<Answer>(before.error());
+  std::optional<Record> known = *std::move(before);
+  const bool isOlder = known && known->kind == Record::Kind::loggedOut && known->endedAt >= logout.at;
+  if (isOlder || (known && known->refuses(logout.begun))) return known;
+  Result<Answer> answer = run(logOutScript(), order);
   if (!answer) link_.runLater(callOf(logOutScript(), order));
   const bool isNews = answer && answer->record && answer->record->kind != Record::Kind::loggedOut;
-  if (isNews) return answer->record;
-  return before ? *before : std::nullopt;
+  return isNews ? std::move(answer->record) : known;
 }
 
 Result<std::optional<Record>> RedisRecord::lookUp() {
