@@ -41,11 +41,11 @@ nothing() {
   [ -z "$found" ]
 }
 
+# With STRICT the objects are those that check.sh's release step has left in ccache.
 # install_library KIND [cmake options]: into $work/KIND, a prefix that the build has never heard of.
 install_library() {
   local prefix=$work/$1
-  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_TESTS=OFF -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_BUILD_REDIS=ON \
-    -DCMAKE_INSTALL_LIBDIR=lib "${@:2}"
+  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_REDIS=ON -DCMAKE_INSTALL_LIBDIR=lib "${@:2}"
   cmake --build "$work/build-$1"
   cmake --install "$work/build-$1" --prefix "$prefix"
 
@@ -65,7 +65,8 @@ headers_alone() { cmake --build "$work/build-static" --target all_verify_interfa
 # hold the C++ library, however that is built itself.
 install_bindings() {
   local prefix=$work/$1
-  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON -DCMAKE_INSTALL_LIBDIR=lib "${@:3}"
+  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON \
+    -DCMAKE_INSTALL_LIBDIR=lib "${@:3}"
   cmake --build "$work/build-$1"
   cmake --install "$work/build-$1" --prefix "$prefix"
   nothing grep -rF -e "$root" -e "$work" -e ironjar_flags -e ironjar_options "$prefix/lib/cmake" "$prefix/lib/pkgconfig"
