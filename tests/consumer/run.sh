@@ -16,7 +16,7 @@ log=$work/log
 : >"$log"
 
 # What every cmake below takes from its environment; so its command lines are those of a user.
-export CXX=${CXX:-g++} CMAKE_GENERATOR=Ninja CMAKE_BUILD_TYPE=Release CMAKE_EXPORT_COMPILE_COMMANDS=ON
+export CXX=${CXX:-c++} CMAKE_GENERATOR=Ninja CMAKE_BUILD_TYPE=Release CMAKE_EXPORT_COMPILE_COMMANDS=ON
 unset CXXFLAGS LDFLAGS
 if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 
