@@ -182,6 +182,23 @@ TEST_CASE("what was not asked for is the driver's mistake") {
   CHECK_THROWS_AS(static_cast<void>(early.answered(answer(200), holding("a"))), std::logic_error);
 }
 
+TEST_CASE("a fetch that is driven out of order throws, and spends no refresh token") {
+  support::Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
+  Session session;
+  session.setTokens(upstream.provider.login());
+  Fetch fetch = fetcher.fetch(session, {.url = std::string(support::api) + "/items"});
+  CHECK_THROWS_AS(static_cast<void>(fetch.answered(Response{.status = 200})), std::logic_error);
+  CHECK_THROWS_AS(static_cast<void>(fetch.refresh()), std::logic_error);
+  CHECK(std::holds_alternative<Fetch::Send>(fetch.begin()));
+  CHECK_THROWS_AS(static_cast<void>(fetch.begin()), std::logic_error);
+  CHECK_THROWS_AS(static_cast<void>(fetch.refresh()), std::logic_error);
+  CHECK(upstream.provider.counts().tokenCalls == 0);
+  Fetch refused = fetcher.fetch(session, {.url = "https://elsewhere.example/"});
+  CHECK(std::holds_alternative<Fetch::Return>(refused.begin()));
+  CHECK_THROWS_AS(static_cast<void>(refused.waited()), std::logic_error);
+}
+
 TEST_CASE("a fetch in steps ends as performFetch does") {
   support::Upstream upstream;
   FetchOptions given = support::fetchOptions(upstream);

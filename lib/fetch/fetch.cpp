@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include <ironjar/fetch.hpp>
 
@@ -87,6 +88,7 @@ class Fetch::State {
       : fetcher_(std::move(fetcher)), session_(session), request_(std::move(request)), deadline_(deadline) {}
 
   Step begin() {
+    if (std::exchange(hasBegun_, true)) throw std::logic_error("ironjar: a fetch was begun twice");
     if (auto refused = detail::refusalOf(request_, *fetcher_->options)) return Return{*std::move(refused)};
     const detail::SessionTokens& tokens = fetcher_->sessionTokens;
     std::optional<TokenSet> held = tokens.tokens(session_);
@@ -98,20 +100,27 @@ class Fetch::State {
     return told(plan_->begin(facts));
   }
   Step answered(Result<Response> response) {
-    return told(plan_->answered(std::move(response), fetcher_->factsOf(session_)));
+    return told(plan().answered(std::move(response), fetcher_->factsOf(session_)));
   }
   Step refresh() {
+    plan().expectRefresh();  // before a refresh token is spent
     const detail::SessionTokens& tokens = fetcher_->sessionTokens;
     const std::optional<TokenSet> held = tokens.tokens(session_);
     const Deadline deadline =
         isPatient_ ? deadline_ : std::min(deadline_, std::chrono::steady_clock::now() + longestAhead);
     const Result<RefreshedBy> refreshed = held ? tokens.renew(session_, *held, trigger_, deadline)
                                                : fail(Errc::loginRequired, "the session has no tokens");
-    return told(plan_->refreshed(refreshed, fetcher_->factsOf(session_)));
+    return told(plan().refreshed(refreshed, fetcher_->factsOf(session_)));
   }
-  Step waited() { return told(plan_->waited(fetcher_->factsOf(session_))); }
+  Step waited() { return told(plan().waited(fetcher_->factsOf(session_))); }
 
  private:
+  // There is none before begin(), nor when that has ended it.
+  detail::FetchPlan& plan() {
+    if (!plan_) throw std::logic_error("ironjar: a fetch was told of something that it did not ask for");
+    return *plan_;
+  }
+
   // The plan's step as the caller's.
   Step told(detail::FetchPlan::Step step) {
     using Plan = detail::FetchPlan;
@@ -141,6 +150,7 @@ class Fetch::State {
   std::optional<detail::FetchPlan> plan_;
   RefreshTrigger trigger_ = RefreshTrigger::expiry;  // of the Refresh that was asked for
   bool isPatient_ = true;
+  bool hasBegun_ = false;
 };
 
 Fetch::Fetch(std::unique_ptr<State> state) : state_(std::move(state)) {}

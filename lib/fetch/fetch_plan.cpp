@@ -174,6 +174,10 @@ FetchPlan::Step FetchPlan::finish(Result<Response> result, bool endsSession) {
 
 FetchPlan::Step FetchPlan::finishWithResponse() { return finish(*std::exchange(response_, std::nullopt)); }
 
+void FetchPlan::expectRefresh() const {
+  if (state_ != State::ahead) expect(State::refreshing);
+}
+
 void FetchPlan::expect(State state) const {
   if (state_ != state) throw std::logic_error("ironjar: a fetch was told of something that it did not ask for");
 }

@@ -71,6 +71,9 @@ class FetchPlan {
   [[nodiscard]] Step refreshed(const Result<RefreshedBy>& by, const SessionFacts& session);
   [[nodiscard]] Step waited(const SessionFacts& session);
 
+  // Throws std::logic_error when the last step was no Refresh.
+  void expectRefresh() const;
+
  private:
   enum class State { begun, ahead, sending, refreshing, waiting, returned };
 
