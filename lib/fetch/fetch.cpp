@@ -75,7 +75,10 @@ class Fetcher::State {
 
   [[nodiscard]] Deadline deadline() const { return std::chrono::steady_clock::now() + options->timeout; }
   [[nodiscard]] detail::SessionFacts factsOf(const Session& session) const {
-    detail::SessionFacts facts{.tokens = sessionTokens.tokens(session), .id = session.id()};
+    return factsOf(session, sessionTokens.tokens(session));
+  }
+  [[nodiscard]] detail::SessionFacts factsOf(const Session& session, std::optional<TokenSet> tokens) const {
+    detail::SessionFacts facts{.tokens = std::move(tokens), .id = session.id()};
     facts.isGood = facts.tokens && sessionTokens.isGood(*facts.tokens);
     facts.hasEnded = session.rejection() && session.rejection()->code == Errc::expired;
     return facts;
@@ -95,7 +98,7 @@ class Fetch::State {
     const Result<RefreshedBy> caughtUp = tokens.catchUp(session_, held);
     if (!caughtUp) return Return{caughtUp.error()};
     plan_.emplace(fetcher_->options, std::move(request_), *caughtUp);
-    detail::SessionFacts facts = fetcher_->factsOf(session_);
+    detail::SessionFacts facts = fetcher_->factsOf(session_, std::move(held));
     facts.isDue = facts.tokens && tokens.isDue(*facts.tokens);
     return told(plan_->begin(facts));
   }

@@ -16,17 +16,6 @@ constexpr Seconds shortestFence{600};  // twice the longest lease
 
 std::string millisecondsOf(std::chrono::milliseconds time) { return std::to_string(time.count()); }
 
-std::string textAt(const Json& data, const char* key) {
-  const auto member = data.find(key);
-  return member != data.end() && member->is_string() ? member->get<std::string>() : std::string();
-}
-
-std::optional<std::int64_t> integerAt(const Json& data, const char* key) {
-  const auto member = data.find(key);
-  if (member == data.end() || !member->is_number_integer()) return std::nullopt;
-  return member->get<std::int64_t>();
-}
-
 // `<code> <seconds> <endpoint>`, each a number, -1 for nothing.
 std::string noteOf(const Failure& failure) {
   const auto seconds = failure.retryAfter.value_or(Seconds{-1});
@@ -67,7 +56,8 @@ Json writeTokens(const TokenSet& tokens) {
 }
 
 std::optional<TokenSet> readTokens(const Json& data) {
-  TokenSet tokens{.resource = textAt(data, "f")};
+  TokenSet tokens;
+  readTokenJson(data, "f", tokens.resource);
   forEachTokenMember([&](const auto& member) { readTokenJson(data, member.letter, tokens.*member.value); });
   if (tokens.accessToken.empty() || tokens.refreshToken.empty()) return std::nullopt;
   return tokens;
@@ -230,9 +220,11 @@ std::optional<Record> RedisRecord::open(std::size_t index, std::string_view valu
   if (value.empty()) return std::nullopt;
   const auto data = link_.sealer().open(values_[index], {purpose, secret_}, value.substr(1));
   // The letter in front is for the scripts; what was sealed is what counts.
-  if (!data || textAt(*data, "k") != value.substr(0, 1)) return std::nullopt;
+  std::string kind;
+  if (data) readTokenJson(*data, "k", kind);
+  if (!data || kind != value.substr(0, 1)) return std::nullopt;
   std::optional<TimePoint> endedAt;
-  if (const auto ended = integerAt(*data, "o")) endedAt = fromUnixMilliseconds(*ended);
+  readTokenJson(*data, "o", endedAt);
   if (value.front() == 'o') return Record{.kind = Record::Kind::loggedOut, .endedAt = endedAt};
   if (value.front() == 'd') return Record{Record::Kind::invalidGrant};
   auto tokens = readTokens(*data);
