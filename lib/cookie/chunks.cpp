@@ -95,6 +95,11 @@ void Carried::joinAsWritten(Candidate& choice, std::size_t index, const Try& att
   const bool isLast = index + 1 == choice.run;
   for (auto copy = static_cast<std::size_t>(fits - copies.begin()); copy < copies.size(); ++copy) {
     if (!isLast && copies[copy].text.size() != size) return;
+    if (chunks_[0][choice.copies[0]].trial != Trial::refused) return;  // its seal has been found
+    if (copies[copy].trial != Trial::refused) {
+      if (!afford(stepCost)) return;
+      continue;
+    }
     choice.copies[index] = copy;
     joinAsWritten(choice, index + 1, attempt);
     if (left_ == 0) return;

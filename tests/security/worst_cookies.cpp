@@ -45,6 +45,19 @@ std::vector<Bad> headers() {
           {"our name, no seals", repeated("s=x; ")}};
 }
 
+// A visitor's own seal in four parts, and decoys that would fit between them.
+std::string decoysInOwnChunks(const std::string& seal, std::size_t size) {
+  const std::size_t part = (seal.size() + 3) / 4;
+  std::string header;
+  for (std::size_t i = 0; i < 4; ++i) {
+    header += "s." + std::to_string(i) + "=" + seal.substr(i * part, part) + "; ";
+  }
+  const std::string middle(part, 'A');
+  while (header.size() < size / 2) header += "s.1=" + middle + "; s.2=" + middle + "; ";
+  while (header.size() < size) header += "s.3=A; ";
+  return header;
+}
+
 // With our name, so that something is tried.
 std::vector<Bad> decoys() {
   const std::string native = nativeSeal(10);
@@ -67,6 +80,7 @@ std::vector<Bad> decoys() {
                  return "s.0=" + seal.substr(0, 100) + "; s.1=" + seal.substr(100, 50) + "; s.2=" + seal.substr(150) +
                         "; ";
                })},
+              {"own chunks of a seal among decoys", [=](std::size_t size) { return decoysInOwnChunks(native, size); }},
               {"first chunks", repeated("s.0=ij1.A; ")},
               {"last chunks of one set", repeated("s.3=A; ", "s.0=ij1.A; s.1=A; s.2=A; ")}});
   return bad;
