@@ -333,6 +333,26 @@ TEST_CASE("V05 an answer is not made larger by the ranges that are asked for") {
   CHECK(answer.size() < 1000);
 }
 
+TEST_CASE("V05 no range reaches beyond a content provider's end") {
+  const std::string resource(700, 'r');
+  Target target(true);
+  target.web.server.Get("/stream", [&](const auto&, auto& response) {
+    response.set_content_provider(resource.size(), "text/plain",
+                                  [&](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+                                    CHECK(offset + length <= resource.size());
+                                    return sink.write(resource.data(), std::min(length, resource.size())), true;
+                                  });
+  });
+  target.web.start();
+  for (const char* range : {"0-9000000", "100-900", "699-700", "700-", "9000-", "-9000"}) {
+    CAPTURE(range);
+    const RawClient client(target.web.port());
+    REQUIRE(client.send("GET /stream HTTP/1.1\r\nHost: x\r\nRange: bytes=" + std::string(range) + "\r\n\r\n"));
+    const std::string answer = client.receive(2000ms);
+    CHECK(answer.size() - std::min(answer.size(), answer.find("\r\n\r\n") + 4) <= resource.size());
+  }
+}
+
 TEST_CASE("V23 an exception's text stays in the process") {
   Target target(true);
   target.web.start();

@@ -150,6 +150,54 @@ TEST_CASE("a session that cannot be sealed is a 500 with a reason, and the old c
   CHECK(site.session().data() == Json{{"user", "ada"}});
 }
 
+TEST_CASE("V23 an answer of ours takes the place of any body that a handler has begun") {
+  Site site;
+  const auto provides = [](httplib::Response& response, bool isChunked) {
+    const std::string page = "<html>of the handler</html>";
+    if (isChunked) {
+      response.set_chunked_content_provider("text/html", [page](std::size_t, httplib::DataSink& sink) {
+        sink.write(page.data(), page.size());
+        sink.done();
+        return true;
+      });
+    } else {
+      response.set_content_provider(page.size(), "text/html",
+                                    [page](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+                                      return sink.write(page.data() + offset, length);
+                                    });
+    }
+  };
+  for (const bool isChunked : {false, true}) {
+    const std::string kind = isChunked ? "chunked" : "whole";
+    site.get("/tooLarge/" + kind, [=](const auto&, auto& response, Session& session) {
+      session.set("d", std::string(5000, 'x'));
+      provides(response, isChunked);
+    });
+    site.get("/throws/" + kind, [=](const auto&, auto& response, Session&) {
+      provides(response, isChunked);
+      throw std::runtime_error("after the body has begun");
+    });
+    site.get("/error/" + kind, [=](const auto&, auto& response, Session&) {
+      provides(response, isChunked);
+      respond(response, fail(Errc::loginRequired));
+    });
+  }
+  site.start();
+  for (const std::string kind : {"whole", "chunked"}) {
+    CAPTURE(kind);
+    const auto tooLarge = site.visit("/tooLarge/" + kind);
+    CHECK(tooLarge.status == 500);
+    CHECK(tooLarge.body == R"({"reason":"session_not_saved"})");
+    const auto thrown = site.visit("/throws/" + kind);
+    CHECK(thrown.status == 500);
+    CHECK(thrown.body == R"({"reason":"internal_error"})");
+    const auto error = site.visit("/error/" + kind);
+    CHECK(error.status == 401);
+    CHECK(error.body == R"({"reason":"login_required"})");
+    CHECK(valuesOf(error, "Content-Type") == std::vector<std::string>{"application/json"});
+  }
+}
+
 TEST_CASE("hostile cookies through a real server: an answer every time, and the same one (S30 error-uniform)") {
   Site site;
   site.get("/", [](const auto&, auto& response, Session& session) {

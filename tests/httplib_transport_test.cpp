@@ -274,6 +274,17 @@ TEST_CASE("TLS: an unknown authority is refused, a known one is not, and neither
   CHECK(errorOf(trusting({.url = "https://127.0.0.1:" + port}, in(5s))) == Errc::unreachable);
 }
 
+TEST_CASE("TLS: a common name is nobody's name") {
+  for (const char* names : {static_cast<const char*>(nullptr), "email:mallory@example.com", "IP:10.9.9.9"}) {
+    const Certificate certificate(names);
+    support::Running<httplib::SSLServer> peer(certificate.file.c_str(), certificate.file.c_str());
+    peer.start();
+    const Transport trusting = httplibTransport({.caCertFile = certificate.file.string()});
+    const std::string origin = "https://localhost:" + std::to_string(peer.port());
+    CHECK(errorOf(trusting({.url = origin}, in(5s))) == Errc::unreachable);
+  }
+}
+
 TEST_CASE("a body that is read piece by piece arrives whole; one that cannot be read is its reader's error") {
   support::Running<> api;
   api.server.Post("/items", [](const httplib::Request& request, httplib::Response& response) {

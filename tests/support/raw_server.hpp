@@ -31,7 +31,8 @@ struct Certificate {
   std::filesystem::path file =
       std::filesystem::temp_directory_path() / ("ironjar-ca-" + std::to_string(::getpid()) + ".pem");
 
-  Certificate() {
+  // Without names it has only its common name.
+  explicit Certificate(const char* names = "DNS:localhost") {
     X509* const c = x509.get();
     X509_set_version(c, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
@@ -42,9 +43,10 @@ struct Certificate {
     const auto* text = reinterpret_cast<const unsigned char*>("localhost");
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, text, -1, -1, 0);
     X509_set_issuer_name(c, name);
-    X509_EXTENSION* const names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
-    X509_add_ext(c, names, -1);
-    X509_EXTENSION_free(names);
+    X509_EXTENSION* const extension =
+        names ? X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names) : nullptr;
+    if (extension) X509_add_ext(c, extension, -1);
+    X509_EXTENSION_free(extension);
     X509_sign(c, key.get(), EVP_sha256());
     std::FILE* const pem = std::fopen(file.c_str(), "w");
     PEM_write_X509(pem, c);

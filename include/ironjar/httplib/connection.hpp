@@ -219,9 +219,10 @@ class Connection {
   }
 
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
-  // The name goes into the handshake (SNI has no place for addresses), and must be the certificate's.
+  // The name goes into the handshake (SNI has no place for addresses), and must be among the certificate's subject
+  // alternative names: a common name is whatever its owner likes to be called (RFC 9110 section 4.3.4).
   [[nodiscard]] bool expect(const std::string& host) {
-    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     unsigned char address[sizeof(in6_addr)];
     const bool isAddress =
         ::inet_pton(AF_INET, host.c_str(), address) == 1 || ::inet_pton(AF_INET6, host.c_str(), address) == 1;

@@ -124,8 +124,17 @@ class WorkerThreads final : public httplib::TaskQueue {
       const std::function<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
       lock.unlock();
-      task();
+      serve(task);
       lock.lock();
+    }
+  }
+
+  // httplib catches what a handler throws, and not what a content provider does.
+  static void serve(const std::function<void()>& task) {
+    try {
+      task();
+    } catch (...) {
+      return;  // with its connection
     }
   }
 
@@ -142,6 +151,16 @@ inline void listenLonger(httplib::Server& server) {
     using httplib::Server::svr_sock_;
   };
   ::listen((server.*(&Listening::svr_sock_)).load(), SOMAXCONN);
+}
+
+// Takes off a response's body, be it a text, a provider or a file, so that another can take its place.
+inline void dropBody(httplib::Response& response) {
+  httplib::Response bare;
+  bare.version = response.version;
+  bare.status = response.status;
+  bare.headers = response.headers;
+  bare.headers.erase("Content-Type");
+  std::swap(response, bare);
 }
 
 }  // namespace detail
@@ -210,6 +229,7 @@ class HardenedServer {
 
   static void answer(const httplib::Request& request, httplib::Response& response, const Refusal& refusal) {
     mutableRequest(request).ranges.clear();  // else they are cut out of this answer
+    detail::dropBody(response);
     response.status = refusal.status;
     response.headers.erase("Location");
     response.set_header("Cache-Control", "no-store");
@@ -230,6 +250,11 @@ class HardenedServer {
     const auto refusal = refusalOf(
         {.method = request.method, .version = request.version, .path = request.path, .fields = fields}, rules);
     if (refusal) return answer(request, response, *refusal), Outcome::Handled;
+    if (detail::httplibVersion < 44'000) {
+      // It asks a content provider for what lies beyond its end. A Range may be ignored (RFC 9110 section 14.2).
+      mutableRequest(request).ranges.clear();
+      mutableRequest(request).headers.erase("Range");
+    }
     if (own && own(request, response) == Outcome::Handled) return Outcome::Handled;
     if (isProxied) mutableRequest(request).path = *prefix;
     current() = &request;

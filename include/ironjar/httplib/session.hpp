@@ -34,8 +34,9 @@ void changeHeaders(httplib::Response& response, const Change& change) {
   for (const auto& [name, value] : headers) response.headers.emplace(name, value);
 }
 
-// Makes an answer of <ironjar/web.hpp> the response, beside the fields that it has already.
+// Makes an answer of <ironjar/web.hpp> the response, beside the fields that it has already, in place of whatever body.
 inline void respond(httplib::Response& response, Response answer) {
+  detail::dropBody(response);
   response.status = answer.status;
   changeHeaders(response, [&](Headers& headers) { putFields(headers, answer.headers); });
   response.body = std::move(answer.body);
