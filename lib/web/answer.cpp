@@ -84,8 +84,9 @@ void putFields(Headers& headers, const Headers& answer) {
   }
   for (const auto& field : answer) {
     if (hasCors && detail::startsWithIgnoringCase(field.first, corsFields)) continue;
-    const bool isThere = std::find(headers.begin(), headers.end(), field) != headers.end();
-    if (!isThere || !detail::equalIgnoringCase(field.first, "Vary")) headers.push_back(field);
+    const bool isThere = detail::equalIgnoringCase(field.first, "Vary") &&
+                         std::find(headers.begin(), headers.end(), field) != headers.end();
+    if (!isThere) headers.push_back(field);
   }
 }
 

@@ -17,22 +17,58 @@ constexpr std::array<std::string_view, n> names(const std::string_view (&list)[n
   return std::to_array(list);
 }
 
-constexpr auto credentials = names({"cookie", "cookie2", "authorization"});
-constexpr auto settledHere =
-    names({"host", "origin", "referer", "accept-encoding", "range", "if-range", "expect", "local-addr", "local-port"});
-constexpr auto whereFrom = names({"via", "forwarded", "client-ip", "x-client-ip", "x-cluster-client-ip",
-                                  "x-proxyuser-ip", "front-end-https", "x-host", "x-scheme", "x-url-scheme"});
-constexpr auto whereFromPrefixes =
-    names({"x-forwarded", "forwarded-", "x-real-", "x-originating-", "true-client-", "wl-proxy-", "proxy-", "remote-",
-           "x-remote-", "cf-", "fastly-", "fly-", "x-azure-", "x-appengine-", "x-envoy-", "x-arr-", "sec-fetch-",
-           "sec-websocket-", "access-control-request-"});
-constexpr auto whoSent = names({"client-cert", "client-cert-chain", "x-client-cert", "x-client-dn", "x-client-verify"});
-constexpr auto whoSentPrefixes = names({"ssl-client-", "x-ssl-", "x-auth-request-", "x-authenticated-", "x-webauth-",
-                                        "x-goog-iap-", "x-goog-authenticated-", "x-amzn-oidc-", "x-amzn-mtls-",
-                                        "x-authentik-", "x-pomerium-", "tailscale-", "x-ms-client-principal"});
+constexpr auto credentials = names({"cookie", "cookie2", "authorization", "x-serverless-authorization"});
+constexpr auto settledHere = names({"host", "origin", "referer", "accept-encoding", "range", "request-range",
+                                    "if-range", "expect", "local-addr", "local-port"});
+constexpr auto whereFrom =
+    names({"via", "forwarded", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-proxyuser-ip", "x-true-client-ip",
+           "do-connecting-ip", "incap-client-ip", "front-end-https", "x-host", "x-scheme", "x-url-scheme"});
+constexpr auto whereFromPrefixes = names({"x-forwarded",
+                                          "forwarded-",
+                                          "x-real-",
+                                          "x-originating-",
+                                          "true-client-",
+                                          "wl-proxy-",
+                                          "proxy-",
+                                          "remote-",
+                                          "x-remote-",
+                                          "cf-",
+                                          "fastly-",
+                                          "fly-",
+                                          "x-azure-",
+                                          "x-appengine-",
+                                          "x-envoy-",
+                                          "x-arr-",
+                                          "x-vercel-",
+                                          "x-nf-",
+                                          "sec-fetch-",
+                                          "sec-websocket-",
+                                          "access-control-request-"});
+constexpr auto whoSent = names({"client-cert", "client-cert-chain", "x-client-dn", "x-client-verify"});
+constexpr auto whoSentPrefixes = names({"ssl-client-",
+                                        "x-ssl-",
+                                        "x-auth-request-",
+                                        "x-authenticated-",
+                                        "x-webauth-",
+                                        "x-goog-iap-",
+                                        "x-goog-authenticated-",
+                                        "x-amzn-oidc-",
+                                        "x-amzn-mtls-",
+                                        "x-authentik-",
+                                        "x-pomerium-",
+                                        "tailscale-",
+                                        "x-ms-client-principal",
+                                        "x-ms-token-",
+                                        "x-apigateway-",
+                                        "x-endpoint-api-",
+                                        "x-consumer-",
+                                        "x-credential-",
+                                        "x-vouch-",
+                                        "x-jwt-",
+                                        "x-client-cert"});
 constexpr auto elsewhere = names({"x-method-override", "x-override-url"});
-constexpr auto elsewherePrefixes =
-    names({"x-original-", "x-rewrite-", "x-http-", "x-middleware-", "x-accel-", "x-sendfile"});
+constexpr auto elsewherePrefixes = names({"x-original-", "x-rewrite-", "x-http-", "x-middleware-", "x-accel-",
+                                          "x-sendfile", "x-matched-path", "x-invoke-", "x-now-"});
 
 constexpr auto neededOfAnApi =
     names({"content-type", "content-language", "content-disposition", "content-encoding", "etag", "last-modified",

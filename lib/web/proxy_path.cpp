@@ -42,28 +42,46 @@ bool hasOverlongUtf8(std::string_view path) {
 }
 
 // What Unicode's compatibility forms (NFKC) make of it.
-std::string withoutLookalikes(std::string path) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> forms = {{{"\xe2\x80\xa4", "."},
-                                                                                   {"\xe2\x80\xa5", ".."},
-                                                                                   {"\xe2\x80\xa6", "..."},
-                                                                                   {"\xef\xb9\x92", "."},
-                                                                                   {"\xef\xbc\x8e", "."},
-                                                                                   {"\xef\xbc\x8f", "/"},
-                                                                                   {"\xef\xb9\xa8", "\\"},
-                                                                                   {"\xef\xbc\xbc", "\\"}}};
-  for (const auto& [form, ascii] : forms) {
-    for (std::size_t at = path.find(form); at != std::string::npos; at = path.find(form, at)) {
-      path.replace(at, form.size(), ascii);
-    }
+struct Lookalike {
+  std::string_view form;
+  std::string_view ascii;
+};
+constexpr std::array lookalikes = {
+    Lookalike{"\xcd\xbe", ";"},       Lookalike{"\xe2\x80\xa4", "."},   Lookalike{"\xe2\x80\xa5", ".."},
+    Lookalike{"\xe2\x80\xa6", "..."}, Lookalike{"\xe2\x81\x87", "??"},  Lookalike{"\xef\xb8\x94", ";"},
+    Lookalike{"\xef\xb8\x96", "?"},   Lookalike{"\xef\xb8\x99", "..."}, Lookalike{"\xef\xb8\xb0", ".."},
+    Lookalike{"\xef\xb9\x92", "."},   Lookalike{"\xef\xb9\x94", ";"},   Lookalike{"\xef\xb9\x96", "?"},
+    Lookalike{"\xef\xb9\x9f", "#"},   Lookalike{"\xef\xb9\xa8", "\\"},  Lookalike{"\xef\xbc\x83", "#"},
+    Lookalike{"\xef\xbc\x8e", "."},   Lookalike{"\xef\xbc\x8f", "/"},   Lookalike{"\xef\xbc\x9b", ";"},
+    Lookalike{"\xef\xbc\x9f", "?"},   Lookalike{"\xef\xbc\xbc", "\\"},
+};
+
+std::string withoutLookalikes(std::string_view path) {
+  std::string plain;
+  plain.reserve(path.size());
+  while (!path.empty()) {
+    const auto found = std::find_if(lookalikes.begin(), lookalikes.end(),
+                                    [path](const Lookalike& one) { return path.starts_with(one.form); });
+    const std::size_t taken = found == lookalikes.end() ? 1 : found->form.size();
+    plain.append(found == lookalikes.end() ? path.substr(0, 1) : found->ascii);
+    path.remove_prefix(taken);
   }
-  return path;
+  return plain;
 }
 
-// Two dots or more, and nothing else but spaces, which some file systems take off.
+// Behind which a code may stand, for who decodes it after that.
+bool hasWidePercent(std::string_view path) {
+  return path.find("\xef\xb9\xaa") != std::string_view::npos || path.find("\xef\xbc\x85") != std::string_view::npos;
+}
+
+bool isAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+// Two dots or more, and nothing else: but spaces, which some file systems take off, and what is not ASCII, which
+// lenient decoders drop or take for a space.
 bool isUpwards(std::string_view segment) {
   segment = segment.substr(0, segment.find_first_of(";?#"));
-  return segment.find_first_not_of(". ") == std::string_view::npos &&
-         std::count(segment.begin(), segment.end(), '.') >= 2;
+  const auto countsAs = [](char c) { return c == '.' || c == ' ' || !isAscii(c); };
+  return detail::allOf(segment, countsAs) && std::count(segment.begin(), segment.end(), '.') >= 2;
 }
 
 // The target that a Location names at the upstream's origin; nothing for another one's.
@@ -92,7 +110,8 @@ bool climbs(std::string_view target) {
   std::string decoded = detail::decodedFully(path);
   if (std::any_of(decoded.begin(), decoded.end(), detail::isControl)) return true;
   if (hasWideCode(decoded) || hasOverlongUtf8(decoded)) return true;
-  decoded = withoutLookalikes(std::move(decoded));
+  if (hasWidePercent(decoded)) return true;
+  decoded = withoutLookalikes(decoded);
   std::replace(decoded.begin(), decoded.end(), '\\', '/');
   std::string_view rest = decoded;
   while (!rest.empty()) {

@@ -27,6 +27,16 @@ void add(std::vector<Family>& families, const std::string& entry, const std::vec
   }
 }
 
+std::vector<std::string> linesOf(const std::string& input) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < input.size();) {
+    const std::size_t end = std::min(input.find('\n', at), input.size());
+    lines.push_back(input.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
 void ask(const Fields& fields) {
   static const Origins site = {"https://app.example.com"};
   const WebRequest request{.method = "POST", .target = "/x", .fields = fields};
@@ -74,22 +84,29 @@ void addWeb(std::vector<Family>& families) {
        {"parameters", repeated(";")},
        {"overlong", repeated("%c0%ae")},
        {"backslashes", repeated("\\..")},
-       {"encoded percent signs", repeated("%25")}},
+       {"encoded percent signs", repeated("%25")},
+       {"look-alikes", repeated("\xe2\x80\xa4x")},
+       {"look-alikes that are none", repeated("\xe2\x80")}},
       [](const std::string& input) { static_cast<void>(climbs("/" + input)); }, headerSizes);
+  add(families, "putFields",
+      {{"many names", numbered([](std::size_t i) { return "x" + std::to_string(i) + "\n"; })},
+       {"one name", repeated("etag\n")},
+       {"one name", repeated("Set-Cookie\n")}},
+      [](const std::string& input) {
+        Headers answer;
+        for (const std::string& name : linesOf(input)) answer.emplace_back(name, "0");
+        Headers headers;
+        putFields(headers, answer);
+      },
+      {4 * KiB, 8 * KiB, 16 * KiB});
   add(families, "putSetCookies",
       {{"many names", numbered([](std::size_t i) { return std::to_string(i) + "=1\n"; })},
        {"one name", repeated("a=1\n")},
        {"attributes", repeated("; Path=/", "a=1")},
        {"semicolons", repeated(";", "a=1")}},
       [](const std::string& input) {
-        std::vector<std::string> cookies;
-        for (std::size_t at = 0; at < input.size();) {
-          const std::size_t end = std::min(input.find('\n', at), input.size());
-          cookies.push_back(input.substr(at, end - at));
-          at = end + 1;
-        }
         Headers headers;
-        putSetCookies(headers, cookies);
+        putSetCookies(headers, linesOf(input));
       },
       {4 * KiB, 8 * KiB, 16 * KiB});
 }
