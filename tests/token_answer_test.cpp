@@ -50,6 +50,12 @@ TEST_CASE("V07 row 2: the login is over when a success or a refusal says so by n
   for (const int status : {200, 400, 401, 403, 404, 422, 499}) {
     check({{error(status, "invalid_grant"), AnswerMeaning::loginOver, EndpointState::well, Errc::expired}});
   }
+  // Members without a value are not there.
+  for (const char* none : {"null", R"("")"}) {
+    const std::string body =
+        R"({"error":"invalid_grant","refresh_token":null,"access_token":)" + std::string(none) + "}";
+    check({{answer(400, body), AnswerMeaning::loginOver, EndpointState::well, Errc::expired}});
+  }
   // With these it is about the moment, and a server that fails knows nothing.
   check({{error(408, "invalid_grant"), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
          {error(429, "invalid_grant"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},

@@ -2,6 +2,7 @@
 
 #include "base/ascii.hpp"
 #include "http/field.hpp"
+#include "json/simdjson.hpp"
 
 #include <algorithm>
 
@@ -10,7 +11,8 @@
 namespace ironjar::detail {
 namespace {
 
-constexpr std::size_t maxSize = 4096;  // as browsers have it
+constexpr std::size_t maxSize =
+    4096;  // of a line, as browsers have it, and of all cookies: they go into a cookie again
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -47,13 +49,18 @@ std::string withCookiesOf(const Response& response, const std::vector<std::strin
   Pairs pairs = pairsOf(held);
   for (const auto& [field, line] : response.headers) {
     if (names.empty() || !equalIgnoringCase(field, "Set-Cookie") || !isFieldValue(line)) continue;
-    if (line.size() > maxSize) continue;
+    if (line.size() > maxSize || !isUtf8(line)) continue;
     const std::size_t end = std::min(line.find(';'), line.size());
     const std::vector<CookiePair> cookie = parseCookies(std::string_view(line).substr(0, end));
     if (cookie.empty() || std::find(names.begin(), names.end(), cookie[0].name) == names.end()) continue;
     put(pairs, cookie[0].name, isDeletion(std::string_view(line).substr(end)) ? "" : cookie[0].value);
   }
-  return textOf(pairs);
+  std::string text = textOf(pairs);
+  while (text.size() > maxSize) {
+    pairs.pop_back();
+    text = textOf(pairs);
+  }
+  return text;
 }
 
 std::string joinedCookies(std::string_view first, std::string_view second) {

@@ -5,6 +5,7 @@
 #include "base/number.hpp"
 #include "http/upstream_cookies.hpp"
 #include "json/json.hpp"
+#include "json/simdjson.hpp"
 #include "oauth/jwt.hpp"
 
 #include <algorithm>
@@ -67,6 +68,9 @@ std::optional<Seconds> lifetime(const Json* expiresIn) {
   return Seconds{static_cast<std::int64_t>(std::floor(seconds))};
 }
 
+// Some serializers write members that have no value.
+bool isThere(const Json* member) { return member != nullptr && !member->is_null() && *member != ""; }
+
 // Of an answer that has parsed.
 Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenEndpoint& endpoint, TimePoint now) {
   const Json* accessToken = at(body, endpoint.answer.accessToken);
@@ -92,6 +96,7 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
   const Json* idToken = at(body, endpoint.answer.idToken);
   if (idToken != nullptr && idToken->is_string()) {
     tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>()).substr(0, maxTextSize);
+    while (!detail::isUtf8(tokens.subject)) tokens.subject.pop_back();  // a character was cut
   }
   tokens.cookies = detail::withCookiesOf(answer, endpoint.cookies, "");
   tokens.resource = endpoint.resource;
@@ -144,7 +149,7 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
     if (tokens) return {AnswerMeaning::tokens, std::move(tokens), EndpointState::well};
   }
   const Json* error = isObject ? at(*body, endpoint.answer.error) : nullptr;
-  const bool hasTokens = isObject && at(*body, endpoint.answer.accessToken) != nullptr;
+  const bool hasTokens = isObject && isThere(at(*body, endpoint.answer.accessToken));
   if ((isSuccess(status) || isClientError(status)) && !hasTokens && error != nullptr && error->is_string()) {
     return refused(status, error->get<std::string>(), endpoint);
   }
