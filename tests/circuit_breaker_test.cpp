@@ -116,12 +116,25 @@ TEST_CASE("a probe that fails opens it again, and what began before says nothing
   const auto old = f.breaker.begin();
   f.openWith(EndpointState::failing);
   f.time.advance(4s);
-  f.call(4, EndpointState::refusing);
-  CHECK(f.pause() == 60s);
+  f.call(4, EndpointState::failing, 600s);
+  CHECK(f.pause() == 4s);
   f.breaker.ended(old, TokenKey{8}, EndpointState::failing, std::nullopt, f.time());
   f.breaker.ended(old, TokenKey{8}, EndpointState::well, std::nullopt, f.time());
-  CHECK(f.pause() == 60s);
+  CHECK(f.pause() == 4s);
   CHECK_FALSE(f.breaker.isValid(old));
+}
+
+TEST_CASE("V07 a probe whose own token is refused says nothing of the endpoint; three say it") {
+  Fixture f;
+  f.openWith(EndpointState::failing);
+  f.time.advance(4s);
+  f.call(4, EndpointState::refusing, 600s);
+  CHECK(f.admits());
+  f.call(4, EndpointState::refusing, 600s);
+  f.call(5, EndpointState::refusing, 30s);
+  CHECK(f.admits());
+  f.call(6, EndpointState::refusing);
+  CHECK(f.pause() == 600s);
 }
 
 TEST_CASE("V07 a token that has failed is no probe, unless for another pause nobody else comes") {

@@ -275,7 +275,7 @@ TEST_CASE("an observer may use what it observes") {
   session.setTokens(upstream.provider.login());
   upstream.provider.expireAccessTokens();
   CHECK(fetcher.performFetch(session, items)->status == 200);
-  CHECK(known == 1);
+  CHECK(known == 2);
 }
 
 TEST_CASE("R82 no line holds a token, a cookie, a secret or a value; each names the session") {

@@ -138,7 +138,7 @@ TEST_CASE_FIXTURE(Fixture, "a late request on another replica gets the result wi
   CHECK(late->tokens == tokens("b"));
   CHECK(two.calls == 0);
   CHECK(two.coordinator->newest("c", tokens("a"), From::cookie).value() == tokens("b"));
-  CHECK(two.coordinator->stats().tokens == 1);
+  CHECK(two.coordinator->stats().tokens == 2);
   CHECK(two.coordinator->redisStats().shared == 1);
 }
 
@@ -629,6 +629,27 @@ TEST_CASE_FIXTURE(Fixture, "tokens that cannot be shared are this replica's alon
   const auto result = one.refresh("a", RefreshAnswer{.tokens = TokenSet{.accessToken = huge, .refreshToken = "rt-b"}});
   CHECK(result->tokens.accessToken == huge);
   CHECK(server().keys("*:lock").empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "tokens beside which something cannot be shared are known to the others all the same") {
+  Replica one;
+  Replica other;
+  TokenSet odd = tokens("b");
+  odd.subject = "J\xfcrgen";
+  odd.cookies = "sso=" + std::string(70'000, 'x');
+  REQUIRE(one.refresh("a", RefreshAnswer{.tokens = odd}));
+  CHECK(other.refresh("a", "never")->tokens == tokens("b"));
+  CHECK(other.calls == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a refresh token that changes is known to the others, also when the access token does not") {
+  Replica one;
+  Replica other;
+  TokenSet same = tokens("a");
+  same.refreshToken = "rt-b";
+  REQUIRE(one.refresh("a", RefreshAnswer{.tokens = same}));
+  CHECK(other.refresh("a", "never")->tokens == same);
+  CHECK(other.calls == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a coordinator that goes while it waits for another does not wait for long") {

@@ -18,14 +18,13 @@ TokenKey keyOf(unsigned number) {
 }  // namespace
 
 TEST_CASE("V06 a login may be refreshed three times at once, then once in 30 s, whatever its token is by then") {
-  const ironjar::LocalCoordinatorOptions options;
-  RefreshMeter meter(options);
+  RefreshMeter meter({.burst = 3, .interval = 30s, .maxEntries = 100'000});
   const FakeSteadyClock time;
   unsigned admitted = 0;
   for (unsigned tenth = 0; tenth < 3000; ++tenth) {  // five minutes
     if (meter.admits(keyOf(admitted), time())) {
       meter.count(keyOf(admitted), time());
-      meter.follow(keyOf(admitted), keyOf(admitted + 1));
+      meter.put(keyOf(admitted + 1), meter.take(keyOf(admitted)));
       ++admitted;
     }
     time.advance(100ms);
@@ -34,8 +33,7 @@ TEST_CASE("V06 a login may be refreshed three times at once, then once in 30 s, 
 }
 
 TEST_CASE("a login that was left alone has all three again") {
-  const ironjar::LocalCoordinatorOptions options;
-  RefreshMeter meter(options);
+  RefreshMeter meter({.burst = 3, .interval = 30s, .maxEntries = 100'000});
   const FakeSteadyClock time;
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 3; ++i) {
@@ -49,8 +47,7 @@ TEST_CASE("a login that was left alone has all three again") {
 }
 
 TEST_CASE("it is bounded: when all are metered, a login that is not known waits for the others") {
-  const ironjar::LocalCoordinatorOptions options{.maxEntries = 1024};
-  RefreshMeter meter(options);
+  RefreshMeter meter({.burst = 3, .interval = 30s, .maxEntries = 1024});
   const FakeSteadyClock time;
   for (unsigned n = 0; n < 1024; ++n) meter.count(keyOf(n), time());
   CHECK_FALSE(meter.admits(keyOf(9999), time()));

@@ -20,7 +20,7 @@ struct NewTokens {
 
 // How a coordinator stands at the moment.
 struct CoordinatorStats {
-  std::size_t tokens = 0;        // known, with what became of them
+  std::size_t tokens = 0;        // known: spent ones with what became of them, and those that came of it
   std::size_t bytes = 0;         // of memory that they take
   std::size_t waiters = 0;       // requests waiting for a call
   std::size_t openCircuits = 0;  // token endpoints that have failed, and are not asked at the moment
@@ -85,8 +85,9 @@ class RefreshCoordinator {
 struct LocalCoordinatorOptions {
   Seconds keep{60};              // how long a token's successor is known after a request has brought it
   Seconds keepUnconfirmed{600};  // and while none has: the response with the new cookie may have been lost
-  // Tokens known; the least recently used go first, and logouts never for others' sake.
-  std::size_t maxEntries = 100'000;
+  // Tokens known: two of a login that was refreshed once, 65 of any. Of more, those go first that would be forgotten
+  // soonest, and logouts never for others' sake. A large table is kept in parts, each with its share.
+  std::size_t maxEntries = 200'000;
   std::size_t maxBytes = 64 * 1024 * 1024;
   // How often an API's 401 may have a login refreshed, before its tokens have ended by the clock: so often at once,
   // then once in the interval. An API that refuses every token would spend one a request.

@@ -33,12 +33,17 @@ std::string randomOwner() {
   return owner;
 }
 
-// Without rotation, a record may be the one that has led to the tokens that are spent now.
-bool isNewer(const TokenSet& found, const TokenSet& spent) {
-  if (found.accessToken == spent.accessToken) return false;
-  const bool isOlder = found.refreshToken == spent.refreshToken && found.expiresAt && spent.expiresAt &&
-                       *found.expiresAt < *spent.expiresAt;
-  return !isOlder;
+bool cannotBeSealed(const Result<RedisRecord::Outcome>& outcome) {
+  return !outcome && (outcome.error().code == Errc::tooLarge || outcome.error().code == Errc::malformed);
+}
+
+// Without what a provider may have made too large, or no text: others shall at least know which tokens are good.
+TokenSet bare(const TokenSet& tokens) {
+  return {.accessToken = tokens.accessToken,
+          .refreshToken = tokens.refreshToken,
+          .expiresAt = tokens.expiresAt,
+          .lifetime = tokens.lifetime,
+          .resource = tokens.resource};
 }
 
 RedisCoordinatorOptions checked(RedisCoordinatorOptions options) {
@@ -186,7 +191,8 @@ class RedisCoordinator::State {
           .tokens = fail(Errc::expired, "the provider has ended this login, as another process was told"),
           .endpoint = EndpointState::notAsked};
     }
-    if (!isNewer(record.tokens, request.spent)) return std::nullopt;
+    // Without rotation it may be the one that has led to the tokens that are spent now.
+    if (!detail::isNewer(record.tokens, request.spent)) return std::nullopt;
     ++shared_;
     return RefreshAnswer{.tokens = std::move(record.tokens), .endpoint = EndpointState::notAsked};
   }
@@ -253,10 +259,9 @@ class RedisCoordinator::State {
 
   RefreshAnswer publish(const Request& request, RedisRecord& record, RefreshAnswer answer) {
     const TokenSet fresh = detail::successorOf(request.spent, *answer.tokens);
-    const auto outcome = record.publish(request.owner, fresh, request.endedBefore);
-    if (!outcome && (outcome.error().code == Errc::tooLarge || outcome.error().code == Errc::malformed)) {
-      release(request, record);  // it cannot be sealed: nobody shall wait for it
-    }
+    auto outcome = record.publish(request.owner, fresh, request.endedBefore);
+    if (cannotBeSealed(outcome)) outcome = record.publish(request.owner, bare(fresh), request.endedBefore);
+    if (cannotBeSealed(outcome)) release(request, record);  // nobody shall wait for it
     const Record* known = outcome ? std::get_if<Record>(&*outcome) : nullptr;
     if (known == nullptr || known->kind == Record::Kind::invalidGrant) return answer;
     if (known->kind == Record::Kind::loggedOut) {

@@ -38,8 +38,11 @@ void CircuitBreaker::ended(Permit permit, const TokenKey& token, EndpointState e
   if (std::find(failed_.begin(), failed_.end(), token) == failed_.end()) failed_.push_back(token);
   const bool concernsAll = endpoint == EndpointState::unreachable || endpoint == EndpointState::refusesClient;
   // What one token was asked to wait is not what another, or the way to the endpoint, has to.
-  if (allowed_ > 0 || concernsAll) return open(endpoint, retryAfter, now);
-  if (failed_.size() >= failuresThatOpen) open(endpoint, asked_, now);
+  if (concernsAll) return open(endpoint, retryAfter, now);
+  if (failed_.size() >= failuresThatOpen) return open(endpoint, asked_, now);
+  if (allowed_ == 0) return;
+  if (endpoint == EndpointState::failing) return open(endpoint, std::nullopt, now);
+  withdrawn(permit);
 }
 
 void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {

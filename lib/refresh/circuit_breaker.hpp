@@ -7,8 +7,8 @@
 // |           |                             |                                    | then, or one that says it of all |
 // |           |                             |                                    | tokens: open                     |
 // | open      | no, until its pause is over | (begun before it opened: ignored)  | (begun before it opened: ignored)|
-// | half-open | 1, then 2, 4 … at once, of  | twice as many from now on; after   | open again                       |
-// |           | tokens that have not failed | 32: closed                         |                                  |
+// | half-open | 1, then 2, 4 … at once, of  | twice as many from now on; after   | as closed, and one that looks    |
+// |           | tokens that have not failed | 32: closed                         | like the endpoint's own: open    |
 #pragma once
 
 #include "refresh/token_key.hpp"

@@ -78,6 +78,16 @@ TokenSet caughtUp(TokenSet held, const TokenSet& newest) {
   return held;
 }
 
+bool isNewer(const TokenSet& found, const TokenSet& held) {
+  if (found.refreshToken != held.refreshToken) return true;
+  if (found.accessToken == held.accessToken) return endsLater(found, held);
+  return !endsLater(held, found);
+}
+
+bool endsLater(const TokenSet& found, const TokenSet& held) {
+  return found.expiresAt && held.expiresAt && *found.expiresAt > *held.expiresAt;
+}
+
 // RFC 6749 section 6 for the refresh token, section 5.1 for the scope, OpenID Connect Core section 12.2 for the user.
 TokenSet successorOf(const TokenSet& spent, TokenSet answer) {
   if (answer.refreshToken.empty()) answer.refreshToken = spent.refreshToken;

@@ -27,6 +27,12 @@ struct ObservedRefresh {
 // resource, held ones with the newer refresh token.
 [[nodiscard]] TokenSet caughtUp(TokenSet held, const TokenSet& newest);
 
+// Whether it is worth having `found` in place of `held`. Without rotation, tokens that are found may be the older ones:
+// another process may have refreshed since.
+[[nodiscard]] bool isNewer(const TokenSet& found, const TokenSet& held);
+// A provider may also say of the same access token that it ends later.
+[[nodiscard]] bool endsLater(const TokenSet& found, const TokenSet& held);
+
 // The tokens that take the place of `spent` when `answer` came for them: what it leaves out goes on as it was.
 [[nodiscard]] TokenSet successorOf(const TokenSet& spent, TokenSet answer);
 

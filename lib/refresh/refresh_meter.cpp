@@ -6,34 +6,44 @@ namespace ironjar::detail {
 namespace {
 
 constexpr std::size_t fewest = 1024;  // entries, below which nothing is swept
+constexpr Seconds betweenSweeps{1};
 
 }  // namespace
 
 bool RefreshMeter::admits(const TokenKey& key, MonotonicTime now) {
   const auto entry = emptyAt_.find(key);
-  const auto burst = static_cast<Seconds::rep>(options_.refusedBurst);
-  if (entry != emptyAt_.end()) return entry->second - now <= (burst - 1) * options_.refusedInterval;
-  if (emptyAt_.size() >= std::min(sweepAt_, options_.maxEntries)) {
-    // Whenever it has doubled, so that the work for each call stays constant.
-    std::erase_if(emptyAt_, [now](const auto& other) { return other.second <= now; });
-    sweepAt_ = std::max(fewest, 2 * emptyAt_.size());
-  }
+  const auto burst = static_cast<Seconds::rep>(options_.burst);
+  if (entry != emptyAt_.end()) return entry->second - now <= (burst - 1) * options_.interval;
+  sweep(now);
   return emptyAt_.size() < options_.maxEntries;
 }
 
 void RefreshMeter::count(const TokenKey& key, MonotonicTime now) {
   MonotonicTime& emptyAt = emptyAt_[key];
-  emptyAt = std::max(emptyAt, now) + options_.refusedInterval;
+  emptyAt = std::max(emptyAt, now) + options_.interval;
 }
 
-void RefreshMeter::follow(const TokenKey& from, const TokenKey& to) {
-  if (from == to) return;
-  const auto entry = emptyAt_.find(from);
-  if (entry == emptyAt_.end()) return;
+MonotonicTime RefreshMeter::take(const TokenKey& key) {
+  const auto entry = emptyAt_.find(key);
+  if (entry == emptyAt_.end()) return {};
   const MonotonicTime emptyAt = entry->second;
   emptyAt_.erase(entry);
-  MonotonicTime& there = emptyAt_[to];
+  return emptyAt;
+}
+
+void RefreshMeter::put(const TokenKey& key, MonotonicTime emptyAt) {
+  if (emptyAt == MonotonicTime()) return;
+  MonotonicTime& there = emptyAt_[key];
   there = std::max(there, emptyAt);
+}
+
+// Whenever it has doubled, so that the work for each call stays constant; when it is full, now and then.
+void RefreshMeter::sweep(MonotonicTime now) {
+  const bool isFull = emptyAt_.size() >= options_.maxEntries;
+  if (isFull ? now < nextSweep_ : emptyAt_.size() < std::max(fewest, sweepAt_)) return;
+  std::erase_if(emptyAt_, [now](const auto& other) { return other.second <= now; });
+  sweepAt_ = 2 * emptyAt_.size();
+  nextSweep_ = now + betweenSweeps;
 }
 
 }  // namespace ironjar::detail

@@ -1,25 +1,29 @@
-// What is known of refresh tokens: a table of states. Decides only: times are passed in, and its owner guards it.
+// What is known of refresh tokens: a table of states, each transition of one token. Decides only: times are passed in,
+// and its owner guards it. Whoever follows a chain of tokens goes from one to the next (single_flight.hpp).
 //
 // | state        | means                       | event: goes to                         | by itself, after          |
 // | ------------ | --------------------------- | -------------------------------------- | ------------------------- |
-// | unknown      | not in the table            | begin: refreshing                      |                           |
+// | unknown      | not in the table            | begin: refreshing; issue: issued       |                           |
+// | issued       | a call has brought it;      | begin: refreshing; issue: issued;      | keepUnconfirmed: unknown  |
+// |              | nothing has come of it yet  | logOut: unknown                        |                           |
 // | refreshing   | a call is in flight         | rotate: rotated; fail: failing;        | never                     |
 // |              |                             | endGrant: invalidGrant; retire:        |                           |
 // |              |                             | retired; withdraw: failing if calls    |                           |
-// |              |                             | have failed, else unknown; logOut:     |                           |
+// |              |                             | have failed, else as it came; logOut:  |                           |
 // |              |                             | stays, and its answer is discarded     |                           |
-// | failing      | calls about it failed; it   | begin: refreshing; logOut: unknown     | keepUnconfirmed since the |
-// |              | has a pause                 |                                        | last failure: unknown     |
-// | rotated      | other tokens have taken its | confirm: expires in keep; begin:       | keep, confirmed: retired; |
-// |              | place                       | refreshing, where tokens do not        | keepUnconfirmed, or its   |
-// |              |                             | rotate; issued again, logOut: unknown; | own successor: unknown    |
-// |              |                             | longestChain links further on: retired |                           |
-// | invalidGrant | the provider has ended its  | logOut: unknown                        | keep: unknown             |
+// | failing      | calls about it failed; it   | begin: refreshing; issue: issued;      | keepUnconfirmed since the |
+// |              | has a pause                 | logOut: unknown                        | last failure: unknown     |
+// | rotated      | other tokens have taken its | confirm: expires in keep; issue:       | keep, confirmed: retired; |
+// |              | place                       | issued; begin: refreshing, where       | keepUnconfirmed, or its   |
+// |              |                             | tokens do not rotate; retire: retired, | own successor: unknown    |
+// |              |                             | far back in a chain; logOut: unknown   |                           |
+// | invalidGrant | the provider has ended its  | issue: issued; logOut: unknown         | keep: unknown             |
 // |              | login                       |                                        |                           |
-// | retired      | spent, successor forgotten  | logOut: unknown                        | keepUnconfirmed: unknown  |
+// | retired      | spent, successor forgotten  | issue: issued; logOut: unknown         | keepUnconfirmed: unknown  |
 //
-// loggedOut is a tombstone beside the state, for keepUnconfirmed: it refuses sessions that began before the logout.
-// Later ones pass, which may have been given the same token where tokens are not rotated.
+// Other transitions cannot happen, and are asserted. loggedOut is a tombstone beside the state, for keepUnconfirmed: it
+// refuses sessions that began before the logout. Later ones pass, which may have been given the same token where tokens
+// are not rotated.
 //
 // Bounded in entries and bytes; see makeRoom() for what goes first. Tokens are wiped when they are forgotten.
 #pragma once
@@ -27,7 +31,6 @@
 #include "refresh/token_key.hpp"
 
 #include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -36,9 +39,12 @@
 
 namespace ironjar::detail {
 
-struct InFlightRefresh;  // the coordinator's
+struct InFlightRefresh;  // single_flight.hpp
 
-enum class TokenState { refreshing, failing, rotated, invalidGrant, retired };
+enum class TokenState { issued, refreshing, failing, rotated, invalidGrant, retired };
+
+// Wiped with the last that holds them.
+using SharedTokens = std::shared_ptr<const TokenSet>;
 
 // Of the calls about one token, since one has succeeded.
 struct TokenFailures {
@@ -49,77 +55,98 @@ struct TokenFailures {
 
 class TokenStates {
  public:
-  explicit TokenStates(const LocalCoordinatorOptions& options) : options_(options) {}
+  struct Options {
+    Seconds keep;
+    Seconds keepUnconfirmed;
+    std::size_t maxEntries;
+    std::size_t maxBytes;
+  };
+  explicit TokenStates(const Options& options) : options_(options) {}
 
-  struct Entry {
-    TokenState state = TokenState::refreshing;
+  class Entry {
+   public:
+    TokenState state = TokenState::issued;
+    bool wasBrought = false;                    // by a request's cookie
+    bool isConfirmed = false;                   // rotated: its successor was
     std::shared_ptr<InFlightRefresh> inFlight;  // refreshing
-    TokenSet tokens;                            // rotated: to these
-    TokenKey successor{};                       // rotated: their key
-    bool confirmed = false;                     // rotated: a request has brought the successor
+    SharedTokens tokens;                        // rotated: to these
+    TokenKey successor{};                       // rotated, retired: their key
+    std::optional<TokenKey> predecessor;        // whose call has brought this one
     TokenFailures failures;
+
+    [[nodiscard]] bool leadsTo(const TokenKey& key) const {
+      return (state == TokenState::rotated || state == TokenState::retired) && successor == key;
+    }
 
    private:
     friend class TokenStates;
     std::size_t bytes = 0;
-    std::multimap<MonotonicTime, TokenKey>::iterator expiry;  // not while refreshing
-    std::list<TokenKey>::iterator use;
-    std::size_t rank = 0;
+    MonotonicTime until{};
+    std::size_t queue = 0;
+    std::list<TokenKey>::iterator position;
   };
 
-  [[nodiscard]] const Entry* find(const TokenKey& key);  // counts as a use
+  // Drops what has expired. Call it first, every time. Time that runs backwards stands still.
+  void age(MonotonicTime now);
+  [[nodiscard]] const Entry* find(const TokenKey& key) const;
 
   void begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> inFlight);
   // The call was not made, or says nothing of the token.
   void withdraw(const TokenKey& key, MonotonicTime now);
+  // What is known of the successor is to be said by issue(), unless it is the same token.
   void rotate(const TokenKey& key, TokenSet tokens, const TokenKey& successor, MonotonicTime now);
   // Until when the token has its pause: the longer of 1, 2, 4 … 60 s and what the endpoint asked for.
   MonotonicTime fail(const TokenKey& key, std::optional<Seconds> retryAfter, MonotonicTime now);
   void endGrant(const TokenKey& key, MonotonicTime now);
   void retire(const TokenKey& key, MonotonicTime now);
 
+  // A call about `predecessor` has brought this token: it is good, whatever was known of it.
+  void issue(const TokenKey& key, const TokenKey& predecessor, MonotonicTime now);
+  // A request's cookie has brought this token, which is in the table: whatever led to it need not be remembered for
+  // long. The first time, what to confirm next.
+  std::optional<TokenKey> bring(const TokenKey& key, MonotonicTime now);
+  // The successor of this token was brought. What to confirm next.
+  std::optional<TokenKey> confirm(const TokenKey& key, const TokenKey& successor, MonotonicTime now);
+
   // The login was ended, at `endedAt`. What was known of the token is forgotten, but for a call in flight.
   void logOut(const TokenKey& key, TimePoint endedAt, MonotonicTime now);
   // Whether a logout refuses a session that began then; one whose beginning is not known, always.
   [[nodiscard]] bool isLoggedOut(const TokenKey& key, std::optional<TimePoint> begun) const;
 
-  // A request has brought this token: whatever led to it need not be remembered for long.
-  void confirm(const TokenKey& key, MonotonicTime now);
-  // Drops what has expired. Call it first, every time.
-  void age(MonotonicTime now);
+  // Forgets a token before its time, unless its call is in flight. Counted.
+  void evict(const TokenKey& key);
 
-  [[nodiscard]] bool knows(const TokenKey& key) const { return entries_.contains(key) || tombstones_.contains(key); }
   [[nodiscard]] std::size_t size() const { return entries_.size() + tombstones_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // Entries that had to go before their time.
   [[nodiscard]] std::size_t evicted() const { return evicted_; }
 
  private:
-  using Entries = std::unordered_map<TokenKey, Entry, TokenKeyHash>;
+  // The entries that expire alike, so that each queue is in the order of its ends.
+  enum Queue : std::size_t { issued, confirmed, unconfirmed, retired, inFlight, queues };
   struct Tombstone {
     TimePoint endedAt;
-    std::multimap<MonotonicTime, TokenKey>::iterator expiry;
+    MonotonicTime until;
+    std::list<TokenKey>::iterator position;
   };
+  using Entries = std::unordered_map<TokenKey, Entry, TokenKeyHash>;
   using Tombstones = std::unordered_map<TokenKey, Tombstone, TokenKeyHash>;
 
   Entry& at(const TokenKey& key);
-  void moveTo(Entry& entry, const TokenKey& key, TokenState state);
-  void enter(const TokenKey& key, TokenState state, MonotonicTime until);
-  void expireAt(Entry& entry, const TokenKey& key, MonotonicTime time);
+  Entry& refreshing(const TokenKey& key);
+  void enter(Entry& entry, TokenState state, Queue queue, MonotonicTime until);
   void account(Entry& entry);
-  void unlink(const Entry& entry, const TokenKey& key);
+  void expire(const TokenKey& key, MonotonicTime now);
   void erase(Entries::iterator entry);
   void erase(Tombstones::iterator tombstone);
-  void retireOldest(const TokenKey& key, MonotonicTime now);
   void makeRoom();
 
-  const LocalCoordinatorOptions& options_;
+  const Options options_;
   Entries entries_;
   Tombstones tombstones_;
-  std::unordered_map<TokenKey, TokenKey, TokenKeyHash> predecessors_;  // of successors, to their entry
-  std::multimap<MonotonicTime, TokenKey> expiries_;
-  std::multimap<MonotonicTime, TokenKey> tombstoneExpiries_;
-  std::array<std::list<TokenKey>, 3> uses_;  // by rank, the one used last at the back: see makeRoom
+  std::array<std::list<TokenKey>, queues> queues_;
+  std::list<TokenKey> tombstoneQueue_;
+  MonotonicTime latest_{};
   std::size_t bytes_ = 0;
   std::size_t evicted_ = 0;
 };

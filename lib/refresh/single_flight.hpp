@@ -1,0 +1,148 @@
+// Single flight of refreshes: decides who calls the token endpoint, who waits for whose call, and what an answer means
+// for whom. Neither threads nor clock nor I/O: times are passed in, calls are made by whoever is said to lead.
+//
+// Thread-safe. The table of tokens is in parts, by a token's key, each with a lock of its own. A step holds one of
+// them, and a rotation, which joins two tokens, both; whoever follows a chain goes from lock to lock, and finds each
+// token in the state that it has by then. Nothing of the application's runs under a lock.
+#pragma once
+
+#include "crypto/secret.hpp"
+#include "crypto/sodium.hpp"
+#include "refresh/circuit_breaker.hpp"
+#include "refresh/refresh_meter.hpp"
+#include "refresh/token_states.hpp"
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+namespace ironjar::detail {
+
+// Called once, from whichever thread completes the call. Must not throw.
+using RefreshCompletion = std::function<void(Result<NewTokens>)>;
+
+// One call to a token endpoint, shared by the table's entry and everybody who waits for it.
+struct InFlightRefresh {
+  struct Waiter {
+    std::uint64_t number;
+    RefreshedBy by;
+    RefreshCompletion done;
+  };
+
+  std::string client;
+  TokenKey key{};
+  TokenSet spent;  // what the call is about
+  RefreshCause cause = RefreshCause::ended;
+  CircuitBreaker::Permit permit{};
+  // Under the lock of the token's part, until the call is completed.
+  std::vector<Waiter> waiters = {};
+  bool loggedOut = false;  // meanwhile: what it brings is nobody's
+  RevokeCall revoke = {};
+};
+
+class SingleFlight {
+ public:
+  using Call = std::shared_ptr<InFlightRefresh>;
+  // The completion will be called; or has been taken back with leave().
+  struct Waiting {
+    Call call;
+    std::uint64_t number;
+    bool leads;  // the call is to be started, or cancelled
+  };
+  using Decision = std::variant<Result<NewTokens>, Waiting>;
+
+  // Throws std::invalid_argument.
+  explicit SingleFlight(const LocalCoordinatorOptions& options);
+
+  // As RefreshCoordinator's.
+  [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
+                                                       RefreshCoordinator::From from, const RefreshContext& context,
+                                                       MonotonicTime now);
+  [[nodiscard]] Decision request(std::string_view client, const TokenSet& rejected, const RefreshContext& context,
+                                 RefreshCompletion done, MonotonicTime now);
+  // The tokens that are to be revoked at once.
+  [[nodiscard]] std::optional<TokenSet> end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
+                                            const Logout& logout, MonotonicTime now);
+
+  // Takes a completion back. False when it has been called, or is just about to be.
+  bool leave(const Waiting& waiting);
+
+  // Whoever leads, at the moment before the call. False when it need not be made any more: its login has ended (then
+  // its tokens are to be revoked), nobody waits, or the breaker has opened. All who wait are completed then.
+  [[nodiscard]] bool start(const Call& call, MonotonicTime now);
+  // In place of start().
+  void cancel(const Call& call, const Error& why, MonotonicTime now);
+  // How the call has ended: completes all who wait. The new tokens, when the login was ended meanwhile: they are to be
+  // revoked.
+  [[nodiscard]] std::optional<TokenSet> complete(const Call& call, const RefreshAnswer& answer, MonotonicTime now);
+
+  [[nodiscard]] CoordinatorStats stats(MonotonicTime now);
+
+ private:
+  static constexpr std::size_t cacheLine = 64;
+  struct alignas(cacheLine) Part {
+    Part(const TokenStates::Options& forStates, const RefreshMeter::Options& forMeter)
+        : states(forStates), meter(forMeter) {}
+    std::mutex mutex;
+    TokenStates states;
+    RefreshMeter meter;
+  };
+
+  class PartsLock;
+
+  // Where a chain ends, with the lock of that token's part.
+  struct End {
+    TokenKey key{};
+    Part* part = nullptr;
+    std::unique_lock<std::mutex> lock = {};
+    const TokenStates::Entry* entry = nullptr;  // null: nothing is known of the token
+    bool loggedOut = false;
+    SharedTokens tokens = nullptr;  // the last ones; null: those that the chain began with
+    SharedTokens own = nullptr;     // the last ones for the resource that is asked for
+
+    [[nodiscard]] bool isOver() const;
+    [[nodiscard]] TokenSet newest(const TokenSet& brought) const;
+  };
+
+  [[nodiscard]] TokenKey keyOf(std::string_view client, std::string_view refreshToken) const;
+  [[nodiscard]] Part& partOf(const TokenKey& key) { return *parts_[key.back() % parts_.size()]; }
+  [[nodiscard]] End follow(const TokenKey& key, const TokenSet& tokens, std::optional<TimePoint> begun,
+                           MonotonicTime now, std::vector<TokenKey>* path = nullptr);
+  void confirm(std::optional<TokenKey> key, TokenKey successor, MonotonicTime now);
+
+  [[nodiscard]] std::optional<Error> refusal(const CircuitBreaker& breaker, const End& end, RefreshCause cause,
+                                             MonotonicTime now);
+  [[nodiscard]] Decision join(const Call& call, bool leads, RefreshCompletion done);
+  [[nodiscard]] Decision lead(std::string_view client, End& end, const TokenSet& rejected, RefreshCause cause,
+                              RefreshCompletion done, MonotonicTime now);
+
+  struct Rotation {
+    std::optional<TokenKey> predecessor;  // of the token that is spent
+    bool hasCrowdedOut;                   // others had to go
+  };
+  [[nodiscard]] Rotation rotate(const InFlightRefresh& call, const TokenSet& fresh, const TokenKey& successor,
+                                MonotonicTime now);
+  void boundChain(TokenKey link, const Rotation& rotation, MonotonicTime now);
+  [[nodiscard]] Error failed(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint,
+                             MonotonicTime now);
+  void completeAll(InFlightRefresh& call, const Result<TokenSet>& result);
+
+  template <class Use>
+  auto withBreaker(const std::string& client, const Use& use) {
+    const std::lock_guard lock(breakersMutex_);
+    return use(breakers_[client]);
+  }
+
+  const std::size_t maxWaiters_;
+  const std::size_t maxWaitersPerToken_;
+  Secret<siphashSize> processKey_;
+  std::vector<std::unique_ptr<Part>> parts_;
+  std::mutex breakersMutex_;                        // may be taken under a part's, never the other way round
+  std::map<std::string, CircuitBreaker> breakers_;  // by client: one for each issuer that the application knows
+  std::atomic<std::size_t> waiters_ = 0;
+  std::atomic<std::uint64_t> numbers_ = 0;
+};
+
+}  // namespace ironjar::detail

@@ -1,0 +1,200 @@
+// SingleFlight by itself: no thread runs, the test makes each call when it likes.
+#include "refresh/single_flight.hpp"
+
+#include "support/support.hpp"
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using detail::SingleFlight;
+using support::errorOf;
+using support::FakeSteadyClock;
+using From = RefreshCoordinator::From;
+
+namespace {
+
+TokenSet tokens(const std::string& name) { return {.accessToken = "at-" + name, .refreshToken = "rt-" + name}; }
+
+struct Fixture {
+  explicit Fixture(LocalCoordinatorOptions options = {}) : flights(options) {}
+
+  // A request that is not answered at once has its place in `answers`, filled when it is.
+  SingleFlight::Decision request(const std::string& with, RefreshCause cause = RefreshCause::ended) {
+    const std::size_t place = answers.size();
+    answers.emplace_back();
+    return flights.request(
+        "c", tokens(with), {.cause = cause},
+        [this, place](Result<NewTokens> result) { answers[place] = std::move(result); }, time());
+  }
+  SingleFlight::Waiting waiting(const std::string& with) {
+    auto decision = request(with);
+    REQUIRE(std::holds_alternative<SingleFlight::Waiting>(decision));
+    return std::get<SingleFlight::Waiting>(decision);
+  }
+  std::optional<Errc> refusal(const std::string& with) {
+    auto decision = request(with);
+    const auto* known = std::get_if<Result<NewTokens>>(&decision);
+    return known ? errorOf(*known) : std::nullopt;
+  }
+  void rotate(const std::string& from, const std::string& to) {
+    const auto waiting = this->waiting(from);
+    REQUIRE(waiting.leads);
+    REQUIRE(flights.start(waiting.call, time()));
+    answer(waiting, {.tokens = tokens(to)});
+  }
+  void answer(const SingleFlight::Waiting& waiting, RefreshAnswer answer) {
+    CHECK_FALSE(flights.complete(waiting.call, std::move(answer), time()));
+  }
+  // "" for nothing newer, "over" for an ended login.
+  std::string newest(const std::string& with) {
+    const auto found = flights.newest("c", tokens(with), From::cookie, {}, time());
+    if (!found) return "over";
+    return *found ? (*found)->refreshToken.substr(3) : "";
+  }
+
+  FakeSteadyClock time;
+  std::vector<std::optional<Result<NewTokens>>> answers;
+  SingleFlight flights;
+};
+
+std::string numbered(int n) { return std::to_string(n); }
+
+}  // namespace
+
+TEST_CASE("one leads, the others wait for the same call, and each is completed once") {
+  Fixture f;
+  const auto leader = f.waiting("a");
+  CHECK(leader.leads);
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(f.waiting("a").leads);
+  CHECK(f.flights.stats(f.time()).waiters == 4);
+  REQUIRE(f.flights.start(leader.call, f.time()));
+  CHECK_FALSE(f.answers[0]);
+  f.answer(leader, {.tokens = tokens("b")});
+  CHECK(f.answers[0]->value().by == RefreshedBy::self);
+  for (int i = 1; i < 4; ++i) CHECK(f.answers[static_cast<std::size_t>(i)]->value().by == RefreshedBy::follower);
+  CHECK(f.flights.stats(f.time()).waiters == 0);
+  CHECK_FALSE(f.flights.leave(leader));
+}
+
+TEST_CASE("who leaves is not completed; a call that nobody waits for any more is not begun") {
+  Fixture f;
+  const auto leader = f.waiting("a");
+  const auto follower = f.waiting("a");
+  CHECK(f.flights.leave(leader));
+  CHECK_FALSE(f.flights.leave(leader));
+  CHECK(f.flights.leave(follower));
+  CHECK_FALSE(f.flights.start(leader.call, f.time()));
+  CHECK(f.waiting("a").leads);
+  CHECK_FALSE(f.answers[0]);
+  CHECK_FALSE(f.answers[1]);
+}
+
+TEST_CASE("a call that was cancelled is an error for all who wait, and says nothing of the token") {
+  Fixture f;
+  const auto leader = f.waiting("a");
+  static_cast<void>(f.waiting("a"));
+  f.flights.cancel(leader.call, fail(Errc::overloaded), f.time());
+  for (int i = 0; i < 2; ++i) CHECK(errorOf(*f.answers[static_cast<std::size_t>(i)]) == Errc::overloaded);
+  CHECK(f.waiting("a").leads);
+}
+
+TEST_CASE("a login that ends before its call begins, or during it, is nobody's afterwards") {
+  Fixture f;
+  const auto queued = f.waiting("a");
+  CHECK_FALSE(f.flights.end("c", tokens("a"), nullptr, {}, f.time()));
+  CHECK_FALSE(f.flights.start(queued.call, f.time()));
+  CHECK(errorOf(*f.answers[0]) == Errc::loginRequired);
+  const auto called = f.waiting("x");
+  REQUIRE(f.flights.start(called.call, f.time()));
+  CHECK_FALSE(f.flights.end("c", tokens("x"), nullptr, {}, f.time()));
+  CHECK(f.flights.complete(called.call, {.tokens = tokens("y")}, f.time()) == tokens("y"));  // to be revoked
+  CHECK(errorOf(*f.answers[1]) == Errc::loginRequired);
+  CHECK(f.newest("x") == "over");
+  CHECK(f.newest("y") == "");
+}
+
+TEST_CASE("V06 of a long chain the last links lead on, others are known as spent, the oldest not at all") {
+  for (const std::size_t entries : {std::size_t{1000}, std::size_t{100'000}}) {  // in one part, and in many
+    Fixture f({.maxEntries = entries});
+    for (int n = 0; n < 500; ++n) f.rotate(numbered(n), numbered(n + 1));
+    int leading = 0;
+    int spent = 0;
+    for (int n = 0; n < 500; ++n) {
+      const std::string found = f.newest(numbered(n));
+      leading += found == "500";
+      spent += found == "over";
+      if (n >= 500 - 16) CHECK(found == "500");
+    }
+    CHECK(leading == 16);
+    CHECK(spent == 64 - 16);
+    CHECK(f.flights.stats(f.time()).tokens == 65);  // and the newest
+    CHECK(f.flights.stats(f.time()).evicted == 500 - 64);
+  }
+}
+
+TEST_CASE("V06 who crowds others out of a full table loses as many of his own") {
+  Fixture f({.maxEntries = 300});
+  for (int n = 0; n < 100; ++n) f.rotate("user" + numbered(n), "new" + numbered(n));
+  for (int n = 0; n < 2000; ++n) f.rotate(numbered(n), numbered(n + 1));
+  int known = 0;
+  for (int n = 0; n < 100; ++n) known += f.newest("user" + numbered(n)) == "new" + numbered(n);
+  CHECK(known == 100);
+}
+
+TEST_CASE("who brings C confirms the whole way to it, from part to part") {
+  Fixture f;
+  for (int n = 0; n < 10; ++n) f.rotate(numbered(n), numbered(n + 1));
+  CHECK(f.newest("10") == "");
+  f.time.advance(61s);
+  for (int n = 0; n < 10; ++n) CHECK(f.newest(numbered(n)) == "over");
+}
+
+TEST_CASE("two tokens whose calls bring each other make no circle") {
+  Fixture f;
+  const auto a = f.waiting("a");
+  const auto b = f.waiting("b");
+  f.answer(a, {.tokens = tokens("b")});
+  f.answer(b, {.tokens = tokens("a")});
+  CHECK(f.newest("b") == "a");
+  CHECK(f.newest("a") == "");
+}
+
+TEST_CASE("a token that was spent and is issued again is good again") {
+  Fixture f;
+  f.rotate("a", "b");
+  CHECK(f.newest("b") == "");
+  f.time.advance(61s);
+  CHECK(f.newest("a") == "over");
+  f.rotate("b", "a");
+  CHECK(f.newest("a") == "");
+  CHECK(f.newest("b") == "a");
+}
+
+TEST_CASE("what waits is bounded, and a place is free again after any end") {
+  Fixture f({.maxWaiters = 2});
+  for (int round = 0; round < 3; ++round) {
+    const auto leader = f.waiting("a");
+    const auto other = f.waiting("b");
+    CHECK(f.refusal("a") == Errc::overloaded);
+    CHECK(f.refusal("c") == Errc::overloaded);
+    f.flights.leave(other);
+    f.flights.cancel(leader.call, fail(Errc::overloaded), f.time());
+    CHECK_FALSE(f.flights.start(other.call, f.time()));
+  }
+  for (const char* user : {"x", "y", "z"}) {
+    const auto waiting = f.waiting(user);
+    f.answer(waiting, {.tokens = fail(Errc::refreshFailed)});
+  }
+  CHECK(f.refusal("v") == Errc::refreshFailed);  // the breaker is open, and who it refuses takes no place
+  CHECK(f.flights.stats(f.time()).waiters == 0);
+}
+
+TEST_CASE("V06 a call that is not begun does not count as one that a 401 has caused") {
+  Fixture f;
+  for (int i = 0; i < 10; ++i) {
+    auto decision = f.request("a", RefreshCause::refused);
+    const auto& waiting = std::get<SingleFlight::Waiting>(decision);
+    f.flights.cancel(waiting.call, fail(Errc::overloaded), f.time());
+  }
+  auto decision = f.request("a", RefreshCause::refused);
+  CHECK(std::holds_alternative<SingleFlight::Waiting>(decision));
+}
