@@ -13,8 +13,6 @@ namespace detail {
 namespace {
 
 constexpr std::size_t mostIdle = 64;
-constexpr std::size_t mostPending = 10'000;
-constexpr std::size_t mostPendingBytes = 64 * 1024 * 1024;
 constexpr unsigned mostTries = 8;
 constexpr std::chrono::milliseconds patience{1000};  // where no request waits: at the start, probing, and at the end
 constexpr std::chrono::milliseconds shortBreak{50};  // before what has failed is sent again
@@ -39,13 +37,6 @@ RedisOptions checked(RedisOptions options) {
 }
 
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
-
-std::size_t sizeOf(const RedisCall& call) {
-  std::size_t size = 0;
-  for (const std::string& key : call.keys) size += key.size();
-  for (const std::string& argument : call.arguments) size += argument.size();
-  return size;
-}
 
 }  // namespace
 
@@ -95,12 +86,7 @@ void RedisLink::runEventually(RedisCall call) {
 void RedisLink::runLater(RedisCall call) {
   {
     const std::lock_guard lock(mutex_);
-    pendingBytes_ += sizeOf(call);
-    pending_.push_back({std::move(call)});
-    while (pending_.size() > mostPending || pendingBytes_ > mostPendingBytes) {
-      pendingBytes_ -= sizeOf(pending_.front().call);
-      pending_.pop_front();
-    }
+    pending_.add(std::move(call));
   }
   changed_.notify_all();
 }
@@ -278,8 +264,7 @@ void RedisLink::recover() {
 // Until one fails, or for about that long. What others add meanwhile comes after it.
 std::optional<Error> RedisLink::sendPending(Deadline end) {
   std::unique_lock lock(mutex_);
-  std::deque<Pending> pending = std::exchange(pending_, {});
-  pendingBytes_ = 0;
+  PendingCalls::Calls pending = pending_.take();
   lock.unlock();
   std::optional<Error> problem;
   while (!pending.empty() && !problem && std::chrono::steady_clock::now() < end) {
@@ -291,8 +276,7 @@ std::optional<Error> RedisLink::sendPending(Deadline end) {
     if (reply || isHopeless) pending.pop_front();
   }
   lock.lock();
-  for (const Pending& left : pending) pendingBytes_ += sizeOf(left.call);
-  pending_.insert(pending_.begin(), std::make_move_iterator(pending.begin()), std::make_move_iterator(pending.end()));
+  pending_.putBack(std::move(pending));
   return problem;
 }
 

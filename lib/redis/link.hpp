@@ -3,12 +3,12 @@
 #pragma once
 
 #include "redis/connection.hpp"
+#include "redis/pending.hpp"
 #include "redis/scripts.hpp"
 #include "redis/sealer.hpp"
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -16,12 +16,6 @@
 #include <ironjar/redis.hpp>
 
 namespace ironjar::detail {
-
-struct RedisCall {
-  const RedisScript* script = nullptr;  // one of the constants
-  std::vector<std::string> keys = {};
-  std::vector<std::string> arguments = {};
-};
 
 class RedisLink {
  public:
@@ -36,7 +30,7 @@ class RedisLink {
   // Runs it now if it can be, or as runLater() does.
   void runEventually(RedisCall call);
   // For what has just failed: runs it on a thread of the link's as soon as Redis takes it, in the order of these calls.
-  // The oldest of too many are dropped, and what Redis refuses again and again while it is well.
+  // What Redis refuses again and again while it is well is dropped, and what PendingCalls has no room for.
   void runLater(RedisCall call);
 
   [[nodiscard]] const RedisSealer& sealer() const { return sealer_; }
@@ -44,10 +38,6 @@ class RedisLink {
 
  private:
   using Connection = std::unique_ptr<RedisConnection>;
-  struct Pending {
-    RedisCall call;
-    unsigned tries = 0;
-  };
 
   [[nodiscard]] Result<Connection> connect(Deadline deadline);
   [[nodiscard]] Connection takeIdle();
@@ -75,8 +65,7 @@ class RedisLink {
   std::vector<Connection> idle_;
   std::vector<RedisAddress> addresses_;
   std::map<const RedisScript*, std::string> hashes_;  // what EVALSHA calls them
-  std::deque<Pending> pending_;
-  std::size_t pendingBytes_ = 0;
+  PendingCalls pending_;
   unsigned failedInARow_ = 0;
   bool isRefusing_ = false;  // the last of those was an error of the server's, which may read all the same
   std::string why_;

@@ -1,0 +1,60 @@
+#include "redis/pending.hpp"
+
+#include <utility>
+
+namespace ironjar::detail {
+namespace {
+
+constexpr std::size_t mostPending = 10'000;
+constexpr std::size_t mostBytes = 64 * 1024 * 1024;
+
+std::size_t sizeOf(const RedisCall& call) {
+  std::size_t size = 0;
+  for (const std::string& key : call.keys) size += key.size();
+  for (const std::string& argument : call.arguments) size += argument.size();
+  return size;
+}
+
+bool replaces(const RedisCall& call) {
+  return !call.keys.empty() && (call.script == &logOutScript() || call.script == &storeLatestScript());
+}
+
+}  // namespace
+
+void PendingCalls::add(RedisCall call) {
+  if (replaces(call)) {
+    const auto earlier = latest_.find(call.keys[0]);
+    if (earlier != latest_.end()) erase(earlier->second);
+  }
+  bytes_ += sizeOf(call);
+  calls_.push_back({std::move(call)});
+  const auto added = std::prev(calls_.end());
+  if (replaces(added->call)) latest_[added->call.keys[0]] = added;
+  while (calls_.size() > mostPending || bytes_ > mostBytes) erase(calls_.begin());
+}
+
+PendingCalls::Calls PendingCalls::take() {
+  latest_.clear();
+  bytes_ = 0;
+  return std::exchange(calls_, {});
+}
+
+void PendingCalls::putBack(Calls calls) {
+  for (auto call = calls.begin(); call != calls.end();) {
+    const bool isReplaced = replaces(call->call) && latest_.contains(call->call.keys[0]);
+    call = isReplaced ? calls.erase(call) : std::next(call);
+  }
+  for (auto call = calls.begin(); call != calls.end(); ++call) {
+    bytes_ += sizeOf(call->call);
+    if (replaces(call->call)) latest_[call->call.keys[0]] = call;
+  }
+  calls_.splice(calls_.begin(), calls);
+}
+
+void PendingCalls::erase(Calls::iterator call) {
+  bytes_ -= sizeOf(call->call);
+  if (replaces(call->call)) latest_.erase(call->call.keys[0]);
+  calls_.erase(call);
+}
+
+}  // namespace ironjar::detail

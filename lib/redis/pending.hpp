@@ -1,0 +1,45 @@
+// What is to be sent as soon as Redis can be reached, in order and bounded. Its owner guards it.
+#pragma once
+
+#include "redis/scripts.hpp"
+
+#include <list>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace ironjar::detail {
+
+struct RedisCall {
+  const RedisScript* script = nullptr;  // one of the constants
+  std::vector<std::string> keys = {};
+  std::vector<std::string> arguments = {};
+};
+
+class PendingCalls {
+ public:
+  struct Pending {
+    RedisCall call;
+    unsigned tries = 0;
+  };
+  using Calls = std::list<Pending>;
+
+  // Behind all others. A logout or a denial takes the place of an earlier one of the same, so that repeating it crowds
+  // nothing out. The oldest of too many are dropped.
+  void add(RedisCall call);
+  // All of them, for sending; and back in front of what has come meanwhile, save what that has replaced.
+  [[nodiscard]] Calls take();
+  void putBack(Calls calls);
+
+  [[nodiscard]] bool empty() const { return calls_.empty(); }
+  [[nodiscard]] std::size_t size() const { return calls_.size(); }
+
+ private:
+  void erase(Calls::iterator call);
+
+  Calls calls_;
+  std::unordered_map<std::string, Calls::iterator> latest_;  // of what replaces, by its first key
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace ironjar::detail
