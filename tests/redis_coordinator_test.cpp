@@ -726,3 +726,31 @@ TEST_CASE_FIXTURE(Fixture, "V24 an earlier logout takes nothing back, nor does o
   Replica four;
   CHECK_FALSE(refresh(four, support::at(40'000'000)));
 }
+
+TEST_CASE_FIXTURE(Fixture,
+                  "V24 a logout that reaches Redis late takes nothing back, nor ends a login that began meanwhile") {
+  server().command("ACL", "SETUSER", "cut", "on", ">secret", "~*", "+@all");
+  RedisCoordinator cutOff(std::make_shared<Redis>(
+      RedisOptions{.passwords = support::password, .port = server().port(), .user = "cut", .password = "secret"}));
+  Replica one;
+  Replica two;
+  const auto refresh = [&](const std::string& name, TimePoint begun) {
+    return errorOf(two.coordinator->refresh(
+        "c", tokens(name), [&](const TokenSet&) { return RefreshAnswer{.tokens = tokens("new-" + name)}; }, soon(),
+        {.begun = begun}));
+  };
+  const auto early = support::at(1'000'000);
+  const auto later = support::at(20'000'000);
+  one.coordinator->end("c", tokens("next"), nullptr, {support::at(10'000'000), early});
+  server().command("ACL", "SETUSER", "cut", "-@all");
+  cutOff.end("c", tokens("both"), nullptr, {support::at(10'000'000), early});
+  cutOff.end("c", tokens("next"), nullptr, {support::at(90'000'000), early});
+  cutOff.end("c", tokens("last"), nullptr, {support::at(10'000'000), early});
+  one.coordinator->end("c", tokens("both"), nullptr, {support::at(30'000'000), later});
+  server().command("ACL", "SETUSER", "cut", "+@all");
+  while (server().keys("ironjar:token:*").size() < 3) std::this_thread::yield();  // all have arrived
+  CHECK(refresh("both", later) == Errc::loginRequired);
+  CHECK(refresh("next", early) == Errc::loginRequired);
+  CHECK_FALSE(refresh("next", later));
+  server().command("ACL", "DELUSER", "cut");
+}

@@ -140,3 +140,23 @@ TEST_CASE("whoever writes to Redis cannot deny anybody") {
   CHECK(planted >= 12);
   CHECK(one.redis->stats().failed == 0);
 }
+
+TEST_CASE("what somebody plants in a denial's place is none, and does not keep one out") {
+  RedisServer server;
+  Replica one(server);
+  Replica two(server);
+  const support::Browser browser = signedIn(one);
+  const Mark mark{Mark::Kind::sid, "s-1", "https://id.example"};
+  one.list->deny(mark);
+  const std::string key = server.keys("ironjar:deny:*").at(0);
+  for (const std::string planted : {"~~~~~~~~~~~~~~~~~", "9999999999999999"}) {
+    server.command("SET", key, planted);
+    CHECK(two.admits(browser));
+    one.list->deny(mark);
+    CHECK_FALSE(two.admits(browser));
+    const std::string sealed = server.command("GET", key);
+    server.command("SET", key, planted + sealed.substr(planted.size()));  // an authentic one behind another time
+    one.list->deny(mark);
+    CHECK_FALSE(two.admits(browser));
+  }
+}

@@ -135,7 +135,9 @@ bool Record::refuses(const std::optional<TimePoint>& begun) const {
 std::optional<Record> RedisRecord::logOut(const Logout& logout) {
   auto values = sealed('o', Json{{"o", unixMilliseconds(logout.at)}}, times_.keep);
   if (!values) return std::nullopt;
-  const Order order{.ttl = times_.keep, .values = *std::move(values)};
+  for (std::string& value : *values) value.insert(1, sortable(logout.at));
+  const Order order{
+      .note = logout.begun ? sortable(*logout.begun) : "", .ttl = times_.keep, .values = *std::move(values)};
   // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
   Result<std::optional<Record>> before = lookUp();
   if (!before) {
@@ -218,14 +220,18 @@ RedisRecord::Answer RedisRecord::read(const Reply& reply) {
 
 std::optional<Record> RedisRecord::open(std::size_t index, std::string_view value) const {
   if (value.empty()) return std::nullopt;
-  const auto data = link_.sealer().open(values_[index], {purpose, secret_}, value.substr(1));
-  // The letter in front is for the scripts; what was sealed is what counts.
+  const std::size_t front = value.front() == 'o' ? std::min(1 + sortableSize, value.size()) : 1;
+  const auto data = link_.sealer().open(values_[index], {purpose, secret_}, value.substr(front));
+  // What stands in front is for the scripts; what was sealed is what counts.
   std::string kind;
   if (data) readTokenJson(*data, "k", kind);
   if (!data || kind != value.substr(0, 1)) return std::nullopt;
   std::optional<TimePoint> endedAt;
   readTokenJson(*data, "o", endedAt);
-  if (value.front() == 'o') return Record{.kind = Record::Kind::loggedOut, .endedAt = endedAt};
+  if (value.front() == 'o') {
+    if (!endedAt || value.substr(1, sortableSize) != sortable(*endedAt)) return std::nullopt;
+    return Record{.kind = Record::Kind::loggedOut, .endedAt = endedAt};
+  }
   if (value.front() == 'd') return Record{Record::Kind::invalidGrant};
   auto tokens = readTokens(*data);
   if (!tokens) return std::nullopt;

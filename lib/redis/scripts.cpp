@@ -1,5 +1,7 @@
 #include "redis/scripts.hpp"
 
+#include "base/time.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -118,10 +120,16 @@ end)
 return {'renewed'}
 )";
 
-// What the provider has ended needs no fence.
+// What the provider has ended needs no fence. An earlier logout takes nothing back, nor does that of a session which an
+// earlier one has ended; `note` is when that session began. It may come here late, after an outage.
 constexpr const char* logOut = R"(
 local i, value, kind = known()
 if kind == 'd' then return {'value', i, value} end
+if kind == 'o' then
+  local ended = value:sub(2, 17)
+  local isOlder = ended >= ARGV[7 + n + i]:sub(2, 17)
+  if isOlder or note:sub(1, 13) <= ended:sub(1, 13) then return {'value', i, value} end
+end
 each(function(j) redis.call('SET', KEYS[j], ARGV[7 + n + j], 'PX', ttl) end)
 if i then return {'value', i, value} end
 return {'none'}
@@ -143,6 +151,12 @@ RedisScript joined(const char* body, std::vector<std::string_view> words) {
 }
 
 }  // namespace
+
+std::string sortable(TimePoint time) {
+  const std::string digits = std::to_string(std::max<std::int64_t>(unixMilliseconds(time), 0));
+  return digits.size() < sortableSize ? std::string(sortableSize - digits.size(), '0') + digits
+                                      : std::string(sortableSize, '9');
+}
 
 bool RedisScript::canAnswer(const Reply& reply, std::size_t keys) const {
   const std::vector<Reply>& items = reply.items;

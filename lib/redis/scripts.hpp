@@ -1,8 +1,8 @@
 // The scripts that Redis runs: each is one atomic step.
 //
-// A refresh token has three keys, times the number of passwords: its value (what became of it: `o` logged out, `r`
-// tokens, `d` the provider ended the login; then a seal), its lock (who asks), and the last owner of that lock (the
-// fence: who has lost the lock to another is told apart from who has merely let it expire).
+// A refresh token has three keys, times the number of passwords: its value (what became of it: `o` logged out, with the
+// time in 16 digits, `r` tokens, `d` the provider ended the login; then a seal), its lock (who asks), and the last
+// owner of that lock (the fence: who has lost the lock to another is told apart from who has merely let it expire).
 //
 // Nothing of what Redis holds is trusted: what is of another type or too large is removed, a lock that would never
 // expire is none, and a value that does not open is passed over by its exact text the next time.
@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <ironjar/types.hpp>
 
 namespace ironjar::detail {
 
@@ -31,7 +33,7 @@ struct RedisScript {
 // - claim: the owner that has been waited for. {value, i, v} | {locked, owner} | {failed, note} | {mine}
 // - publish: `r`, `d`, or `f` for neither, with a note for those that wait. {value, i, v} | {stored} | {refused}
 // - renew: {renewed} | {lost}
-// - logOut: {value, i, v}, what was there, | {none}
+// - logOut: nothing, and its note is when the session began. {value, i, v}, what was there, | {none}
 [[nodiscard]] const RedisScript& claimScript();
 [[nodiscard]] const RedisScript& publishScript();
 [[nodiscard]] const RedisScript& renewScript();
@@ -42,5 +44,10 @@ struct RedisScript {
 [[nodiscard]] const RedisScript& storeScript();
 // The same, but a value stays that sorts after the new one.
 [[nodiscard]] const RedisScript& storeLatestScript();
+
+// A time as scripts compare it, in front of a value: milliseconds in 16 digits. It is not to be trusted, what was
+// sealed is.
+inline constexpr std::size_t sortableSize = 16;
+[[nodiscard]] std::string sortable(TimePoint time);
 
 }  // namespace ironjar::detail
