@@ -201,8 +201,7 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
   const TokenSet tokens = upstream.provider.login();
   site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
 
-  const auto response =
-      site.send("GET", "/api/items/7?a=b,c&d", {{"Authorization", "Bearer mine"}, {"X-Custom", "1"}});
+  const auto response = site.send("GET", "/api/items/7?a=b,c&d", {{"Authorization", "Bearer mine"}, {"X-Custom", "1"}});
   CHECK(response.status == 200);
   CHECK(response.body == "user-1");
   CHECK(response.get_header_value("X-Upstream") == "yes");

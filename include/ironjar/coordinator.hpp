@@ -109,7 +109,7 @@ struct LocalCoordinatorOptions {
 class LocalCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that are zero or absurdly large.
-  explicit LocalCoordinator(LocalCoordinatorOptions options = {});
+  explicit LocalCoordinator(const LocalCoordinatorOptions& options = {});
   ~LocalCoordinator() override;
 
   [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,

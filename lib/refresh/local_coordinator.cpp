@@ -141,7 +141,7 @@ class LocalCoordinator::State {
   detail::WorkerPool calls_;  // last: its threads use all of the above
 };
 
-LocalCoordinator::LocalCoordinator(LocalCoordinatorOptions options) : state_(std::make_unique<State>(options)) {}
+LocalCoordinator::LocalCoordinator(const LocalCoordinatorOptions& options) : state_(std::make_unique<State>(options)) {}
 LocalCoordinator::~LocalCoordinator() = default;
 
 Result<std::optional<TokenSet>> LocalCoordinator::newest(std::string_view client, const TokenSet& tokens, From from,

@@ -56,10 +56,17 @@ constexpr std::array lookalikes = {
     Lookalike{"\xef\xbc\x9f", "?"},   Lookalike{"\xef\xbc\xbc", "\\"},
 };
 
+bool isAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
 std::string withoutLookalikes(std::string_view path) {
   std::string plain;
   plain.reserve(path.size());
   while (!path.empty()) {
+    if (isAscii(path.front())) {
+      plain += path.front();
+      path.remove_prefix(1);
+      continue;
+    }
     const auto found = std::find_if(lookalikes.begin(), lookalikes.end(),
                                     [path](const Lookalike& one) { return path.starts_with(one.form); });
     const std::size_t taken = found == lookalikes.end() ? 1 : found->form.size();
@@ -73,8 +80,6 @@ std::string withoutLookalikes(std::string_view path) {
 bool hasWidePercent(std::string_view path) {
   return path.find("\xef\xb9\xaa") != std::string_view::npos || path.find("\xef\xbc\x85") != std::string_view::npos;
 }
-
-bool isAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
 // Two dots or more, and nothing else: but spaces, which some file systems take off, and what is not ASCII, which
 // lenient decoders drop or take for a space.
