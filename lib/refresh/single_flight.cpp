@@ -368,7 +368,8 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
   });
   const bool passes = error.code != Errc::expired && error.code != Errc::loginRequired;
   if (pause && passes) {
-    error.retryAfter = std::clamp(std::chrono::ceil<Seconds>(*pause), error.retryAfter.value_or(soon), longestAsked);
+    error.retryAfter =
+        std::max(error.retryAfter.value_or(soon), std::min(std::chrono::ceil<Seconds>(*pause), longestAsked));
   }
   return error;
 }
