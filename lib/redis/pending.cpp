@@ -19,11 +19,26 @@ bool replaces(const RedisCall& call) {
   return !call.keys.empty() && (call.script == &logOutScript() || call.script == &storeLatestScript());
 }
 
+// The value that it stores under its first key.
+const std::string& valueOf(const RedisCall& call) {
+  const bool isLogOut = call.script == &logOutScript();
+  return call.arguments.at(isLogOut ? 7 + call.keys.size() / 3 : 2);
+}
+
+// Whether what `earlier` has stored would stay when `later` came, as their scripts have it.
+bool stays(const RedisCall& earlier, const RedisCall& later) {
+  if (later.script == &storeLatestScript()) return valueOf(earlier) >= valueOf(later);
+  const std::string ended = valueOf(earlier).substr(1, sortableSize);
+  const std::string& sessionBegan = later.arguments.at(5);
+  return ended >= valueOf(later).substr(1, sortableSize) || sessionBegan.substr(0, 13) <= ended.substr(0, 13);
+}
+
 }  // namespace
 
 void PendingCalls::add(RedisCall call) {
   if (replaces(call)) {
     const auto earlier = latest_.find(call.keys[0]);
+    if (earlier != latest_.end() && stays(earlier->second->call, call)) return;
     if (earlier != latest_.end()) erase(earlier->second);
   }
   bytes_ += sizeOf(call);
@@ -41,12 +56,15 @@ PendingCalls::Calls PendingCalls::take() {
 
 void PendingCalls::putBack(Calls calls) {
   for (auto call = calls.begin(); call != calls.end();) {
-    const bool isReplaced = replaces(call->call) && latest_.contains(call->call.keys[0]);
-    call = isReplaced ? calls.erase(call) : std::next(call);
-  }
-  for (auto call = calls.begin(); call != calls.end(); ++call) {
+    const auto later = replaces(call->call) ? latest_.find(call->call.keys[0]) : latest_.end();
+    if (later != latest_.end() && !stays(call->call, later->second->call)) {
+      call = calls.erase(call);
+      continue;
+    }
+    if (later != latest_.end()) erase(later->second);
     bytes_ += sizeOf(call->call);
     if (replaces(call->call)) latest_[call->call.keys[0]] = call;
+    ++call;
   }
   calls_.splice(calls_.begin(), calls);
 }

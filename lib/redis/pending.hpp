@@ -24,10 +24,10 @@ class PendingCalls {
   };
   using Calls = std::list<Pending>;
 
-  // Behind all others. A logout or a denial takes the place of an earlier one of the same, so that repeating it crowds
-  // nothing out. The oldest of too many are dropped.
+  // Behind all others. Of two logouts or denials of the same only the one that would stay in Redis is kept, so that
+  // repeating it crowds nothing out. The oldest of too many are dropped.
   void add(RedisCall call);
-  // All of them, for sending; and back in front of what has come meanwhile, save what that has replaced.
+  // All of them, for sending; and back in front of what has come meanwhile.
   [[nodiscard]] Calls take();
   void putBack(Calls calls);
 

@@ -47,6 +47,7 @@ struct RedisScript {
 
 // A time as scripts compare it, in front of a value: milliseconds in 16 digits. It is not to be trusted, what was
 // sealed is.
+// What waits to be sent compares as the scripts do (pending.cpp).
 inline constexpr std::size_t sortableSize = 16;
 [[nodiscard]] std::string sortable(TimePoint time);
 
