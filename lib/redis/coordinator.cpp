@@ -33,19 +33,6 @@ std::string randomOwner() {
   return owner;
 }
 
-bool cannotBeSealed(const Result<RedisRecord::Outcome>& outcome) {
-  return !outcome && (outcome.error().code == Errc::tooLarge || outcome.error().code == Errc::malformed);
-}
-
-// Without what a provider may have made too large, or no text: others shall at least know which tokens are good.
-TokenSet bare(const TokenSet& tokens) {
-  return {.accessToken = tokens.accessToken,
-          .refreshToken = tokens.refreshToken,
-          .expiresAt = tokens.expiresAt,
-          .lifetime = tokens.lifetime,
-          .resource = tokens.resource};
-}
-
 RedisCoordinatorOptions checked(RedisCoordinatorOptions options) {
   if (options.lease < std::chrono::milliseconds{100} || options.lease > std::chrono::minutes{5}) {
     throw std::invalid_argument("ironjar: RedisCoordinatorOptions: lease is between 100 ms and 5 min");
@@ -259,9 +246,10 @@ class RedisCoordinator::State {
 
   RefreshAnswer publish(const Request& request, RedisRecord& record, RefreshAnswer answer) {
     const TokenSet fresh = detail::successorOf(request.spent, *answer.tokens);
-    auto outcome = record.publish(request.owner, fresh, request.endedBefore);
-    if (cannotBeSealed(outcome)) outcome = record.publish(request.owner, bare(fresh), request.endedBefore);
-    if (cannotBeSealed(outcome)) release(request, record);  // nobody shall wait for it
+    const auto outcome = record.publish(request.owner, fresh, request.endedBefore);
+    if (!outcome && (outcome.error().code == Errc::tooLarge || outcome.error().code == Errc::malformed)) {
+      release(request, record);  // it cannot be sealed: nobody shall wait for it
+    }
     const Record* known = outcome ? std::get_if<Record>(&*outcome) : nullptr;
     if (known == nullptr || known->kind == Record::Kind::invalidGrant) return answer;
     if (known->kind == Record::Kind::loggedOut) {

@@ -40,6 +40,15 @@ Failure readNote(std::string_view note) {
   return failure;
 }
 
+// Without what a provider may have made too large, or no text: others shall at least know which tokens are good.
+TokenSet bare(const TokenSet& tokens) {
+  return {.accessToken = tokens.accessToken,
+          .refreshToken = tokens.refreshToken,
+          .expiresAt = tokens.expiresAt,
+          .lifetime = tokens.lifetime,
+          .resource = tokens.resource};
+}
+
 void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
@@ -96,9 +105,13 @@ Result<bool> RedisRecord::renew(const std::string& owner) {
 
 Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, const TokenSet& tokens,
                                                   std::optional<TimePoint> endedAt) {
-  Json data = writeTokens(tokens);
-  if (endedAt) data["o"] = unixMilliseconds(*endedAt);
-  auto values = sealed('r', data, times_.keep);
+  const auto sealedTokens = [&](const TokenSet& what) {
+    Json data = writeTokens(what);
+    if (endedAt) data["o"] = unixMilliseconds(*endedAt);
+    return sealed('r', data, times_.keep);
+  };
+  auto values = sealedTokens(tokens);
+  if (!values) values = sealedTokens(bare(tokens));
   if (!values) return values.error();
   const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
   Result<Outcome> outcome = runPublish(order);
