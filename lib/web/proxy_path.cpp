@@ -3,6 +3,7 @@
 #include "base/ascii.hpp"
 #include "base/url.hpp"
 #include "base/url_path.hpp"
+#include "json/simdjson.hpp"
 
 #include <algorithm>
 #include <array>
@@ -41,37 +42,57 @@ bool hasOverlongUtf8(std::string_view path) {
   return false;
 }
 
-// What Unicode's compatibility forms (NFKC) make of it.
+// What a server may see in a character that is not ASCII: what Unicode's compatibility forms (NFKC) make of it, and
+// nothing in the place of what is not shown.
 struct Lookalike {
   std::string_view form;
   std::string_view ascii;
 };
+// clang-format off
 constexpr std::array lookalikes = {
     Lookalike{"\xcd\xbe", ";"},       Lookalike{"\xe2\x80\xa4", "."},   Lookalike{"\xe2\x80\xa5", ".."},
-    Lookalike{"\xe2\x80\xa6", "..."}, Lookalike{"\xe2\x81\x87", "??"},  Lookalike{"\xef\xb8\x94", ";"},
-    Lookalike{"\xef\xb8\x96", "?"},   Lookalike{"\xef\xb8\x99", "..."}, Lookalike{"\xef\xb8\xb0", ".."},
-    Lookalike{"\xef\xb9\x92", "."},   Lookalike{"\xef\xb9\x94", ";"},   Lookalike{"\xef\xb9\x96", "?"},
-    Lookalike{"\xef\xb9\x9f", "#"},   Lookalike{"\xef\xb9\xa8", "\\"},  Lookalike{"\xef\xbc\x83", "#"},
-    Lookalike{"\xef\xbc\x8e", "."},   Lookalike{"\xef\xbc\x8f", "/"},   Lookalike{"\xef\xbc\x9b", ";"},
-    Lookalike{"\xef\xbc\x9f", "?"},   Lookalike{"\xef\xbc\xbc", "\\"},
+    Lookalike{"\xe2\x80\xa6", "..."}, Lookalike{"\xe2\x81\x87", "??"},  Lookalike{"\xe2\x81\x88", "?!"},
+    Lookalike{"\xe2\x81\x89", "!?"},  Lookalike{"\xef\xb8\x94", ";"},   Lookalike{"\xef\xb8\x96", "?"},
+    Lookalike{"\xef\xb8\x99", "..."}, Lookalike{"\xef\xb8\xb0", ".."},  Lookalike{"\xef\xb9\x92", "."},
+    Lookalike{"\xef\xb9\x94", ";"},   Lookalike{"\xef\xb9\x96", "?"},   Lookalike{"\xef\xb9\x9f", "#"},
+    Lookalike{"\xef\xb9\xa8", "\\"},  Lookalike{"\xef\xbc\x83", "#"},   Lookalike{"\xef\xbc\x8e", "."},
+    Lookalike{"\xef\xbc\x8f", "/"},   Lookalike{"\xef\xbc\x9b", ";"},   Lookalike{"\xef\xbc\x9f", "?"},
+    Lookalike{"\xef\xbc\xbc", "\\"},
+    // Spaces of other widths; U+2000 to U+200A are below.
+    Lookalike{"\xc2\xa0", " "},       Lookalike{"\xe2\x80\xaf", " "},   Lookalike{"\xe2\x81\x9f", " "},
+    Lookalike{"\xe3\x80\x80", " "},
+    // Not shown: the soft hyphen, joiners, marks; U+200B to U+200F are below.
+    Lookalike{"\xc2\xad", ""},        Lookalike{"\xe1\xa0\x8e", ""},    Lookalike{"\xe2\x81\xa0", ""},
+    Lookalike{"\xef\xbb\xbf", ""},
 };
+// clang-format on
 
 bool isAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+// The first character's bytes; one of what is no UTF-8.
+std::string_view firstOf(std::string_view path) {
+  const auto lead = static_cast<unsigned char>(path.front());
+  const std::string_view character = path.substr(0, lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1);
+  return detail::isUtf8(character) ? character : path.substr(0, 1);
+}
+
+// What is no UTF-8 goes too: lenient decoders drop it.
+std::string_view plainOf(std::string_view character) {
+  if (character.size() == 1) return isAscii(character.front()) ? character : std::string_view();
+  if (character.starts_with("\xe2\x80") && character[2] <= '\x8a') return " ";
+  if (character.starts_with("\xe2\x80") && character[2] <= '\x8f') return "";
+  const auto found = std::find_if(lookalikes.begin(), lookalikes.end(),
+                                  [character](const Lookalike& one) { return one.form == character; });
+  return found == lookalikes.end() ? character : found->ascii;
+}
 
 std::string withoutLookalikes(std::string_view path) {
   std::string plain;
   plain.reserve(path.size());
   while (!path.empty()) {
-    if (isAscii(path.front())) {
-      plain += path.front();
-      path.remove_prefix(1);
-      continue;
-    }
-    const auto found = std::find_if(lookalikes.begin(), lookalikes.end(),
-                                    [path](const Lookalike& one) { return path.starts_with(one.form); });
-    const std::size_t taken = found == lookalikes.end() ? 1 : found->form.size();
-    plain.append(found == lookalikes.end() ? path.substr(0, 1) : found->ascii);
-    path.remove_prefix(taken);
+    const std::string_view character = firstOf(path);
+    plain += plainOf(character);
+    path.remove_prefix(character.size());
   }
   return plain;
 }
@@ -81,12 +102,11 @@ bool hasWidePercent(std::string_view path) {
   return path.find("\xef\xb9\xaa") != std::string_view::npos || path.find("\xef\xbc\x85") != std::string_view::npos;
 }
 
-// Two dots or more, and nothing else: but spaces, which some file systems take off, and what is not ASCII, which
-// lenient decoders drop or take for a space.
+// Two dots or more, and nothing else but spaces, which some file systems take off.
 bool isUpwards(std::string_view segment) {
   segment = segment.substr(0, segment.find_first_of(";?#"));
-  const auto countsAs = [](char c) { return c == '.' || c == ' ' || !isAscii(c); };
-  return detail::allOf(segment, countsAs) && std::count(segment.begin(), segment.end(), '.') >= 2;
+  return segment.find_first_not_of(". ") == std::string_view::npos &&
+         std::count(segment.begin(), segment.end(), '.') >= 2;
 }
 
 // The target that a Location names at the upstream's origin; nothing for another one's.
