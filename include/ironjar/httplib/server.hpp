@@ -124,17 +124,8 @@ class WorkerThreads final : public httplib::TaskQueue {
       const std::function<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
       lock.unlock();
-      serve(task);
-      lock.lock();
-    }
-  }
-
-  // httplib catches what a handler throws, and not what a content provider does.
-  static void serve(const std::function<void()>& task) {
-    try {
       task();
-    } catch (...) {
-      return;  // with its connection
+      lock.lock();
     }
   }
 
