@@ -173,6 +173,15 @@ TEST_CASE("V07 revocations that take long hold up no refresh, whenever their log
   gate.open();
 }
 
+TEST_CASE("what a call of the application's own asks to wait is said, however long") {
+  Fixture f;
+  for (const Errc code : {Errc::unreachable, Errc::notAllowed}) {
+    const auto failed = f.refresh("a", RefreshAnswer{.tokens = fail(code, "away", 3600s)}, std::string(nameOf(code)));
+    CHECK(failed.error().code == code);
+    CHECK(failed.error().retryAfter == 3600s);
+  }
+}
+
 TEST_CASE("a dead token is not asked again for a minute (R34)") {
   Fixture f;
   CHECK(f.failing("a", Errc::expired) == Errc::expired);

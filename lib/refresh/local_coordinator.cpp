@@ -74,9 +74,7 @@ class LocalCoordinator::State {
         now_());
     if (auto* known = std::get_if<Result<NewTokens>>(&decision)) return std::move(*known);
     const auto& waiting = std::get<SingleFlight::Waiting>(decision);
-    if (waiting.leads && !begin(waiting.call, call)) {
-      flights_.cancel(waiting.call, fail(Errc::overloaded, "no thread could be had for the call", soon), now_());
-    }
+    if (waiting.leads && !begin(waiting.call, call)) flights_.cancel(waiting.call, timeNow());
     if (!completion->waitUntil(deadline) && flights_.leave(waiting)) {
       return fail(Errc::refreshFailed, "the token endpoint has not answered by the deadline", soon);
     }
@@ -112,9 +110,9 @@ class LocalCoordinator::State {
     if (orphaned) revokeLater(inFlight->revoke, *std::move(orphaned));
   }
 
-  // Apart from the calls, so that a slow revocation endpoint holds up no refresh; but in the end, when the thread for
-  // it goes first, here. Without a thread or memory the tokens stay good until they end: neither a logout nor a call
-  // fails by it.
+  // On a thread apart from the calls', so that a slow revocation endpoint holds up no refresh. What a call brings while
+  // the coordinator goes is revoked here: nothing queued then is done any more. Without a thread or memory the tokens
+  // stay good until they end: neither a logout nor a call fails by it.
   void revokeLater(const RevokeCall& revoke, TokenSet tokens) {
     if (!revoke) return;
     if (isGoing_) return revokeSafely(revoke, tokens);

@@ -86,6 +86,30 @@ TokenKey SingleFlight::keyOf(std::string_view client, std::string_view refreshTo
   return key;
 }
 
+std::unique_lock<std::mutex> SingleFlight::locked(Part& part, MonotonicTime now) {
+  std::unique_lock lock(part.mutex);
+  part.states.age(now);
+  return lock;
+}
+
+// A place among those who may wait; given back, unless somebody waits there.
+class SingleFlight::Place {
+ public:
+  Place(std::atomic<std::size_t>& taken, std::size_t most) : taken_(taken), isFree_(taken.fetch_add(1) < most) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    if (!isTaken_) taken_.fetch_sub(1);
+  }
+  [[nodiscard]] bool isFree() const { return isFree_; }
+  void take() { isTaken_ = true; }
+
+ private:
+  std::atomic<std::size_t>& taken_;
+  bool isFree_;
+  bool isTaken_ = false;
+};
+
 // The locks of two parts, or of the one that is both.
 class SingleFlight::PartsLock {
  public:
@@ -119,9 +143,8 @@ SingleFlight::End SingleFlight::follow(const TokenKey& key, const TokenSet& toke
   End end{.key = key};
   while (true) {
     end.part = &partOf(end.key);
-    end.lock = std::unique_lock(end.part->mutex);
-    TokenStates& states = end.part->states;
-    states.age(now);
+    end.lock = locked(*end.part, now);
+    const TokenStates& states = end.part->states;
     end.loggedOut = states.isLoggedOut(end.key, begun);
     end.entry = end.loggedOut ? nullptr : states.find(end.key);
     if (end.entry == nullptr || end.entry->state != TokenState::rotated) return end;
@@ -142,8 +165,7 @@ Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, co
   bool isNewest = false;
   {
     Part& part = partOf(key);
-    const std::lock_guard lock(part.mutex);
-    part.states.age(now);
+    const auto lock = locked(part, now);
     const auto* entry = part.states.find(key);
     const bool isFromCookie = from == RefreshCoordinator::From::cookie;
     if (entry && isFromCookie && !entry->wasBrought) toConfirm = part.states.bring(key, now);
@@ -162,7 +184,7 @@ Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, co
 void SingleFlight::confirm(std::optional<TokenKey> key, TokenKey successor, MonotonicTime now) {
   while (key) {
     Part& part = partOf(*key);
-    const std::lock_guard lock(part.mutex);
+    const auto lock = locked(part, now);
     const auto before = part.states.confirm(*key, successor, now);
     successor = *key;
     key = before;
@@ -189,37 +211,31 @@ SingleFlight::Decision SingleFlight::request(std::string_view client, const Toke
   if (current && current->waiters.size() >= maxWaitersPerToken_) {
     return fail(Errc::overloaded, "too many requests wait for this refresh", soon);
   }
-  return current ? join(current, false, std::move(done))
-                 : lead(client, end, rejected, context.cause, std::move(done), now);
+  Place place(waiters_, maxWaiters_);
+  if (!place.isFree()) return fail(Errc::overloaded, "too many requests wait for a refresh", soon);
+  Decision decision = current ? Decision(join(current, RefreshedBy::follower, std::move(done)))
+                              : lead(client, end, rejected, context.cause, std::move(done), now);
+  if (std::holds_alternative<Waiting>(decision)) place.take();
+  return decision;
 }
 
-SingleFlight::Decision SingleFlight::join(const Call& call, bool leads, RefreshCompletion done) {
-  if (waiters_.fetch_add(1) >= maxWaiters_) {
-    waiters_.fetch_sub(1);
-    return fail(Errc::overloaded, "too many requests wait for a refresh", soon);
-  }
+SingleFlight::Waiting SingleFlight::join(const Call& call, RefreshedBy by, RefreshCompletion done) {
   const std::uint64_t number = ++numbers_;
-  call->waiters.push_back({number, leads ? RefreshedBy::self : RefreshedBy::follower, std::move(done)});
-  return Waiting{call, number, leads};
+  call->waiters.push_back({number, by, std::move(done)});
+  return {call, number, by == RefreshedBy::self};
 }
 
 SingleFlight::Decision SingleFlight::lead(std::string_view client, End& end, const TokenSet& rejected,
                                           RefreshCause cause, RefreshCompletion done, MonotonicTime now) {
   const auto call = std::make_shared<InFlightRefresh>(
       InFlightRefresh{.client = std::string(client), .key = end.key, .spent = end.newest(rejected), .cause = cause});
-  Decision decision = join(call, true, std::move(done));
-  if (!std::holds_alternative<Waiting>(decision)) return decision;
-  const auto refused = withBreaker(call->client, [&](CircuitBreaker& breaker) {
-    auto why = refusal(breaker, end, cause, now);
-    if (!why) call->permit = breaker.begin();
-    return why;
+  const Waiting waiting = join(call, RefreshedBy::self, std::move(done));
+  return withBreaker(call->client, [&](CircuitBreaker& breaker) -> Decision {
+    if (auto why = refusal(breaker, end, cause, now)) return Result<NewTokens>(*std::move(why));
+    end.part->states.begin(end.key, call);
+    call->permit = breaker.begin();  // last: it cannot throw
+    return waiting;
   });
-  if (refused) {
-    waiters_.fetch_sub(1);
-    return *refused;
-  }
-  end.part->states.begin(end.key, call);
-  return decision;
 }
 
 // Why no call may be made about the token at the end now.
@@ -260,12 +276,11 @@ bool SingleFlight::start(const Call& call, MonotonicTime now) {
   const bool mayBegin =
       withBreaker(call->client, [&](const CircuitBreaker& breaker) { return breaker.isValid(call->permit); });
   Part& part = partOf(call->key);
-  std::unique_lock lock(part.mutex);
+  auto lock = locked(part, now);
   if (mayBegin && !call->loggedOut && !call->waiters.empty()) {
     if (call->cause == RefreshCause::refused) part.meter.count(call->key, now);
     return true;
   }
-  part.states.age(now);
   part.states.withdraw(call->key, now);
   const Error why = call->loggedOut ? loginOver() : laterBecause("the call was not made", soon);
   lock.unlock();
@@ -274,15 +289,14 @@ bool SingleFlight::start(const Call& call, MonotonicTime now) {
   return false;
 }
 
-void SingleFlight::cancel(const Call& call, const Error& why, MonotonicTime now) {
-  withBreaker(call->client, [&](CircuitBreaker& breaker) { breaker.withdrawn(call->permit); });
+void SingleFlight::cancel(const Call& call, MonotonicTime now) {
   {
     Part& part = partOf(call->key);
-    const std::lock_guard lock(part.mutex);
-    part.states.age(now);
+    const auto lock = locked(part, now);
     part.states.withdraw(call->key, now);
   }
-  completeAll(*call, why);
+  withBreaker(call->client, [&](CircuitBreaker& breaker) { breaker.withdrawn(call->permit); });
+  completeAll(*call, fail(Errc::overloaded, "no thread could be had for the call", soon));
 }
 
 std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAnswer& answer, MonotonicTime now) {
@@ -333,18 +347,21 @@ SingleFlight::Rotation SingleFlight::rotate(const InFlightRefresh& call, const T
 // A login that has crowded others' tokens out loses its own oldest too.
 void SingleFlight::boundChain(TokenKey link, const Rotation& rotation, MonotonicTime now) {
   std::optional<TokenKey> before = rotation.predecessor;
-  for (std::size_t links = 1; before; ++links) {
+  std::size_t links = 1;
+  for (; before && links <= mostOfLogin; ++links) {
     Part& part = partOf(*before);
-    const std::lock_guard lock(part.mutex);
+    const auto lock = locked(part, now);
     const auto* entry = part.states.find(*before);
     if (entry == nullptr || !entry->leadsTo(link)) break;
     link = *before;
     before = entry->predecessor;
-    if (links == mostOfLogin) return part.states.evict(link);
     if (links == longestChain && entry->state == TokenState::rotated) part.states.retire(link, now);
-    const bool isOldest = !before;
-    if (isOldest && rotation.hasCrowdedOut) return part.states.evict(link);
   }
+  const bool isOverMost = links > mostOfLogin;
+  if (!isOverMost && (links == 1 || !rotation.hasCrowdedOut)) return;
+  Part& part = partOf(link);
+  const auto lock = locked(part, now);
+  part.states.evict(link);
 }
 
 // With the lock of the token's part.
@@ -374,8 +391,8 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
   return error;
 }
 
-// Of a call that is not in the table any more.
-void SingleFlight::completeAll(InFlightRefresh& call, const Result<TokenSet>& result) {
+// Of a call that is not in the table any more. Who cannot be given a result for want of memory is given that.
+void SingleFlight::completeAll(InFlightRefresh& call, const Result<TokenSet>& result) noexcept {
   std::vector<InFlightRefresh::Waiter> waiters;
   {
     const std::lock_guard lock(partOf(call.key).mutex);
@@ -383,7 +400,11 @@ void SingleFlight::completeAll(InFlightRefresh& call, const Result<TokenSet>& re
   }
   waiters_.fetch_sub(waiters.size());
   for (const auto& waiter : waiters) {
-    waiter.done(result ? Result<NewTokens>(NewTokens{*result, waiter.by}) : result.error());
+    try {
+      waiter.done(result ? Result<NewTokens>(NewTokens{*result, waiter.by}) : result.error());
+    } catch (const std::bad_alloc&) {
+      waiter.done(Error{Errc::overloaded, {}, soon});
+    }
   }
 }
 
@@ -406,7 +427,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
   }
   for (const TokenKey& spent : path) {
     Part& part = partOf(spent);
-    const std::lock_guard lock(part.mutex);
+    const auto lock = locked(part, now);
     part.states.logOut(spent, logout.at, now);
   }
   return last;
@@ -415,8 +436,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
 CoordinatorStats SingleFlight::stats(MonotonicTime now) {
   CoordinatorStats stats{.waiters = waiters_};
   for (const auto& part : parts_) {
-    const std::lock_guard lock(part->mutex);
-    part->states.age(now);
+    const auto lock = locked(*part, now);
     stats.tokens += part->states.size();
     stats.bytes += part->states.bytes();
     stats.evicted += part->states.evicted();

@@ -72,8 +72,8 @@ class SingleFlight {
   // Whoever leads, at the moment before the call. False when it need not be made any more: its login has ended (then
   // its tokens are to be revoked), nobody waits, or the breaker has opened. All who wait are completed then.
   [[nodiscard]] bool start(const Call& call, MonotonicTime now);
-  // In place of start().
-  void cancel(const Call& call, const Error& why, MonotonicTime now);
+  // In place of start(), for want of a thread: Errc::overloaded for all who wait.
+  void cancel(const Call& call, MonotonicTime now);
   // How the call has ended: completes all who wait. The new tokens, when the login was ended meanwhile: they are to be
   // revoked.
   [[nodiscard]] std::optional<TokenSet> complete(const Call& call, const RefreshAnswer& answer, MonotonicTime now);
@@ -91,6 +91,7 @@ class SingleFlight {
   };
 
   class PartsLock;
+  class Place;
 
   // Where a chain ends, with the lock of that token's part.
   struct End {
@@ -108,13 +109,15 @@ class SingleFlight {
 
   [[nodiscard]] TokenKey keyOf(std::string_view client, std::string_view refreshToken) const;
   [[nodiscard]] Part& partOf(const TokenKey& key) { return *parts_[key.back() % parts_.size()]; }
+  // A part's lock, once what has expired there is gone.
+  [[nodiscard]] static std::unique_lock<std::mutex> locked(Part& part, MonotonicTime now);
   [[nodiscard]] End follow(const TokenKey& key, const TokenSet& tokens, std::optional<TimePoint> begun,
                            MonotonicTime now, std::vector<TokenKey>* path = nullptr);
   void confirm(std::optional<TokenKey> key, TokenKey successor, MonotonicTime now);
 
   [[nodiscard]] std::optional<Error> refusal(const CircuitBreaker& breaker, const End& end, RefreshCause cause,
                                              MonotonicTime now);
-  [[nodiscard]] Decision join(const Call& call, bool leads, RefreshCompletion done);
+  [[nodiscard]] Waiting join(const Call& call, RefreshedBy by, RefreshCompletion done);
   [[nodiscard]] Decision lead(std::string_view client, End& end, const TokenSet& rejected, RefreshCause cause,
                               RefreshCompletion done, MonotonicTime now);
 
@@ -127,7 +130,7 @@ class SingleFlight {
   void boundChain(TokenKey link, const Rotation& rotation, MonotonicTime now);
   [[nodiscard]] Error failed(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint,
                              MonotonicTime now);
-  void completeAll(InFlightRefresh& call, const Result<TokenSet>& result);
+  void completeAll(InFlightRefresh& call, const Result<TokenSet>& result) noexcept;
 
   template <class Use>
   auto withBreaker(const std::string& client, const Use& use) {

@@ -38,7 +38,7 @@ std::int64_t seconds(TimePoint time) {
 
 void TokenStates::age(MonotonicTime now) {
   latest_ = std::max(latest_, now);
-  for (const Queue queue : {issued, confirmed, unconfirmed, retired}) {
+  for (const Queue queue : {confirmed, unconfirmed, retired}) {
     while (!queues_.at(queue).empty()) {
       const TokenKey key = queues_.at(queue).front();
       if (entries_.at(key).until > latest_) break;
@@ -60,7 +60,7 @@ const TokenStates::Entry* TokenStates::find(const TokenKey& key) const {
 void TokenStates::begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> inFlightRefresh) {
   Entry& entry = at(key);
   assert(entry.state == TokenState::issued || entry.state == TokenState::failing || entry.leadsTo(key));
-  enter(entry, TokenState::refreshing, inFlight, MonotonicTime::max());
+  enter(entry, TokenState::refreshing, inFlight, latest_, Seconds{0});
   entry.inFlight = std::move(inFlightRefresh);
   makeRoom();
 }
@@ -68,9 +68,9 @@ void TokenStates::begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> in
 void TokenStates::withdraw(const TokenKey& key, MonotonicTime now) {
   Entry& entry = refreshing(key);
   if (entry.failures.count > 0) {
-    enter(entry, TokenState::failing, unconfirmed, now + options_.keepUnconfirmed);
+    enter(entry, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
   } else if (entry.predecessor) {
-    enter(entry, TokenState::issued, issued, now + options_.keepUnconfirmed);
+    enter(entry, TokenState::issued, unconfirmed, now, options_.keepUnconfirmed);
   } else {
     erase(entries_.find(key));
   }
@@ -78,7 +78,7 @@ void TokenStates::withdraw(const TokenKey& key, MonotonicTime now) {
 
 void TokenStates::rotate(const TokenKey& key, TokenSet tokens, const TokenKey& successor, MonotonicTime now) {
   Entry& entry = refreshing(key);
-  enter(entry, TokenState::rotated, unconfirmed, now + options_.keepUnconfirmed);
+  enter(entry, TokenState::rotated, unconfirmed, now, options_.keepUnconfirmed);
   entry.tokens = shared(std::move(tokens));
   entry.successor = successor;
   entry.isConfirmed = false;
@@ -90,7 +90,7 @@ void TokenStates::rotate(const TokenKey& key, TokenSet tokens, const TokenKey& s
 
 MonotonicTime TokenStates::fail(const TokenKey& key, std::optional<Seconds> retryAfter, MonotonicTime now) {
   Entry& entry = refreshing(key);
-  enter(entry, TokenState::failing, unconfirmed, now + options_.keepUnconfirmed);
+  enter(entry, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
   TokenFailures& failures = entry.failures;
   if (failures.count == 0) failures.since = now;
   const Seconds own = std::min(longestPause, Seconds{1} * (1U << std::min(failures.count, doublings)));
@@ -100,13 +100,13 @@ MonotonicTime TokenStates::fail(const TokenKey& key, std::optional<Seconds> retr
 }
 
 void TokenStates::endGrant(const TokenKey& key, MonotonicTime now) {
-  enter(refreshing(key), TokenState::invalidGrant, confirmed, now + options_.keep);
+  enter(refreshing(key), TokenState::invalidGrant, confirmed, now, options_.keep);
 }
 
 void TokenStates::retire(const TokenKey& key, MonotonicTime now) {
   Entry& entry = at(key);
   assert(entry.state == TokenState::refreshing || entry.state == TokenState::rotated);
-  enter(entry, TokenState::retired, retired, now + options_.keepUnconfirmed);
+  enter(entry, TokenState::retired, retired, now, options_.keepUnconfirmed);
 }
 
 void TokenStates::issue(const TokenKey& key, const TokenKey& predecessor, MonotonicTime now) {
@@ -114,7 +114,7 @@ void TokenStates::issue(const TokenKey& key, const TokenKey& predecessor, Monoto
   entry.predecessor = predecessor;
   entry.wasBrought = false;
   if (entry.state == TokenState::refreshing) return;
-  enter(entry, TokenState::issued, issued, now + options_.keepUnconfirmed);
+  enter(entry, TokenState::issued, unconfirmed, now, options_.keepUnconfirmed);
   entry.failures = {};
   makeRoom();
 }
@@ -137,7 +137,7 @@ std::optional<TokenKey> TokenStates::confirm(const TokenKey& key, const TokenKey
   auto& queue = queues_.at(confirmed);
   queue.splice(queue.end(), queues_.at(entry.queue), entry.position);
   entry.queue = confirmed;
-  entry.until = now + options_.keep;
+  entry.until = std::max(latest_, now) + options_.keep;
   return entry.predecessor;
 }
 
@@ -149,8 +149,9 @@ void TokenStates::logOut(const TokenKey& key, TimePoint endedAt, MonotonicTime n
     endedAt = std::max(endedAt, known->second.endedAt);
     erase(known);
   }
-  const auto position = tombstoneQueue_.insert(tombstoneQueue_.end(), key);
-  tombstones_.emplace(key, Tombstone{endedAt, now + options_.keepUnconfirmed, position});
+  std::list<TokenKey> place = {key};  // first, so that without memory nothing has changed
+  tombstones_.emplace(key, Tombstone{endedAt, std::max(latest_, now) + options_.keepUnconfirmed, place.begin()});
+  tombstoneQueue_.splice(tombstoneQueue_.end(), place);
   bytes_ += tombstoneSize;
   makeRoom();
 }
@@ -170,13 +171,14 @@ void TokenStates::evict(const TokenKey& key) {
 }
 
 TokenStates::Entry& TokenStates::at(const TokenKey& key) {
-  const auto [position, isNew] = entries_.try_emplace(key);
-  Entry& entry = position->second;
-  if (isNew) {
-    entry.queue = inFlight;
-    entry.position = queues_[inFlight].insert(queues_[inFlight].end(), key);
-    account(entry);
-  }
+  const auto known = entries_.find(key);
+  if (known != entries_.end()) return known->second;
+  std::list<TokenKey> place = {key};  // first, so that without memory nothing has changed
+  Entry& entry = entries_[key];
+  entry.queue = inFlight;
+  entry.position = place.begin();
+  queues_[inFlight].splice(queues_[inFlight].end(), place);
+  account(entry);
   return entry;
 }
 
@@ -186,14 +188,14 @@ TokenStates::Entry& TokenStates::refreshing(const TokenKey& key) {
   return entry;
 }
 
-void TokenStates::enter(Entry& entry, TokenState state, Queue queue, MonotonicTime until) {
+void TokenStates::enter(Entry& entry, TokenState state, Queue queue, MonotonicTime now, Seconds time) {
   entry.state = state;
   entry.inFlight.reset();
   entry.tokens.reset();
   account(entry);
   queues_.at(queue).splice(queues_.at(queue).end(), queues_.at(entry.queue), entry.position);
   entry.queue = queue;
-  entry.until = until;
+  entry.until = std::max(latest_, now) + time;
 }
 
 void TokenStates::account(Entry& entry) {
@@ -221,8 +223,8 @@ void TokenStates::erase(Tombstones::iterator tombstone) {
   bytes_ -= tombstoneSize;
 }
 
-// What has the least to lose goes first, and of that what would end soonest: that a token is good; where one leads to,
-// or how often it failed; that it was spent. What is in flight stays, since its answer would be lost. So do tombstones,
+// What has the least to lose goes first, and of that what would end soonest: where a token leads to, how often it
+// failed, or what has brought it; then that it was spent. What is in flight stays, since its answer would be lost. So do tombstones,
 // which nobody's refreshing pushes out: only a later logout does, when they fill half of the table.
 void TokenStates::makeRoom() {
   const auto isFull = [this] { return size() > options_.maxEntries || bytes_ > options_.maxBytes; };
@@ -234,7 +236,7 @@ void TokenStates::makeRoom() {
     erase(tombstones_.find(tombstoneQueue_.front()));
     ++evicted_;
   }
-  for (const Queue queue : {issued, confirmed, unconfirmed, retired}) {
+  for (const Queue queue : {confirmed, unconfirmed, retired}) {
     while (isFull() && !queues_.at(queue).empty()) evict(TokenKey(queues_.at(queue).front()));
   }
 }

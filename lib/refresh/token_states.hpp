@@ -9,8 +9,9 @@
 // | refreshing   | a call is in flight         | rotate: rotated; fail: failing;        | never                     |
 // |              |                             | endGrant: invalidGrant; retire:        |                           |
 // |              |                             | retired; withdraw: failing if calls    |                           |
-// |              |                             | have failed, else as it came; logOut:  |                           |
-// |              |                             | stays, and its answer is discarded     |                           |
+// |              |                             | have failed, issued if one has brought |                           |
+// |              |                             | it, else unknown; logOut: stays, and   |                           |
+// |              |                             | its answer is discarded                |                           |
 // | failing      | calls about it failed; it   | begin: refreshing; issue: issued;      | keepUnconfirmed since the |
 // |              | has a pause                 | logOut: unknown                        | last failure: unknown     |
 // | rotated      | other tokens have taken its | confirm: expires in keep; issue:       | keep, confirmed: retired; |
@@ -123,7 +124,7 @@ class TokenStates {
 
  private:
   // The entries that expire alike, so that each queue is in the order of its ends.
-  enum Queue : std::size_t { issued, confirmed, unconfirmed, retired, inFlight, queues };
+  enum Queue : std::size_t { confirmed, unconfirmed, retired, inFlight, queues };
   struct Tombstone {
     TimePoint endedAt;
     MonotonicTime until;
@@ -134,7 +135,7 @@ class TokenStates {
 
   Entry& at(const TokenKey& key);
   Entry& refreshing(const TokenKey& key);
-  void enter(Entry& entry, TokenState state, Queue queue, MonotonicTime until);
+  void enter(Entry& entry, TokenState state, Queue queue, MonotonicTime now, Seconds time);
   void account(Entry& entry);
   void expire(const TokenKey& key, MonotonicTime now);
   void erase(Entries::iterator entry);

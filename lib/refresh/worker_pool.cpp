@@ -67,12 +67,12 @@ bool WorkerPool::post(std::function<void()> job) {
   return true;
 }
 
-// One more thread; the machine may have none left.
+// One more thread; the machine may have none left, nor memory.
 bool WorkerPool::grow() {
   try {
     threads_.emplace_back([queue = queue_] { queue->run(); });
     return true;
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // std::system_error, std::bad_alloc
     return false;
   }
 }
