@@ -11,8 +11,8 @@
 namespace ironjar::detail {
 namespace {
 
-constexpr std::size_t maxSize =
-    4096;  // of a line, as browsers have it, and of all cookies: they go into a cookie again
+// Of a line, as browsers have it; and of all cookies, which go into one of ours.
+constexpr std::size_t maxSize = 4096;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 

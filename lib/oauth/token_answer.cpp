@@ -79,7 +79,7 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
   }
   TokenSet tokens{.accessToken = accessToken->get<std::string>()};
   const Json* refreshToken = at(body, endpoint.answer.refreshToken);
-  if (refreshToken != nullptr && !refreshToken->is_null()) {
+  if (isThere(refreshToken)) {
     if (!isToken(refreshToken, [](char c) { return c == ' ' || detail::isVisible(c); }))
       return fail(Errc::refreshFailed, "the token endpoint's refresh token is unusable");
     tokens.refreshToken = refreshToken->get<std::string>();
