@@ -213,8 +213,12 @@ SingleFlight::Decision SingleFlight::request(std::string_view client, const Toke
   }
   Place place(waiters_, maxWaiters_);
   if (!place.isFree()) return fail(Errc::overloaded, "too many requests wait for a refresh", soon);
-  Decision decision = current ? Decision(join(current, RefreshedBy::follower, std::move(done)))
-                              : lead(client, end, rejected, context.cause, std::move(done), now);
+  if (current) {
+    Waiting waiting = join(current, RefreshedBy::follower, std::move(done));
+    place.take();
+    return waiting;
+  }
+  Decision decision = lead(client, end, rejected, context.cause, std::move(done), now);
   if (std::holds_alternative<Waiting>(decision)) place.take();
   return decision;
 }
