@@ -25,6 +25,7 @@ class Site {
   httplib::Response send(const std::string& method, const std::string& path, httplib::Headers headers = {},
                          const std::string& body = "") {
     httplib::Client client(web.origin());
+    sendPathsAsTheyAre(client);
     httplib::Request request;
     request.method = method;
     request.path = path;
