@@ -7,7 +7,8 @@ using namespace ironjar::detail;
 namespace {
 
 // At a time, in seconds, of a session that began at another; 0: not known when.
-RedisCall logout(const std::string& key, std::int64_t at = 100, std::int64_t begun = 50, const std::string& seal = "seal") {
+RedisCall logout(const std::string& key, std::int64_t at = 100, std::int64_t begun = 50,
+                 const std::string& seal = "seal") {
   const std::string note = begun == 0 ? "" : sortable(support::at(1000 * begun));
   return {&logOutScript(),
           {key, key + ":lock", key + ":last"},

@@ -224,8 +224,8 @@ void TokenStates::erase(Tombstones::iterator tombstone) {
 }
 
 // What has the least to lose goes first, and of that what would end soonest: where a token leads to, how often it
-// failed, or what has brought it; then that it was spent. What is in flight stays, since its answer would be lost. So do tombstones,
-// which nobody's refreshing pushes out: only a later logout does, when they fill half of the table.
+// failed, or what has brought it; then that it was spent. What is in flight stays, since its answer would be lost. So
+// do tombstones, which nobody's refreshing pushes out: only a later logout does, when they fill half of the table.
 void TokenStates::makeRoom() {
   const auto isFull = [this] { return size() > options_.maxEntries || bytes_ > options_.maxBytes; };
   const auto tooMany = [this](std::size_t tombstones) {
