@@ -2,6 +2,8 @@
 #include "support/support.hpp"
 #include "support/upstream.hpp"
 
+#include <algorithm>
+
 #include <ironjar/httplib.hpp>
 
 using namespace ironjar;
@@ -144,10 +146,11 @@ TEST_CASE("R12 of the API's cookies those that may reach the browser do, each on
   std::vector<std::string> cookies;
   const auto [begin, end] = response.headers.equal_range("Set-Cookie");
   for (auto header = begin; header != end; ++header) cookies.push_back(header->second);
+  std::sort(cookies.begin(), cookies.end());  // some versions of httplib keep them in no order
   REQUIRE(cookies.size() == 3);
-  CHECK(cookies[0] == "y=1; Path=/; Secure");
-  CHECK(cookies[1] == "z=1");
-  CHECK(cookies[2].starts_with("sid=ij1."));
+  CHECK(cookies[0].starts_with("sid=ij1."));
+  CHECK(cookies[1] == "y=1; Path=/; Secure");
+  CHECK(cookies[2] == "z=1");
   CHECK(site.session().tokens()->accessToken != tokens.accessToken);
 }
 
@@ -201,8 +204,7 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
   const TokenSet tokens = upstream.provider.login();
   site.putSession({{"accessToken", tokens.accessToken}, {"refreshToken", tokens.refreshToken}});
 
-  const auto response =
-      site.send("GET", "/api/items/7?a=b%20c&d", {{"Authorization", "Bearer mine"}, {"X-Custom", "1"}});
+  const auto response = site.send("GET", "/api/items/7", {{"Authorization", "Bearer mine"}, {"X-Custom", "1"}});
   CHECK(response.status == 200);
   CHECK(response.body == "user-1");
   CHECK(response.get_header_value("X-Upstream") == "yes");
@@ -210,13 +212,16 @@ TEST_CASE("the proxy: path, query, method, body and headers go up with the sessi
   CHECK(response.get_header_value("ETag") == "\"1\"");
   CHECK_FALSE(response.has_header("Set-Cookie"));
   CHECK_FALSE(response.has_header("Transfer-Encoding"));
-  CHECK(seen.url == api + "/v1/items/7?a=b%20c&d");
+  CHECK(seen.url == api + "/v1/items/7");
   CHECK(findHeader(seen.headers, "Authorization") == "Bearer " + tokens.accessToken);
   CHECK(findHeader(seen.headers, "X-Custom") == "1");
   for (const char* name : {"Cookie", "Host", "Range", "Accept-Encoding", "REMOTE_ADDR", "LOCAL_PORT", "Connection"}) {
     CAPTURE(name);
     CHECK_FALSE(findHeader(seen.headers, name));
   }
+
+  CHECK(site.sendAsItIs("/api/items/7?a=b%20c&d", "X-Custom: 1").starts_with("HTTP/1.1 200"));
+  CHECK(seen.url == api + "/v1/items/7?a=b%20c&d");
 
   // A range is neither passed on nor cut out here.
   const auto range = site.send("GET", "/api/items", {{"Range", "bytes=0-1"}});

@@ -50,9 +50,11 @@ TEST_CASE("V05 nor out of an answer of another status") {
 TEST_CASE("what the API has compressed is not compressed again") {
   Passing passing(
       {.status = 200, .headers = {{"Content-Type", "application/json"}, {"Content-Encoding", "x"}}, .body = "abc"});
-  const auto response = passing.site.send("GET", "/api/x", {{"Accept-Encoding", "gzip, br"}});
-  CHECK(response.get_header_value_count("Content-Encoding") == 1);
-  CHECK(response.get_header_value("Content-Length") == "3");
+  const std::string response = passing.site.sendAsItIs("/api/x", "Accept-Encoding: gzip, br");
+  CHECK(response.find("Content-Encoding: x\r\n") != std::string::npos);
+  CHECK(response.find("Content-Encoding") == response.rfind("Content-Encoding"));
+  CHECK(response.find("Content-Length: 3\r\n") != std::string::npos);
+  CHECK(response.ends_with("\r\n\r\nabc"));
 }
 
 TEST_CASE("V10 an API's page does not speak for the site, through a real server") {
@@ -92,6 +94,7 @@ TEST_CASE("V33 setCookies: each place once, others beside it") {
   std::vector<std::string> cookies;
   const auto [begin, end] = response.headers.equal_range("Set-Cookie");
   for (auto field = begin; field != end; ++field) cookies.push_back(field->second);
+  std::sort(cookies.begin(), cookies.end());  // some versions keep them in no order
   CHECK(cookies == std::vector<std::string>{"session=; Max-Age=0; Path=/old", "session=second; Path=/"});
   CHECK(response.get_header_value_count("Cache-Control") == 1);
   CHECK(response.has_header("X-Other"));

@@ -1,6 +1,7 @@
 // One site: a server on ironjar, and a client that keeps its cookies.
 #pragma once
 
+#include "raw.hpp"
 #include "server.hpp"
 #include "support.hpp"
 
@@ -38,6 +39,13 @@ class Site {
     return *result;
   }
   httplib::Response visit(const std::string& path) { return send("GET", path); }
+  // For what some versions of httplib's client will not send, or not read: the whole answer as it comes.
+  std::string sendAsItIs(const std::string& path, const std::string& field) const {
+    const RawClient client(web.port());
+    REQUIRE(client.send("GET " + path + " HTTP/1.1\r\nHost: " + web.host() + "\r\nCookie: " + header() + "\r\n" +
+                        field + "\r\nConnection: close\r\n\r\n"));
+    return client.receive(std::chrono::seconds(10));
+  }
 
   std::string header() const {
     std::string text;
