@@ -1,5 +1,5 @@
 // The two JSON parsers against each other, and the writer against its own bound. What is accepted at all:
-// detail_test.cpp.
+// json_strict_test.cpp.
 #include "json/json.hpp"
 
 #include "base/bytes.hpp"
