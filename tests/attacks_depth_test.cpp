@@ -1,4 +1,5 @@
 // Data of any depth, which whoever can send JSON to a handler may bring into a session.
+#include "support/instrumented.hpp"
 #include "support/support.hpp"
 
 #include <array>
@@ -9,17 +10,10 @@
 
 using namespace ironjar;
 using support::errorOf;
+using support::isInstrumented;
 using support::password;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool isInstrumented = true;
-#elif defined(__has_feature)
-constexpr bool isInstrumented = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool isInstrumented = false;
-#endif
 
 constexpr std::size_t levels = isInstrumented ? 100'000 : 10'000'000;
 

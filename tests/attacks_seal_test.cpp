@@ -1,9 +1,10 @@
 // Attacks on seals that need more than the door: authentic seals with hostile content, counted decryptions, clocks of
 // the processor, a machine without entropy, forks. The others are in seal_test.cpp, seal_fe26_test.cpp,
-// detail_test.cpp.
+// base64url_test.cpp, json_writer_test.cpp.
 #include "json/json.hpp"
 #include "support/decryptions.hpp"
 #include "support/forge.hpp"
+#include "support/instrumented.hpp"
 #include "support/support.hpp"
 
 #include <algorithm>
@@ -25,17 +26,10 @@
 using namespace ironjar;
 using support::decryptions;
 using support::errorOf;
+using support::isInstrumented;
 using support::password;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool isInstrumented = true;
-#elif defined(__has_feature)
-constexpr bool isInstrumented = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool isInstrumented = false;
-#endif
 
 constexpr std::int64_t now = 1'700'000'000;
 
