@@ -38,4 +38,18 @@ inline ironjar::FetchOptions fetchOptions(Upstream& upstream) {
   return options;
 }
 
+// A session that is signed in, and holds more than that.
+inline ironjar::Session sessionWith(const ironjar::TokenSet& tokens) {
+  ironjar::Session session;
+  session.set("user", "ada");
+  session.setTokens(tokens);
+  return session;
+}
+
+inline ironjar::Request get(const std::string& path = "/items") { return {.url = api + path}; }
+
+inline std::string bearer(const ironjar::Request& request) {
+  return std::string(ironjar::findHeader(request.headers, "Authorization").value_or("(none)"));
+}
+
 }  // namespace support
