@@ -1,53 +1,19 @@
-// The test kit's identity provider: each knob does what it says.
-#include "support/support.hpp"
+// The test kit's identity provider: logins, what its answers say, its other endpoints.
+#include "support/asked_provider.hpp"
 
 #include <set>
 #include <thread>
 
-#include <ironjar/testing/provider.hpp>
-
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
-using testing::Drop;
+using support::refusedTokens;
+using support::soon;
 using testing::Provider;
 using testing::ProviderBehaviour;
 using testing::Rotation;
-using testing::VirtualClock;
 
-namespace {
-
-Deadline soon() { return std::chrono::steady_clock::now() + 30s; }
-Deadline now() { return std::chrono::steady_clock::now(); }
-
-// A strict provider on a virtual clock, and a client of it.
-struct World {
-  explicit World(ProviderBehaviour behaviour = {}) : provider({.clock = clock}, std::move(behaviour)) {}
-
-  Result<Response> ask(const std::string& refreshToken, Deadline deadline = soon()) {
-    return provider.handle(refreshRequest({.url = provider.tokenUrl()}, {.refreshToken = refreshToken}), deadline);
-  }
-  // The tokens, or "" twice when it says invalid_grant.
-  TokenSet refresh(const std::string& refreshToken) {
-    const auto answer = ask(refreshToken);
-    if (answer->status == 400 && Json::parse(answer->body) == Json{{"error", "invalid_grant"}}) return {};
-    return readTokenAnswer(*answer, {}, clock.wallNow()).value();
-  }
-  Json body(const std::string& refreshToken) { return Json::parse(ask(refreshToken)->body); }
-  bool isGood(const TokenSet& tokens) { return provider.userOf(tokens.accessToken).has_value(); }
-  void change(void (*knob)(ProviderBehaviour&)) {
-    ProviderBehaviour behaviour = provider.behaviour();
-    knob(behaviour);
-    provider.behave(behaviour);
-  }
-
-  VirtualClock clock;
-  Provider provider;
-};
-
-const TokenSet refusedTokens;
-
-}  // namespace
+using World = support::AskedProvider;
 
 TEST_CASE("a login's tokens: whose they are, how long they last, and the same in every run") {
   World world;
@@ -78,126 +44,6 @@ TEST_CASE("random tokens differ from one provider to the next") {
     seen.insert({tokens.accessToken.substr(3), tokens.refreshToken.substr(3), provider.authorize("ada").substr(5)});
   }
   CHECK(seen.size() == 12);
-}
-
-TEST_CASE("strict rotation: a refresh token works once, the second time ends the login and no other") {
-  World world;
-  const TokenSet a = world.provider.login();
-  const TokenSet other = world.provider.login();
-  const TokenSet b = world.refresh(a.refreshToken);
-  CHECK(b.refreshToken != a.refreshToken);
-  CHECK(world.isGood(b));
-  CHECK(world.isGood(a));  // an access token lasts as long as it was to
-  CHECK(world.refresh(a.refreshToken) == refusedTokens);
-  CHECK(world.refresh(b.refreshToken) == refusedTokens);
-  CHECK_FALSE(world.isGood(b));
-  CHECK(world.isGood(other));
-  CHECK(world.refresh(other.refreshToken) != refusedTokens);
-  const auto counts = world.provider.counts();
-  CHECK(counts.tokenCalls == 4);
-  CHECK(counts.refreshes == 2);
-  CHECK(counts.reuses == 1);
-  CHECK(counts.familiesKilled == 1);
-  CHECK(world.provider.refreshesOf(a.refreshToken) == 1);
-  CHECK(world.provider.refreshesOf(b.refreshToken) == 0);
-}
-
-TEST_CASE("no rotation: one refresh token for ever, said again or left out") {
-  for (const bool omits : {false, true}) {
-    World world({.rotation = Rotation::none, .omitRefreshToken = omits});
-    const TokenSet a = world.provider.login();
-    std::set<std::string> accessTokens = {a.accessToken};
-    for (int i = 0; i < 3; ++i) {
-      const TokenSet b = world.refresh(a.refreshToken);
-      CHECK(b.refreshToken == (omits ? "" : a.refreshToken));
-      accessTokens.insert(b.accessToken);
-      CHECK(world.isGood(b));
-    }
-    CHECK(accessTokens.size() == 4);
-    CHECK(world.provider.refreshesOf(a.refreshToken) == 3);
-    CHECK(world.provider.counts().reuses == 0);
-  }
-}
-
-TEST_CASE("a strict provider that leaves the refresh token out goes on accepting the one that was used") {
-  World world({.omitRefreshToken = true});
-  const TokenSet a = world.provider.login();
-  CHECK(a.refreshToken != "");
-  CHECK(world.refresh(a.refreshToken).refreshToken == "");
-  world.change([](ProviderBehaviour& b) { b.omitRefreshToken = false; });
-  CHECK(world.refresh(a.refreshToken).refreshToken != "");
-  CHECK(world.refresh(a.refreshToken) == refusedTokens);
-  CHECK(world.provider.counts().reuses == 1);
-}
-
-TEST_CASE("grace, same pair: the same tokens again until the grace ends, then reuse") {
-  World world({.rotation = Rotation::graceSamePair, .grace = 30s});
-  const TokenSet a = world.provider.login();
-  const TokenSet b = world.refresh(a.refreshToken);
-  world.clock.advance(29s);
-  const TokenSet again = world.refresh(a.refreshToken);
-  CHECK(again.accessToken == b.accessToken);
-  CHECK(again.refreshToken == b.refreshToken);
-  CHECK(again.lifetime == 3571s);  // what is left of it
-  CHECK(world.provider.counts().refreshes == 1);
-  CHECK(world.provider.counts().replays == 1);
-  world.clock.advance(1s);
-  CHECK(world.refresh(a.refreshToken) == refusedTokens);
-  CHECK_FALSE(world.isGood(b));
-  CHECK(world.provider.counts().reuses == 1);
-}
-
-TEST_CASE("grace, new child: another pair each time, all of them good") {
-  World world({.rotation = Rotation::graceNewChild, .grace = 30s});
-  const TokenSet a = world.provider.login();
-  const TokenSet b = world.refresh(a.refreshToken);
-  world.clock.advance(29s);
-  const TokenSet c = world.refresh(a.refreshToken);
-  CHECK(c.refreshToken != b.refreshToken);
-  CHECK(world.isGood(b));
-  CHECK(world.isGood(c));
-  CHECK(world.refresh(b.refreshToken) != refusedTokens);
-  CHECK(world.refresh(c.refreshToken) != refusedTokens);
-  CHECK(world.provider.refreshesOf(a.refreshToken) == 2);
-  world.clock.advance(1s);  // counted from the first use
-  CHECK(world.refresh(a.refreshToken) == refusedTokens);
-  CHECK(world.provider.counts().familiesKilled == 1);
-}
-
-TEST_CASE("grace, new child that revokes the previous one, and what came of it") {
-  World world({.rotation = Rotation::graceNewChildRevokesPrevious, .grace = 30s});
-  const TokenSet a = world.provider.login();
-  const TokenSet b = world.refresh(a.refreshToken);
-  const TokenSet d = world.refresh(b.refreshToken);
-  const TokenSet c = world.refresh(a.refreshToken);
-  for (const TokenSet& revoked : {b, d}) {
-    CHECK_FALSE(world.isGood(revoked));
-    CHECK(world.refresh(revoked.refreshToken) == refusedTokens);
-  }
-  CHECK(world.isGood(c));
-  CHECK(world.refresh(c.refreshToken) != refusedTokens);
-  CHECK(world.provider.counts().reuses == 0);
-}
-
-TEST_CASE("until confirmed: the same pair however late, until one of it is used, and for the grace after that") {
-  for (const bool byApi : {false, true}) {
-    World world({.rotation = Rotation::untilConfirmed, .grace = 30s});
-    const TokenSet a = world.provider.login();
-    const TokenSet b = world.refresh(a.refreshToken);
-    world.clock.advance(1800s);
-    CHECK(world.refresh(a.refreshToken).refreshToken == b.refreshToken);
-    if (byApi) {
-      CHECK(world.isGood(b));
-    } else {
-      CHECK(world.refresh(b.refreshToken) != refusedTokens);
-    }
-    world.clock.advance(29s);
-    CHECK(world.refresh(a.refreshToken).refreshToken == b.refreshToken);
-    CHECK(world.provider.counts().reuses == 0);
-    world.clock.advance(1s);
-    CHECK(world.refresh(a.refreshToken) == refusedTokens);
-    CHECK(world.provider.counts().reuses == 1);
-  }
 }
 
 TEST_CASE("what the answer says of the lifetime is anything, or nothing; the token ends when it ends") {
@@ -242,108 +88,6 @@ TEST_CASE("scope, id_token and cookies come along when they are to") {
     if (name == "Set-Cookie") cookies.push_back(value);
   }
   CHECK(cookies == std::vector<std::string>{"sso_session=1; Path=/", "b=2"});
-}
-
-TEST_CASE("answers of one's own come first and in order, an outage until it ends; nothing is spent by either") {
-  World world;
-  const TokenSet a = world.provider.login();
-  world.provider.answerTokenCalls(
-      {Response{.status = 429, .headers = {{"Retry-After", "30"}}}, fail(Errc::unreachable, "told so")});
-  world.provider.behave({.instead = Response{.status = 503}});
-  CHECK(findHeader(world.ask(a.refreshToken)->headers, "Retry-After") == "30");
-  CHECK(world.ask(a.refreshToken).error() == fail(Errc::unreachable, "told so"));
-  for (int i = 0; i < 3; ++i) CHECK(world.ask(a.refreshToken)->status == 503);
-  world.provider.behave({});
-  CHECK(world.refresh(a.refreshToken) != refusedTokens);
-  CHECK(world.provider.counts().tokenCalls == 6);
-  CHECK(world.provider.counts().refreshes == 1);
-}
-
-TEST_CASE("an answer dropped before the commit spends nothing, one dropped after it has spent the token") {
-  World world({.dropBeforeCommit = {.times = 2}});
-  const TokenSet a = world.provider.login();
-  for (int i = 0; i < 2; ++i) CHECK(errorOf(world.ask(a.refreshToken)) == Errc::transport);
-  CHECK(world.provider.counts().refreshes == 0);
-  CHECK(world.provider.behaviour().dropBeforeCommit.times == 0);
-  world.provider.behave({.dropAfterCommit = {.times = 1}});
-  CHECK(errorOf(world.ask(a.refreshToken)) == Errc::transport);
-  CHECK(world.provider.counts().refreshes == 1);
-  CHECK(world.refresh(a.refreshToken) == refusedTokens);
-  CHECK(world.provider.counts().reuses == 1);
-  world.provider.behave({.dropBeforeCommit = {.times = Drop::always}});
-  for (int i = 0; i < 5; ++i) CHECK(errorOf(world.ask(a.refreshToken)) == Errc::transport);
-}
-
-TEST_CASE("a call that hangs: until its deadline, or until it is released") {
-  for (const bool after : {false, true}) {
-    const Drop hang = {.times = 2, .how = Drop::How::hang};
-    World world({.dropBeforeCommit = after ? Drop() : hang, .dropAfterCommit = after ? hang : Drop()});
-    const TokenSet a = world.provider.login();
-    const TokenSet b = world.provider.login();
-    CHECK(errorOf(world.ask(a.refreshToken, now())) == Errc::timeout);
-    std::optional<Errc> end;
-    std::thread caller([&] { end = errorOf(world.ask(b.refreshToken)); });
-    while (world.provider.behaviour().dropBeforeCommit.times + world.provider.behaviour().dropAfterCommit.times > 0) {
-      std::this_thread::yield();
-    }
-    world.provider.release();
-    caller.join();
-    CHECK(end == Errc::transport);
-    CHECK(world.provider.counts().refreshes == (after ? 2 : 0));
-  }
-}
-
-TEST_CASE("calls that are held wait at the door: nothing has happened at their deadline, all goes on when released") {
-  World world;
-  const TokenSet a = world.provider.login();
-  world.provider.hold();
-  CHECK(errorOf(world.ask(a.refreshToken, now())) == Errc::timeout);
-  CHECK(world.provider.counts().refreshes == 0);
-  TokenSet b;
-  std::thread caller([&] { b = world.refresh(a.refreshToken); });
-  world.provider.waitForTokenCalls(2);
-  world.provider.release();
-  world.provider.hold();  // for those that come later
-  caller.join();
-  CHECK(b != refusedTokens);
-}
-
-TEST_CASE("latency passes on the virtual clock, and a caller that gives up does not stop the provider") {
-  for (const bool after : {false, true}) {
-    World world(after ? ProviderBehaviour{.latencyAfterCommit = 300ms}
-                      : ProviderBehaviour{.latencyBeforeCommit = 300ms});
-    const TokenSet a = world.provider.login();
-    std::atomic<bool> answered = false;
-    TokenSet b;
-    std::thread caller([&] {
-      b = world.refresh(a.refreshToken);
-      answered = true;
-    });
-    world.provider.waitForTokenCalls(1);
-    CHECK(world.provider.counts().refreshes == (after ? 1 : 0));
-    world.clock.advance(299ms);
-    CHECK_FALSE(answered);
-    world.clock.advance(1ms);
-    caller.join();
-    CHECK(b != refusedTokens);
-    CHECK(errorOf(world.ask(b.refreshToken, now())) == Errc::timeout);
-    CHECK(world.provider.counts().refreshes == 2);
-    world.provider.behave({});
-    CHECK(world.refresh(b.refreshToken) == refusedTokens);
-  }
-}
-
-TEST_CASE("without a virtual clock latency is real, and released early all the same") {
-  Provider provider({}, {.latencyBeforeCommit = 1h});
-  const Request request = refreshRequest({.url = provider.tokenUrl()}, provider.login());
-  std::optional<int> status;
-  std::thread caller([&] { status = provider.handle(request, Deadline::max()).value().status; });
-  provider.waitForTokenCalls(1);
-  while (provider.counts().refreshes == 0) provider.release();
-  caller.join();
-  CHECK(status == 200);
-  provider.behave({.latencyAfterCommit = 1ms});
-  CHECK(provider.handle(request, soon())->status == 400);
 }
 
 TEST_CASE("expired access tokens are nobody's, their refresh tokens stay good") {
