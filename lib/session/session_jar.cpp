@@ -1,5 +1,6 @@
 #include "base/notify.hpp"
 #include "cookie/chunks.hpp"
+#include "cookie/split.hpp"
 #include "seal/formats.hpp"
 #include "session/token_set.hpp"
 
@@ -43,20 +44,25 @@ SessionOptions checked(SessionOptions options) {
   return options;
 }
 
-// iron-session's rule: the browser forgets a cookie a minute before its seal expires, and keeps one that never does for
-// as long as a signed 32-bit number of seconds allows.
-Seconds maxAgeFor(Seconds ttl) {
-  constexpr Seconds margin{60};
-  if (ttl == Seconds{0}) return Seconds{2147483647};
-  return ttl > margin ? ttl - margin : ttl;
-}
-
 Cookies joined(Cookies first, Cookies second) {
   std::move(second.begin(), second.end(), std::back_inserter(first));
   return first;
 }
 
 std::string bytesOf(std::size_t size) { return std::to_string(size) + " bytes"; }
+
+Error tooLarge(const detail::Split& split, const SessionOptions& options) {
+  const std::string most = "maxCookieHeader = " + std::to_string(options.maxCookieHeader);
+  if (!options.chunk) {
+    return fail(Errc::tooLarge, "the cookie takes " + bytesOf(split.wholeSize) + ", the limits are " +
+                                    bytesOf(maxCookieSize) + " in browsers and " + most +
+                                    ": store less, or set `chunk`");
+  }
+  if (split.chunks == 0) return fail(Errc::tooLarge, "name and attributes alone fill the cookie");
+  return fail(Errc::tooLarge, "the session takes " + std::to_string(split.chunks) + " cookies and " +
+                                  bytesOf(split.chunksHeader) + " of Cookie header; the limits are " +
+                                  std::to_string(detail::maxChunks) + " and " + most);
+}
 
 }  // namespace
 
@@ -105,7 +111,7 @@ Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {
     if (ttl == Seconds{0} || ttl > left) ttl = left;
   }
   CookieOptions attributes = options_->cookie;
-  if (!attributes.maxAge && !options_->untilBrowserCloses) attributes.maxAge = maxAgeFor(ttl);
+  if (!attributes.maxAge && !options_->untilBrowserCloses) attributes.maxAge = detail::maxAgeFor(ttl);
   if (attributes.expires && *attributes.expires <= now) {
     return fail(Errc::expired, "cookie.expires is in the past: use seal.ttl instead");
   }
@@ -127,35 +133,24 @@ Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& att
   const std::string& name = options_->cookieName;
   auto whole = serializeCookie(name, seal, attributes);
   if (!whole) return whole.error();
-  if (whole->size() <= maxCookieSize && name.size() + 1 + seal.size() <= options_->maxCookieHeader) {
-    Cookies cookies = expire({.whole = false, .chunks = presence.chunks});
-    cookies.insert(cookies.begin(), *std::move(whole));
-    return cookies;
-  }
-  if (!options_->chunk) {
-    return fail(Errc::tooLarge, "the cookie takes " + bytesOf(whole->size()) + ", the limits are " +
-                                    bytesOf(maxCookieSize) + " in browsers and maxCookieHeader = " +
-                                    std::to_string(options_->maxCookieHeader) + ": store less, or set `chunk`");
-  }
-  const auto empty = serializeCookie(detail::chunkName(name, 0), "", attributes);
-  if (!empty) return empty.error();
-  if (empty->size() >= maxCookieSize) return fail(Errc::tooLarge, "name and attributes alone fill the cookie");
-  const std::size_t budget = maxCookieSize - empty->size();
-  const std::size_t count = (seal.size() + budget - 1) / budget;
-  const std::size_t header = seal.size() + count * (name.size() + 3) + (count - 1) * 2;  // `name.0=…; name.1=…`
-  if (count > detail::maxChunks || header > options_->maxCookieHeader) {
-    return fail(Errc::tooLarge, "the session takes " + std::to_string(count) + " cookies and " + bytesOf(header) +
-                                    " of Cookie header; the limits are " + std::to_string(detail::maxChunks) +
-                                    " and maxCookieHeader = " + std::to_string(options_->maxCookieHeader));
-  }
+  const detail::Split split = detail::splitSeal(name, seal.size(),
+                                                {.attributesSize = whole->size() - name.size() - 1 - seal.size(),
+                                                 .chunk = options_->chunk,
+                                                 .maxCookieHeader = options_->maxCookieHeader});
+  if (split.written == detail::CookieSet()) return tooLarge(split, *options_);
   Cookies cookies;
-  for (std::size_t i = 0; i < count; ++i) {
-    auto chunk = serializeCookie(detail::chunkName(name, i), seal.substr(i * budget, budget), attributes);
-    if (!chunk) return chunk.error();
-    cookies.push_back(*std::move(chunk));
+  if (split.written.whole) {
+    cookies.push_back(*std::move(whole));
+  } else {
+    for (std::size_t i = 0; i < split.chunks; ++i) {
+      auto chunk =
+          serializeCookie(detail::chunkName(name, i), seal.substr(i * split.chunkSize, split.chunkSize), attributes);
+      if (!chunk) return chunk.error();
+      cookies.push_back(*std::move(chunk));
+    }
   }
-  const unsigned written = (1U << count) - 1;
-  return joined(std::move(cookies), expire({.whole = presence.whole, .chunks = presence.chunks & ~written}));
+  return joined(std::move(cookies), expire({.whole = presence.whole && !split.written.whole,
+                                            .chunks = presence.chunks & ~split.written.chunks}));
 }
 
 // Deletions carry the attributes that the cookies were set with: browsers keep a cookie apart by Path and Domain.
