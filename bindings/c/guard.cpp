@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include <ironjar/types.hpp>
+
 namespace ironjar::c {
 namespace {
 
@@ -51,5 +53,7 @@ Outcome TextOut::put(std::string_view text) const {
   if (!text.empty()) std::memcpy(buffer_, text.data(), text.size());
   return {};
 }
+
+std::string jsonText(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace ironjar::c

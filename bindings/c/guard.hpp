@@ -63,6 +63,9 @@ class TextOut {
   std::size_t room_;
 };
 
+// As a JSON text, with its quotes. What is no UTF-8 becomes U+FFFD.
+[[nodiscard]] std::string jsonText(std::string_view text);
+
 template <class T>
 T& requireOut(T* out, const char* name) {
   if (out == nullptr) throw std::invalid_argument(std::string("ironjar: ") + name + " is null");

@@ -63,22 +63,28 @@ void readSealOptions(Members& members, SealOptions& options) {
   }
 }
 
-void readCookie(const Json& object, CookieOptions& cookie) {
-  Members members(object, "cookie");
+// The years that a Set-Cookie value may name. What the clock cannot show of them becomes its nearest end.
+TimePoint expiresFrom(Members& members) {
+  using namespace std::chrono;
+  constexpr sys_time<milliseconds> first = sys_days(year{1601} / 1 / 1);
+  constexpr sys_time<milliseconds> end = sys_days(year{10000} / 1 / 1);
+  std::int64_t expires = 0;
+  members.read("expires", expires);
+  const sys_time<milliseconds> time{milliseconds(expires)};
+  if (time < first || time >= end) members.refuse("expires", "is not in the years 1601 to 9999");
+  return detail::fromUnixMilliseconds(expires);
+}
+
+void readCookie(Members& members, CookieOptions& cookie) {
   members.read("maxAge", cookie.maxAge);
   members.read("domain", cookie.domain);
   members.read("path", cookie.path);
-  if (members.find("expires") != nullptr) {
-    std::int64_t expires = 0;
-    members.read("expires", expires);
-    cookie.expires = detail::fromUnixMilliseconds(expires);
-  }
+  if (members.find("expires") != nullptr) cookie.expires = expiresFrom(members);
   members.read("httpOnly", cookie.httpOnly);
   members.read("secure", cookie.secure);
   members.read("partitioned", cookie.partitioned);
   members.read("priority", cookie.priority, priorities);
   members.read("sameSite", cookie.sameSite, sameSites);
-  members.finish();
 }
 
 void readTokenNames(const Json& object, TokenNames& names) {
@@ -141,6 +147,15 @@ Sealing sealingFrom(const Json& object, const Clock& now) {
   return sealing;
 }
 
+SetCookie setCookieFrom(const Json& object) {
+  Members members(object, "options");
+  SetCookie cookie;
+  readCookie(members, cookie.options);
+  members.read("promises", cookie.keepsPromises);
+  members.finish();
+  return cookie;
+}
+
 SessionOptions sessionOptionsFrom(const Json& object, const Clock& now) {
   Members members(object, "options");
   static_cast<void>(members.require("cookieName"));
@@ -152,7 +167,11 @@ SessionOptions sessionOptionsFrom(const Json& object, const Clock& now) {
     readSealOptions(sealing, options.seal);
     sealing.finish();
   }
-  if (const Json* cookie = members.find("cookie")) readCookie(*cookie, options.cookie);
+  if (const Json* attributes = members.find("cookie")) {
+    Members cookie(*attributes, "cookie");
+    readCookie(cookie, options.cookie);
+    cookie.finish();
+  }
   members.read("untilBrowserCloses", options.untilBrowserCloses);
   members.read("chunk", options.chunk);
   members.read("maxCookieHeader", options.maxCookieHeader);

@@ -13,6 +13,11 @@ struct Sealing {
   SealOptions options;
 };
 
+struct SetCookie {
+  CookieOptions options = {};
+  bool keepsPromises = true;  // false: also what browsers do not keep
+};
+
 // JSON that may hold passwords: its texts are wiped when it goes.
 class SecretJson {
  public:
@@ -36,6 +41,8 @@ class SecretJson {
 [[nodiscard]] Passwords passwordsFrom(const Json& value);
 // `passwords`, and the members of SealOptions but `now`.
 [[nodiscard]] Sealing sealingFrom(const Json& object, const Clock& now);
+// The members of CookieOptions, and `promises`. expires is in unix milliseconds.
+[[nodiscard]] SetCookie setCookieFrom(const Json& object);
 // The members of SessionOptions but the functions. cookie.expires is in unix milliseconds.
 [[nodiscard]] SessionOptions sessionOptionsFrom(const Json& object, const Clock& now);
 

@@ -8,6 +8,7 @@ using ironjar::Json;
 using ironjar::c::AtTime;
 using ironjar::c::failed;
 using ironjar::c::guard;
+using ironjar::c::jsonText;
 using ironjar::c::live;
 using ironjar::c::Outcome;
 using ironjar::c::release;
@@ -16,8 +17,6 @@ using ironjar::c::textIn;
 using ironjar::c::TextOut;
 
 namespace {
-
-std::string jsonText(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 // Written by hand: a Json object that goes out of scope without memory would end the program.
 std::string infoOf(const ironjar::Session& session) {

@@ -2,6 +2,7 @@
 #include "base/http_date.hpp"
 #include "base/swar.hpp"
 #include "cookie/cookie_pairs.hpp"
+#include "cookie/set_cookie.hpp"
 
 #include <algorithm>
 #include <array>
@@ -47,6 +48,8 @@ bool isDomain(std::string_view domain) {
 
 // RFC 6265bis section 4.1.3; browsers compare the prefixes without regard to case.
 const char* brokenPromise(std::string_view name, const CookieOptions& options) {
+  if (options.sameSite == SameSite::none && !options.secure) return "SameSite=None demands Secure";
+  if (options.partitioned && !options.secure) return "Partitioned demands Secure";
   const auto promises = [&](std::string_view prefix) { return startsWithIgnoringCase(name, prefix); };
   const bool host = promises("__Host-");
   const bool http = promises("__Http-") || promises("__Host-Http-");
@@ -69,9 +72,7 @@ const char* whyRefused(std::string_view name, std::string_view value, const Cook
   if (!options.domain.empty() && !isDomain(options.domain)) return "the domain is not a host name";
   if (!allOf(options.path, isPathCharacter)) return "the path holds a control character or `;`";
   if (options.expires && !isExpressibleDate(*options.expires)) return "expires is not in the years 1601 to 9999";
-  if (options.sameSite == SameSite::none && !options.secure) return "SameSite=None demands Secure";
-  if (options.partitioned && !options.secure) return "Partitioned demands Secure";
-  return brokenPromise(name, options);
+  return nullptr;
 }
 
 constexpr std::array<const char*, 4> sameSiteTexts = {"; SameSite=Lax", "; SameSite=Strict", "; SameSite=None", ""};
@@ -86,8 +87,11 @@ std::vector<CookiePair> parseCookies(std::string_view header) {
   return pairs;
 }
 
-Result<std::string> serializeCookie(std::string_view name, std::string_view value, const CookieOptions& options) {
-  if (const char* why = whyRefused(name, value, options)) return fail(Errc::malformed, why);
+Result<std::string> detail::serializeCookie(std::string_view name, std::string_view value, const CookieOptions& options,
+                                            Promises promises) {
+  const char* why = whyRefused(name, value, options);
+  if (why == nullptr && promises == Promises::required) why = brokenPromise(name, options);
+  if (why != nullptr) return fail(Errc::malformed, why);
   std::string text;
   text.reserve(name.size() + value.size() + options.domain.size() + options.path.size() + 160);
   text.append(name).append("=").append(value);
@@ -101,6 +105,10 @@ Result<std::string> serializeCookie(std::string_view name, std::string_view valu
   text.append(priorityTexts[static_cast<std::size_t>(options.priority)]);
   text.append(sameSiteTexts[static_cast<std::size_t>(options.sameSite)]);
   return text;
+}
+
+Result<std::string> serializeCookie(std::string_view name, std::string_view value, const CookieOptions& options) {
+  return detail::serializeCookie(name, value, options, detail::Promises::required);
 }
 
 }  // namespace ironjar

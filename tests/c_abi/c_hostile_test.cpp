@@ -83,6 +83,23 @@ TEST_CASE("A01: null pointers and impossible lengths end in an error code") {
   CHECK(ironjar_parse_cookies("a=b", endless, &pair, &(count = 1), nullptr) == IRONJAR_TOO_LARGE);
   CHECK(ironjar_parse_cookies("a=b", 3, &pair, nullptr, nullptr) == invalid);
 
+  const auto serialize = [&](const char* name, std::size_t nameSize, const char* value, std::size_t valueSize,
+                             const char* how, std::size_t howSize) {
+    size = buffer.size();
+    return ironjar_serialize_cookie(name, nameSize, value, valueSize, how, howSize, buffer.data(), &size, nullptr);
+  };
+  CHECK(serialize("n", 1, nullptr, 0, "{}", 2) == IRONJAR_OK);
+  CHECK(serialize(nullptr, 1, "v", 1, "{}", 2) == invalid);
+  CHECK(serialize("n", 1, nullptr, 1, "{}", 2) == invalid);
+  CHECK(serialize("n", 1, "v", 1, nullptr, 0) == invalid);
+  CHECK(serialize("n", 1, "v", endless, "{}", 2) == IRONJAR_TOO_LARGE);
+  CHECK(ironjar_serialize_cookie("n", 1, "v", 1, "{}", 2, buffer.data(), nullptr, nullptr) == invalid);
+  CHECK(ironjar_serialize_cookie("n", 1, "v", 1, "{}", 2, nullptr, &(size = 1), nullptr) == invalid);
+  CHECK(ironjar_split_seal(nullptr, 0, 1, buffer.data(), &(size = buffer.size()), nullptr) == invalid);
+  CHECK(ironjar_split_seal("{}", endless, 1, buffer.data(), &(size = buffer.size()), nullptr) == IRONJAR_TOO_LARGE);
+  CHECK(ironjar_split_seal(R"({"cookieName":"s"})", 18, 1, nullptr, &(size = 1), nullptr) == invalid);
+  CHECK(ironjar_split_seal(R"({"cookieName":"s"})", 18, 1, buffer.data(), nullptr, nullptr) == invalid);
+
   CHECK(ironjar_sealer_free(nullptr) == IRONJAR_OK);
   CHECK(ironjar_jar_free(nullptr) == IRONJAR_OK);
   CHECK(ironjar_session_free(nullptr) == IRONJAR_OK);

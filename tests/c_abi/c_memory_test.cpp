@@ -212,3 +212,19 @@ TEST_CASE("A05: parsing cookies fails cleanly at every allocation") {
             }),
             1);
 }
+
+TEST_CASE("A05: serializing a cookie and splitting a seal fail cleanly at every allocation") {
+  checkEnds(starve([] {
+              char buffer[512];
+              std::size_t size = sizeof buffer;
+              return ironjar_serialize_cookie("n", 1, "v", 1, R"({"path":"/a/path/of/some/length"})", 33, buffer, &size,
+                                              nullptr);
+            }),
+            2);
+  checkEnds(starve([] {
+              char buffer[512];
+              std::size_t size = sizeof buffer;
+              return ironjar_split_seal(R"({"cookieName":"a-name-of-some-length"})", 38, 5000, buffer, &size, nullptr);
+            }),
+            2);
+}

@@ -286,6 +286,32 @@ void parse(const Caller& caller, std::string_view header) {
   }
 }
 
+void write(const Caller& caller, fuzz::Input& input) {
+  const std::string_view options = input.text();
+  const std::string_view name = input.text();
+  const std::string_view value = input.text();
+  const auto cookie = caller.text([&](char* out, std::size_t* size, ironjar_error* error) {
+    return ironjar_serialize_cookie(name.data(), name.size(), value.data(), value.size(), options.data(),
+                                    options.size(), out, size, error);
+  });
+  const std::string start = std::string(name).append("=").append(value);
+  fuzz::require(!cookie || (cookie->starts_with(start) && cookie->find(';') >= start.size()), "one cookie, as it is");
+}
+
+void split(const Caller& caller, fuzz::Input& input) {
+  const std::string_view options = input.text();
+  const std::size_t sealSize = input.number(4);
+  const auto json = caller.text([&](char* out, std::size_t* size, ironjar_error* error) {
+    return ironjar_split_seal(options.data(), options.size(), sealSize, out, size, error);
+  });
+  if (!json) return;
+  const ironjar::Json how = ironjar::Json::parse(*json);
+  const std::size_t cookies = how.at("cookies").size();
+  fuzz::require(cookies == 0 || (cookies - 1) * how.at("partSize").get<std::size_t>() < sealSize, "no empty cookie");
+  fuzz::require(cookies == 0 || cookies * how.at("partSize").get<std::size_t>() >= sealSize, "all of the seal");
+  fuzz::require(cookies + how.at("stale").size() == 5, "every name is set or stale");
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -310,7 +336,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       visit(caller, jarOf(caller, R"({"cookieName":"ij","chunk":true,)" + passwords + "}"), input, true);
       break;
     default:
-      parse(caller, input.rest());
+      parse(caller, input.text());
+      write(caller, input);
+      split(caller, input);
       break;
   }
   return 0;

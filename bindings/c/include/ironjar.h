@@ -154,6 +154,28 @@ typedef struct ironjar_cookie_pair {
 IRONJAR_API ironjar_status ironjar_parse_cookies(const char* cookie_header, size_t cookie_header_size,
                                                  ironjar_cookie_pair* pairs, size_t* count, ironjar_error* error);
 
+/*
+ * The value of one Set-Cookie field. Options: the members of a jar's `cookie`, and `promises` (true); with false, also
+ * what browsers do not keep is written: SameSite=None and Partitioned without Secure, and a name whose prefix promises
+ * more than the attributes hold. IRONJAR_MALFORMED for what a cookie cannot carry.
+ */
+IRONJAR_API ironjar_status ironjar_serialize_cookie(const char* name, size_t name_size, const char* value,
+                                                    size_t value_size, const char* options, size_t options_size,
+                                                    char* cookie, size_t* cookie_size, ironjar_error* error);
+
+/*
+ * How a jar would send a seal of `seal_size` bytes, for who seals and sets cookies without one. Options: `cookieName`
+ * (required), `ttl` (seconds that the seal opens for; 1209600), `attributesSize` (bytes of a Set-Cookie value behind its
+ * `name=value`; 0), `chunk` (false), `maxCookieHeader` (bytes; no limit).
+ *
+ * A JSON object of `cookies` (the names to set: each takes `partSize` bytes of the seal, the last one the rest; none for
+ * a seal that is empty or does not fit), `stale` (the names to delete where the browser has them), `maxAge` (seconds);
+ * and, to explain what does not fit, `wholeSize` (bytes of the Set-Cookie value, were it one cookie), `chunkOverhead`
+ * (bytes of a chunk's without its part) and `chunks` (how many it would take; 0 when the overhead leaves no room).
+ */
+IRONJAR_API ironjar_status ironjar_split_seal(const char* options, size_t options_size, size_t seal_size, char* json,
+                                              size_t* json_size, ironjar_error* error);
+
 #ifdef __cplusplus
 }
 #endif
