@@ -8,6 +8,7 @@
 #include <node_api.h>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ironjar.h>
 
@@ -47,7 +48,7 @@ napi_value text(napi_env env, std::string_view utf8) {
   throw Thrown();
 }
 
-// A text of JavaScript as UTF-8. Most fit into the object itself.
+// A text of JavaScript as UTF-8. What is no longer than the head of a request, as Node takes it, fits into the object.
 class Utf8 {
  public:
   Utf8(napi_env env, napi_value value, const char* name) {
@@ -71,14 +72,16 @@ class Utf8 {
  private:
   static constexpr std::size_t longest = 1024 * 1024;
   std::size_t size_ = 0;
-  std::array<char, 4096> inline_;  // NOLINT: filled before it is read
+  std::array<char, 16384> inline_;  // NOLINT: filled before it is read
   std::unique_ptr<char[]> heap_;
 };
+
+constexpr double mostSafe = 9007199254740991.0;  // the largest whole number that JavaScript counts to
 
 std::int64_t milliseconds(napi_env env, napi_value value) {
   double number = 0;
   if (napi_get_value_double(env, value, &number) != napi_ok) throwType(env, "the time is a number of milliseconds");
-  if (!(number >= 0 && number <= 9007199254740991.0)) throwType(env, "the time is out of range");
+  if (!(number >= 0 && number <= mostSafe)) throwType(env, "the time is out of range");
   return static_cast<std::int64_t>(number);
 }
 
@@ -174,6 +177,17 @@ ironjar_status filled(std::string& buffer, std::size_t guess, const Fill& fill) 
   return status;
 }
 
+// The text that `fill` writes into a buffer.
+template <class Fill>
+napi_value filledText(napi_env env, std::size_t guess, const Fill& fill) {
+  ironjar_error error = IRONJAR_ERROR_INIT;
+  std::string out;
+  const ironjar_status status =
+      filled(out, guess, [&](char* buffer, std::size_t* size) { return fill(buffer, size, &error); });
+  if (status != IRONJAR_OK) throwStatus(env, status, error);
+  return text(env, out);
+}
+
 using Through = ironjar_status (*)(const ironjar_sealer*, const char*, std::size_t, std::int64_t, char*, std::size_t*,
                                    ironjar_error*);
 
@@ -209,12 +223,9 @@ napi_value openSession(napi_env env, const Arguments<3>& arguments) {
 template <ironjar_status (*get)(const ironjar_session*, char*, std::size_t*, ironjar_error*)>
 napi_value sessionText(napi_env env, const Arguments<1>& arguments) {
   const ironjar_session* const session = unbox<ironjar_session>(env, arguments[0]);
-  ironjar_error error = IRONJAR_ERROR_INIT;
-  std::string out;
-  const ironjar_status status =
-      filled(out, 2048, [&](char* buffer, std::size_t* size) { return get(session, buffer, size, &error); });
-  if (status != IRONJAR_OK) throwStatus(env, status, error);
-  return text(env, out);
+  return filledText(env, 2048, [&](char* buffer, std::size_t* size, ironjar_error* error) {
+    return get(session, buffer, size, error);
+  });
 }
 
 napi_value setSessionData(napi_env env, const Arguments<2>& arguments) {
@@ -260,19 +271,28 @@ napi_value commitSession(napi_env env, const Arguments<2>& arguments) {
   return values;
 }
 
-napi_value parseCookies(napi_env env, const Arguments<1>& arguments) {
-  const Utf8 header(env, arguments[0], "the Cookie header is a text");
+using Pairs = std::vector<ironjar_cookie_pair>;
+
+Pairs pairsOf(napi_env env, const Utf8& header) {
   ironjar_error error = IRONJAR_ERROR_INIT;
-  std::size_t count = 0;
-  ironjar_status status = ironjar_parse_cookies(header.data(), header.size(), nullptr, &count, &error);
-  const auto pairs = std::make_unique<ironjar_cookie_pair[]>(count);
+  Pairs pairs(16);
+  std::size_t count = pairs.size();
+  ironjar_status status = ironjar_parse_cookies(header.data(), header.size(), pairs.data(), &count, &error);
   if (status == IRONJAR_BUFFER_TOO_SMALL) {
-    status = ironjar_parse_cookies(header.data(), header.size(), pairs.get(), &count, &error);
+    pairs.resize(count);
+    status = ironjar_parse_cookies(header.data(), header.size(), pairs.data(), &count, &error);
   }
   if (status != IRONJAR_OK) throwStatus(env, status, error);
+  pairs.resize(count);
+  return pairs;
+}
+
+napi_value parseCookies(napi_env env, const Arguments<1>& arguments) {
+  const Utf8 header(env, arguments[0], "the Cookie header is a text");
+  const Pairs pairs = pairsOf(env, header);
   napi_value list = nullptr;
-  require(env, napi_create_array_with_length(env, count, &list));
-  for (std::uint32_t i = 0; i < count; ++i) {
+  require(env, napi_create_array_with_length(env, pairs.size(), &list));
+  for (std::uint32_t i = 0; i < pairs.size(); ++i) {
     napi_value pair = nullptr;
     require(env, napi_create_array_with_length(env, 2, &pair));
     require(env, napi_set_element(env, pair, 0, text(env, {header.data() + pairs[i].name, pairs[i].name_size})));
@@ -280,6 +300,39 @@ napi_value parseCookies(napi_env env, const Arguments<1>& arguments) {
     require(env, napi_set_element(env, list, i, pair));
   }
   return list;
+}
+
+// The value of the first cookie of a name; undefined when there is none. A list of all pairs would take longer to make
+// than the header to parse.
+napi_value findCookie(napi_env env, const Arguments<2>& arguments) {
+  const Utf8 header(env, arguments[0], "the Cookie header is a text");
+  const Utf8 name(env, arguments[1], "the cookie's name is a text");
+  const std::string_view wanted(name.data(), name.size());
+  for (const ironjar_cookie_pair& pair : pairsOf(env, header)) {
+    if (std::string_view(header.data() + pair.name, pair.name_size) != wanted) continue;
+    return text(env, {header.data() + pair.value, pair.value_size});
+  }
+  return nullptr;
+}
+
+napi_value serializeCookie(napi_env env, const Arguments<3>& arguments) {
+  const Utf8 name(env, arguments[0], "the cookie's name is a text");
+  const Utf8 value(env, arguments[1], "the cookie's value is a text");
+  const Utf8 options(env, arguments[2], "the options are a JSON text");
+  return filledText(env, name.size() + value.size() + 512, [&](char* cookie, std::size_t* size, ironjar_error* error) {
+    return ironjar_serialize_cookie(name.data(), name.size(), value.data(), value.size(), options.data(),
+                                    options.size(), cookie, size, error);
+  });
+}
+
+napi_value splitSeal(napi_env env, const Arguments<2>& arguments) {
+  const Utf8 options(env, arguments[0], "the options are a JSON text");
+  double size = 0;
+  if (napi_get_value_double(env, arguments[1], &size) != napi_ok) throwType(env, "the seal's size is a number");
+  if (!(size >= 0 && size <= mostSafe)) throwType(env, "the seal's size is out of range");
+  return filledText(env, 1024, [&](char* json, std::size_t* room, ironjar_error* error) {
+    return ironjar_split_seal(options.data(), options.size(), static_cast<std::size_t>(size), json, room, error);
+  });
 }
 
 // The border: what is thrown here has its exception pending in JavaScript, but for memory that ran out.
@@ -303,7 +356,7 @@ constexpr napi_property_descriptor named(const char* name) {
 }
 
 void fill(napi_env env, napi_value exports) {
-  const std::array<napi_property_descriptor, 14> functions = {
+  const std::array<napi_property_descriptor, 17> functions = {
       named<1, create<ironjar_sealer, ironjar_sealer_new>>("newSealer"),
       named<3, convert<ironjar_seal_data, true>>("seal"),
       named<3, convert<ironjar_unseal_data, true>>("unseal"),
@@ -318,6 +371,9 @@ void fill(napi_env env, napi_value exports) {
       named<1, destroySession>("destroySession"),
       named<2, commitSession>("commitSession"),
       named<1, parseCookies>("parseCookies"),
+      named<2, findCookie>("findCookie"),
+      named<3, serializeCookie>("serializeCookie"),
+      named<2, splitSeal>("splitSeal"),
   };
   require(env, napi_define_properties(env, exports, functions.size(), functions.data()));
   require(env, napi_set_named_property(env, exports, "version", text(env, ironjar_version())));

@@ -1,24 +1,12 @@
-// Cookie headers in and out, as the npm package `cookie` does it for iron-session.
+// Cookies as the npm package `cookie` reads and writes them for iron-session. The library parses and serialises; here is
+// what it does not do (percent-encoding, an object by name) and that package's error texts.
+import native from './native.js';
+import { remembering } from './remember.js';
 
-const nameOk = /^[\u0021-\u003A\u003C\u003E-\u007E]+$/;
 const needsEncoding = /[\u0000-\u0020\u007F-\uFFFF",;\\%]/;
-const pathOk = /^[\u0020-\u003A\u003D-\u007E]*$/;
-const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
-const domainOk = new RegExp(`^\\.?${label}(?:\\.${label})*$`, 'i');
-
-const isBlank = (text, at) => text[at] === ' ' || text[at] === '\t';
-
-// By hand: a regular expression for the end would start anew at every blank, and a header may be nothing but blanks.
-function trimmed(text) {
-  let begin = 0;
-  let end = text.length;
-  while (begin < end && isBlank(text, begin)) begin++;
-  while (begin < end && isBlank(text, end - 1)) end--;
-  return text.slice(begin, end);
-}
 
 function decoded(value) {
-  if (!value.includes('%')) return value;
+  if (!value?.includes('%')) return value;
   try {
     return decodeURIComponent(value);
   } catch {
@@ -26,56 +14,62 @@ function decoded(value) {
   }
 }
 
-// An object without a prototype; of several cookies of one name the first counts.
+// Of several cookies of one name the first counts. A pair without a name is none.
+export const findCookie = (header, name) => decoded(native.findCookie(header, name));
+
+// An object without a prototype.
 export function parseCookie(header) {
   const cookies = Object.create(null);
-  if (header.length < 2) return cookies; // as `cookie` does, though `=` alone is a pair
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals === -1) continue;
-    const name = trimmed(pair.slice(0, equals));
-    if (cookies[name] === undefined) cookies[name] = decoded(trimmed(pair.slice(equals + 1)));
-  }
+  for (const [name, value] of native.parseCookies(header)) cookies[name] ??= decoded(value);
   return cookies;
 }
 
-function word(option, value, words) {
-  const found = typeof value === 'string' ? words[value.toLowerCase()] : words[value];
-  if (!found) throw new TypeError(`cookie ${option} is invalid: ${value}`);
-  return found;
-}
-const priorities = Object.assign(Object.create(null), { low: 'Low', medium: 'Medium', high: 'High' });
-const sameSites = Object.assign(Object.create(null), { true: 'Strict', strict: 'Strict', lax: 'Lax', none: 'None' });
+const word = (value) => (typeof value === 'string' ? value.toLowerCase() : value);
 
-function requireValid(option, value, isValid) {
-  if (!isValid) throw new TypeError(`cookie ${option} is invalid: ${value}`);
+// The options of `cookie` as the library's. Without promises: `cookie` writes what browsers do not keep, too.
+const attributesOf = ({ maxAge, domain, path, expires, priority, sameSite, httpOnly, secure, partitioned }) =>
+  JSON.stringify({
+    maxAge,
+    domain: domain || '',
+    path: path || '',
+    expires: expires ? expires.getTime() : undefined,
+    priority: priority ? word(priority) : undefined,
+    sameSite: sameSite ? word(sameSite === true ? 'strict' : sameSite) : 'unset',
+    httpOnly: Boolean(httpOnly),
+    secure: Boolean(secure),
+    partitioned: Boolean(partitioned),
+    promises: false,
+  });
+
+function isRefused(name, attributes) {
+  try {
+    native.serializeCookie(name, '', attributesOf(attributes));
+    return false;
+  } catch {
+    return true;
+  }
 }
+
+// `cookie` names the option that is wrong: the first that is refused alone.
+function explained(error, name, options) {
+  if (isRefused(name, {})) return new TypeError(`cookie name is invalid: ${name}`);
+  for (const option of ['maxAge', 'domain', 'path', 'expires', 'priority', 'sameSite']) {
+    const value = options[option];
+    if (isRefused('n', { [option]: value })) return new TypeError(`cookie ${option} is invalid: ${value}`);
+  }
+  return error;
+}
+
+// The Set-Cookie value without the cookie's own, which goes behind `name=`. Applications have a few of these.
+const template = remembering((key, name, attributes) => native.serializeCookie(name, '', attributes));
 
 export function stringifySetCookie(name, value, options) {
-  const { maxAge, domain, path, expires, priority, sameSite } = options;
-  requireValid('name', name, nameOk.test(name));
-  let text = `${name}=${needsEncoding.test(value) ? encodeURIComponent(value) : value}`;
-  if (maxAge !== undefined) {
-    requireValid('maxAge', maxAge, Number.isSafeInteger(maxAge));
-    text += `; Max-Age=${maxAge}`;
+  try {
+    const attributes = attributesOf(options);
+    const text = template(`${attributes}\0${name}`, name, attributes);
+    const at = name.length + 1;
+    return text.slice(0, at) + (needsEncoding.test(value) ? encodeURIComponent(value) : value) + text.slice(at);
+  } catch (error) {
+    throw explained(error, name, options);
   }
-  if (domain) {
-    requireValid('domain', domain, domainOk.test(domain));
-    text += `; Domain=${domain}`;
-  }
-  if (path) {
-    requireValid('path', path, pathOk.test(path));
-    text += `; Path=${path}`;
-  }
-  if (expires) {
-    const year = expires.getUTCFullYear();
-    requireValid('expires', expires, year >= 1601 && year <= 9999);
-    text += `; Expires=${expires.toUTCString()}`;
-  }
-  if (options.httpOnly) text += '; HttpOnly';
-  if (options.secure) text += '; Secure';
-  if (options.partitioned) text += '; Partitioned';
-  if (priority) text += `; Priority=${word('priority', priority, priorities)}`;
-  if (sameSite) text += `; SameSite=${word('sameSite', sameSite, sameSites)}`;
-  return text;
 }

@@ -9,6 +9,7 @@ export type SealFormat = 'fe26' | 'native';
 interface CookieAttributes {
   domain?: string;
   path?: string;
+  /** In the years 1601 to 9999; what is after 2262 is written as 2262. */
   expires?: Date;
   httpOnly?: boolean;
   secure?: boolean;

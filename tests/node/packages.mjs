@@ -31,6 +31,20 @@ export const weakPasswords = [
   'was not UTF-8 in the environment: \ufffd\ud800',
 ];
 
+// A request and a response of Node, as far as they are asked.
+export const nodePair = (header, before) => ({
+  req: { headers: header === undefined ? {} : { cookie: header } },
+  res: {
+    headersSent: false,
+    sent: before === undefined ? {} : { 'set-cookie': before },
+    getHeader(name) { return this.sent[name]; },
+    setHeader(name, value) { this.sent[name] = value; },
+  },
+});
+
+export const now = 1_700_000_000_000;
+export const sealed = (data, more = {}) => ironSession.sealData(data, { password, ...more });
+
 // How a call ends: its value, or its error's message and name.
 export async function outcome(call) {
   try {

@@ -45,6 +45,7 @@ keys.js
 libironjar_c.so.1
 native.js
 package.json
+remember.js
 seal.js
 session.js
 END
