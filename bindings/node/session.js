@@ -1,23 +1,23 @@
-// getIronSession, with iron-session 9's semantics, option names and error texts.
-import { parseCookie, stringifySetCookie } from './cookies.js';
+// getIronSession, with iron-session 9's semantics, option names and error texts. How a seal is sent, and what is deleted
+// with it, is the library's to say. Which cookie is read is not: iron-session's jars tell one value for each name, which
+// may end in any `~`, and is opened with passwords that the library refuses.
+import { findCookie, parseCookie, stringifySetCookie } from './cookies.js';
+import native from './native.js';
+import { remembering } from './remember.js';
 import { formatsToOpen, fourteenDays, passwordMap, sealDataSync, unsealDataSync } from './seal.js';
-
-const largestCookie = 4096; // of a Set-Cookie value, in bytes: what browsers keep
-const mostChunks = 4;
 
 // ---- where cookies are read and written ----
 
 const isWebRequest = (request) => 'headers' in request && typeof request.headers.get === 'function';
 
-function cookiesOf(request) {
-  const header = isWebRequest(request) ? request.headers.get('cookie') : request.headers.cookie;
-  return parseCookie(header ?? '');
-}
+const headerOf = (request) => (isWebRequest(request) ? request.headers.get('cookie') : request.headers.cookie) ?? '';
+const read = (request, name) => findCookie(headerOf(request), name);
+const namesIn = (request) => Object.keys(parseCookie(headerOf(request)));
 
 export function nodeCookies(req, res) {
   return {
-    read: (name) => cookiesOf(req)[name],
-    names: () => Object.keys(cookiesOf(req)),
+    read: (name) => read(req, name),
+    names: () => namesIn(req),
     assertWritable() {
       if (!res.headersSent) return;
       throw new Error(
@@ -36,8 +36,8 @@ export function nodeCookies(req, res) {
 export function webCookies(request, response) {
   const headers = response instanceof Headers ? response : response.headers;
   return {
-    read: (name) => cookiesOf(request)[name],
-    names: () => Object.keys(cookiesOf(request)),
+    read: (name) => read(request, name),
+    names: () => namesIn(request),
     assertWritable() {
       if (!(response instanceof Response) || !response.bodyUsed) return;
       throw new Error(
@@ -49,13 +49,13 @@ export function webCookies(request, response) {
   };
 }
 
-const namesIn = (store) => () => store.getAll?.().map((cookie) => cookie.name) ?? [];
+const namesOfStore = (store) => () => store.getAll?.().map((cookie) => cookie.name) ?? [];
 
 // Also into the request, so that what reads the session later in the same request sees the new one.
 export function nextProxyCookies(request, response) {
   return {
     read: (name) => request.cookies.get(name)?.value,
-    names: namesIn(request.cookies),
+    names: namesOfStore(request.cookies),
     write(name, value, options) {
       response.cookies.set(name, value, options);
       request.cookies.set(name, value);
@@ -65,7 +65,7 @@ export function nextProxyCookies(request, response) {
 
 const storeCookies = (store) => ({
   read: (name) => store.get(name)?.value,
-  names: namesIn(store),
+  names: namesOfStore(store),
   write: (name, value, options) => void store.set(name, value, options),
 });
 
@@ -93,20 +93,26 @@ function checkedPasswords(password) {
   return passwords;
 }
 
-// The browser forgets the cookie a minute before its seal ends, and keeps one that never does for as long as it may.
-function maxAgeFor(ttl) {
-  if (ttl === 0) return 2147483647;
-  return ttl > 60 ? ttl - 60 : ttl;
+// How the library sends a seal: ironjar_split_seal says what it answers. An application's seals have few sizes.
+const splits = remembering((key, options, size) => JSON.parse(native.splitSeal(options, size)));
+function splitSeal(options, size) {
+  const text = JSON.stringify(options);
+  return splits(`${size} ${text}`, text, size);
 }
+const maxAgeFor = remembering((ttl) => splitSeal({ cookieName: '', ttl }, 0).maxAge);
+// All names that a session's cookies may have: the whole one's, then its chunks' in their order.
+const namesOf = remembering((cookieName) => splitSeal({ cookieName }, 0).stale);
 
 function configurationOf(options) {
   if (!options.cookieName) throw misuse('Missing cookie name.');
   if (!options.password) throw misuse('Missing password.');
   const password = checkedPasswords(options.password);
   const attributes = { httpOnly: true, secure: true, sameSite: 'lax', path: '/', ...options.cookieOptions };
-  const configuration = { ttl: fourteenDays, chunk: false, ...options, password, cookieOptions: attributes };
+  const names = namesOf(options.cookieName);
+  const configuration = { ttl: fourteenDays, chunk: false, ...options, password, names, cookieOptions: attributes };
+  const { ttl } = configuration;
   const isAgeGiven = options.cookieOptions && 'maxAge' in options.cookieOptions;
-  if (!isAgeGiven) attributes.maxAge = maxAgeFor(configuration.ttl);
+  if (!isAgeGiven) attributes.maxAge = Number.isSafeInteger(ttl) ? maxAgeFor(ttl) : ttl; // which is refused when written
   else if (options.cookieOptions.maxAge === undefined) configuration.ttl = 0; // until the browser closes
   return configuration;
 }
@@ -142,36 +148,31 @@ function dataOf(seal, configuration, onUnsealError) {
 
 // ---- cookies of a session ----
 
-const chunkName = (name, index) => `${name}.${index}`;
-const bytesOf = (name, value, options) => Buffer.byteLength(stringifySetCookie(name, value, options));
-
 // Whole, or in chunks up to the first that is missing, whatever `chunk` says. Nothing here trusts a chunk: the seal's
 // MAC is over all of them.
-function readSeal(jar, name) {
-  const whole = jar.read(name);
+function readSeal(jar, { names }) {
+  const whole = jar.read(names[0]);
   if (whole) return whole;
   let seal = '';
-  for (let i = 0; i < mostChunks; i++) {
-    const part = jar.read(chunkName(name, i));
+  for (const name of names.slice(1)) {
+    const part = jar.read(name);
     if (!part) break;
     seal += part;
   }
   return seal;
 }
 
-// Deletes what the request brought and the session is not in any more; a chunk that stayed would spoil the next one.
-function deleteStale(jar, { cookieName, cookieOptions }, keepsWhole, chunksKept) {
-  const names = keepsWhole ? [] : [cookieName];
-  for (let i = chunksKept; i < mostChunks; i++) names.push(chunkName(cookieName, i));
-  for (const name of names) {
-    if (jar.read(name)) jar.write(name, '', { ...cookieOptions, maxAge: 0 });
-  }
+function deleteCookies(jar, names, { cookieOptions }) {
+  for (const name of names) jar.write(name, '', { ...cookieOptions, maxAge: 0 });
 }
+// Deletes what the request brought and the session is not in any more; a chunk that stayed would spoil the next one.
+const deleteStale = (jar, names, configuration) =>
+  deleteCookies(jar, names.filter((name) => jar.read(name)), configuration);
 
-function tooBig(jar, name, size) {
-  const isChunked = Boolean(jar.read(chunkName(name, 0)));
+function tooBig(jar, { names }, { wholeSize }) {
+  const isChunked = Boolean(jar.read(names[1]));
   return new Error(
-    `iron-session: Cookie length is too big (${size} bytes)` +
+    `iron-session: Cookie length is too big (${wholeSize} bytes)` +
       (isChunked
         ? ' and `chunk` is not enabled here, but this session is already stored across several cookies. You have more ' +
           'than one options object and only some of them set `chunk: true`. Use the same options everywhere you call ' +
@@ -181,45 +182,33 @@ function tooBig(jar, name, size) {
   );
 }
 
-function chunksOf(seal, { cookieName, cookieOptions }) {
-  const overhead = bytesOf(chunkName(cookieName, 0), '', cookieOptions);
-  const budget = largestCookie - overhead;
-  if (budget <= 0) {
-    throw new Error(
-      `iron-session: The cookie name and options alone take ${overhead} bytes, which leaves no room for session data. ` +
-        'Use a shorter cookie name.',
-    );
-  }
-  const chunks = [];
-  for (let at = 0; at < seal.length; at += budget) chunks.push(seal.slice(at, at + budget));
-  if (chunks.length > mostChunks) {
-    throw new Error(
-      `iron-session: The session needs ${chunks.length} cookies and the maximum is ${mostChunks}. Even at ` +
-        `${mostChunks} the whole Cookie header is sent on every request and proxies commonly cap it at 8 KB, so ` +
-        'raising this would fail at your CDN instead. Store an id in the session and keep the data in your database.',
-    );
-  }
-  return chunks;
+function tooManyChunks({ names }, { chunkOverhead, chunks }) {
+  const most = names.length - 1;
+  return new Error(
+    chunks === 0
+      ? `iron-session: The cookie name and options alone take ${chunkOverhead} bytes, which leaves no room for session ` +
+        'data. Use a shorter cookie name.'
+      : `iron-session: The session needs ${chunks} cookies and the maximum is ${most}. Even at ${most} the whole Cookie ` +
+        'header is sent on every request and proxies commonly cap it at 8 KB, so raising this would fail at your CDN ' +
+        'instead. Store an id in the session and keep the data in your database.',
+  );
 }
 
 function writeSeal(jar, configuration, seal) {
-  const { cookieName, cookieOptions } = configuration;
-  const size = bytesOf(cookieName, seal, cookieOptions);
-  if (size <= largestCookie) {
-    jar.write(cookieName, seal, cookieOptions);
-    return deleteStale(jar, configuration, true, 0);
-  }
-  if (!configuration.chunk) throw tooBig(jar, cookieName, size);
-  const chunks = chunksOf(seal, configuration);
-  chunks.forEach((chunk, i) => jar.write(chunkName(cookieName, i), chunk, cookieOptions));
-  return deleteStale(jar, configuration, false, chunks.length);
+  const { cookieName, cookieOptions, chunk } = configuration;
+  const attributesSize = stringifySetCookie(cookieName, '', cookieOptions).length - cookieName.length - 1;
+  const split = splitSeal({ cookieName, attributesSize, chunk: Boolean(chunk) }, seal.length);
+  const { cookies, stale, partSize } = split;
+  if (cookies.length === 0) throw chunk ? tooManyChunks(configuration, split) : tooBig(jar, configuration, split);
+  cookies.forEach((name, i) => jar.write(name, seal.slice(i * partSize, (i + 1) * partSize), cookieOptions));
+  deleteStale(jar, stale, configuration);
 }
 
 // ---- the session ----
 
 function openSession(jar, options) {
   let configuration = configurationOf(options);
-  const seal = readSeal(jar, configuration.cookieName);
+  const seal = readSeal(jar, configuration);
   const { onUnsealError } = options;
   const session = dataOf(seal, configuration, onUnsealError);
   let destroyed = false;
@@ -241,8 +230,9 @@ function openSession(jar, options) {
   function destroy() {
     destroyed = true;
     for (const key of Object.keys(session)) delete session[key];
-    jar.write(configuration.cookieName, '', { ...configuration.cookieOptions, maxAge: 0 });
-    deleteStale(jar, configuration, true, 0);
+    const [whole, ...chunks] = configuration.names;
+    deleteCookies(jar, [whole], configuration);
+    deleteStale(jar, chunks, configuration);
   }
 
   function updateConfig(newOptions) {
