@@ -1,6 +1,7 @@
 // iron-webcrypto's interface. What the library does as the original does goes through it; the rest of what the original
-// offers (other algorithms, salts and iterations, raw keys, ids that are no numbers) is done here with Node's crypto,
-// and so is every refusal, as users match on the original's error texts and on which comes first.
+// offers (other algorithms, salts and iterations, raw keys, ids that are no numbers, passwords that are easy to guess) is
+// done here with Node's crypto, and so is every refusal: users match on the original's error texts and on which comes
+// first. The steps are exported anyway, as the original exports them.
 import { createCipheriv, createDecipheriv, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 
@@ -79,6 +80,19 @@ function rawKeySync(password, options) {
 async function rawKey(password, options) {
   const derivation = derivationOf(password, options);
   return derivation.raw ? derivation : { ...derivation, raw: await pbkdf2Async(...derivation.derive) };
+}
+
+// Runs steps that yield the arguments of a derivation and are given its key: at once, or without holding up others
+// while keys are derived.
+function takenSync(steps) {
+  let step = steps.next();
+  while (!step.done) step = steps.next(rawKeySync(...step.value));
+  return step.value;
+}
+async function taken(steps) {
+  let step = steps.next();
+  while (!step.done) step = steps.next(await rawKey(...step.value));
+  return step.value;
 }
 
 async function importKey({ algorithm, raw, iv, salt }) {
@@ -215,22 +229,21 @@ function baseOf({ id, now }, key, ciphertext, ttl) {
   return parts.join('*');
 }
 
+function* sealSteps(work, options) {
+  const key = yield [work.password.encryption, options.encryption];
+  const base = baseOf(work, key, encrypted(key, work.data), options.ttl);
+  const macKey = yield [work.password.integrity, options.integrity];
+  return `${base}*${macKey.salt}*${encodeBase64url(digestOf(macKey, base))}`;
+}
+
 export async function seal(object, password, options) {
   const work = startSeal(object, password, options);
-  if (work.sealed) return work.sealed;
-  const key = await rawKey(work.password.encryption, options.encryption);
-  const base = baseOf(work, key, encrypted(key, work.data), options.ttl);
-  const macKey = await rawKey(work.password.integrity, options.integrity);
-  return `${base}*${macKey.salt}*${encodeBase64url(digestOf(macKey, base))}`;
+  return work.sealed ?? taken(sealSteps(work, options));
 }
 
 export function sealSync(object, password, options) {
   const work = startSeal(object, password, options);
-  if (work.sealed) return work.sealed;
-  const key = rawKeySync(work.password.encryption, options.encryption);
-  const base = baseOf(work, key, encrypted(key, work.data), options.ttl);
-  const macKey = rawKeySync(work.password.integrity, options.integrity);
-  return `${base}*${macKey.salt}*${encodeBase64url(digestOf(macKey, base))}`;
+  return work.sealed ?? takenSync(sealSteps(work, options));
 }
 
 // ---- unseal ----
@@ -272,26 +285,21 @@ function requireAuthentic(key, { base, digest }) {
   if (claimed.length !== expected.length || !timingSafeEqual(claimed, expected)) throw new Error('Bad hmac value');
 }
 
-const decryption = (work, options) => ({
-  ...options.encryption,
-  salt: work.encryptionSalt,
-  iv: decodeBase64url(work.iv),
-});
+function* unsealSteps(work, options) {
+  requireAuthentic(yield [work.password.integrity, { ...options.integrity, salt: work.salt }], work);
+  const iv = decodeBase64url(work.iv);
+  const key = yield [work.password.encryption, { ...options.encryption, salt: work.encryptionSalt, iv }];
+  return decrypted(key, decodeBase64url(work.ciphertext));
+}
+
+const decoded = (text, options) => (options.decode || parse)(text);
 
 export async function unseal(sealed, password, options) {
   const work = startUnseal(sealed, password, options);
-  const decode = options.decode || parse;
-  if (work.text !== null) return decode(work.text);
-  requireAuthentic(await rawKey(work.password.integrity, { ...options.integrity, salt: work.salt }), work);
-  const key = await rawKey(work.password.encryption, decryption(work, options));
-  return decode(decrypted(key, decodeBase64url(work.ciphertext)));
+  return decoded(work.text ?? (await taken(unsealSteps(work, options))), options);
 }
 
 export function unsealSync(sealed, password, options) {
   const work = startUnseal(sealed, password, options);
-  const decode = options.decode || parse;
-  if (work.text !== null) return decode(work.text);
-  requireAuthentic(rawKeySync(work.password.integrity, { ...options.integrity, salt: work.salt }), work);
-  const key = rawKeySync(work.password.encryption, decryption(work, options));
-  return decode(decrypted(key, decodeBase64url(work.ciphertext)));
+  return decoded(work.text ?? takenSync(unsealSteps(work, options)), options);
 }

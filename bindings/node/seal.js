@@ -63,8 +63,6 @@ export function formatsToOpen({ formats, format, purpose, context }) {
   throw new TypeError("ironjar: `formats` is a list of 'native' and 'fe26'");
 }
 
-const nativeOptions = (passwords, { purpose, context }) => ({ passwords, purpose, context });
-
 function sealFe26(data, passwords, ttl) {
   const id = Math.max(...Object.keys(passwords).map(Number));
   const secret = passwords[id];
@@ -86,7 +84,7 @@ export function sealDataSync(data, { password, ttl = fourteenDays, format, purpo
   const plain = data !== null && typeof data === 'object' ? { ...data } : data;
   try {
     if (!isNative) return sealFe26(plain, passwords, ttl);
-    const sealer = sealerFor({ ...nativeOptions(passwords, { purpose, context }), ttl });
+    const sealer = sealerFor({ passwords, purpose, context, ttl });
     return native.seal(sealer, stringify(plain), Date.now());
   } catch (error) {
     throw explained(error, data);
@@ -111,17 +109,11 @@ const withoutMark = (seal) => {
   return at === -1 ? seal : seal.slice(0, at);
 };
 
-function requireOpen(format, formats) {
-  if (formats.includes(format)) return;
-  const error = new Error('ironjar: unsupported: a format that is not enabled: name it in `formats`');
-  throw Object.assign(error, { code: 'unsupported' });
-}
-
+// Fe26.2 opens through `iron`, which takes what iron-session takes; everything else is the library's to open or refuse.
 function unsealAny(seal, unmarked, passwords, formats, { purpose, context }) {
-  const isNative = seal.startsWith('ij1.');
-  requireOpen(isNative ? 'native' : 'fe26', formats);
-  if (!isNative) return unsealSync(unmarked, passwords, defaults);
-  const sealer = sealerFor(nativeOptions(passwords, { purpose, context }));
+  if (formats.includes('fe26') && !seal.startsWith('ij1.')) return unsealSync(unmarked, passwords, defaults);
+  const refusing = formats.includes('native') ? undefined : ['fe26'];
+  const sealer = sealerFor({ passwords, formats: refusing, purpose, context });
   return parse(native.unseal(sealer, seal, Date.now()));
 }
 
