@@ -27,10 +27,18 @@ test('A09: the addon takes texts, numbers and its own handles, and a TypeError i
     for (const name of ['sessionData', 'sessionInfo', 'destroySession', 'commitSession', 'replaceSession', 'setSessionData']) {
       assert.throws(() => native[name](wrong, '{}'), TypeError);
     }
+    assert.throws(() => native.findCookie(wrong, 's'), TypeError);
+    assert.throws(() => native.findCookie('s=1', wrong), TypeError);
+    for (const all of [[wrong, 'v', '{}'], ['n', wrong, '{}'], ['n', 'v', wrong]]) assert.throws(() => native.serializeCookie(...all), TypeError);
+    assert.throws(() => native.splitSeal(wrong, 1), TypeError);
+    if (typeof wrong !== 'number') assert.throws(() => native.splitSeal('{"cookieName":"s"}', wrong), TypeError);
     assert.throws(() => native.openSession(wrong, '', 0), TypeError);
     assert.throws(() => native.openSession(jar, wrong, 0), TypeError);
   }
-  for (const time of [NaN, Infinity, -1, -Infinity, 2 ** 60]) assert.throws(() => native.seal(sealer, '1', time), TypeError);
+  for (const number of [NaN, Infinity, -1, -Infinity, 2 ** 60]) {
+    assert.throws(() => native.seal(sealer, '1', number), TypeError);
+    assert.throws(() => native.splitSeal('{"cookieName":"s"}', number), TypeError);
+  }
   assert.throws(() => native.seal(sealer, '1', Number.MAX_SAFE_INTEGER), { code: 'invalidArgument' });
   for (const name of Object.keys(native)) {
     if (typeof native[name] === 'function') assert.throws(() => native[name](), TypeError);

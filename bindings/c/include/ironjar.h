@@ -164,9 +164,9 @@ IRONJAR_API ironjar_status ironjar_serialize_cookie(const char* name, size_t nam
                                                     char* cookie, size_t* cookie_size, ironjar_error* error);
 
 /*
- * How a jar would send a seal of `seal_size` bytes, for who seals and sets cookies without one. Options: `cookieName`
- * (required), `ttl` (seconds that the seal opens for; 1209600), `attributesSize` (bytes of a Set-Cookie value behind its
- * `name=value`; 0), `chunk` (false), `maxCookieHeader` (bytes; no limit).
+ * How a jar would send a seal of `seal_size` bytes, for programs that seal and set cookies without one. Options:
+ * `cookieName` (required), `ttl` (seconds that the seal opens for; 1209600), `attributesSize` (bytes of a Set-Cookie
+ * value behind its `name=value`; 0), `chunk` (false), `maxCookieHeader` (bytes; no limit).
  *
  * A JSON object of `cookies` (the names to set: each takes `partSize` bytes of the seal, the last one the rest; none for
  * a seal that is empty or does not fit), `stale` (the names to delete where the browser has them), `maxAge` (seconds);
