@@ -1,5 +1,5 @@
-// Cookies as the npm package `cookie` reads and writes them for iron-session. The library parses and serialises; here is
-// what it does not do (percent-encoding, an object by name) and that package's error texts.
+// Cookies as the npm package `cookie` reads and writes them for iron-session. The library parses and serialises; here
+// is what it does not do (percent-encoding, an object by name) and that package's error texts.
 import native from './native.js';
 import { remembering } from './remember.js';
 

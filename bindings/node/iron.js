@@ -1,7 +1,7 @@
 // iron-webcrypto's interface. What the library does as the original does goes through it; the rest of what the original
-// offers (other algorithms, salts and iterations, raw keys, ids that are no numbers, passwords that are easy to guess) is
-// done here with Node's crypto, and so is every refusal: users match on the original's error texts and on which comes
-// first. The steps are exported anyway, as the original exports them.
+// offers (other algorithms, salts and iterations, raw keys, ids that are no numbers, passwords that are easy to guess)
+// is done here with Node's crypto, and so is every refusal: users match on the original's error texts and on which
+// comes first. The steps are exported anyway, as the original exports them.
 import { createCipheriv, createDecipheriv, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 

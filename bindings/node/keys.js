@@ -19,7 +19,9 @@ const isId = (id) => /^(0|[1-9]\d{0,9})$/.test(id) && Number(id) <= 0xffffffff;
 
 // By the password, then by the id; ids come from outside.
 const byPassword = remembering((secret) =>
-  remembering((key, id, ttl) => (isId(id) ? sealerFor({ passwords: { [id]: secret }, formats: ['fe26'], ttl }, warn) : null)),
+  remembering((key, id, ttl) => {
+    return isId(id) ? sealerFor({ passwords: { [id]: secret }, formats: ['fe26'], ttl }, warn) : null;
+  }),
 );
 
 // A sealer of Fe26.2 under one password, or null when the library cannot do what the original does: an id that is no

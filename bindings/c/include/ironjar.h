@@ -168,10 +168,11 @@ IRONJAR_API ironjar_status ironjar_serialize_cookie(const char* name, size_t nam
  * `cookieName` (required), `ttl` (seconds that the seal opens for; 1209600), `attributesSize` (bytes of a Set-Cookie
  * value behind its `name=value`; 0), `chunk` (false), `maxCookieHeader` (bytes; no limit).
  *
- * A JSON object of `cookies` (the names to set: each takes `partSize` bytes of the seal, the last one the rest; none for
- * a seal that is empty or does not fit), `stale` (the names to delete where the browser has them), `maxAge` (seconds);
- * and, to explain what does not fit, `wholeSize` (bytes of the Set-Cookie value, were it one cookie), `chunkOverhead`
- * (bytes of a chunk's without its part) and `chunks` (how many it would take; 0 when the overhead leaves no room).
+ * A JSON object of `cookies` (the names to set: each takes `partSize` bytes of the seal, the last one the rest; none
+ * for a seal that is empty or does not fit), `stale` (the names to delete where the browser has them), `maxAge`
+ * (seconds); and, to explain what does not fit, `wholeSize` (bytes of the Set-Cookie value, were it one cookie),
+ * `chunkOverhead` (bytes of a chunk's without its part) and `chunks` (how many it would take; 0 when the overhead
+ * leaves no room).
  */
 IRONJAR_API ironjar_status ironjar_split_seal(const char* options, size_t options_size, size_t seal_size, char* json,
                                               size_t* json_size, ironjar_error* error);
