@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -102,6 +103,71 @@ std::size_t sizeOfCookie(const httplib::Request& request, const std::string& nam
   return size;
 }
 
+// Sign in: to the provider with a random `state`, …
+void mountLogin(httplib::Server& server, const PendingLogins& logins, const std::string& authorize) {
+  server.Get("/login", [=](const httplib::Request& request, httplib::Response& response) {
+    // A page elsewhere that embeds this as an image would replace the cookie, which the browser does not send along.
+    if (request.has_header("Sec-Fetch-Mode") && request.get_header_value("Sec-Fetch-Mode") != "navigate") {
+      response.status = 403;
+      return;
+    }
+    response.set_redirect(authorize + "&state=" + logins.begin(request, response));
+  });
+}
+
+using BuyTokens = std::function<ironjar::Result<ironjar::TokenSet>(const std::string& code)>;
+
+// … and back with a code, which buys the tokens. replace() gives the login a new session.
+void mountCallback(const ironjar::HardenedServer& site, const ironjar::SessionJar& jar, const PendingLogins& logins,
+                   const BuyTokens& buyTokens) {
+  const auto signIn = [=](const httplib::Request& request, httplib::Response& response, Session& session) {
+    setPrivate(response);
+    if (!logins.finish(request, response)) {
+      response.status = 400;
+      return response.set_content("Please start again at /login", "text/plain");
+    }
+    const auto tokens = buyTokens(request.get_param_value("code"));
+    if (!tokens) return ironjar::respond(response, tokens.error());
+    session.replace();
+    session.setTokens(*tokens);
+    session.set("signedInAt", std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds{1});
+    response.set_redirect("/");
+  };
+  site.server().Get("/callback", ironjar::withSession(site, jar, signIn));
+}
+
+// Who am I: the API knows. The session remembers, so that the API is asked once.
+void mountProfile(const ironjar::HardenedServer& site, const ironjar::SessionJar& jar, const ironjar::Fetcher& api,
+                  const std::string& url) {
+  const auto profileOf = [=](auto&, auto& response, Session& session) {
+    setPrivate(response);
+    if (!session.contains("profile")) {
+      const auto profile = api.performFetch(session, {.url = url});
+      if (!profile) return ironjar::respond(response, profile.error());
+      if (profile->status != 200) return ironjar::respond(response, ironjar::fail(ironjar::Errc::transport));
+      session.set("profile", profile->body);
+    }
+    response.set_content(session.get<std::string>("profile").value_or("null"), "application/json");
+  };
+  site.server().Get("/me", ironjar::withSession(site, jar, profileOf));
+}
+
+// The live view: what the browser may know of its session, which is never a token.
+void mountLiveView(const ironjar::HardenedServer& site, const ironjar::SessionJar& jar) {
+  const auto viewOf = [jar](auto& request, auto& response, Session& session) {
+    setPrivate(response);
+    const auto tokens = session.tokens();
+    const auto now = std::chrono::system_clock::now();
+    const auto end = tokens && tokens->expiresAt ? *tokens->expiresAt : now;
+    const ironjar::Json view = {{"signedIn", tokens.has_value()},
+                                {"tokenExpiresIn", std::chrono::ceil<ironjar::Seconds>(end - now).count()},
+                                {"sessionId", tokens ? session.id().substr(0, 8) : "none"},
+                                {"cookieBytes", sizeOfCookie(request, jar.options().cookieName)}};
+    response.set_content(view.dump(), "application/json");
+  };
+  site.server().Get("/session", ironjar::withSession(site, jar, viewOf));
+}
+
 }  // namespace
 
 void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, const AppOptions& options) {
@@ -128,66 +194,21 @@ void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, c
   server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });
   ironjar::mountAuth(site, jar, api);
   ironjar::proxy(site, "/api/data", jar, api, options.api);
+  mountProfile(site, jar, api, options.api + "/profile");
+  mountLiveView(site, jar);
   operators.Get("/metrics", [metrics](const auto&, auto& response) {
     response.set_content(metrics->text(), "text/plain; version=0.0.4");
   });
 
-  // Sign in: to the provider with a random `state`, …
+  // Signing in.
   const PendingLogins logins(passwords);
   const std::string callback = options.self + "/callback";
-  const std::string authorize =
-      options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" + percentEncoded(callback);
-  server.Get("/login", [=](const httplib::Request& request, httplib::Response& response) {
-    // A page elsewhere that embeds this as an image would replace the cookie, which the browser does not send along.
-    if (request.has_header("Sec-Fetch-Mode") && request.get_header_value("Sec-Fetch-Mode") != "navigate") {
-      response.status = 403;
-      return;
-    }
-    response.set_redirect(authorize + "&state=" + logins.begin(request, response));
+  mountLogin(server, logins,
+             options.provider + "/authorize?response_type=code&client_id=web&redirect_uri=" + percentEncoded(callback));
+  mountCallback(site, jar, logins, [=](const std::string& code) {
+    return ironjar::requestTokens(transport, tokenEndpoint,
+                                  {{"grant_type", "authorization_code"}, {"code", code}, {"redirect_uri", callback}});
   });
-
-  // … and back with a code, which buys the tokens. replace() gives the login a new session.
-  const auto signIn = [=](const httplib::Request& request, httplib::Response& response, Session& session) {
-    setPrivate(response);
-    if (!logins.finish(request, response)) {
-      response.status = 400;
-      return response.set_content("Please start again at /login", "text/plain");
-    }
-    const auto tokens = ironjar::requestTokens(
-        transport, tokenEndpoint,
-        {{"grant_type", "authorization_code"}, {"code", request.get_param_value("code")}, {"redirect_uri", callback}});
-    if (!tokens) return ironjar::respond(response, tokens.error());
-    session.replace();
-    session.setTokens(*tokens);
-    session.set("signedInAt", std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds{1});
-    response.set_redirect("/");
-  };
-  server.Get("/callback", ironjar::withSession(site, jar, signIn));
-
-  // Who am I: the API knows. The session remembers, so that the API is asked once.
-  server.Get("/me", ironjar::withSession(site, jar, [=](auto&, auto& response, Session& session) {
-               setPrivate(response);
-               if (!session.contains("profile")) {
-                 const auto profile = api.performFetch(session, {.url = options.api + "/profile"});
-                 if (!profile) return ironjar::respond(response, profile.error());
-                 if (profile->status != 200) return ironjar::respond(response, ironjar::fail(ironjar::Errc::transport));
-                 session.set("profile", profile->body);
-               }
-               response.set_content(session.get<std::string>("profile").value_or("null"), "application/json");
-             }));
-
-  // The live view: what the browser may know of its session, which is never a token.
-  server.Get("/session", ironjar::withSession(site, jar, [jar](auto& request, auto& response, Session& session) {
-               setPrivate(response);
-               const auto tokens = session.tokens();
-               const auto now = std::chrono::system_clock::now();
-               const auto end = tokens && tokens->expiresAt ? *tokens->expiresAt : now;
-               const ironjar::Json view = {{"signedIn", tokens.has_value()},
-                                           {"tokenExpiresIn", std::chrono::ceil<ironjar::Seconds>(end - now).count()},
-                                           {"sessionId", tokens ? session.id().substr(0, 8) : "none"},
-                                           {"cookieBytes", sizeOfCookie(request, jar.options().cookieName)}};
-               response.set_content(view.dump(), "application/json");
-             }));
 }
 
 }  // namespace demo

@@ -98,6 +98,26 @@ std::optional<testing::ProviderBehaviour> faulty(const std::string& fault, testi
   return std::nullopt;
 }
 
+// What the page's buttons do to the provider.
+void mountFaults(httplib::Server& server, testing::Provider& provider, const testing::ProviderBehaviour& well) {
+  server.Post("/fault", [&provider, well](const auto& request, auto& response) {
+    if (request.get_param_value("is") == "expired") return provider.expireAccessTokens();
+    const auto behaviour = faulty(request.get_param_value("is"), well);
+    response.status = behaviour ? 204 : 400;
+    if (!behaviour) return;
+    provider.behave(*behaviour);
+    provider.release();  // what hangs is over
+  });
+}
+
+// False: a signal's handler cannot be set.
+bool isSetToInterrupt() {
+  for (const int way : {SIGINT, SIGTERM}) {
+    if (std::signal(way, [](int) { interrupted = 1; }) == SIG_ERR) return false;
+  }
+  return true;
+}
+
 int run(int argc, char** argv) {
   if (argc > 2) return std::cerr << "usage: ironjar-demo [port]\n", 2;
   // Strict: a refresh token that is used twice ends the login.
@@ -119,14 +139,7 @@ int run(int argc, char** argv) {
   const std::string self = "http://localhost:" + std::to_string(port);
 
   testing::mount(identity.server, provider);
-  identity.server.Post("/fault", [&](const auto& request, auto& response) {
-    if (request.get_param_value("is") == "expired") return provider.expireAccessTokens();
-    const auto behaviour = faulty(request.get_param_value("is"), well);
-    response.status = behaviour ? 204 : 400;
-    if (!behaviour) return;
-    provider.behave(*behaviour);
-    provider.release();  // what hangs is over
-  });
+  mountFaults(identity.server, provider, well);
   testing::mount(api.server, items);
   app.server.Get("/stats", [&](const auto&, auto& response) {
     response.set_content(ironjar::Json(provider.counts()).dump(), "application/json");
@@ -143,9 +156,7 @@ int run(int argc, char** argv) {
   operators.start();
   app.start();
 
-  for (const int way : {SIGINT, SIGTERM}) {
-    if (std::signal(way, [](int) { interrupted = 1; }) == SIG_ERR) return std::cerr << "no signals\n", 1;
-  }
+  if (!isSetToInterrupt()) return std::cerr << "no signals\n", 1;
   std::cout << "app " << self << "\nprovider " << identityOrigin << "\noperators " << operatorsOrigin << "\napi "
             << apiOrigin << std::endl;
   while (interrupted == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
