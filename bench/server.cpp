@@ -64,6 +64,54 @@ class Clients {
   std::vector<std::unique_ptr<httplib::Client>> idle_;
 };
 
+// A Cookie header of a session with this data, whose tokens last for the day.
+std::string cookieOf(const ironjar::SessionJar& jar, const ironjar::Json& data) {
+  ironjar::Session login = jar.open("");
+  login.assign(data);
+  ironjar::TokenSet tokens = login.tokens().value();
+  tokens.expiresAt = ironjar::systemClock() + std::chrono::hours{24};
+  tokens.lifetime = std::chrono::hours{24};
+  login.setTokens(tokens);
+  const std::string cookie = jar.commit(login).value().front();
+  return cookie.substr(0, cookie.find(';'));
+}
+
+// The bare answer, and sessions that are read, or written.
+void serveSessions(const ironjar::HardenedServer& site, const ironjar::SessionJar& jar) {
+  httplib::Server& server = site.server();
+  const auto visits = std::make_shared<std::atomic<int>>(0);
+  server.Get("/bare", [](const auto&, auto& response) { response.set_content(answer, "application/json"); });
+  server.Get("/readOnly", ironjar::withSession(site, jar, [](const auto&, auto& response, ironjar::Session& session) {
+               response.status = session.tokens() ? 200 : 401;
+               response.set_content(answer, "application/json");
+             }));
+  server.Get("/readWrite",
+             ironjar::withSession(site, jar, [visits](const auto&, auto& response, ironjar::Session& session) {
+               session.set("visits", ++*visits);
+               response.set_content(answer, "application/json");
+             }));
+}
+
+// The API's answer, by hand and through performFetch. Both open the session: the difference is the client.
+void serveCalls(const ironjar::HardenedServer& site, const ironjar::SessionJar& jar, const ironjar::Fetcher& fetcher,
+                const std::string& apiOrigin) {
+  httplib::Server& server = site.server();
+  const auto clients = std::make_shared<Clients>(apiOrigin);
+  server.Get("/client",
+             ironjar::withSession(site, jar, [clients](const auto&, auto& response, ironjar::Session& session) {
+               const std::string body = clients->get(session.get<std::string>("accessToken").value_or(""));
+               response.status = body.empty() ? 502 : 200;
+               response.set_content(body, "application/json");
+             }));
+  server.Get("/performFetch",
+             ironjar::withSession(site, jar, [=](const auto&, auto& response, ironjar::Session& session) {
+               const auto profile = fetcher.performFetch(session, {.url = apiOrigin + "/profile"});
+               if (!profile) return ironjar::respond(response, profile.error());
+               response.status = profile->status;
+               response.set_content(profile->body, "application/json");
+             }));
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -85,43 +133,15 @@ int main(int count, char** arguments) {
        .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = ironjar::basicAuth("web", "secret")}});
   const ironjar::SessionJar jar(
       {.cookieName = "__Host-session", .passwords = "Zk3-first-password-that-is-long-enough-0001"});
-  ironjar::Session login = jar.open("");
-  login.assign(data);
-  ironjar::TokenSet tokens = login.tokens().value();
-  tokens.expiresAt = ironjar::systemClock() + std::chrono::hours{24};
-  tokens.lifetime = std::chrono::hours{24};
-  login.setTokens(tokens);
-  const std::string cookie = jar.commit(login).value().front();
+  const std::string cookie = cookieOf(jar, data);
 
   httplib::Server server;
   const ironjar::HardenedServer site(server);
   configure(server);  // what is measured is a session, not a connection: many requests on each
-  Clients clients(apiOrigin);
-  std::atomic<int> visits = 0;
-  server.Get("/bare", [](const auto&, auto& response) { response.set_content(answer, "application/json"); });
-  server.Get("/readOnly", ironjar::withSession(site, jar, [](const auto&, auto& response, ironjar::Session& session) {
-               response.status = session.tokens() ? 200 : 401;
-               response.set_content(answer, "application/json");
-             }));
-  server.Get("/readWrite", ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
-               session.set("visits", ++visits);
-               response.set_content(answer, "application/json");
-             }));
-  // Both open the session: the difference is the client.
-  server.Get("/client", ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
-               const std::string body = clients.get(session.get<std::string>("accessToken").value_or(""));
-               response.status = body.empty() ? 502 : 200;
-               response.set_content(body, "application/json");
-             }));
-  server.Get("/performFetch",
-             ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
-               const auto profile = fetcher.performFetch(session, {.url = apiOrigin + "/profile"});
-               if (!profile) return ironjar::respond(response, profile.error());
-               response.status = profile->status;
-               response.set_content(profile->body, "application/json");
-             }));
+  serveSessions(site, jar);
+  serveCalls(site, jar, fetcher, apiOrigin);
   const int port = server.bind_to_any_port("127.0.0.1");
-  std::cout << "http://127.0.0.1:" << port << '\n' << cookie.substr(0, cookie.find(';')) << std::endl;
+  std::cout << "http://127.0.0.1:" << port << '\n' << cookie << std::endl;
   server.listen_after_bind();
   api.stop();
   apiThread.join();
