@@ -58,12 +58,17 @@ void takeFormat(Json& request) {
   request["formats"] = Json::array({take(request, "format")});
 }
 
-Answer seal(Json& request) {
-  const Json data = take(request, "data");
+// The time and all that is left: options of a seal.
+bindings::Sealing takeSealing(Json& request) {
   const Clock now = takeClock(request);
   takeFormat(request);
   const bindings::SecretJson options(std::move(request));
-  const auto sealing = bindings::sealingFrom(*options, now);
+  return bindings::sealingFrom(*options, now);
+}
+
+Answer seal(Json& request) {
+  const Json data = take(request, "data");
+  const auto sealing = takeSealing(request);
   const auto sealed = sealData(data, sealing.passwords, sealing.options);
   if (!sealed) return refusal(sealed.error());
   return {{"ok", true}, {"seal", *sealed}};
@@ -71,10 +76,7 @@ Answer seal(Json& request) {
 
 Answer unseal(Json& request) {
   const std::string text = takeText(request, "seal");
-  const Clock now = takeClock(request);
-  takeFormat(request);
-  const bindings::SecretJson options(std::move(request));
-  const auto sealing = bindings::sealingFrom(*options, now);
+  const auto sealing = takeSealing(request);
   const auto data = unsealData(text, sealing.passwords, sealing.options);
   if (!data) return refusal(data.error());
   return {{"ok", true}, {"data", *data}};
