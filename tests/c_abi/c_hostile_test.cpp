@@ -15,18 +15,10 @@ constexpr std::size_t endless = static_cast<std::size_t>(-1);
 
 }  // namespace
 
-TEST_CASE("A01: null pointers and impossible lengths end in an error code") {
-  const abi::Sealer sealer = abi::sealer(sealing);
-  const abi::Jar jar = abi::jar(keeping);
-  const abi::Session session = abi::open(jar, "");
+TEST_CASE("A01: null pointers and impossible lengths end in an error code: of options, and freed") {
   ironjar_sealer* noSealer = nullptr;
   ironjar_jar* noJar = nullptr;
-  ironjar_session* noSession = nullptr;
-  std::string buffer(4096, '\0');
-  std::size_t size = buffer.size();
-  std::size_t count = 0;
   const std::string text = sealing.dump();
-
   CHECK(ironjar_sealer_new(nullptr, 0, &noSealer, nullptr) == invalid);
   CHECK(ironjar_sealer_new(nullptr, 5, &noSealer, nullptr) == invalid);
   CHECK(ironjar_sealer_new(nullptr, endless, &noSealer, nullptr) == invalid);
@@ -37,7 +29,15 @@ TEST_CASE("A01: null pointers and impossible lengths end in an error code") {
   CHECK(ironjar_jar_new(text.data(), text.size(), nullptr, nullptr) == invalid);
   CHECK(noSealer == nullptr);
   CHECK(noJar == nullptr);
+  CHECK(ironjar_sealer_free(nullptr) == IRONJAR_OK);
+  CHECK(ironjar_jar_free(nullptr) == IRONJAR_OK);
+  CHECK(ironjar_session_free(nullptr) == IRONJAR_OK);
+}
 
+TEST_CASE("A01: null pointers and impossible lengths end in an error code: of data and seals") {
+  const abi::Sealer sealer = abi::sealer(sealing);
+  std::string buffer(4096, '\0');
+  std::size_t size = buffer.size();
   CHECK(ironjar_seal_data(nullptr, "1", 1, aTime, buffer.data(), &size, nullptr) == invalid);
   CHECK(ironjar_seal_data(sealer.get(), nullptr, 1, aTime, buffer.data(), &(size = 99), nullptr) == invalid);
   CHECK(ironjar_seal_data(sealer.get(), nullptr, 0, aTime, buffer.data(), &(size = 99), nullptr) == IRONJAR_MALFORMED);
@@ -52,7 +52,15 @@ TEST_CASE("A01: null pointers and impossible lengths end in an error code") {
   CHECK(ironjar_unseal_data(sealer.get(), "1", endless, aTime, buffer.data(), &(size = 99), nullptr) ==
         IRONJAR_TOO_LARGE);
   CHECK(ironjar_unseal_data(sealer.get(), "1", 1, aTime, buffer.data(), nullptr, nullptr) == invalid);
+}
 
+TEST_CASE("A01: null pointers and impossible lengths end in an error code: of sessions") {
+  const abi::Jar jar = abi::jar(keeping);
+  const abi::Session session = abi::open(jar, "");
+  ironjar_session* noSession = nullptr;
+  std::string buffer(4096, '\0');
+  std::size_t size = buffer.size();
+  std::size_t count = 0;
   CHECK(ironjar_jar_open(nullptr, "", 0, aTime, &noSession, nullptr) == invalid);
   CHECK(ironjar_jar_open(jar.get(), nullptr, 1, aTime, &noSession, nullptr) == invalid);
   CHECK(ironjar_jar_open(jar.get(), "a", endless, aTime, &noSession, nullptr) == IRONJAR_TOO_LARGE);
@@ -74,15 +82,22 @@ TEST_CASE("A01: null pointers and impossible lengths end in an error code") {
   CHECK(ironjar_session_set_cookie(nullptr, 0, buffer.data(), &size, nullptr) == invalid);
   CHECK(ironjar_session_set_cookie(session.get(), 0, buffer.data(), nullptr, nullptr) == invalid);
   CHECK(ironjar_session_set_cookie(session.get(), endless, buffer.data(), &size, nullptr) == invalid);
+}
 
+TEST_CASE("A01: null pointers and impossible lengths end in an error code: of Cookie headers") {
   ironjar_cookie_pair pair{};
+  std::size_t count = 0;
   CHECK(ironjar_parse_cookies(nullptr, 0, nullptr, &(count = 0), nullptr) == IRONJAR_OK);
   CHECK(count == 0);
   CHECK(ironjar_parse_cookies(nullptr, 1, &pair, &(count = 1), nullptr) == invalid);
   CHECK(ironjar_parse_cookies("a=b", 3, nullptr, &(count = 1), nullptr) == invalid);
   CHECK(ironjar_parse_cookies("a=b", endless, &pair, &(count = 1), nullptr) == IRONJAR_TOO_LARGE);
   CHECK(ironjar_parse_cookies("a=b", 3, &pair, nullptr, nullptr) == invalid);
+}
 
+TEST_CASE("A01: null pointers and impossible lengths end in an error code: of cookies to be set") {
+  std::string buffer(4096, '\0');
+  std::size_t size = 0;
   const auto serialize = [&](const char* name, std::size_t nameSize, const char* value, std::size_t valueSize,
                              const char* how, std::size_t howSize) {
     size = buffer.size();
@@ -99,10 +114,6 @@ TEST_CASE("A01: null pointers and impossible lengths end in an error code") {
   CHECK(ironjar_split_seal("{}", endless, 1, buffer.data(), &(size = buffer.size()), nullptr) == IRONJAR_TOO_LARGE);
   CHECK(ironjar_split_seal(R"({"cookieName":"s"})", 18, 1, nullptr, &(size = 1), nullptr) == invalid);
   CHECK(ironjar_split_seal(R"({"cookieName":"s"})", 18, 1, buffer.data(), nullptr, nullptr) == invalid);
-
-  CHECK(ironjar_sealer_free(nullptr) == IRONJAR_OK);
-  CHECK(ironjar_jar_free(nullptr) == IRONJAR_OK);
-  CHECK(ironjar_session_free(nullptr) == IRONJAR_OK);
 }
 
 TEST_CASE("A01: a time that no clock can show is an error code") {

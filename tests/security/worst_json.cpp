@@ -112,9 +112,7 @@ void addSession(std::vector<Family>& families) {
   });
 }
 
-}  // namespace
-
-void addJson(std::vector<Family>& families) {
+void addParsers(std::vector<Family>& families) {
   std::vector<Bad> json;
   for (const auto& [what, make] : badJson()) json.push_back({what, make});
   addEach(
@@ -133,8 +131,9 @@ void addJson(std::vector<Family>& families) {
         if (parsed) detail::dismantle(*parsed);
       },
       bodySizes, ofJson);
-  addSession(families);
+}
 
+void addTexts(std::vector<Family>& families) {
   addEach(
       families, "decodeBase64url",
       {{"good", repeated("ABCD")},
@@ -168,6 +167,14 @@ void addJson(std::vector<Family>& families) {
        {"commas", repeated(",", "Sun")},
        {"dates", repeated("Sun, 06 Nov 1994 08:49:37 GMT")}},
       [](const std::string& input) { static_cast<void>(detail::parseHttpDate(input).has_value()); }, bodySizes);
+}
+
+}  // namespace
+
+void addJson(std::vector<Family>& families) {
+  addParsers(families);
+  addSession(families);
+  addTexts(families);
 }
 
 }  // namespace worst

@@ -43,9 +43,7 @@ void ask(const Fields& fields) {
   static_cast<void>(isSameOrigin(request) || isSameOrigin(request, site));
 }
 
-}  // namespace
-
-void addWeb(std::vector<Family>& families) {
+void addOrigins(std::vector<Family>& families) {
   const std::vector<Bad> origins = {{"letters", repeated("a", "https://")},
                                     {"dots", repeated(".", "https://")},
                                     {"colons", repeated(":", "https://")},
@@ -73,6 +71,9 @@ void addWeb(std::vector<Family>& families) {
         ask(fields);
       },
       bodySizes);
+}
+
+void addPaths(std::vector<Family>& families) {
   add(
       families, "climbs",
       {{"climbing", repeated("../")},
@@ -88,6 +89,9 @@ void addWeb(std::vector<Family>& families) {
        {"look-alikes", repeated("\xe2\x80\xa4x")},
        {"look-alikes that are none", repeated("\xe2\x80")}},
       [](const std::string& input) { static_cast<void>(climbs("/" + input)); }, headerSizes);
+}
+
+void addFields(std::vector<Family>& families) {
   add(families, "putFields",
       {{"many names", numbered([](std::size_t i) { return "x" + std::to_string(i) + "\n"; })},
        {"one name", repeated("etag\n")},
@@ -109,6 +113,14 @@ void addWeb(std::vector<Family>& families) {
         putSetCookies(headers, linesOf(input));
       },
       {4 * KiB, 8 * KiB, 16 * KiB});
+}
+
+}  // namespace
+
+void addWeb(std::vector<Family>& families) {
+  addOrigins(families);
+  addPaths(families);
+  addFields(families);
 }
 
 #else
