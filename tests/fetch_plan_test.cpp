@@ -78,7 +78,7 @@ TEST_CASE("tokens about to end are refreshed first, shortly while they are good"
 
   FetchPlan over = plan();
   static_cast<void>(over.begin(due));
-  CHECK(word(over.refreshed(fail(Errc::expired), holding("a"))) == "return expired");
+  CHECK(word(over.refreshed(loginOver(RefreshEnd::invalidGrant), holding("a"))) == "return loginRequired");
 }
 
 TEST_CASE("a 401 has the tokens refreshed and the request sent again, maxRetries times") {
@@ -151,7 +151,7 @@ TEST_CASE("a 401 without tokens, or without a refresh token, says so") {
   alone.isGood = false;
   FetchPlan spent = plan();
   static_cast<void>(spent.begin(alone));
-  CHECK(word(spent.answered(answer(401), alone)) == "return expired, and the session ends");
+  CHECK(word(spent.answered(answer(401), alone)) == "return loginRequired, and the session ends");
 }
 
 TEST_CASE("a body that cannot be sent again is not") {

@@ -122,7 +122,7 @@ TEST_CASE("an access token that ended and cannot be refreshed ends the session (
   Upstream upstream;
   const Fetcher fetcher(fetchOptions(upstream));
   Session session = sessionWith({.accessToken = "spent"});
-  CHECK(errorOf(fetcher.performFetch(session, get())) == Errc::expired);
+  CHECK(errorOf(fetcher.performFetch(session, get())) == RefreshEnd::noRefreshToken);
   CHECK(session.destroyed());
   CHECK(upstream.provider.counts().tokenCalls == 0);
 }
@@ -137,11 +137,11 @@ TEST_CASE("a refresh token alone is enough") {
 TEST_CASE("only invalid_grant logs out (R34 R35 R36 R37)") {
   struct Case {
     Result<Response> answer;
-    Errc code;
+    support::Failure why;
     bool destroyed;
   };
   const std::vector<Case> all = {
-      {Response{.status = 400, .body = R"({"error":"invalid_grant"})"}, Errc::expired, true},
+      {Response{.status = 400, .body = R"({"error":"invalid_grant"})"}, RefreshEnd::invalidGrant, true},
       {Response{.status = 401, .body = R"({"error":"invalid_client"})"}, Errc::notAllowed, false},
       {Response{.status = 400, .body = R"({"error":"invalid_scope"})"}, Errc::refreshFailed, false},
       {Response{.status = 403, .body = "<html>blocked</html>"}, Errc::refreshFailed, false},
@@ -165,7 +165,7 @@ TEST_CASE("only invalid_grant logs out (R34 R35 R36 R37)") {
     const Json before = session.data();
     upstream.provider.expireAccessTokens();
     upstream.provider.answerTokenCalls({test.answer});
-    CHECK(errorOf(fetcher.performFetch(session, get())) == test.code);
+    CHECK(errorOf(fetcher.performFetch(session, get())) == test.why);
     CHECK(session.destroyed() == test.destroyed);
     if (test.destroyed) continue;
     CHECK(session.data() == before);

@@ -74,7 +74,7 @@ TEST_CASE(
   const std::string cookie = site.save(fresh);
   site.upstream.provider.release();
   slow.join();
-  CHECK(errorOf(late) == Errc::expired);
+  CHECK(errorOf(late) == RefreshEnd::loggedOut);
   CHECK(lateCookie == "");
   Session next = site.jar->open(cookie);
   CHECK(site.fetcher->performFetch(next, items)->status == 200);
@@ -183,7 +183,7 @@ TEST_CASE("R60 another user's tokens are refused from a callback too") {
   });
   Session session = site.jar->open("");
   session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});
-  CHECK(errorOf(site.fetcher->performFetch(session, items)) == Errc::expired);
+  CHECK(errorOf(site.fetcher->performFetch(session, items)) == RefreshEnd::otherUser);
   CHECK(session.destroyed());
 }
 
@@ -193,7 +193,7 @@ TEST_CASE(
   site.upstream.provider.answerTokenCalls({answer({{"id_token", evesToken}})});
   Session session = site.jar->open("");
   session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});
-  CHECK(errorOf(site.fetcher->performFetch(session, items)) == Errc::expired);
+  CHECK(errorOf(site.fetcher->performFetch(session, items)) == RefreshEnd::otherUser);
   CHECK(session.destroyed());
   for (const Request& seen : site.upstream.api.seen()) {
     CHECK(findHeader(seen.headers, "Authorization") != "Bearer at-x");
@@ -243,7 +243,8 @@ TEST_CASE("R38 a provider that says invalid_request of a spent token, as Dex doe
     site.upstream.provider.expireAccessTokens();
     site.upstream.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_request"})"}});
     Session session = site.jar->open(cookie);
-    CHECK(errorOf(site.fetcher->performFetch(session, items)) == (dex ? Errc::expired : Errc::refreshFailed));
+    CHECK(errorOf(site.fetcher->performFetch(session, items)) ==
+          (dex ? support::Failure(RefreshEnd::invalidGrant) : Errc::refreshFailed));
     CHECK(session.destroyed() == dex);
   }
 }

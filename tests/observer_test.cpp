@@ -163,7 +163,7 @@ TEST_CASE("failures are told with their class, for the call and for each request
     CHECK_FALSE(site.fetcher.performFetch(session, items));
     REQUIRE(recorder.all<event::RefreshFailed>().size() == 1);
     const auto failed = recorder.all<event::RefreshFailed>()[0];
-    CHECK(outcomeOf(failed.error.code) == test.outcome);
+    CHECK(outcomeOf(failed.error) == test.outcome);
     CHECK(failed.role == RefreshedBy::self);
     const auto answered = recorder.all<event::TokensAnswered>().at(0).error;
     REQUIRE(answered);
@@ -247,17 +247,17 @@ TEST_CASE("a request of a login that was signed out elsewhere is told of as late
   site.fetcher.signOut(leaving);
   Session late = site.jar.open(cookie);
   const std::string tag = late.tag();
-  CHECK(support::errorOf(site.fetcher.performFetch(late, items)) == Errc::expired);
+  CHECK(support::errorOf(site.fetcher.performFetch(late, items)) == RefreshEnd::loggedOut);
   CHECK(recorder.lines().find("event=refresh_failed session=" + tag + " role=none trigger=late") != std::string::npos);
 }
 
 TEST_CASE("a failed refresh has an outcome, by what became of the login") {
-  for (const auto& [code, outcome] :
-       {std::pair(Errc::expired, "invalid_grant"), std::pair(Errc::loginRequired, "superseded"),
-        std::pair(Errc::notAllowed, "client_refused"), std::pair(Errc::overloaded, "overloaded"),
-        std::pair(Errc::timeout, "transient")}) {
-    const std::string line =
-        toLine(event::RefreshFailed{"a", RefreshedBy::chain, RefreshTrigger::request, fail(code), 1ms});
+  for (const auto& [error, outcome] :
+       {std::pair(loginOver(RefreshEnd::invalidGrant), "invalid_grant"),
+        std::pair(loginOver(RefreshEnd::superseded), "superseded"),
+        std::pair(loginOver(RefreshEnd::loggedOut), "logged_out"), std::pair(fail(Errc::notAllowed), "client_refused"),
+        std::pair(fail(Errc::overloaded), "overloaded"), std::pair(fail(Errc::timeout), "transient")}) {
+    const std::string line = toLine(event::RefreshFailed{"a", RefreshedBy::chain, RefreshTrigger::request, error, 1ms});
     CAPTURE(line);
     CHECK(line.find(std::string("outcome=") + outcome + " ") != std::string::npos);
   }
@@ -305,8 +305,9 @@ TEST_CASE("lines: one for each event, in logfmt, whatever the texts hold") {
   CHECK(toLine(event::Refreshed{"", RefreshedBy::follower, RefreshTrigger::expiry, 31400us}) ==
         "event=refreshed role=follower trigger=expiry took_ms=31.4");
   CHECK(
-      toLine(event::RefreshFailed{"a", RefreshedBy::self, RefreshTrigger::service, fail(Errc::expired, "x"), 1ms}) ==
-      R"(event=refresh_failed session=a role=self trigger=service took_ms=1.0 outcome=invalid_grant error=expired detail=x)");
+      toLine(event::RefreshFailed{"a", RefreshedBy::self, RefreshTrigger::service,
+                                  loginOver(RefreshEnd::invalidGrant, "x"), 1ms}) ==
+      R"(event=refresh_failed session=a role=self trigger=service took_ms=1.0 outcome=invalid_grant error=loginRequired detail=x)");
   CHECK(toLine(event::Rejected{fail(Errc::tampered, "a \"b\"\r\nevent=forged\xff")}) ==
         R"(event=rejected error=tampered detail="a \"b\"\r\nevent=forged\ufffd")");
   CHECK(toLine(event::CoordinatorDegraded{false, ""}) == R"(event=coordinator_recovered why="")");

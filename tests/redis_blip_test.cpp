@@ -160,12 +160,12 @@ TEST_CASE("a refusal while Redis is away signs nobody out: another replica may h
   RedisServer server;
   Replica one(server.port());
   Replica two(server.port());
-  const RefreshAnswer refused{.tokens = fail(Errc::expired)};
+  const RefreshAnswer refused{.tokens = loginOver(RefreshEnd::invalidGrant)};
   server.stop();
   CHECK(one.refresh("a", "b")->tokens == tokens("b"));
-  CHECK(errorOf(two.refresh("a", refused)) == Errc::loginRequired);
+  CHECK(errorOf(two.refresh("a", refused)) == RefreshEnd::superseded);
   CHECK(two.calls == 1);
-  CHECK(errorOf(two.refresh("a", refused)) == Errc::loginRequired);
+  CHECK(errorOf(two.refresh("a", refused)) == RefreshEnd::superseded);
   CHECK(two.calls == 1);  // what is refused is not asked about again
   CHECK(two.refresh("others", "go on"));
 }
@@ -179,7 +179,8 @@ TEST_CASE("who is refused after another has taken over waits for that one's resu
   Gate second;
   std::optional<Result<NewTokens>> refused;
   std::thread slow([&] {
-    refused = one.coordinator->refresh("c", tokens("a"), first.ask({.tokens = fail(Errc::expired)}), soon());
+    refused =
+        one.coordinator->refresh("c", tokens("a"), first.ask({.tokens = loginOver(RefreshEnd::invalidGrant)}), soon());
   });
   first.waitUntilEntered();
   server.command("FLUSHALL");  // a failover that loses the lock

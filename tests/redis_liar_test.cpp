@@ -189,7 +189,7 @@ void refreshFor(unsigned user, unsigned long times, RedisCoordinator& coordinato
     const auto result = coordinator.refresh("c", current, ask, begin + 500ms);
     if (Time::now() - begin > 500ms + support::overhead + 1s) findings.add("a refresh went on after its deadline");
     if (result && !isOf(user, result->tokens)) findings.add(nameOf(user) + " got another's tokens");
-    if (!result && result.error().code == Errc::expired) findings.add(nameOf(user) + " was signed out");
+    if (!result && result.error().end == RefreshEnd::invalidGrant) findings.add(nameOf(user) + " was signed out");
     if (!result) time.skip(result.error());
     current = result ? result->tokens : fresh();
     if (result) ++good;

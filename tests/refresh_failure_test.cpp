@@ -14,7 +14,7 @@ TEST_CASE("R34 invalid_grant ends the session: its cookie is deleted, and it is 
   world.provider.answerTokenCalls({Response{.status = 400, .body = R"({"error":"invalid_grant"})"}});
   for (int i = 0; i < 2; ++i) {
     const auto visit = world.visit(cookie);
-    CHECK(errorOf(visit.response) == Errc::expired);
+    CHECK(errorOf(visit.response) == (i == 0 ? RefreshEnd::invalidGrant : RefreshEnd::loggedOut));
     CHECK(visit.cookie == (i == 0 ? "deleted" : ""));  // who comes with it again may hold a newer one
   }
   CHECK(world.provider.counts().tokenCalls == 1);
@@ -92,11 +92,11 @@ TEST_CASE(
   struct Case {
     Rotation rotation;
     ReplayPolicy replay;
-    std::optional<Errc> error;
+    support::Failure error;
     int calls;
   };
   for (const Case& test : {Case{Rotation::graceSamePair, {.grace = Seconds{30}}, std::nullopt, 2},
-                           Case{Rotation::strict, {.strict = true}, Errc::expired, 1},
+                           Case{Rotation::strict, {.strict = true}, RefreshEnd::lost, 1},
                            Case{Rotation::graceSamePair, {}, Errc::refreshFailed, 1}}) {
     FetchOptions changes;
     changes.tokenEndpoint.replay = test.replay;
@@ -107,7 +107,7 @@ TEST_CASE(
     CHECK(errorOf(world.visit(cookie).response) == test.error);
     CHECK(world.provider.counts().tokenCalls == test.calls);
     CHECK(world.provider.counts().familiesKilled == 0);
-    if (test.error == Errc::expired) continue;
+    if (test.error == RefreshEnd::lost) continue;
     world.advance(1s);  // by default it is the next request that asks again
     CHECK(world.visit(cookie).response->status == 200);
     CHECK(world.provider.counts().replays == 1);
@@ -122,7 +122,7 @@ TEST_CASE("R58 a time-out is as good as a lost answer") {
     const std::string cookie = world.login();
     world.provider.expireAccessTokens();
     world.provider.answerTokenCalls({fail(Errc::timeout)});
-    CHECK(errorOf(world.visit(cookie).response) == (replay.strict ? std::optional(Errc::expired) : std::nullopt));
+    CHECK(errorOf(world.visit(cookie).response) == (replay.strict ? support::Failure(RefreshEnd::lost) : std::nullopt));
     CHECK(world.provider.counts().tokenCalls == (replay.strict ? 1 : 2));
   }
 }

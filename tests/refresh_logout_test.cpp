@@ -22,11 +22,11 @@ TEST_CASE("R72 signing out while a refresh is under way: an empty browser, a rev
   CHECK(world.cookieOf(session) == "deleted");
   world.provider.release();
   request.join();
-  CHECK(errorOf(follower->response) == Errc::expired);
+  CHECK(errorOf(follower->response) == RefreshEnd::loggedOut);
   CHECK(follower->cookie == "");
   world.provider.waitForRevocations(1);
   const auto replay = world.visit(cookie);
-  CHECK(errorOf(replay.response) == Errc::expired);
+  CHECK(errorOf(replay.response) == RefreshEnd::loggedOut);
   CHECK(replay.cookie == "");
   CHECK(world.provider.counts().tokenCalls == 1);
 }
@@ -43,7 +43,7 @@ TEST_CASE("R72 a response that is slower than the logout does not bring the cook
   Session session = world.jar.open(cookie);
   world.fetcher.signOut(session);
   CHECK(world.cookieOf(session) == "deleted");
-  CHECK(errorOf(world.visit(cookie).response) == Errc::expired);
+  CHECK(errorOf(world.visit(cookie).response) == RefreshEnd::loggedOut);
   CHECK(world.cookieOf(slow) == "");
   world.provider.release();
   request.join();

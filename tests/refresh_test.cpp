@@ -75,7 +75,7 @@ TEST_CASE("R26 a cookie whose successor has long been seen: nobody, no call, and
   CHECK(world.visit(old).response->status == 200);
   world.advance(2s);
   const auto loser = world.visit(old);
-  CHECK(errorOf(loser.response) == Errc::expired);
+  CHECK(errorOf(loser.response) == RefreshEnd::superseded);
   CHECK(loser.cookie == "");
   CHECK(world.provider.counts().tokenCalls == 1);
   CHECK(world.provider.counts().reuses == 0);
@@ -104,7 +104,7 @@ TEST_CASE("R32 after a restart an old cookie is one attempt with a classified en
   options.now = before.wall;
   const Fetcher restarted(options);
   Session session = before.jar.open(old);
-  CHECK(errorOf(restarted.performFetch(session, items)) == Errc::expired);
+  CHECK(errorOf(restarted.performFetch(session, items)) == RefreshEnd::invalidGrant);
   CHECK(before.provider.counts().tokenCalls == 2);
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("a session without a refresh token: kept while its token is good, and 
   CHECK(errorOf(world.fetcher.refresh(session)) == Errc::loginRequired);
   CHECK_FALSE(session.destroyed());
   world.advance(61s);
-  CHECK(errorOf(world.fetcher.performFetch(session, items)) == Errc::expired);
+  CHECK(errorOf(world.fetcher.performFetch(session, items)) == RefreshEnd::noRefreshToken);
   CHECK(session.destroyed());
   CHECK(world.provider.counts().tokenCalls == 0);
 }

@@ -143,7 +143,7 @@ TEST_CASE("a code buys tokens once, and only with the redirect_uri that it was a
   };
   const std::string code = world.provider.authorize("ada");
   CHECK(world.provider.userOf(buy(code, "").value().accessToken) == "ada");
-  CHECK(errorOf(buy(code, "")) == Errc::expired);
+  CHECK(errorOf(buy(code, "")) == RefreshEnd::invalidGrant);
 
   const auto visit = [&](const std::string& query) {
     return world.provider.handle({.url = world.provider.options().origin + "/authorize?" + query}, soon()).value();
@@ -158,7 +158,7 @@ TEST_CASE("a code buys tokens once, and only with the redirect_uri that it was a
   };
   CHECK(buy(codeIn("https://app.example/callback"), "https://app.example/callback"));
   CHECK(buy(codeIn("https://app.example/callback?x=1"), "https://app.example/callback?x=1"));
-  CHECK(errorOf(buy(codeIn("https://app.example/callback"), "https://evil.example/")) == Errc::expired);
+  CHECK(errorOf(buy(codeIn("https://app.example/callback"), "https://evil.example/")) == RefreshEnd::invalidGrant);
   world.provider.behave({.authorizeAs = "bob"});
   const auto bobs = buy(codeIn("https://app.example/"), "https://app.example/");
   CHECK(world.provider.userOf(bobs.value().accessToken) == "bob");

@@ -23,7 +23,7 @@ struct Row {
   Result<Response> answer;
   AnswerMeaning meaning;
   EndpointState endpoint;
-  std::optional<Errc> code;
+  support::Failure why;
 };
 
 void check(const std::vector<Row>& rows, const TokenEndpoint& endpoint = {.url = "https://id.example/token"}) {
@@ -33,7 +33,7 @@ void check(const std::vector<Row>& rows, const TokenEndpoint& endpoint = {.url =
     const auto read = detail::meaningOf(row.answer, endpoint, at(0));
     CHECK(read.meaning == row.meaning);
     CHECK(read.endpoint == row.endpoint);
-    CHECK(errorOf(read.tokens) == row.code);
+    CHECK(errorOf(read.tokens) == row.why);
   }
 }
 
@@ -48,20 +48,20 @@ TEST_CASE("row 1: usable tokens, with any success") {
 
 TEST_CASE("V07 row 2: the login is over when a success or a refusal says so by name") {
   for (const int status : {200, 400, 401, 403, 404, 422, 499}) {
-    check({{error(status, "invalid_grant"), AnswerMeaning::loginOver, EndpointState::well, Errc::expired}});
+    check({{error(status, "invalid_grant"), AnswerMeaning::loginOver, EndpointState::well, RefreshEnd::invalidGrant}});
   }
   // Members without a value are not there.
   for (const char* none : {"null", R"("")"}) {
     const std::string body =
         R"({"error":"invalid_grant","refresh_token":null,"access_token":)" + std::string(none) + "}";
-    check({{answer(400, body), AnswerMeaning::loginOver, EndpointState::well, Errc::expired}});
+    check({{answer(400, body), AnswerMeaning::loginOver, EndpointState::well, RefreshEnd::invalidGrant}});
   }
   // With these it is about the moment, and a server that fails knows nothing.
   check({{error(408, "invalid_grant"), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
          {error(429, "invalid_grant"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
          {error(503, "invalid_grant"), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
          {error(302, "invalid_grant"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
-  check({{error(200, "bad_refresh_token"), AnswerMeaning::loginOver, EndpointState::well, Errc::expired}},
+  check({{error(200, "bad_refresh_token"), AnswerMeaning::loginOver, EndpointState::well, RefreshEnd::invalidGrant}},
         {.url = "https://id.example/token", .grantErrors = {"bad_refresh_token"}});
   // An answer with both is no refusal.
   check({{answer(200, R"({"error":"invalid_grant","access_token":"at-2"})"), AnswerMeaning::tokens, EndpointState::well,

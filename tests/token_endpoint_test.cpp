@@ -12,7 +12,7 @@ TokenEndpoint endpoint() {
           .clientAuth = basicAuth("web", "web-secret-0123456789-0123456789-0123456789")};
 }
 
-std::optional<Errc> errorFor(int status, const std::string& body) {
+support::Failure errorFor(int status, const std::string& body) {
   return errorOf(readTokenAnswer({.status = status, .body = body}, endpoint(), at(0)));
 }
 
@@ -23,14 +23,14 @@ std::string header(const Request& request, std::string_view name) {
 }  // namespace
 
 TEST_CASE("every recorded exchange with a real OAuth server is read for what it is") {
-  const std::map<std::string, std::optional<Errc>> meaning = {
+  const std::map<std::string, support::Failure> meaning = {
       {"refresh, rotated", std::nullopt},
       {"second rotation", std::nullopt},
       {"scope narrowed", std::nullopt},
-      {"reuse of a spent refresh token", Errc::expired},
-      {"after the reuse the whole grant is dead", Errc::expired},
-      {"unknown refresh token", Errc::expired},
-      {"refresh after revocation", Errc::expired},
+      {"reuse of a spent refresh token", RefreshEnd::invalidGrant},
+      {"after the reuse the whole grant is dead", RefreshEnd::invalidGrant},
+      {"unknown refresh token", RefreshEnd::invalidGrant},
+      {"refresh after revocation", RefreshEnd::invalidGrant},
       {"wrong client secret", Errc::notAllowed},
       {"unknown client", Errc::notAllowed},
       {"no client authentication", Errc::refreshFailed},
@@ -121,7 +121,7 @@ TEST_CASE("the access token as Bearer and the refresh token as a cookie") {
 
 TEST_CASE("only a well-formed invalid_grant ends a session") {
   const std::string dead = R"({"error":"invalid_grant"})";
-  for (const int status : {200, 400, 401, 403, 404, 422}) CHECK(errorFor(status, dead) == Errc::expired);
+  for (const int status : {200, 400, 401, 403, 404, 422}) CHECK(errorFor(status, dead) == RefreshEnd::invalidGrant);
   for (const int status : {302, 408, 429, 500, 502, 503, 504}) CHECK(errorFor(status, dead) == Errc::refreshFailed);
   for (const char* body :
        {"", "invalid_grant", "<html>invalid_grant</html>", R"("invalid_grant")", R"(["invalid_grant"])",

@@ -59,8 +59,8 @@ class RefreshCoordinator {
   virtual ~RefreshCoordinator() = default;
 
   // The tokens that have succeeded `tokens`, nothing when these are the newest known. Never waits, never asks.
-  // Errc::loginRequired when the login was ended with end(), or the token was spent so long ago that its successor is
-  // forgotten: the browser may hold a newer cookie, so this one's is not to be deleted.
+  // RefreshEnd::loggedOut when the login was ended with end(), RefreshEnd::superseded when the token was spent so long
+  // ago that its successor is forgotten.
   [[nodiscard]] virtual Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens,
                                                                From from, const RefreshContext& context = {}) = 0;
 
@@ -74,7 +74,7 @@ class RefreshCoordinator {
                                                   const RefreshContext& context = {}) = 0;
 
   // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
-  // its tokens, of sessions that began up to `logout.at`, get Errc::loginRequired for as long as it is remembered
+  // its tokens, of sessions that began up to `logout.at`, get RefreshEnd::loggedOut for as long as it is remembered
   // (LocalCoordinator: keepUnconfirmed), and `revoke`, if there is one, gets its last tokens.
   virtual void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
                    const Logout& logout = {}) = 0;
@@ -101,7 +101,7 @@ struct LocalCoordinatorOptions {
 
 // The coordinator for one process.
 // - A token about which a call has failed is not asked about for 1 s, doubling to 60 s, or as long as Retry-After says,
-//   10 min at most. One that has failed for 10 min while others have not gets Errc::loginRequired.
+//   10 min at most. One that has failed for 10 min while others have not gets RefreshEnd::failing.
 // - Three different tokens that fail in a row open the endpoint's circuit breaker, for 4 s, for 60 s where it refuses
 //   without an error of its own, or as long as Retry-After says; so does an endpoint that cannot be reached, or that
 //   refuses the client, at once. Then one call probes, then 2, 4 … at once.

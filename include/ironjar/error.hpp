@@ -19,7 +19,7 @@ enum class Errc {
   unsupported,    // well-formed, but in a format, version or algorithm that is not enabled here
   unknownKey,     // sealed under a password that is not among ours
   tampered,       // does not verify
-  expired,        // was good once: a seal past its time, a login that the identity provider has ended
+  expired,        // was good once: a seal, or the session in it, past its end
   notYetValid,    // sealed ahead of this machine's clock, by more than the allowed skew
   tooLarge,       // over a size limit, which `detail` names
   unreachable,    // no connection: certainly nothing was sent, so even what must not happen twice may be tried again
@@ -27,10 +27,26 @@ enum class Errc {
   timeout,        // the deadline passed first
   notAllowed,     // refused by configuration: an origin outside the allow-list, a client the provider does not accept
   refreshFailed,  // the tokens could not be refreshed now; the session is kept, trying again later may succeed
-  loginRequired,  // nobody is signed in
+  loginRequired,  // nobody is signed in, or not any more: Error::end says how the login has ended, if there was one
   overloaded,     // too many requests wait already; try again later
   throttled,      // this login has been refreshed too often of late; its tokens are kept
 };
+
+// How a login has ended, as its refresh token shows.
+enum class RefreshEnd {
+  invalidGrant = 1,  // the provider says so (RFC 6749 section 5.2)
+  otherUser,         // the provider has answered with another user's tokens
+  lost,              // the answer with the new tokens was lost, and the spent one must not be sent twice
+  noRefreshToken,    // the access token has ended, and there is nothing to refresh it with
+  loggedOut,         // by a logout that came first
+  superseded,        // the token was spent elsewhere or long ago, and what succeeded it is not known here
+  failing,           // calls about this token alone have failed for ten minutes
+};
+
+// Whether the browser may hold a newer cookie than the one that came, so that this one must not be deleted.
+[[nodiscard]] bool keepsCookie(RefreshEnd end) noexcept;
+// The enumerator in the words of metrics and logs: `invalid_grant`. Never null, static storage.
+[[nodiscard]] std::string_view nameOf(RefreshEnd end) noexcept;
 
 // One English sentence fragment, for logs. Never null, static storage.
 [[nodiscard]] std::string_view describe(Errc code) noexcept;
@@ -41,6 +57,7 @@ struct Error {
   Errc code;
   std::string detail;  // what was seen, for your log; never a secret, a token or a plaintext
   std::optional<std::chrono::seconds> retryAfter = std::nullopt;  // when trying again may succeed, where that is known
+  std::optional<RefreshEnd> end = std::nullopt;                   // with Errc::loginRequired only
 
   friend bool operator==(const Error&, const Error&) = default;
 };
@@ -49,6 +66,10 @@ struct Error {
 [[nodiscard]] inline Error fail(Errc code, std::string detail = {},
                                 std::optional<std::chrono::seconds> retryAfter = std::nullopt) {
   return {code, std::move(detail), retryAfter};
+}
+// The same for a login that is over.
+[[nodiscard]] inline Error loginOver(RefreshEnd end, std::string detail = {}) {
+  return {Errc::loginRequired, std::move(detail), std::nullopt, end};
 }
 
 // A value or an Error: the part of std::expected<T, Error> that ironjar needs.

@@ -97,10 +97,11 @@ class Fetcher {
   // returns, so that the next commit() writes them into the cookie. The request's own Authorization and Cookie headers
   // do not travel (the tokens' own cookies do), nor do those that are the transport's (isTransportField), nor its
   // connectionGroup. Errors:
-  // - Errc::loginRequired: the API wants a token and the session has none.
-  // - Errc::expired: the session that came is past its end, or its login is over: destroyed when the provider said
-  //   invalid_grant, or when there is no refresh token and the access token may have ended; detached, so that the
-  //   browser's cookie stays, when it was ended or superseded elsewhere.
+  // - Errc::loginRequired without Error::end: the API wants a token and the session has none. Its cookie stays.
+  // - Errc::loginRequired with Error::end: the login is over. Where keepsCookie() holds, the session is detached: it is
+  //   nobody's, and its cookie stays, since the browser may hold a newer one. Else it is destroyed, and the next
+  //   commit() deletes the cookie.
+  // - Errc::expired: the session that came was past its end; commit() deletes its cookie.
   // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later. While
   //   its access token is good it is used, and this does not happen.
   // - Errc::overloaded: too many requests wait for a refresh; the session is untouched.

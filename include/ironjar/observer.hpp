@@ -114,11 +114,11 @@ using Event = std::variant<event::Unsealed, event::Sealed, event::Rejected, even
 // to and by calls that are under way: what it refers to must outlive those, coordinators too.
 using Observer = std::function<void(const Event&)>;
 
-// The words for metrics and logs: "self", "unauthorized", and what became of a refresh: "success", "invalid_grant",
-// "superseded", "client_refused", "overloaded", "throttled", "transient".
+// The words for metrics and logs: "self", "unauthorized", and why a refresh has failed: nameOf(RefreshEnd) where the
+// login is over, "client_refused", "overloaded", "throttled", "transient".
 [[nodiscard]] std::string_view nameOf(RefreshedBy role) noexcept;
 [[nodiscard]] std::string_view nameOf(RefreshTrigger trigger) noexcept;
-[[nodiscard]] std::string_view outcomeOf(Errc code) noexcept;
+[[nodiscard]] std::string_view outcomeOf(const Error& error) noexcept;
 
 // One line for an event, without the line's end: `event=refreshed session=5d7c02a4b6198f3e role=self
 // trigger=unauthorized took_ms=31.4`. Values with spaces or quotes are JSON strings.

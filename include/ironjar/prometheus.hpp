@@ -51,7 +51,7 @@ class PrometheusFamilies {
     count("success", e.role, e.trigger);
     if (e.role == RefreshedBy::chain) chainHits_.Increment();
   }
-  void operator()(const event::RefreshFailed& e) { count(outcomeOf(e.error.code), e.role, e.trigger); }
+  void operator()(const event::RefreshFailed& e) { count(outcomeOf(e.error), e.role, e.trigger); }
   void operator()(const event::FetchRetried&) { retries_.Increment(); }
   void operator()(const event::CoordinatorDegraded& e) { degraded_.Set(e.degraded ? 1 : 0); }
 

@@ -94,7 +94,7 @@ struct RedisCoordinatorStats {
 // milliseconds and take over when it dies. newest() never waits: it knows what this process has seen. While a call of
 // another process is awaited and Redis goes away, requests fail with Errc::refreshFailed instead of asking a second
 // time, which strict providers take for theft. A token that the provider refuses while Redis is away may have been
-// spent by another process: Errc::loginRequired, and the cookie stays.
+// spent by another process: RefreshEnd::superseded, which keeps the cookie.
 class RedisCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that cannot be.

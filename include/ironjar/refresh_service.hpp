@@ -39,7 +39,7 @@ void applyEnvironment(RefreshServiceOptions& options);
 
 // Looks at its tokens when it starts and at every interval: takes newer ones that a request has brought, and refreshes
 // them when little is left, or when their expiresAt is unknown. What fails for now is tried again a few times and then
-// at the next interval; Errc::notAllowed only then. On Errc::expired and Errc::loginRequired it calls onExpired and
+// at the next interval; Errc::notAllowed only then. When the login is over (Error::end) it calls onExpired and
 // stops.
 //
 // NEVER for tokens whose only copy is in the cookie of a browser that is away. A refresh spends the refresh token, and
@@ -47,7 +47,7 @@ void applyEnvironment(RefreshServiceOptions& options);
 // the tokens: keep those that onRefresh brings, or be connected to the browser and see to its cookie.
 //
 // With requests that refresh the same login, LocalCoordinatorOptions::keep must be longer than `interval`. Otherwise
-// the service may find its token spent and what came after it forgotten, which is Errc::loginRequired.
+// the service may find its token spent and what came after it forgotten, which is RefreshEnd::superseded.
 //
 // Thread-safe. No call to the application is made under a lock.
 class RefreshService {

@@ -85,7 +85,8 @@ struct TokenEndpoint {
                                              const Headers& fields, const Clock& now = systemClock);
 
 // What a token endpoint's answer means. Total. Errors:
-// - Errc::expired: the login is over. Only a JSON object without an access token says so, whose `error` is one of
+// - RefreshEnd::invalidGrant: the login is over. Only a JSON object without an access token says so, whose `error` is
+// one of
 //   grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or 403).
 // - Errc::notAllowed: invalid_client or unsupported_grant_type. Configuration: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
@@ -113,10 +114,11 @@ enum class EndpointState {
 
 // What a call to the token endpoint has brought.
 struct RefreshAnswer {
-  Result<TokenSet> tokens;  // errors as readTokenAnswer's; Errc::loginRequired as RefreshCoordinator::newest()'s
+  Result<TokenSet> tokens;  // errors as readTokenAnswer's, and any RefreshEnd
   // With an error: how long the server wants to be left alone.
   std::optional<Seconds> retryAfter = std::nullopt;
-  // Unset: as the error's code has it (unreachable, refusesClient for notAllowed, well for expired, else failing).
+  // Unset: as the error's code has it (unreachable, refusesClient for notAllowed, failing; for a RefreshEnd that
+  // keepsCookie() notAsked, else well).
   std::optional<EndpointState> endpoint = std::nullopt;
 };
 

@@ -74,4 +74,28 @@ std::string_view nameOf(Errc code) noexcept {
   return "unknown";
 }
 
+bool keepsCookie(RefreshEnd end) noexcept {
+  return end == RefreshEnd::loggedOut || end == RefreshEnd::superseded || end == RefreshEnd::failing;
+}
+
+std::string_view nameOf(RefreshEnd end) noexcept {
+  switch (end) {
+    case RefreshEnd::invalidGrant:
+      return "invalid_grant";
+    case RefreshEnd::otherUser:
+      return "other_user";
+    case RefreshEnd::lost:
+      return "lost";
+    case RefreshEnd::noRefreshToken:
+      return "no_refresh_token";
+    case RefreshEnd::loggedOut:
+      return "logged_out";
+    case RefreshEnd::superseded:
+      return "superseded";
+    case RefreshEnd::failing:
+      return "failing";
+  }
+  return "unknown";
+}
+
 }  // namespace ironjar

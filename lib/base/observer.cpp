@@ -75,7 +75,7 @@ struct Lines {
   std::string operator()(const event::RefreshFailed& e) const {
     Line line("refresh_failed");
     line.session(e.session).add("role", nameOf(e.role)).add("trigger", nameOf(e.trigger)).add(e.took);
-    return line.add("outcome", outcomeOf(e.error.code)).error(e.error).text();
+    return line.add("outcome", outcomeOf(e.error)).error(e.error).text();
   }
   std::string operator()(const event::FetchRetried& e) const {
     return Line("fetch_retried").session(e.session).add("attempt", e.attempt).text();
@@ -117,12 +117,9 @@ std::string_view nameOf(RefreshTrigger trigger) noexcept {
   return "unknown";
 }
 
-std::string_view outcomeOf(Errc code) noexcept {
-  switch (code) {
-    case Errc::expired:
-      return "invalid_grant";
-    case Errc::loginRequired:
-      return "superseded";
+std::string_view outcomeOf(const Error& error) noexcept {
+  if (error.end) return nameOf(*error.end);
+  switch (error.code) {
     case Errc::notAllowed:
       return "client_refused";
     case Errc::overloaded:

@@ -81,8 +81,7 @@ FetchPlan::Step FetchPlan::begin(const SessionFacts& session) {
 
 FetchPlan::Step FetchPlan::refreshed(const Result<RefreshedBy>& by, const SessionFacts& session) {
   if (state_ == State::ahead) {
-    const bool isOver = !by && by.error().code == Errc::expired;
-    if (!by && (isOver || !session.isGood)) return finish(by.error());
+    if (!by && (by.error().end || !session.isGood)) return finish(by.error());
     if (by && *by != RefreshedBy::none) trace_.refreshedBy = *by;
     return send(session);
   }
@@ -113,7 +112,7 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
   if (session.tokens->refreshToken.empty()) {
     // The 401 may be this API's own affair, as long as the access token is good by the clock.
     if (session.isGood) return finishWithResponse();
-    return finish(fail(Errc::expired, "the access token ended and there is no refresh token"), true);
+    return finish(loginOver(RefreshEnd::noRefreshToken), true);
   }
   if (hasRefreshed_) return sendAgain(session);
   state_ = State::refreshing;

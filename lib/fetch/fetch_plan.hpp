@@ -10,10 +10,11 @@
 // |            | another error                                   | Return: the error                                 |
 // | sending    | an error                                        | Return: the error                                 |
 // |            | no 401, or one that newer tokens would not meet | Return: the response                              |
-// |            | 401, no tokens                                  | Return: Errc::loginRequired                       |
+// |            | 401, no tokens                                  | Return: Errc::loginRequired; Errc::expired when   |
+// |            |                                                 | the session that came was past its end            |
 // |            | 401, maxRetries spent                           | Return: the response                              |
 // |            | 401, no refresh token                           | Return: the response while the access token is    |
-// |            |                                                 | good by the clock, else Errc::expired: it ends    |
+// |            |                                                 | good by the clock, else RefreshEnd::noRefreshToken|
 // |            | 401, no call has brought these tokens           | Refresh, unauthorized                             |
 // |            | 401, one has                                    | Wait settleDelay, or Send at once                 |
 // | refreshing | throttled                                       | Return: the response                              |

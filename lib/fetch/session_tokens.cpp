@@ -25,11 +25,8 @@ double spread() {
   return leastSpread + (mostSpread - leastSpread) * byte[0] / 255;
 }
 
-// The browser may hold a newer cookie than the one that this request came with.
-Error detachedBecauseOver(Session& session) {
-  session.detach();
-  return fail(Errc::expired, "the login was ended or superseded");
-}
+// What becomes of a session whose login is over.
+void endSession(Session& session, RefreshEnd end) { keepsCookie(end) ? session.detach() : session.destroy(); }
 
 TokenCallOptions callOptions(const FetchOptions& options) {
   return {options.transport, options.tokenEndpoint, options.refresh, options.now};
@@ -73,7 +70,8 @@ Result<RefreshedBy> SessionTokens::catchUp(Session& session, std::optional<Token
     notify(observer_, [&] {
       return event::RefreshFailed{session.tag(), RefreshedBy::none, RefreshTrigger::late, newest.error()};
     });
-    return detachedBecauseOver(session);
+    session.detach();
+    return newest.error();
   }
   if (!*newest) return RefreshedBy::none;
   const std::string before = held->accessToken;
@@ -103,8 +101,8 @@ Result<RefreshedBy> SessionTokens::renew(Session& session, const TokenSet& rejec
     session.renewTokens(fresh->tokens);
     return fresh->by;
   }
-  if (fresh.error().code == Errc::expired) session.destroy();
-  return fresh.error().code == Errc::loginRequired ? detachedBecauseOver(session) : fresh.error();
+  if (fresh.error().end) endSession(session, *fresh.error().end);
+  return fresh.error();
 }
 
 void SessionTokens::end(const Session& session) const {

@@ -21,7 +21,8 @@ class SessionTokens {
 
   // `held` are the session's tokens, before and after.
   //
-  // Puts the newest tokens of the login into the session. Errc::expired when it is over: the session is detached then.
+  // Puts the newest tokens of the login into the session. Error::end says when it is over: the session is detached
+  // then.
   [[nodiscard]] Result<RefreshedBy> catchUp(Session& session, std::optional<TokenSet>& held) const;
   // Tokens newer than `rejected`. Errors: as performFetch's; the session is destroyed or detached where the login is
   // over. Errc::throttled, for RefreshTrigger::unauthorized: the API's answer counts.

@@ -14,7 +14,8 @@ bool isSameUser(const TokenSet& fresh, const TokenSet& spent) {
   return fresh.subject.empty() || spent.subject.empty() || fresh.subject == spent.subject;
 }
 RefreshAnswer anotherUsers() {
-  return {.tokens = fail(Errc::expired, "the new tokens are another user's"), .endpoint = EndpointState::well};
+  return {.tokens = loginOver(RefreshEnd::otherUser, "the new tokens are another user's"),
+          .endpoint = EndpointState::well};
 }
 
 // The token POST is repeated only when the first provably never left, or when the provider takes it twice.
@@ -63,7 +64,7 @@ class EndpointCall {
       answer.retryAfter = retryAfter(*response, now_());
     }
     if (read.meaning == AnswerMeaning::lost && endpoint_.replay.strict) {
-      answer.tokens = fail(Errc::expired, answer.tokens.error().detail + ", and it must not be asked twice");
+      answer.tokens = loginOver(RefreshEnd::lost, answer.tokens.error().detail + ", and it must not be asked twice");
     }
     return answer;
   }

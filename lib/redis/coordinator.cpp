@@ -174,9 +174,9 @@ class RedisCoordinator::State {
     if (record.refuses(request.begun)) return signedOut(request, record.endedAt);
     if (record.kind == Record::Kind::loggedOut) return std::nullopt;
     if (record.kind == Record::Kind::invalidGrant) {
-      return RefreshAnswer{
-          .tokens = fail(Errc::expired, "the provider has ended this login, as another process was told"),
-          .endpoint = EndpointState::notAsked};
+      return RefreshAnswer{.tokens = loginOver(RefreshEnd::invalidGrant,
+                                               "the provider has ended this login, as another process was told"),
+                           .endpoint = EndpointState::notAsked};
     }
     // Without rotation it may be the one that has led to the tokens that are spent now.
     if (!detail::isNewer(record.tokens, request.spent)) return std::nullopt;
@@ -188,7 +188,7 @@ class RedisCoordinator::State {
   RefreshAnswer signedOut(const Request& request, std::optional<TimePoint> endedAt) {
     local_->end(request.client, request.spent, nullptr,
                 {.at = endedAt.value_or(TimePoint::max()), .begun = request.begun});
-    return {.tokens = fail(Errc::loginRequired, "signed out elsewhere"), .endpoint = EndpointState::notAsked};
+    return {.tokens = loginOver(RefreshEnd::loggedOut, "signed out elsewhere"), .endpoint = EndpointState::notAsked};
   }
 
   // Nothing when Redis is back by the end, and another process asks.
@@ -231,7 +231,8 @@ class RedisCoordinator::State {
   // Tells the others how the call has ended, and hears whether they know better. Nothing when that is still open.
   std::optional<RefreshAnswer> conclude(const Request& request, RedisRecord& record, RefreshAnswer answer) {
     if (answer.tokens) return publish(request, record, std::move(answer));
-    if (answer.tokens.error().code == Errc::expired) return giveUp(request, record, std::move(answer));
+    const std::optional<RefreshEnd> end = answer.tokens.error().end;
+    if (end && !keepsCookie(*end)) return giveUp(request, record, std::move(answer));
     const auto outcome = record.release(request.owner, {answer.tokens.error(), answer.retryAfter, answer.endpoint});
     return better(request, outcome, std::move(answer));
   }
@@ -286,9 +287,10 @@ class RedisCoordinator::State {
       return std::nullopt;  // who has taken over decides
     if (outcome) return better(request, outcome, std::move(answer));
     // Nobody can tell, and the browser may have got that one's tokens.
-    return RefreshAnswer{.tokens = fail(Errc::loginRequired, "the provider refuses the token, and Redis is away"),
-                         .retryAfter = answer.retryAfter,
-                         .endpoint = answer.endpoint.value_or(EndpointState::well)};
+    return RefreshAnswer{
+        .tokens = loginOver(RefreshEnd::superseded, "the provider refuses the token, and Redis is away"),
+        .retryAfter = answer.retryAfter,
+        .endpoint = answer.endpoint.value_or(EndpointState::well)};
   }
 
   // Marks these tokens and all that is known to have succeeded them as ended; the last of them, or nothing when they

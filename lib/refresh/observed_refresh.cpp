@@ -34,9 +34,10 @@ RefreshCall watched(const ObservedRefresh& refresh, const std::shared_ptr<std::a
   };
 }
 
-RefreshedBy roleIn(Errc failure, bool wasMade) {
+RefreshedBy roleIn(const Error& failure, bool wasMade) {
   if (wasMade) return RefreshedBy::self;
-  const bool nobodys = failure == Errc::loginRequired || failure == Errc::overloaded || failure == Errc::throttled;
+  const bool nobodys =
+      (failure.end && keepsCookie(*failure.end)) || failure.code == Errc::overloaded || failure.code == Errc::throttled;
   return nobodys ? RefreshedBy::none : RefreshedBy::follower;
 }
 
@@ -65,7 +66,7 @@ Result<NewTokens> refreshObserved(const ObservedRefresh& refresh, const TokenSet
   notify(refresh.observer, [&]() -> Event {
     const auto& [tag, trigger] = std::tie(refresh.tag, refresh.trigger);
     if (result) return event::Refreshed{tag, result->by, trigger, took};
-    return event::RefreshFailed{tag, roleIn(result.error().code, *wasMade), trigger, result.error(), took};
+    return event::RefreshFailed{tag, roleIn(result.error(), *wasMade), trigger, result.error(), took};
   });
   return result;
 }

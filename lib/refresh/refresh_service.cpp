@@ -32,7 +32,6 @@ milliseconds fromEnvironment(const char* name, milliseconds unset) {
 }
 
 bool passes(Errc code) { return code == Errc::refreshFailed || code == Errc::overloaded; }
-bool isFinal(Errc code) { return code == Errc::expired || code == Errc::loginRequired; }
 
 }  // namespace
 
@@ -115,7 +114,7 @@ struct RefreshService::State {
 
   // Tells the application, and how long to wait now.
   milliseconds conclude(std::unique_lock<std::mutex>& lock, const Found& found) {
-    if (!found && isFinal(found.error().code)) {
+    if (!found && found.error().end) {
       stopping = true;
       stoppedFor = found.error();
       if (options.onExpired) unlocked(lock, options.onExpired);

@@ -23,7 +23,7 @@ constexpr std::size_t parts = 16;
 constexpr std::size_t leastEntries = 16'384;
 constexpr std::size_t leastBytes = std::size_t{16} * 1024 * 1024;
 
-Error loginOver() { return fail(Errc::loginRequired, "signed out meanwhile, or spent long ago"); }
+Error signedOut() { return loginOver(RefreshEnd::loggedOut, "signed out meanwhile"); }
 
 Error laterBecause(const char* why, MonotonicTime::duration pause) {
   return fail(Errc::refreshFailed, why, std::chrono::ceil<Seconds>(pause));
@@ -32,11 +32,9 @@ Error laterBecause(const char* why, MonotonicTime::duration pause) {
 // What a call that did not say shows of the endpoint.
 EndpointState shownBy(const Result<TokenSet>& answer) {
   if (answer) return EndpointState::well;
-  switch (answer.error().code) {
-    case Errc::expired:
-      return EndpointState::well;
-    case Errc::loginRequired:
-      return EndpointState::notAsked;
+  const Error& error = answer.error();
+  if (error.end) return keepsCookie(*error.end) ? EndpointState::notAsked : EndpointState::well;
+  switch (error.code) {
     case Errc::notAllowed:
       return EndpointState::refusesClient;
     case Errc::unreachable:
@@ -129,7 +127,11 @@ class SingleFlight::PartsLock {
   std::unique_lock<std::mutex> other_;
 };
 
-bool SingleFlight::End::isOver() const { return loggedOut || (entry && entry->state == TokenState::retired); }
+std::optional<Error> SingleFlight::End::over() const {
+  if (loggedOut) return signedOut();
+  if (entry && entry->state == TokenState::retired) return loginOver(RefreshEnd::superseded, "spent long ago");
+  return std::nullopt;
+}
 
 TokenSet SingleFlight::End::newest(const TokenSet& brought) const {
   const TokenSet& last = tokens ? *tokens : brought;
@@ -174,7 +176,7 @@ Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, co
   confirm(toConfirm, key, now);
   if (isNewest) return std::optional<TokenSet>();  // the usual case
   const End end = follow(key, tokens, context.begun, now);
-  if (end.isOver()) return loginOver();
+  if (auto over = end.over()) return *std::move(over);
   if (!end.tokens) return std::optional<TokenSet>();
   TokenSet newest = end.newest(tokens);
   return isNewer(newest, tokens) ? std::optional(std::move(newest)) : std::nullopt;
@@ -194,9 +196,9 @@ void SingleFlight::confirm(std::optional<TokenKey> key, TokenKey successor, Mono
 SingleFlight::Decision SingleFlight::request(std::string_view client, const TokenSet& rejected,
                                              const RefreshContext& context, RefreshCompletion done, MonotonicTime now) {
   End end = follow(keyOf(client, rejected.refreshToken), rejected, context.begun, now);
-  if (end.isOver()) return loginOver();
+  if (auto over = end.over()) return *std::move(over);
   if (end.entry && end.entry->state == TokenState::invalidGrant) {
-    return fail(Errc::expired, "the provider has ended this login");
+    return loginOver(RefreshEnd::invalidGrant, "the provider has ended this login");
   }
   if (end.tokens) {
     TokenSet newest = end.newest(rejected);
@@ -249,7 +251,7 @@ std::optional<Error> SingleFlight::refusal(const CircuitBreaker& breaker, const 
   const bool hasFailed = failures.count > 0;
   if (hasFailed && now - failures.since >= longestFailing && breaker.lastWell() &&
       *breaker.lastWell() > failures.since) {
-    return fail(Errc::loginRequired, "calls about this token have failed for ten minutes, others have not");
+    return loginOver(RefreshEnd::failing, "calls about this token have failed for ten minutes, others have not");
   }
   if (hasFailed && now < failures.pauseUntil) {
     return laterBecause("the last call about this token has failed", failures.pauseUntil - now);
@@ -286,7 +288,7 @@ bool SingleFlight::start(const Call& call, MonotonicTime now) {
     return true;
   }
   part.states.withdraw(call->key, now);
-  const Error why = call->loggedOut ? loginOver() : laterBecause("the call was not made", soon);
+  const Error why = call->loggedOut ? signedOut() : laterBecause("the call was not made", soon);
   lock.unlock();
   withBreaker(call->client, [&](CircuitBreaker& breaker) { breaker.withdrawn(call->permit); });
   completeAll(*call, why);
@@ -311,7 +313,7 @@ std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAn
   std::optional<TokenSet> fresh;
   if (answer.tokens) fresh = successorOf(call->spent, *answer.tokens);
   const TokenKey successor = fresh ? keyOf(call->client, fresh->refreshToken) : call->key;
-  Result<TokenSet> result = loginOver();
+  Result<TokenSet> result = signedOut();
   std::optional<Rotation> rotation;
   bool isOrphaned = false;
   {
@@ -373,10 +375,8 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
                            MonotonicTime now) {
   TokenStates& states = partOf(call.key).states;
   Error error = answer.tokens.error();
-  if (error.code == Errc::loginRequired) {
-    states.retire(call.key, now);
-  } else if (error.code == Errc::expired) {
-    states.endGrant(call.key, now);
+  if (error.end) {
+    keepsCookie(*error.end) ? states.retire(call.key, now) : states.endGrant(call.key, now);
   } else if (endpoint == EndpointState::well || endpoint == EndpointState::failing ||
              endpoint == EndpointState::refusing) {
     error.retryAfter = std::chrono::ceil<Seconds>(states.fail(call.key, answer.retryAfter, now) - now);
@@ -387,8 +387,7 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
   const auto pause = withBreaker(call.client, [now](const CircuitBreaker& breaker) {
     return breaker.refusal(now, CircuitBreaker::Token::hasFailed);
   });
-  const bool passes = error.code != Errc::expired && error.code != Errc::loginRequired;
-  if (pause && passes) {
+  if (pause && !error.end) {
     error.retryAfter =
         std::max(error.retryAfter.value_or(soon), std::min(std::chrono::ceil<Seconds>(*pause), longestAsked));
   }

@@ -103,7 +103,7 @@ class SingleFlight {
     SharedTokens tokens = nullptr;  // the last ones; null: those that the chain began with
     SharedTokens own = nullptr;     // the last ones for the resource that is asked for
 
-    [[nodiscard]] bool isOver() const;
+    [[nodiscard]] std::optional<Error> over() const;
     [[nodiscard]] TokenSet newest(const TokenSet& brought) const;
   };
 

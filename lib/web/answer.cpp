@@ -46,7 +46,7 @@ Response notSavedAnswer() { return detail::answer(500, "session_not_saved"); }
 Response answerFor(const Error& error) {
   switch (error.code) {
     case Errc::loginRequired:
-      return detail::answer(401, "login_required");
+      return detail::answer(401, error.end ? "session_expired" : "login_required");
     case Errc::expired:
       return detail::answer(401, "session_expired");
     case Errc::refreshFailed:

@@ -12,7 +12,7 @@ TEST_CASE("control" * doctest::skip()) {
   support::Upstream upstream;
   upstream.provider.behave({.idToken = true});
   const auto tell = [](const std::string& secret) {
-    return support::errorOf(Result<int>(fail(Errc::malformed, secret))).has_value();
+    return support::errorOf(Result<int>(fail(Errc::malformed, secret))) != std::nullopt;
   };
   const auto answer =
       upstream.transport()(refreshRequest({.url = upstream.provider.tokenUrl()}, upstream.provider.login()),

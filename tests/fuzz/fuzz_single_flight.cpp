@@ -83,7 +83,7 @@ class Schedule {
     waiting_.erase(number);
     if (result) fuzz::require(result->tokens.accessToken != with.accessToken, "newer tokens than those refused");
     if (!result) {
-      fuzz::requireError(result, {Errc::expired, Errc::loginRequired, Errc::refreshFailed, Errc::overloaded});
+      fuzz::requireError(result, {Errc::loginRequired, Errc::refreshFailed, Errc::overloaded});
     }
   }
 
@@ -109,7 +109,7 @@ class Schedule {
     calls_.erase(at);
     inFlight_.erase(call.call->spent.refreshToken);
     RefreshAnswer answer{.tokens = fail(Errc::refreshFailed), .retryAfter = Seconds{5}};
-    if (outcome % 4 == 1) answer = {.tokens = fail(Errc::expired)};
+    if (outcome % 4 == 1) answer = {.tokens = loginOver(RefreshEnd::invalidGrant)};
     if (outcome % 4 != 1 && outcome % 4 != 2) {
       spent_[call.call->spent.refreshToken] = now_;
       answer = {.tokens = tokens(call.login, ++generation_[call.login])};

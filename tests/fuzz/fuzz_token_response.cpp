@@ -44,8 +44,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::require(!token.empty() && std::all_of(token.begin(), token.end(), isVisible), "a token fits a header");
     fuzz::require(!read->expiresAt || *read->expiresAt > fuzz::noon(), "new tokens have not ended");
   } else {
-    fuzz::requireError(read, {Errc::expired, Errc::notAllowed, Errc::refreshFailed});
-    if (read.error().code == Errc::expired) {
+    fuzz::requireError(read, {Errc::loginRequired, Errc::notAllowed, Errc::refreshFailed});
+    if (read.error().end) {
       const int status = answer.status;
       const bool refuses = status >= 400 && status < 500 && status != 408 && status != 429;
       const bool mayTell = refuses || (status >= 200 && status < 300);
@@ -70,8 +70,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto tokens = session.tokens();
     fuzz::require(session.destroyed() || (tokens && tokens->accessToken == read->accessToken),
                   "the new tokens are in the session");
-  } else if (read.error().code == Errc::expired) {
-    fuzz::require(!got && got.error().code == Errc::expired && session.destroyed(), "a dead login ends the session");
+  } else if (read.error().end) {
+    fuzz::require(!got && got.error().end == RefreshEnd::invalidGrant && session.destroyed(),
+                  "a dead login ends the session");
   } else {
     fuzz::require(!session.destroyed() && session.data() == before, "a passing failure leaves it as it was");
   }

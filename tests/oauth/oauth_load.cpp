@@ -99,7 +99,8 @@ int main(int argc, char** argv) {
   const FetchOptions& options = load.fetcher.options();
   const auto stolen = requestTokens(options.transport, options.tokenEndpoint,
                                     {{"grant_type", "refresh_token"}, {"refresh_token", granted.at("refresh_token")}});
-  const bool isStrict = !stolen && stolen.error().code == Errc::expired && load.ask("/stats").at("loginsEnded") == 1;
+  const bool isStrict =
+      !stolen && stolen.error().end == RefreshEnd::invalidGrant && load.ask("/stats").at("loginsEnded") == 1;
   if (!isStrict) std::cout << "FAILED: the server does not punish reuse, so this proves nothing\n";
   return held && isStrict ? 0 : 1;
 }

@@ -74,12 +74,33 @@ class FakeSteadyClock {
       std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours{1});
 };
 
-// The code of an error, for comparing; a success has none.
+// Why something has failed, or nothing: to be compared with a code, with how a login has ended, or with nullopt.
+struct Failure {
+  Failure(std::nullopt_t = std::nullopt) {}                                   // NOLINT: conversions are the point
+  Failure(std::optional<ironjar::Errc> c) : code(c) {}                        // NOLINT
+  Failure(ironjar::Errc c) : code(c) {}                                       // NOLINT
+  Failure(ironjar::RefreshEnd e) : Failure(ironjar::loginOver(e)) {}          // NOLINT
+  Failure(const ironjar::Error& error) : code(error.code), end(error.end) {}  // NOLINT
+
+  explicit operator bool() const { return code.has_value(); }
+  operator std::optional<ironjar::Errc>() const { return code; }  // NOLINT
+  // Before std::optional's own, which would compare its value with a Failure.
+  friend bool operator==(const Failure& seen, const std::optional<ironjar::Errc>& code) { return seen.code == code; }
+  friend bool operator==(const Failure& seen, ironjar::Errc code) { return seen.code == code; }
+  friend bool operator==(const Failure& seen, std::nullopt_t) { return !seen.code; }
+  friend bool operator==(const Failure& seen, const Failure& expected) {
+    return expected.end ? seen.end == expected.end : seen.code == expected.code;
+  }
+
+  std::optional<ironjar::Errc> code;
+  std::optional<ironjar::RefreshEnd> end;
+};
+
 template <class T>
-std::optional<ironjar::Errc> errorOf(const ironjar::Result<T>& result) {
-  if (result) return std::nullopt;
+Failure errorOf(const ironjar::Result<T>& result) {
+  if (result) return {};
   tell(nameOf(result.error().code), result.error().detail);
-  return result.error().code;
+  return result.error();
 }
 
 // Tells every event, if anything is to be told.

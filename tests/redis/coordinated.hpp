@@ -1,0 +1,82 @@
+// Replicas with a redis-server: each is a coordinator with connections of its own.
+#pragma once
+
+#include "redis/redis_server.hpp"
+#include "support/gate.hpp"
+#include "support/named_tokens.hpp"
+#include "support/support.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <ironjar/redis.hpp>
+
+namespace support {
+
+inline RedisServer& server() {
+  static RedisServer only;
+  return only;
+}
+
+struct Replica {
+  explicit Replica(ironjar::RedisCoordinatorOptions options = {}) : Replica(password, std::move(options)) {}
+  explicit Replica(ironjar::Passwords passwords, ironjar::RedisCoordinatorOptions options = {})
+      : redis(std::make_shared<ironjar::Redis>(ironjar::RedisOptions{
+            .passwords = std::move(passwords), .port = server().port(), .timeout = std::chrono::seconds{5}})),
+        coordinator(std::make_shared<ironjar::RedisCoordinator>(redis, std::move(options))) {}
+
+  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::RefreshCall& ask) {
+    return coordinator->refresh("c", tokens(from), ask, soon());
+  }
+  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, ironjar::RefreshAnswer answer) {
+    return refresh(from, [this, answer](const ironjar::TokenSet&) { return ++calls, answer; });
+  }
+  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const std::string& to) {
+    return refresh(from, ironjar::RefreshAnswer{.tokens = tokens(to)});
+  }
+  Failure failing(const std::string& from, ironjar::Errc code) {
+    return errorOf(refresh(from, ironjar::RefreshAnswer{.tokens = ironjar::fail(code)}));
+  }
+  Failure failing(const std::string& from, ironjar::RefreshEnd end) {
+    return errorOf(refresh(from, ironjar::RefreshAnswer{.tokens = ironjar::loginOver(end)}));
+  }
+
+  std::atomic<int> calls = 0;
+  std::shared_ptr<ironjar::Redis> redis;
+  std::shared_ptr<ironjar::RedisCoordinator> coordinator;
+};
+
+// Each test begins with an empty server.
+struct EmptyServer {
+  EmptyServer() { server().command("FLUSHALL"); }
+};
+
+// Until this replica has looked for another's result a few times.
+inline void waitUntilLooking(const Replica& replica) {
+  const auto before = replica.redis->stats().commands;
+  while (replica.redis->stats().commands < before + 3) std::this_thread::yield();
+}
+
+// Runs `first` with the call held, `meanwhile` during it, and lets the call end.
+struct Held {
+  Held(Replica& replica, const std::string& from, const ironjar::RefreshAnswer& answer)
+      : thread([this, &replica, from, answer] { result.emplace(replica.refresh(from, gate.ask(answer))); }) {
+    gate.waitUntilEntered();
+  }
+  ~Held() {
+    if (thread.joinable()) static_cast<void>(end().has_value());
+  }
+  ironjar::Result<ironjar::NewTokens> end() {
+    gate.open();
+    thread.join();
+    return *result;
+  }
+  Gate gate;
+  std::optional<ironjar::Result<ironjar::NewTokens>> result;
+  std::thread thread;
+};
+
+}  // namespace support
