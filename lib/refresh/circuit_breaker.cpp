@@ -1,22 +1,10 @@
 #include "refresh/circuit_breaker.hpp"
 
+#include "refresh/policy.hpp"
+
 #include <algorithm>
 
 namespace ironjar::detail {
-namespace {
-
-constexpr std::size_t failuresThatOpen = 3;  // one broken login, or two, must not look like an outage
-constexpr unsigned callsThatClose = 32;      // at once, and well
-// A provider that is down is asked some 15 times a minute, so that its recovery is seen within 4 s; one that answers
-// and refuses everybody, once.
-constexpr Seconds pauseWhenDown{4};
-constexpr Seconds pauseWhenRefused{60};
-constexpr Seconds shortestAsked{1};
-constexpr Seconds longestAsked{600};
-constexpr Seconds whileProbed{1};
-
-}  // namespace
-
 std::optional<CircuitBreaker::Duration> CircuitBreaker::refusal(MonotonicTime now, Token token) const {
   if (allowed_ == 0) return std::nullopt;
   const MonotonicTime from = token == Token::hasFailed ? until_ + pause_ : until_;

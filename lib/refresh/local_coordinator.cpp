@@ -1,3 +1,4 @@
+#include "refresh/policy.hpp"
 #include "refresh/single_flight.hpp"
 #include "refresh/worker_pool.hpp"
 
@@ -7,8 +8,6 @@
 
 namespace ironjar {
 namespace {
-
-constexpr Seconds soon{1};  // a call that goes on without the request will have ended by then
 
 // What a blocked thread waits for.
 class Completion {
@@ -76,7 +75,7 @@ class LocalCoordinator::State {
     const auto& waiting = std::get<SingleFlight::Waiting>(decision);
     if (waiting.leads && !begin(waiting.call, call)) flights_.cancel(waiting.call, timeNow());
     if (!completion->waitUntil(deadline) && flights_.leave(waiting)) {
-      return fail(Errc::refreshFailed, "the token endpoint has not answered by the deadline", soon);
+      return fail(Errc::refreshFailed, "the token endpoint has not answered by the deadline", detail::soon);
     }
     return completion->wait();
   }

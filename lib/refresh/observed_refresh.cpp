@@ -1,6 +1,7 @@
 #include "refresh/observed_refresh.hpp"
 
 #include "base/notify.hpp"
+#include "refresh/policy.hpp"
 
 #include <atomic>
 
@@ -43,7 +44,6 @@ RefreshedBy roleIn(const Error& failure, bool wasMade) {
 
 Result<NewTokens> inTurn(const ObservedRefresh& refresh, const TokenSet& rejected, const RefreshCall& call,
                          Deadline deadline, const std::function<void(const TokenSet&)>& keep) {
-  constexpr int patience = 16;
   TokenSet spent = rejected;
   for (int turn = 0; turn < patience; ++turn) {
     Result<NewTokens> refreshed = refresh.coordinator.refresh(refresh.client, spent, call, deadline, refresh.context);

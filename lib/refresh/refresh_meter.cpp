@@ -1,15 +1,10 @@
 #include "refresh/refresh_meter.hpp"
 
+#include "refresh/policy.hpp"
+
 #include <algorithm>
 
 namespace ironjar::detail {
-namespace {
-
-constexpr std::size_t fewest = 1024;  // entries, below which nothing is swept
-constexpr Seconds betweenSweeps{1};
-
-}  // namespace
-
 bool RefreshMeter::admits(const TokenKey& key, MonotonicTime now) {
   const auto entry = emptyAt_.find(key);
   const auto burst = static_cast<Seconds::rep>(options_.burst);
@@ -40,7 +35,7 @@ void RefreshMeter::put(const TokenKey& key, MonotonicTime emptyAt) {
 // Whenever it has doubled, so that the work for each call stays constant; when it is full, now and then.
 void RefreshMeter::sweep(MonotonicTime now) {
   const bool isFull = emptyAt_.size() >= options_.maxEntries;
-  if (isFull ? now < nextSweep_ : emptyAt_.size() < std::max(fewest, sweepAt_)) return;
+  if (isFull ? now < nextSweep_ : emptyAt_.size() < std::max(fewestSwept, sweepAt_)) return;
   std::erase_if(emptyAt_, [now](const auto& other) { return other.second <= now; });
   sweepAt_ = 2 * emptyAt_.size();
   nextSweep_ = now + betweenSweeps;

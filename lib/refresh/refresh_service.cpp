@@ -1,5 +1,6 @@
 #include "base/number.hpp"
 #include "refresh/observed_refresh.hpp"
+#include "refresh/policy.hpp"
 
 #include <algorithm>
 #include <condition_variable>
@@ -15,7 +16,6 @@ namespace ironjar {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr Seconds longest{1'000'000'000};  // some 30 years, and no sum overflows
 
 void require(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(std::string("ironjar: RefreshServiceOptions: ") + what);
@@ -163,9 +163,9 @@ RefreshService::RefreshService(RefreshServiceOptions options) {
   const bool isWhole = options.coordinator && !options.client.empty() && options.call;
   require(isWhole, "coordinator, client or call is empty: Fetcher::serviceOptions() fills them in");
   require(options.now != nullptr, "now is empty: leave it out for the system's clock");
-  require(options.interval > Seconds{0} && options.interval <= longest, "interval is out of range");
-  require(options.threshold >= Seconds{0} && options.threshold <= longest, "threshold is out of range");
-  require(options.timeout > Seconds{0} && options.timeout <= longest, "timeout is out of range");
+  require(options.interval > Seconds{0} && options.interval <= detail::longestTime, "interval is out of range");
+  require(options.threshold >= Seconds{0} && options.threshold <= detail::longestTime, "threshold is out of range");
+  require(options.timeout > Seconds{0} && options.timeout <= detail::longestTime, "timeout is out of range");
   state_ = std::make_shared<State>(std::move(options));
 }
 

@@ -1,6 +1,7 @@
 #include "refresh/single_flight.hpp"
 
 #include "refresh/observed_refresh.hpp"
+#include "refresh/policy.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -8,45 +9,8 @@
 namespace ironjar::detail {
 namespace {
 
-constexpr Seconds soon{1};  // what goes on without the request will have ended by then
-constexpr Seconds longestFailing{600};
-constexpr Seconds longestAsked{600};
-
-// Of a chain A to B to C …, the links that still lead a late request to the newest tokens. Older ones are only known as
-// spent, and those before them not at all: a login takes a bounded part of the memory, following its chain a bounded
-// time.
-constexpr std::size_t longestChain = 16;
-constexpr std::size_t mostOfLogin = 64;
-
-// A table of less is not taken apart, so that its bounds are exact.
-constexpr std::size_t parts = 16;
-constexpr std::size_t leastEntries = 16'384;
-constexpr std::size_t leastBytes = std::size_t{16} * 1024 * 1024;
-
-Error signedOut() { return loginOver(RefreshEnd::loggedOut, "signed out meanwhile"); }
-
-Error laterBecause(const char* why, MonotonicTime::duration pause) {
-  return fail(Errc::refreshFailed, why, std::chrono::ceil<Seconds>(pause));
-}
-
-// What a call that did not say shows of the endpoint.
-EndpointState shownBy(const Result<TokenSet>& answer) {
-  if (answer) return EndpointState::well;
-  const Error& error = answer.error();
-  if (error.end) return keepsCookie(*error.end) ? EndpointState::notAsked : EndpointState::well;
-  switch (error.code) {
-    case Errc::notAllowed:
-      return EndpointState::refusesClient;
-    case Errc::unreachable:
-      return EndpointState::unreachable;
-    default:
-      return EndpointState::failing;
-  }
-}
-
 void requireValid(const LocalCoordinatorOptions& o) {
-  constexpr Seconds longest{1'000'000'000};
-  if (o.keepUnconfirmed > longest || o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 ||
+  if (o.keepUnconfirmed > longestTime || o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 ||
       o.maxWaitersPerToken == 0 || o.refusedBurst == 0 || o.refusedBurst > 1'000'000 ||
       o.refusedInterval <= Seconds{0} || o.refusedInterval > Seconds{86'400} || o.keep <= Seconds{0} ||
       o.keepUnconfirmed < o.keep || !o.now) {
@@ -106,25 +70,6 @@ class SingleFlight::Place {
   std::atomic<std::size_t>& taken_;
   bool isFree_;
   bool isTaken_ = false;
-};
-
-// The locks of two parts, or of the one that is both.
-class SingleFlight::PartsLock {
- public:
-  PartsLock(Part& one, Part& other, MonotonicTime now)
-      : one_(one.mutex, std::defer_lock), other_(other.mutex, std::defer_lock) {
-    if (&one == &other) {
-      one_.lock();
-    } else {
-      std::lock(one_, other_);
-    }
-    one.states.age(now);
-    other.states.age(now);
-  }
-
- private:
-  std::unique_lock<std::mutex> one_;
-  std::unique_lock<std::mutex> other_;
 };
 
 std::optional<Error> SingleFlight::End::over() const {
@@ -276,139 +221,6 @@ bool SingleFlight::leave(const Waiting& waiting) {
   waiters.erase(found);
   waiters_.fetch_sub(1);
   return true;
-}
-
-bool SingleFlight::start(const Call& call, MonotonicTime now) {
-  const bool mayBegin =
-      withBreaker(call->client, [&](const CircuitBreaker& breaker) { return breaker.isValid(call->permit); });
-  Part& part = partOf(call->key);
-  auto lock = locked(part, now);
-  if (mayBegin && !call->loggedOut && !call->waiters.empty()) {
-    if (call->cause == RefreshCause::refused) part.meter.count(call->key, now);
-    return true;
-  }
-  part.states.withdraw(call->key, now);
-  const Error why = call->loggedOut ? signedOut() : laterBecause("the call was not made", soon);
-  lock.unlock();
-  withBreaker(call->client, [&](CircuitBreaker& breaker) { breaker.withdrawn(call->permit); });
-  completeAll(*call, why);
-  return false;
-}
-
-void SingleFlight::cancel(const Call& call, MonotonicTime now) {
-  {
-    Part& part = partOf(call->key);
-    const auto lock = locked(part, now);
-    part.states.withdraw(call->key, now);
-  }
-  withBreaker(call->client, [&](CircuitBreaker& breaker) { breaker.withdrawn(call->permit); });
-  completeAll(*call, fail(Errc::overloaded, "no thread could be had for the call", soon));
-}
-
-std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAnswer& answer, MonotonicTime now) {
-  const EndpointState endpoint = answer.endpoint.value_or(shownBy(answer.tokens));
-  withBreaker(call->client, [&](CircuitBreaker& breaker) {
-    breaker.ended(call->permit, call->key, endpoint, answer.retryAfter, now);
-  });
-  std::optional<TokenSet> fresh;
-  if (answer.tokens) fresh = successorOf(call->spent, *answer.tokens);
-  const TokenKey successor = fresh ? keyOf(call->client, fresh->refreshToken) : call->key;
-  Result<TokenSet> result = signedOut();
-  std::optional<Rotation> rotation;
-  bool isOrphaned = false;
-  {
-    Part& part = partOf(call->key);
-    const PartsLock lock(part, partOf(successor), now);
-    isOrphaned = call->loggedOut;
-    if (isOrphaned) {
-      part.states.withdraw(call->key, now);
-    } else if (fresh) {
-      rotation = rotate(*call, *fresh, successor, now);
-      result = *fresh;
-    } else {
-      result = failed(*call, answer, endpoint, now);
-    }
-  }
-  if (rotation) boundChain(call->key, *rotation, now);
-  completeAll(*call, result);
-  if (!isOrphaned) return std::nullopt;
-  return fresh ? std::move(fresh) : call->spent;
-}
-
-// With both parts' locks.
-SingleFlight::Rotation SingleFlight::rotate(const InFlightRefresh& call, const TokenSet& fresh,
-                                            const TokenKey& successor, MonotonicTime now) {
-  Part& part = partOf(call.key);
-  Part& next = partOf(successor);
-  const std::size_t before = part.states.evicted() + next.states.evicted();
-  const auto predecessor = part.states.find(call.key)->predecessor;
-  if (successor != call.key) {
-    next.states.issue(successor, call.key, now);
-    next.meter.put(successor, part.meter.take(call.key));
-  }
-  part.states.rotate(call.key, fresh, successor, now);
-  return {predecessor, part.states.evicted() + next.states.evicted() > before};
-}
-
-// A login that has crowded others' tokens out loses its own oldest too.
-void SingleFlight::boundChain(TokenKey link, const Rotation& rotation, MonotonicTime now) {
-  std::optional<TokenKey> before = rotation.predecessor;
-  std::size_t links = 1;
-  for (; before && links <= mostOfLogin; ++links) {
-    Part& part = partOf(*before);
-    const auto lock = locked(part, now);
-    const auto* entry = part.states.find(*before);
-    if (entry == nullptr || !entry->leadsTo(link)) break;
-    link = *before;
-    before = entry->predecessor;
-    if (links == longestChain && entry->state == TokenState::rotated) part.states.retire(link, now);
-  }
-  const bool isOverMost = links > mostOfLogin;
-  if (!isOverMost && (links == 1 || !rotation.hasCrowdedOut)) return;
-  Part& part = partOf(link);
-  const auto lock = locked(part, now);
-  part.states.evict(link);
-}
-
-// With the lock of the token's part.
-Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint,
-                           MonotonicTime now) {
-  TokenStates& states = partOf(call.key).states;
-  Error error = answer.tokens.error();
-  if (error.end) {
-    keepsCookie(*error.end) ? states.retire(call.key, now) : states.endGrant(call.key, now);
-  } else if (endpoint == EndpointState::well || endpoint == EndpointState::failing ||
-             endpoint == EndpointState::refusing) {
-    error.retryAfter = std::chrono::ceil<Seconds>(states.fail(call.key, answer.retryAfter, now) - now);
-  } else {
-    states.withdraw(call.key, now);
-    if (!error.retryAfter) error.retryAfter = std::clamp(answer.retryAfter.value_or(soon), soon, longestAsked);
-  }
-  const auto pause = withBreaker(call.client, [now](const CircuitBreaker& breaker) {
-    return breaker.refusal(now, CircuitBreaker::Token::hasFailed);
-  });
-  if (pause && !error.end) {
-    error.retryAfter =
-        std::max(error.retryAfter.value_or(soon), std::min(std::chrono::ceil<Seconds>(*pause), longestAsked));
-  }
-  return error;
-}
-
-// Of a call that is not in the table any more. Who cannot be given a result for want of memory is given that.
-void SingleFlight::completeAll(InFlightRefresh& call, const Result<TokenSet>& result) noexcept {
-  std::vector<InFlightRefresh::Waiter> waiters;
-  {
-    const std::lock_guard lock(partOf(call.key).mutex);
-    waiters.swap(call.waiters);
-  }
-  waiters_.fetch_sub(waiters.size());
-  for (const auto& waiter : waiters) {
-    try {
-      waiter.done(result ? Result<NewTokens>(NewTokens{*result, waiter.by}) : result.error());
-    } catch (const std::bad_alloc&) {
-      waiter.done(Error{Errc::overloaded, {}, soon});
-    }
-  }
 }
 
 std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,

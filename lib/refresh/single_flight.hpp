@@ -42,6 +42,11 @@ struct InFlightRefresh {
   RevokeCall revoke = {};
 };
 
+[[nodiscard]] inline Error signedOut() { return loginOver(RefreshEnd::loggedOut, "signed out meanwhile"); }
+[[nodiscard]] inline Error laterBecause(const char* why, MonotonicTime::duration pause) {
+  return fail(Errc::refreshFailed, why, std::chrono::ceil<Seconds>(pause));
+}
+
 class SingleFlight {
  public:
   using Call = std::shared_ptr<InFlightRefresh>;

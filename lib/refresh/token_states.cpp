@@ -1,5 +1,6 @@
 #include "refresh/token_states.hpp"
 
+#include "refresh/policy.hpp"
 #include "session/token_set.hpp"
 
 #include <algorithm>
@@ -7,10 +8,6 @@
 
 namespace ironjar::detail {
 namespace {
-
-constexpr Seconds longestPause{60};
-constexpr Seconds longestAsked{600};
-constexpr unsigned doublings = 6;  // 2^6 s is past the longest
 
 // An estimate of what each takes in the tables, generously.
 constexpr std::size_t entrySize = 384;

@@ -1,5 +1,7 @@
 #include "refresh/worker_pool.hpp"
 
+#include "refresh/policy.hpp"
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -7,12 +9,6 @@
 #include <utility>
 
 namespace ironjar::detail {
-namespace {
-
-constexpr std::size_t maxQueue = 10'000;
-
-}  // namespace
-
 // Shared with the threads, so that one of them may outlive the pool by the rest of its job.
 struct WorkerPool::Queue {
   std::mutex mutex;
