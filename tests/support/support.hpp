@@ -85,8 +85,10 @@ struct Failure {
   explicit operator bool() const { return code.has_value(); }
   operator std::optional<ironjar::Errc>() const { return code; }  // NOLINT
   // Before std::optional's own, which would compare its value with a Failure.
-  friend bool operator==(const Failure& seen, const std::optional<ironjar::Errc>& code) { return seen.code == code; }
-  friend bool operator==(const Failure& seen, ironjar::Errc code) { return seen.code == code; }
+  friend bool operator==(const Failure& seen, const std::optional<ironjar::Errc>& expected) {
+    return seen.code == expected;
+  }
+  friend bool operator==(const Failure& seen, ironjar::Errc expected) { return seen.code == expected; }
   friend bool operator==(const Failure& seen, std::nullopt_t) { return !seen.code; }
   friend bool operator==(const Failure& seen, const Failure& expected) {
     return expected.end ? seen.end == expected.end : seen.code == expected.code;
