@@ -98,8 +98,7 @@ ironjar_status ironjar_split_seal(const char* options, std::size_t options_size,
     if (seal_size > endless) return {IRONJAR_TOO_LARGE, "longer than any seal may be"};
     const SecretJson parsed(textIn(options, options_size, "options"));
     const Splitting how = splittingFrom(*parsed);
-    ironjar::detail::Split split = ironjar::detail::splitSeal(how.cookieName, seal_size, how.limits);
-    if (seal_size == 0) split.written = {};
+    const ironjar::detail::Split split = ironjar::detail::splitSeal(how.cookieName, seal_size, how.limits);
     constexpr unsigned all = (1U << ironjar::detail::maxChunks) - 1;
     const ironjar::detail::CookieSet stale{!split.written.whole, all & ~split.written.chunks};
     const auto number = [](const char* name, auto value) { return ",\"" + (name + ("\":" + std::to_string(value))); };

@@ -17,7 +17,8 @@ Split splitSeal(std::string_view cookieName, std::size_t sealSize, const SplitLi
   const std::size_t chunkName = cookieName.size() + suffix + equals;
   Split split{.wholeSize = cookieName.size() + equals + sealSize + limits.attributesSize,
               .chunkOverhead = chunkName + limits.attributesSize};
-  if (split.chunkOverhead < maxCookieSize && sealSize != 0) {
+  if (sealSize == 0) return split;
+  if (split.chunkOverhead < maxCookieSize) {
     split.chunkSize = maxCookieSize - split.chunkOverhead;
     split.chunks = (sealSize + split.chunkSize - 1) / split.chunkSize;
     split.chunksHeader = sealSize + split.chunks * chunkName + (split.chunks - 1) * separator;

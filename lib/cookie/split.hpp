@@ -28,7 +28,7 @@ struct SplitLimits {
 
 // All sizes are in bytes. Those that do not fit are told as well: an error names them.
 struct Split {
-  CookieSet written = {};         // empty when the seal does not fit
+  CookieSet written = {};         // none when the seal is empty or does not fit
   std::size_t wholeSize = 0;      // of the Set-Cookie value, were it one cookie
   std::size_t chunkOverhead = 0;  // of a chunk's Set-Cookie value without its part of the seal
   std::size_t chunkSize = 0;      // of the seal in every chunk but the last; 0: the overhead leaves no room
