@@ -108,7 +108,8 @@ class Fetcher {
   // - Errc::notAllowed: the URL is outside allowedOrigins, or the provider refuses this client.
   // - Errc::malformed: a URL, method or header that cannot be sent, or a body that cannot be opened.
   // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side, and whatever a body's
-  //   reader says; the session is kept.
+  //   reader says.
+  // Where nothing else is said, the session and its cookie stay as they are.
   // Blocks the calling thread, for FetchOptions::timeout at most and no longer than until `deadline`.
   [[nodiscard]] Result<Response> performFetch(Session& session, Request request,
                                               std::optional<Deadline> deadline = std::nullopt) const;

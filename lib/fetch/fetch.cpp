@@ -4,6 +4,7 @@
 #include "fetch/fetch_plan.hpp"
 #include "fetch/session_tokens.hpp"
 #include "oauth/token_endpoint.hpp"
+#include "refresh/policy.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -15,8 +16,7 @@
 namespace ironjar {
 namespace {
 
-constexpr Seconds longest{1'000'000'000};  // some 30 years, and no sum overflows
-constexpr Seconds longestAhead{2};         // waited for a refresh while the access token is still good
+constexpr Seconds longestAhead{2};  // waited for a refresh while the access token is still good
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: FetchOptions: " + why); }
 
@@ -34,9 +34,9 @@ void requireValid(FetchOptions& options) {
     }
     origin = url->origin;
   }
-  if (options.timeout <= Seconds{0} || options.timeout > longest) refuse("timeout is out of range");
+  if (options.timeout <= Seconds{0} || options.timeout > detail::longestTime) refuse("timeout is out of range");
   if (options.settleDelay.count() < 0) refuse("settleDelay is negative");
-  if (options.refreshThreshold < Seconds{0} || options.refreshThreshold > longest) {
+  if (options.refreshThreshold < Seconds{0} || options.refreshThreshold > detail::longestTime) {
     refuse("refreshThreshold is out of range");
   }
   for (const std::string& name : options.cookies) {

@@ -112,7 +112,7 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
   if (session.tokens->refreshToken.empty()) {
     // The 401 may be this API's own affair, as long as the access token is good by the clock.
     if (session.isGood) return finishWithResponse();
-    return finish(loginOver(RefreshEnd::noRefreshToken), true);
+    return finish(loginOver(RefreshEnd::noRefreshToken, "the access token ended"), true);
   }
   if (hasRefreshed_) return sendAgain(session);
   state_ = State::refreshing;

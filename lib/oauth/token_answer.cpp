@@ -111,10 +111,6 @@ TokenAnswer without(AnswerMeaning meaning, EndpointState endpoint, Errc code, st
   return {meaning, fail(code, std::move(seen)), endpoint};
 }
 
-TokenAnswer over(std::string seen) {
-  return {AnswerMeaning::loginOver, loginOver(RefreshEnd::invalidGrant, std::move(seen)), EndpointState::well};
-}
-
 TokenAnswer lost(Errc how) {
   return without(AnswerMeaning::lost, EndpointState::failing, Errc::refreshFailed,
                  "token endpoint: " + std::string(describe(how)));
@@ -125,7 +121,7 @@ TokenAnswer refused(int status, const std::string& error, const TokenEndpoint& e
   const std::string seen = "the token endpoint answered " + std::to_string(status);
   const bool isPlain = status != requestTimeout && status != tooManyRequests;
   if (isPlain && isAmong(error, endpoint.grantErrors)) {
-    return over(seen + ": the login is over");
+    return {AnswerMeaning::loginOver, loginOver(RefreshEnd::invalidGrant, seen), EndpointState::well};
   }
   if (isClientError(status) && isPlain && isAmong(error, errorsOfTheClient)) {
     return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed,
