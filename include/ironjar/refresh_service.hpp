@@ -39,8 +39,7 @@ void applyEnvironment(RefreshServiceOptions& options);
 
 // Looks at its tokens when it starts and at every interval: takes newer ones that a request has brought, and refreshes
 // them when little is left, or when their expiresAt is unknown. What fails for now is tried again a few times and then
-// at the next interval; Errc::notAllowed only then. When the login is over (Error::end) it calls onExpired and
-// stops.
+// at the next interval; Errc::notAllowed only then. When the login is over (Error::end) it calls onExpired and stops.
 //
 // NEVER for tokens whose only copy is in the cookie of a browser that is away. A refresh spends the refresh token, and
 // what replaces it cannot reach that cookie: when the browser comes back, its login is over. The holder must live with

@@ -86,8 +86,8 @@ struct TokenEndpoint {
 
 // What a token endpoint's answer means. Total. Errors:
 // - RefreshEnd::invalidGrant: the login is over. Only a JSON object without an access token says so, whose `error` is
-// one of
-//   grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or 403).
+//   one of grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or
+//   403).
 // - Errc::notAllowed: invalid_client or unsupported_grant_type. Configuration: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
