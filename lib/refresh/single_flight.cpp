@@ -78,30 +78,28 @@ std::optional<Error> SingleFlight::End::over() const {
   return std::nullopt;
 }
 
-TokenSet SingleFlight::End::newest(const TokenSet& brought) const {
-  const TokenSet& last = tokens ? *tokens : brought;
-  const bool hasOwn = own && last.resource != brought.resource && own->accessToken != brought.accessToken;
-  return hasOwn ? caughtUp(*own, last) : last;
-}
-
 // From A to the end of A→B→C. It ends: whenever a token is given a successor, that one has none.
 SingleFlight::End SingleFlight::follow(const TokenKey& key, const TokenSet& tokens, std::optional<TimePoint> begun,
                                        MonotonicTime now, std::vector<TokenKey>* path) {
   End end{.key = key};
+  std::optional<TokenSet> own;  // the last ones for the resource that is asked for, where others came after them
   while (true) {
     end.part = &partOf(end.key);
     end.lock = locked(*end.part, now);
     const TokenStates& states = end.part->states;
     end.loggedOut = states.isLoggedOut(end.key, begun);
-    end.entry = end.loggedOut ? nullptr : states.find(end.key);
-    if (end.entry == nullptr || end.entry->state != TokenState::rotated) return end;
-    end.tokens = end.entry->tokens;
-    if (end.tokens->resource == tokens.resource) end.own = end.tokens;
-    if (end.entry->successor == end.key) return end;  // not rotated
+    end.entry = end.loggedOut || states.isSettled(end.key) ? nullptr : states.find(end.key);
+    if (end.entry == nullptr || end.entry->state != TokenState::rotated) break;
+    if (end.tokens && end.tokens->resource == tokens.resource) std::swap(own, end.tokens);
+    end.entry->tokens.copyTo(end.tokens ? *end.tokens : end.tokens.emplace());
+    if (end.entry->successor == end.key) break;  // not rotated
     if (path) path->push_back(end.key);
     end.key = end.entry->successor;
     end.lock.unlock();
   }
+  const bool hasOwn = own && end.tokens->resource != tokens.resource && own->accessToken != tokens.accessToken;
+  if (hasOwn) end.tokens = caughtUp(*std::move(own), *end.tokens);
+  return end;
 }
 
 Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, const TokenSet& tokens,
@@ -113,18 +111,17 @@ Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, co
   {
     Part& part = partOf(key);
     const auto lock = locked(part, now);
-    const auto* entry = part.states.find(key);
+    const auto* entry = part.states.isSettled(key) ? nullptr : part.states.find(key);
     const bool isFromCookie = from == RefreshCoordinator::From::cookie;
     if (entry && isFromCookie && !entry->wasBrought) toConfirm = part.states.bring(key, now);
     isNewest = (!entry || entry->state == TokenState::issued) && !part.states.isLoggedOut(key, context.begun);
   }
   confirm(toConfirm, key, now);
   if (isNewest) return std::optional<TokenSet>();  // the usual case
-  const End end = follow(key, tokens, context.begun, now);
+  End end = follow(key, tokens, context.begun, now);
   if (auto over = end.over()) return *std::move(over);
-  if (!end.tokens) return std::optional<TokenSet>();
-  TokenSet newest = end.newest(tokens);
-  return isNewer(newest, tokens) ? std::optional(std::move(newest)) : std::nullopt;
+  if (end.tokens && !isNewer(*end.tokens, tokens)) end.tokens.reset();
+  return std::move(end.tokens);
 }
 
 // Back along the chain: who brings C has B's cookie no more.
@@ -146,11 +143,11 @@ SingleFlight::Decision SingleFlight::request(std::string_view client, const Toke
     return loginOver(RefreshEnd::invalidGrant, "the provider has ended this login");
   }
   if (end.tokens) {
-    TokenSet newest = end.newest(rejected);
+    const TokenSet& newest = *end.tokens;
     const bool isOther = newest.accessToken != rejected.accessToken;
     // What an API has refused is not better for ending later.
     if (isOther ? isNewer(newest, rejected) : context.cause == RefreshCause::ended && endsLater(newest, rejected)) {
-      return NewTokens{std::move(newest), RefreshedBy::chain};
+      return NewTokens{newest, RefreshedBy::chain};
     }
   }
   const Call current = end.entry ? end.entry->inFlight : nullptr;
@@ -178,8 +175,8 @@ SingleFlight::Waiting SingleFlight::join(const Call& call, RefreshedBy by, Refre
 
 SingleFlight::Decision SingleFlight::lead(std::string_view client, End& end, const TokenSet& rejected,
                                           RefreshCause cause, RefreshCompletion done, MonotonicTime now) {
-  const auto call = std::make_shared<InFlightRefresh>(
-      InFlightRefresh{.client = std::string(client), .key = end.key, .spent = end.newest(rejected), .cause = cause});
+  const auto call = std::make_shared<InFlightRefresh>(InFlightRefresh{
+      .client = std::string(client), .key = end.key, .spent = end.tokens.value_or(rejected), .cause = cause});
   const Waiting waiting = join(call, RefreshedBy::self, std::move(done));
   return withBreaker(call->client, [&](CircuitBreaker& breaker) -> Decision {
     if (auto why = refusal(breaker, end, cause, now)) return Result<NewTokens>(*std::move(why));
@@ -236,7 +233,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
       end.entry->inFlight->loggedOut = true;
       end.entry->inFlight->revoke = revoke;
     } else if (!isInvalid) {
-      last = end.newest(tokens);
+      last = end.tokens.value_or(tokens);
     }
     end.part->states.logOut(end.key, logout.at, now);
   }

@@ -105,11 +105,9 @@ class SingleFlight {
     std::unique_lock<std::mutex> lock = {};
     const TokenStates::Entry* entry = nullptr;  // null: nothing is known of the token
     bool loggedOut = false;
-    SharedTokens tokens = nullptr;  // the last ones; null: those that the chain began with
-    SharedTokens own = nullptr;     // the last ones for the resource that is asked for
+    std::optional<TokenSet> tokens = {};  // the newest for the resource asked for; none: those that it began with
 
     [[nodiscard]] std::optional<Error> over() const;
-    [[nodiscard]] TokenSet newest(const TokenSet& brought) const;
   };
 
   [[nodiscard]] TokenKey keyOf(std::string_view client, std::string_view refreshToken) const;

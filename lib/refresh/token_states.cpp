@@ -1,7 +1,6 @@
 #include "refresh/token_states.hpp"
 
 #include "refresh/policy.hpp"
-#include "session/token_set.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -9,86 +8,76 @@
 namespace ironjar::detail {
 namespace {
 
-// An estimate of what each takes in the tables, generously.
-constexpr std::size_t entrySize = 384;
-constexpr std::size_t tokensSize = sizeof(TokenSet) + 64;
+// What each takes in the tables at most, with a slot that may be one of three, and the tokens' memory beside them.
+constexpr std::size_t entrySize = 320;
+constexpr std::size_t tokensSize = 16;
 constexpr std::size_t tombstoneSize = 192;
-
-struct WipedTokens {
-  explicit WipedTokens(TokenSet tokens) : value(std::move(tokens)) {}
-  WipedTokens(const WipedTokens&) = delete;
-  WipedTokens& operator=(const WipedTokens&) = delete;
-  ~WipedTokens() { wipe(value); }
-  TokenSet value;
-};
-
-SharedTokens shared(TokenSet tokens) {
-  const auto whole = std::make_shared<WipedTokens>(std::move(tokens));
-  return {whole, &whole->value};
-}
 
 std::int64_t seconds(TimePoint time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
+std::size_t bytesOf(const StoredTokens& tokens) { return tokens ? tokensSize + tokens.size() : 0; }
+
 }  // namespace
 
 void TokenStates::age(MonotonicTime now) {
   latest_ = std::max(latest_, now);
+  if (latest_ < nextEnd_) return;
+  nextEnd_ = MonotonicTime::max();
   for (const Queue queue : {confirmed, unconfirmed, retired}) {
-    while (!queues_.at(queue).empty()) {
-      const TokenKey key = queues_.at(queue).front();
-      if (entries_.at(key).until > latest_) break;
-      expire(key, latest_);
-    }
+    Entries::Node* first = entries_.front(queue);
+    for (; first && first->until() <= latest_; first = entries_.front(queue)) expire(*first);
+    if (first) nextEnd_ = std::min(nextEnd_, first->until());
   }
-  while (!tombstoneQueue_.empty()) {
-    const auto tombstone = tombstones_.find(tombstoneQueue_.front());
-    if (tombstone->second.until > latest_) break;
-    erase(tombstone);
-  }
+  Tombstones::Node* first = tombstones_.front(0);
+  for (; first && first->until() <= latest_; first = tombstones_.front(0)) erase(*first);
+  if (first) nextEnd_ = std::min(nextEnd_, first->until());
 }
 
 const TokenStates::Entry* TokenStates::find(const TokenKey& key) const {
-  const auto found = entries_.find(key);
-  return found == entries_.end() ? nullptr : &found->second;
+  const auto* node = entries_.find(key);
+  return node ? &node->value : nullptr;
 }
 
 void TokenStates::begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> inFlightRefresh) {
-  Entry& entry = at(key);
-  assert(entry.state == TokenState::issued || entry.state == TokenState::failing || entry.leadsTo(key));
-  enter(entry, TokenState::refreshing, inFlight, latest_, Seconds{0});
-  entry.inFlight = std::move(inFlightRefresh);
+  Entries::Node& node = at(key);
+  [[maybe_unused]] const TokenState state = node.value.state;
+  assert(state == TokenState::issued || state == TokenState::failing || node.value.leadsTo(key));
+  enter(node, TokenState::refreshing, inFlight, latest_, Seconds{0});
+  node.value.inFlight = std::move(inFlightRefresh);
   makeRoom();
 }
 
 void TokenStates::withdraw(const TokenKey& key, MonotonicTime now) {
-  Entry& entry = refreshing(key);
-  if (entry.failures.count > 0) {
-    enter(entry, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
-  } else if (entry.predecessor) {
-    enter(entry, TokenState::issued, unconfirmed, now, options_.keepUnconfirmed);
+  Entries::Node& node = refreshing(key);
+  if (node.value.failures.count > 0) {
+    enter(node, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
+  } else if (node.value.predecessor) {
+    enter(node, TokenState::issued, unconfirmed, now, options_.keepUnconfirmed);
   } else {
-    erase(entries_.find(key));
+    erase(node);
   }
 }
 
-void TokenStates::rotate(const TokenKey& key, TokenSet tokens, const TokenKey& successor, MonotonicTime now) {
-  Entry& entry = refreshing(key);
-  enter(entry, TokenState::rotated, unconfirmed, now, options_.keepUnconfirmed);
-  entry.tokens = shared(std::move(tokens));
+void TokenStates::rotate(const TokenKey& key, const TokenSet& tokens, const TokenKey& successor, MonotonicTime now) {
+  Entries::Node& node = refreshing(key);
+  StoredTokens fresh(tokens);  // first, so that without memory nothing has changed
+  enter(node, TokenState::rotated, unconfirmed, now, options_.keepUnconfirmed);
+  bytes_ += bytesOf(fresh);
+  Entry& entry = node.value;
+  entry.tokens = std::move(fresh);
   entry.successor = successor;
   entry.isConfirmed = false;
   if (successor == key) entry.wasBrought = false;
   entry.failures = {};
-  account(entry);
   makeRoom();
 }
 
 MonotonicTime TokenStates::fail(const TokenKey& key, std::optional<Seconds> retryAfter, MonotonicTime now) {
-  Entry& entry = refreshing(key);
-  enter(entry, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
-  TokenFailures& failures = entry.failures;
+  Entries::Node& node = refreshing(key);
+  enter(node, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
+  TokenFailures& failures = node.value.failures;
   if (failures.count == 0) failures.since = now;
   const Seconds own = std::min(longestPause, Seconds{1} * (1U << std::min(failures.count, doublings)));
   failures.pauseUntil = now + std::max(own, std::min(retryAfter.value_or(Seconds{0}), longestAsked));
@@ -101,121 +90,118 @@ void TokenStates::endGrant(const TokenKey& key, MonotonicTime now) {
 }
 
 void TokenStates::retire(const TokenKey& key, MonotonicTime now) {
-  Entry& entry = at(key);
-  assert(entry.state == TokenState::refreshing || entry.state == TokenState::rotated);
-  enter(entry, TokenState::retired, retired, now, options_.keepUnconfirmed);
+  Entries::Node& node = known(key);
+  assert(node.value.state == TokenState::refreshing || node.value.state == TokenState::rotated);
+  enter(node, TokenState::retired, retired, now, options_.keepUnconfirmed);
 }
 
 void TokenStates::issue(const TokenKey& key, const TokenKey& predecessor, MonotonicTime now) {
-  Entry& entry = at(key);
-  entry.predecessor = predecessor;
-  entry.wasBrought = false;
-  if (entry.state == TokenState::refreshing) return;
-  enter(entry, TokenState::issued, unconfirmed, now, options_.keepUnconfirmed);
-  entry.failures = {};
+  Entries::Node& node = at(key);
+  node.value.predecessor = predecessor;
+  node.value.wasBrought = false;
+  if (node.value.state == TokenState::refreshing) return;
+  enter(node, TokenState::issued, unconfirmed, now, options_.keepUnconfirmed);
+  node.value.failures = {};
   makeRoom();
 }
 
 std::optional<TokenKey> TokenStates::bring(const TokenKey& key, MonotonicTime now) {
-  Entry& entry = entries_.at(key);
+  Entries::Node& node = known(key);
+  Entry& entry = node.value;
   if (std::exchange(entry.wasBrought, true)) return std::nullopt;
+  if (entry.state == TokenState::issued) entries_.mark(node, true);
   // Where tokens do not rotate, a token is its own successor.
   if (entry.state == TokenState::rotated && entry.successor == key) confirm(key, key, now);
   return entry.predecessor;
 }
 
 std::optional<TokenKey> TokenStates::confirm(const TokenKey& key, const TokenKey& successor, MonotonicTime now) {
-  const auto found = entries_.find(key);
-  if (found == entries_.end()) return std::nullopt;
-  Entry& entry = found->second;
+  Entries::Node* node = entries_.find(key);
+  if (node == nullptr) return std::nullopt;
+  Entry& entry = node->value;
   const bool isNews = entry.state == TokenState::rotated && entry.successor == successor && !entry.isConfirmed;
   if (!isNews) return std::nullopt;
   entry.isConfirmed = true;
-  auto& queue = queues_.at(confirmed);
-  queue.splice(queue.end(), queues_.at(entry.queue), entry.position);
-  entry.queue = confirmed;
-  entry.until = std::max(latest_, now) + options_.keep;
+  entries_.move(*node, confirmed, until(now, options_.keep));
   return entry.predecessor;
 }
 
 void TokenStates::logOut(const TokenKey& key, TimePoint endedAt, MonotonicTime now) {
-  const auto entry = entries_.find(key);
-  if (entry != entries_.end() && entry->second.state != TokenState::refreshing) erase(entry);
-  const auto known = tombstones_.find(key);
-  if (known != tombstones_.end()) {
-    endedAt = std::max(endedAt, known->second.endedAt);
-    erase(known);
+  Entries::Node* entry = entries_.find(key);
+  if (entry && entry->value.state != TokenState::refreshing) erase(*entry);
+  const MonotonicTime end = until(now, options_.keepUnconfirmed);
+  Tombstones::Node* known = tombstones_.find(key);
+  if (known) {
+    tombstones_.move(*known, 0, end);
+    known->value = std::max(known->value, endedAt);
+    return;
   }
-  std::list<TokenKey> place = {key};  // first, so that without memory nothing has changed
-  tombstones_.emplace(key, Tombstone{endedAt, std::max(latest_, now) + options_.keepUnconfirmed, place.begin()});
-  tombstoneQueue_.splice(tombstoneQueue_.end(), place);
+  tombstones_.insert(key, 0, end).value = endedAt;
   bytes_ += tombstoneSize;
   makeRoom();
 }
 
 // In whole seconds, as sessions know their beginning. One of the same second may have begun before.
 bool TokenStates::isLoggedOut(const TokenKey& key, std::optional<TimePoint> begun) const {
-  if (tombstones_.empty()) return false;
-  const auto tombstone = tombstones_.find(key);
-  return tombstone != tombstones_.end() && (!begun || seconds(*begun) <= seconds(tombstone->second.endedAt));
+  if (tombstones_.size() == 0) return false;
+  const auto* tombstone = tombstones_.find(key);
+  return tombstone && (!begun || seconds(*begun) <= seconds(tombstone->value));
 }
 
 void TokenStates::evict(const TokenKey& key) {
-  const auto found = entries_.find(key);
-  if (found == entries_.end() || found->second.state == TokenState::refreshing) return;
-  erase(found);
+  Entries::Node* node = entries_.find(key);
+  if (node == nullptr || node->value.state == TokenState::refreshing) return;
+  erase(*node);
   ++evicted_;
 }
 
-TokenStates::Entry& TokenStates::at(const TokenKey& key) {
-  const auto known = entries_.find(key);
-  if (known != entries_.end()) return known->second;
-  std::list<TokenKey> place = {key};  // first, so that without memory nothing has changed
-  Entry& entry = entries_[key];
-  entry.queue = inFlight;
-  entry.position = place.begin();
-  queues_[inFlight].splice(queues_[inFlight].end(), place);
-  account(entry);
-  return entry;
+TokenStates::Entries::Node& TokenStates::at(const TokenKey& key) {
+  if (Entries::Node* known = entries_.find(key)) return *known;
+  Entries::Node& added = entries_.insert(key, inFlight, latest_);
+  bytes_ += entrySize;
+  return added;
 }
 
-TokenStates::Entry& TokenStates::refreshing(const TokenKey& key) {
-  Entry& entry = entries_.at(key);
-  assert(entry.state == TokenState::refreshing);
-  return entry;
+TokenStates::Entries::Node& TokenStates::known(const TokenKey& key) {
+  Entries::Node* node = entries_.find(key);
+  assert(node);
+  return *node;
 }
 
-void TokenStates::enter(Entry& entry, TokenState state, Queue queue, MonotonicTime now, Seconds time) {
-  entry.state = state;
-  entry.inFlight.reset();
-  entry.tokens.reset();
-  account(entry);
-  queues_.at(queue).splice(queues_.at(queue).end(), queues_.at(entry.queue), entry.position);
-  entry.queue = queue;
-  entry.until = std::max(latest_, now) + time;
+TokenStates::Entries::Node& TokenStates::refreshing(const TokenKey& key) {
+  Entries::Node& node = known(key);
+  assert(node.value.state == TokenState::refreshing);
+  return node;
 }
 
-void TokenStates::account(Entry& entry) {
-  bytes_ -= entry.bytes;
-  entry.bytes = entrySize + (entry.tokens ? tokensSize + capacityOf(*entry.tokens) : 0);
-  bytes_ += entry.bytes;
+void TokenStates::enter(Entries::Node& node, TokenState state, Queue queue, MonotonicTime now, Seconds time) {
+  bytes_ -= bytesOf(node.value.tokens);
+  node.value.state = state;
+  node.value.inFlight.reset();
+  node.value.tokens = {};
+  entries_.mark(node, state == TokenState::issued && node.value.wasBrought);
+  entries_.move(node, queue, queue == inFlight ? MonotonicTime::max() : until(now, time));
 }
 
-void TokenStates::expire(const TokenKey& key, MonotonicTime now) {
-  const auto entry = entries_.find(key);
-  const bool wasSpent = entry->second.state == TokenState::rotated && entry->second.successor != key;
-  if (wasSpent && entry->second.isConfirmed) return retire(key, now);
-  erase(entry);
+MonotonicTime TokenStates::until(MonotonicTime now, Seconds time) {
+  const MonotonicTime end = std::max(latest_, now) + time;
+  nextEnd_ = std::min(nextEnd_, end);
+  return end;
 }
 
-void TokenStates::erase(Entries::iterator entry) {
-  queues_.at(entry->second.queue).erase(entry->second.position);
-  bytes_ -= entry->second.bytes;
-  entries_.erase(entry);
+void TokenStates::expire(Entries::Node& node) {
+  const Entry& entry = node.value;
+  const bool wasSpent = entry.state == TokenState::rotated && entry.successor != node.key();
+  if (wasSpent && entry.isConfirmed) return retire(node.key(), latest_);
+  erase(node);
 }
 
-void TokenStates::erase(Tombstones::iterator tombstone) {
-  tombstoneQueue_.erase(tombstone->second.position);
+void TokenStates::erase(Entries::Node& node) {
+  bytes_ -= entrySize + bytesOf(node.value.tokens);
+  entries_.erase(node);
+}
+
+void TokenStates::erase(Tombstones::Node& tombstone) {
   tombstones_.erase(tombstone);
   bytes_ -= tombstoneSize;
 }
@@ -230,11 +216,14 @@ void TokenStates::makeRoom() {
            (tombstones > options_.maxEntries / 2 || tombstones * tombstoneSize > options_.maxBytes / 2);
   };
   while (tooMany(tombstones_.size())) {
-    erase(tombstones_.find(tombstoneQueue_.front()));
+    erase(*tombstones_.front(0));
     ++evicted_;
   }
   for (const Queue queue : {confirmed, unconfirmed, retired}) {
-    while (isFull() && !queues_.at(queue).empty()) evict(TokenKey(queues_.at(queue).front()));
+    for (Entries::Node* first = entries_.front(queue); first && isFull(); first = entries_.front(queue)) {
+      erase(*first);
+      ++evicted_;
+    }
   }
 }
 

@@ -29,12 +29,11 @@
 // Bounded in entries and bytes; see makeRoom() for what goes first. Tokens are wiped when they are forgotten.
 #pragma once
 
-#include "refresh/token_key.hpp"
+#include "refresh/aged_map.hpp"
+#include "refresh/stored_tokens.hpp"
 
-#include <list>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 
 #include <ironjar/coordinator.hpp>
 
@@ -42,10 +41,7 @@ namespace ironjar::detail {
 
 struct InFlightRefresh;  // single_flight.hpp
 
-enum class TokenState { issued, refreshing, failing, rotated, invalidGrant, retired };
-
-// Wiped with the last that holds them.
-using SharedTokens = std::shared_ptr<const TokenSet>;
+enum class TokenState : std::uint8_t { issued, refreshing, failing, rotated, invalidGrant, retired };
 
 // Of the calls about one token, since one has succeeded.
 struct TokenFailures {
@@ -64,38 +60,32 @@ class TokenStates {
   };
   explicit TokenStates(const Options& options) : options_(options) {}
 
-  class Entry {
-   public:
+  struct Entry {
     TokenState state = TokenState::issued;
     bool wasBrought = false;                    // by a request's cookie
     bool isConfirmed = false;                   // rotated: its successor was
-    std::shared_ptr<InFlightRefresh> inFlight;  // refreshing
-    SharedTokens tokens;                        // rotated: to these
-    TokenKey successor{};                       // rotated, retired: their key
+    TokenKey successor{};                       // rotated, retired: its key
+    StoredTokens tokens;                        // rotated: to these
     std::optional<TokenKey> predecessor;        // whose call has brought this one
+    std::shared_ptr<InFlightRefresh> inFlight;  // refreshing
     TokenFailures failures;
 
     [[nodiscard]] bool leadsTo(const TokenKey& key) const {
       return (state == TokenState::rotated || state == TokenState::retired) && successor == key;
     }
-
-   private:
-    friend class TokenStates;
-    std::size_t bytes = 0;
-    MonotonicTime until{};
-    std::size_t queue = 0;
-    std::list<TokenKey>::iterator position;
   };
 
   // Drops what has expired. Call it first, every time. Time that runs backwards stands still.
   void age(MonotonicTime now);
   [[nodiscard]] const Entry* find(const TokenKey& key) const;
+  // Issued, and a request's cookie has brought it: the usual case of those that find() finds, known without.
+  [[nodiscard]] bool isSettled(const TokenKey& key) const { return entries_.isMarked(key); }
 
   void begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> inFlight);
   // The call was not made, or says nothing of the token.
   void withdraw(const TokenKey& key, MonotonicTime now);
   // What is known of the successor is to be said by issue(), unless it is the same token.
-  void rotate(const TokenKey& key, TokenSet tokens, const TokenKey& successor, MonotonicTime now);
+  void rotate(const TokenKey& key, const TokenSet& tokens, const TokenKey& successor, MonotonicTime now);
   // Until when the token has its pause: the longer of 1, 2, 4 … 60 s and what the endpoint asked for.
   MonotonicTime fail(const TokenKey& key, std::optional<Seconds> retryAfter, MonotonicTime now);
   void endGrant(const TokenKey& key, MonotonicTime now);
@@ -125,29 +115,24 @@ class TokenStates {
  private:
   // The entries that expire alike, so that each queue is in the order of its ends.
   enum Queue : std::size_t { confirmed, unconfirmed, retired, inFlight, queues };
-  struct Tombstone {
-    TimePoint endedAt;
-    MonotonicTime until;
-    std::list<TokenKey>::iterator position;
-  };
-  using Entries = std::unordered_map<TokenKey, Entry, TokenKeyHash>;
-  using Tombstones = std::unordered_map<TokenKey, Tombstone, TokenKeyHash>;
+  using Entries = AgedMap<Entry, queues>;
+  using Tombstones = AgedMap<TimePoint, 1>;  // when the login was ended
 
-  Entry& at(const TokenKey& key);
-  Entry& refreshing(const TokenKey& key);
-  void enter(Entry& entry, TokenState state, Queue queue, MonotonicTime now, Seconds time);
-  void account(Entry& entry);
-  void expire(const TokenKey& key, MonotonicTime now);
-  void erase(Entries::iterator entry);
-  void erase(Tombstones::iterator tombstone);
+  Entries::Node& at(const TokenKey& key);
+  Entries::Node& known(const TokenKey& key);
+  Entries::Node& refreshing(const TokenKey& key);
+  void enter(Entries::Node& node, TokenState state, Queue queue, MonotonicTime now, Seconds time);
+  MonotonicTime until(MonotonicTime now, Seconds time);
+  void expire(Entries::Node& node);
+  void erase(Entries::Node& node);
+  void erase(Tombstones::Node& tombstone);
   void makeRoom();
 
   const Options options_;
   Entries entries_;
   Tombstones tombstones_;
-  std::array<std::list<TokenKey>, queues> queues_;
-  std::list<TokenKey> tombstoneQueue_;
   MonotonicTime latest_{};
+  MonotonicTime nextEnd_ = MonotonicTime::max();  // nothing expires earlier
   std::size_t bytes_ = 0;
   std::size_t evicted_ = 0;
 };

@@ -70,12 +70,6 @@ void wipe(TokenSet& tokens) {
   tokens = {};
 }
 
-std::size_t capacityOf(const TokenSet& tokens) {
-  std::size_t bytes = 0;
-  forEachText(tokens, [&bytes](const std::string& text) { bytes += text.capacity(); });
-  return bytes;
-}
-
 }  // namespace detail
 
 std::optional<TokenSet> Session::tokens(std::string_view resource) const { return tokensIn(data_, resource); }

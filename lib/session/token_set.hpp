@@ -62,6 +62,5 @@ void forEachTokenName(const Visit& visit) {
 }
 
 void wipe(TokenSet& tokens);  // its texts; empty then
-[[nodiscard]] std::size_t capacityOf(const TokenSet& tokens);
 
 }  // namespace ironjar::detail
