@@ -178,12 +178,11 @@ TEST_CASE("a callback that asks in a way of its own, and one that throws") {
   Upstream upstream;
   FetchOptions options = fetchOptions(upstream);
   options.tokenEndpoint.url.clear();
-  options.refreshClient = "a provider of our own";
   const TokenSet fresh = upstream.provider.login();
-  options.refresh = [&](const TokenSet& spent, Deadline) -> Result<TokenSet> {
-    if (spent.refreshToken == "throws") throw std::runtime_error("no");
-    return TokenSet{.accessToken = fresh.accessToken, .refreshToken = "from-callback"};
-  };
+  options.refresh = {"a provider of our own", [&](const TokenSet& spent, Deadline) -> Result<TokenSet> {
+                       if (spent.refreshToken == "throws") throw std::runtime_error("no");
+                       return TokenSet{.accessToken = fresh.accessToken, .refreshToken = "from-callback"};
+                     }};
   const Fetcher fetcher(options);
   Session session = sessionWith({.accessToken = "spent", .refreshToken = "r"});
   CHECK(fetcher.performFetch(session, get())->status == 200);

@@ -176,10 +176,10 @@ TEST_CASE("a browser that still has the cookie of a login that ended can begin a
 
 TEST_CASE("R60 another user's tokens are refused from a callback too") {
   Site site([](FetchOptions& fetch, SessionOptions&) {
-    fetch.refreshClient = "a provider of our own";
-    fetch.refresh = [](const TokenSet&, Deadline) {
-      return Result<TokenSet>(TokenSet{.accessToken = "at-x", .refreshToken = "rt-x", .subject = "eve"});
-    };
+    fetch.refresh = {
+        "a provider of our own", [](const TokenSet&, Deadline) {
+          return Result<TokenSet>(TokenSet{.accessToken = "at-x", .refreshToken = "rt-x", .subject = "eve"});
+        }};
   });
   Session session = site.jar->open("");
   session.setTokens({.accessToken = "spent", .refreshToken = "rt-1", .subject = "ada"});

@@ -211,8 +211,8 @@ TEST_CASE("a call that throws is told as one that failed") {
   Upstream upstream;
   FetchOptions options = support::fetchOptions(upstream);
   options.observer = recorder;
-  options.refreshClient = "a provider of our own";
-  options.refresh = [](const TokenSet&, Deadline) -> Result<TokenSet> { throw std::runtime_error("no"); };
+  options.refresh = {"a provider of our own",
+                     [](const TokenSet&, Deadline) -> Result<TokenSet> { throw std::runtime_error("no"); }};
   const Fetcher fetcher(options);
   Session session;
   session.setTokens({.accessToken = "a", .refreshToken = "r"});

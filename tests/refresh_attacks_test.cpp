@@ -293,10 +293,10 @@ TEST_CASE("V11 Fetchers with a function of their own share what they know by the
     return Fetcher({.transport = [](const Request&, Deadline) -> Result<Response> { return Response{.status = 200}; },
                     .allowedOrigins = {"https://api.example"},
                     .coordinator = coordinator,
-                    .refresh = [user](const TokenSet&, Deadline) -> Result<TokenSet> {
-                      return TokenSet{.accessToken = "at-" + user, .refreshToken = "rt-" + user};
-                    },
-                    .refreshClient = client});
+                    .refresh = CustomRefresh{client, [user](const TokenSet&, Deadline) -> Result<TokenSet> {
+                                               return TokenSet{.accessToken = "at-" + user,
+                                                               .refreshToken = "rt-" + user};
+                                             }}});
   };
   const auto refreshed = [](const Fetcher& fetcher) {
     Session session;
@@ -314,8 +314,8 @@ TEST_CASE("V11 a function in place of the token endpoint needs a name, and revok
     return Fetcher({.transport = [](const Request&, Deadline) -> Result<Response> { return Response{}; },
                     .allowedOrigins = {"https://api.example"},
                     .tokenEndpoint = std::move(endpoint),
-                    .refresh = [](const TokenSet& tokens, Deadline) -> Result<TokenSet> { return tokens; },
-                    .refreshClient = client});
+                    .refresh = CustomRefresh{
+                        client, [](const TokenSet& tokens, Deadline) -> Result<TokenSet> { return tokens; }}});
   };
   CHECK_NOTHROW(build("one", {}));
   CHECK_NOTHROW(build("one", {.url = "", .revocationUrl = "https://id.example/revoke"}));

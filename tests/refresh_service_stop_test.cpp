@@ -40,9 +40,9 @@ class Refusing final : public RefreshCoordinator {
 
 TEST_CASE("stopping in the middle of a wait takes no time") {
   Fixture f;
-  auto options = f.options(f.endingIn(24h));
+  auto options = f.options();
   options.interval = 24h;
-  RefreshService service(options);
+  RefreshService service(f.source(), f.endingIn(24h), options);
   service.start();
   f.waits.waitForReal();
   service.stop();  // or the test times out
@@ -63,7 +63,7 @@ TEST_CASE("stopping and everything else inside a callback is fine") {
     service->stop();
     service->stop();
   };
-  service = std::make_unique<RefreshService>(options);
+  service = std::make_unique<RefreshService>(f.source(), tokens("0"), options);
   service->start();
   f.waitForEnd(*service);
   CHECK(inside == Errc::refreshFailed);
@@ -85,7 +85,7 @@ TEST_CASE("a callback may destroy the service") {
     auto options = f.options();
     options.onExpired = [&service, guard = std::make_shared<Guard>(Guard{gone})] { service.reset(); };
     gone = false;
-    service = std::make_unique<RefreshService>(std::move(options));
+    service = std::make_unique<RefreshService>(f.source(), tokens("0"), std::move(options));
   }
   service->start();
   f.endpoint.answerNow();
@@ -96,7 +96,7 @@ TEST_CASE("a callback may destroy the service") {
 TEST_CASE("R53 stopping while a call hangs does not wait for it; what it brings is not lost, and nobody is called") {
   Fixture f;
   f.endpoint.hang();
-  RefreshService service(f.options());
+  RefreshService service(f.source(), tokens("0"), f.options());
   service.start();
   f.endpoint.waitForCall();
   service.stop();
@@ -113,13 +113,13 @@ TEST_CASE("R53 stopping while a call hangs does not wait for it; what it brings 
 
 TEST_CASE("no refresh begins after stop(), however late in a look it comes") {
   Fixture f;
-  auto options = f.options(f.endingIn(1min));
   std::unique_ptr<RefreshService> service;
-  options.now = [&] {
+  TokenSource source = f.source();
+  source.now = [&] {
     service->stop();
     return f.clock();
   };
-  service = std::make_unique<RefreshService>(options);
+  service = std::make_unique<RefreshService>(source, f.endingIn(1min), f.options());
   CHECK(errorOf(service->refreshNow()) == Errc::refreshFailed);
   service.reset();
   CHECK(f.endpoint.calls() == 0);
@@ -129,11 +129,12 @@ TEST_CASE("no refresh begins after stop(), however late in a look it comes") {
 TEST_CASE("it waits for a refresh as long as the timeout says, and no longer for one that throws") {
   Fixture f;
   const auto coordinator = std::make_shared<Refusing>();
+  TokenSource source = f.source();
+  source.coordinator = coordinator;
   auto options = f.options();
-  options.coordinator = coordinator;
   options.timeout = 1234s;
   const auto begin = std::chrono::steady_clock::now();
-  f.run(options, 4);
+  f.run(source, tokens("0"), options, 4);
   CHECK(coordinator->from == RefreshCoordinator::From::memory);
   CHECK(coordinator->deadline - begin >= 1234s);
   CHECK(coordinator->deadline - std::chrono::steady_clock::now() <= 1234s);
@@ -153,7 +154,7 @@ TEST_CASE("no callback begins after stop() has returned") {
     late += stopped.load();
     ++rounds;
   };
-  RefreshService service(options);
+  RefreshService service(f.source(), tokens("0"), options);
   service.start();
   while (rounds < 20) std::this_thread::yield();
   service.stop();
@@ -164,7 +165,7 @@ TEST_CASE("no callback begins after stop() has returned") {
 TEST_CASE("starting twice is starting once") {
   Fixture f;
   f.waits.allowed = 3;
-  RefreshService service(f.options());
+  RefreshService service(f.source(), tokens("0"), f.options());
   service.start();
   service.start();
   f.waits.waitForReal();
@@ -177,7 +178,7 @@ TEST_CASE("starting twice is starting once") {
 
 TEST_CASE("refreshNow() works before the start, which then looks at once") {
   Fixture f;
-  RefreshService service(f.options(f.endingIn(24h)));
+  RefreshService service(f.source(), f.endingIn(24h), f.options());
   CHECK(service.refreshNow()->refreshToken == "rt-1");
   CHECK(service.refreshNow()->refreshToken == "rt-2");
   f.endpoint.answer({fail(Errc::refreshFailed)});
@@ -194,7 +195,7 @@ TEST_CASE("refreshNow() works before the start, which then looks at once") {
 TEST_CASE("refreshNow() ends a wait, between intervals as between retries") {
   Fixture f;
   f.endpoint.answer({fail(Errc::refreshFailed)});
-  RefreshService service(f.options());
+  RefreshService service(f.source(), tokens("0"), f.options());
   service.start();
   f.waits.waitForReal();                                 // for the first retry
   CHECK(service.refreshNow().error().retryAfter == 1s);  // the token has its pause
@@ -209,7 +210,7 @@ TEST_CASE("refreshNow() ends a wait, between intervals as between retries") {
 TEST_CASE("refreshNow() of many threads: each gets new tokens, no refresh token is spent twice") {
   Upstream upstream;
   const Fetcher fetcher(support::fetchOptions(upstream));
-  RefreshService service(fetcher.serviceOptions(upstream.provider.login()));
+  RefreshService service(fetcher.tokenSource(), upstream.provider.login());
   std::vector<std::thread> threads;
   std::atomic<int> good = 0;
   for (int i = 0; i < 20; ++i) {
@@ -227,7 +228,7 @@ TEST_CASE("a callback that throws ends nothing") {
   f.endpoint.lifetime.reset();
   auto options = f.options();
   options.onRefresh = [](bool, const TokenSet&) { throw std::runtime_error("callback"); };
-  f.run(options, 2);
+  f.run(f.source(), tokens("0"), options, 2);
   CHECK(f.endpoint.calls() == 3);
 }
 
@@ -236,8 +237,8 @@ TEST_CASE("100 services are started, asked and stopped by threads at any moment"
   f.endpoint.lifetime.reset();
   f.waits.allowed = SIZE_MAX;
   for (int i = 0; i < 100; ++i) {
-    auto options = f.options(tokens("login" + std::to_string(i)));
-    auto service = std::make_unique<RefreshService>(options);
+    auto options = f.options();
+    auto service = std::make_unique<RefreshService>(f.source(), tokens("login" + std::to_string(i)), options);
     std::vector<std::thread> threads;
     threads.emplace_back([&] { service->start(); });
     threads.emplace_back([&] { static_cast<void>(service->refreshNow()); });

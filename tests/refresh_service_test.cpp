@@ -33,7 +33,7 @@ class Environment {
 
 TEST_CASE("it looks when it starts and every 5 minutes, and refreshes with less than 10 minutes left") {
   Fixture f;
-  f.run(f.options(f.endingIn(30min)), 11);
+  f.run(f.source(), f.endingIn(30min), f.options(), 11);
   CHECK(f.endpoint.times() == Times{25min, 50min});
   CHECK(f.waits.times() == Times(12, 5min));
   CHECK(f.heard() == Told{"+rt-1", "+rt-2"});
@@ -42,9 +42,9 @@ TEST_CASE("it looks when it starts and every 5 minutes, and refreshes with less 
 TEST_CASE("less than the threshold means less") {
   for (const auto& [left, calls] : {std::pair<milliseconds, std::size_t>{42s, 0}, {42s - 1ms, 1}, {-1s, 1}}) {
     Fixture f;
-    auto options = f.options(f.endingIn(left));
+    auto options = f.options();
     options.threshold = 42s;
-    f.run(options, 0);
+    f.run(f.source(), f.endingIn(left), options, 0);
     CHECK(f.endpoint.calls() == calls);
   }
 }
@@ -54,7 +54,7 @@ TEST_CASE("tokens of unknown expiry are refreshed at every look") {
   f.endpoint.lifetime.reset();
   auto options = f.options();
   options.interval = 70ms;
-  f.run(options, 3);
+  f.run(f.source(), tokens("0"), options, 3);
   CHECK(f.endpoint.times() == Times{0ms, 70ms, 140ms, 210ms});
   CHECK(f.heard() == Told{"+rt-1", "+rt-2", "+rt-3", "+rt-4"});
 }
@@ -63,7 +63,7 @@ TEST_CASE("what fails for now is tried again after 1, 2 and 4 s, or when the tok
   for (const Errc code : {Errc::refreshFailed, Errc::overloaded}) {
     Fixture f;
     f.endpoint.answer(std::deque<std::optional<Error>>(8, fail(code)));
-    f.run(f.options(), 8);
+    f.run(f.source(), tokens("0"), f.options(), 8);
     CHECK(f.waits.times() == Times{1s, 2s, 4s, 300s, 16s, 32s, 60s, 300s, 300s});
     CHECK(f.endpoint.calls() == 9);
     CHECK(f.heard() == Told{"-rt-0", "-rt-0", "+rt-9"});
@@ -74,7 +74,7 @@ TEST_CASE("a retry that succeeds is a success, and the next failure begins with 
   Fixture f;
   f.endpoint.lifetime.reset();
   f.endpoint.answer({fail(Errc::refreshFailed), fail(Errc::refreshFailed), std::nullopt, fail(Errc::refreshFailed)});
-  f.run(f.options(), 4);
+  f.run(f.source(), tokens("0"), f.options(), 4);
   CHECK(f.waits.times() == Times{1s, 2s, 300s, 1s, 300s});
   CHECK(f.heard() == Told{"+rt-3", "+rt-5"});
 }
@@ -84,7 +84,7 @@ TEST_CASE("retries double without end, but wait no longer than the interval") {
   f.endpoint.answer(std::deque<std::optional<Error>>(40, fail(Errc::refreshFailed)));
   auto options = f.options();
   options.retries = 40;
-  f.run(options, 39);
+  f.run(f.source(), tokens("0"), options, 39);
   CHECK(f.waits.times()[8] == 256s);
   CHECK(f.waits.times()[9] == 300s);
   CHECK(f.waits.times()[39] == 300s);
@@ -94,7 +94,7 @@ TEST_CASE("retries double without end, but wait no longer than the interval") {
 TEST_CASE("a client that the provider refuses is not tried again before the next interval") {
   Fixture f;
   f.endpoint.answer({fail(Errc::notAllowed)});
-  f.run(f.options(), 0);
+  f.run(f.source(), tokens("0"), f.options(), 0);
   CHECK(f.waits.times() == Times{300s});
   CHECK(f.heard() == Told{"-rt-0"});
 }
@@ -102,7 +102,7 @@ TEST_CASE("a client that the provider refuses is not tried again before the next
 TEST_CASE("when the login is over it says so once and stops by itself") {
   Fixture f;
   f.endpoint.answer({loginOver(RefreshEnd::invalidGrant)});
-  RefreshService service(f.options());
+  RefreshService service(f.source(), tokens("0"), f.options());
   service.start();
   f.waitForEnd(service);
   service.start();
@@ -116,7 +116,7 @@ TEST_CASE("when the login is over it says so once and stops by itself") {
 TEST_CASE("when somebody has signed out it stops, without a call") {
   Fixture f;
   f.coordinator->end("c", tokens("0"), nullptr);
-  RefreshService service(f.options());
+  RefreshService service(f.source(), tokens("0"), f.options());
   service.start();
   f.waitForEnd(service);
   CHECK(errorOf(service.refreshNow()) == Errc::loginRequired);
@@ -129,7 +129,7 @@ TEST_CASE("tokens that a request has brought are taken without a call") {
   const TokenSet brought = f.endingIn(30min, "brought");
   const auto byRequest = [&](const TokenSet&) { return RefreshAnswer{.tokens = brought}; };
   REQUIRE(f.coordinator->refresh("c", tokens("0"), byRequest, std::chrono::steady_clock::now() + 20s));
-  RefreshService service(f.options(f.endingIn(1min)));
+  RefreshService service(f.source(), f.endingIn(1min), f.options());
   service.start();
   f.waits.waitForReal();
   CHECK(service.tokens() == brought);
@@ -143,7 +143,7 @@ TEST_CASE("tokens that a request has brought are refreshed when they end soon to
   const auto byRequest = [&](const TokenSet&) { return RefreshAnswer{.tokens = f.endingIn(1min, "brought")}; };
   REQUIRE(f.coordinator->refresh("c", tokens("0"), byRequest, std::chrono::steady_clock::now() + 20s));
   f.endpoint.answer({fail(Errc::notAllowed)});
-  f.run(f.options(), 1);
+  f.run(f.source(), tokens("0"), f.options(), 1);
   CHECK(f.heard() == Told{"-rt-brought", "+rt-2"});
 }
 
@@ -153,7 +153,7 @@ TEST_CASE("a service and requests with the login's cookie do not get in each oth
   const SessionJar jar({.cookieName = "sid", .passwords = support::password, .commitHooks = fetcher.commitHooks()});
   Session session = jar.open("");
   session.setTokens(upstream.provider.login());
-  RefreshService service(fetcher.serviceOptions(*session.tokens()));
+  RefreshService service(fetcher.tokenSource(), *session.tokens());
   REQUIRE(service.refreshNow());
   upstream.provider.expireAccessTokens();
   const Request items{.url = std::string(support::api) + "/items"};
@@ -169,8 +169,8 @@ TEST_CASE("R53 two services of one login make one call, and both stop when someb
   Upstream upstream;
   const Fetcher fetcher(support::fetchOptions(upstream));
   const TokenSet login = upstream.provider.login();
-  RefreshService first(fetcher.serviceOptions(login));
-  RefreshService second(fetcher.serviceOptions(login));
+  RefreshService first(fetcher.tokenSource(), login);
+  RefreshService second(fetcher.tokenSource(), login);
   upstream.provider.hold();
   std::thread early([&] { CHECK(first.refreshNow()); });
   upstream.provider.waitForTokenCalls(1);
@@ -194,7 +194,7 @@ TEST_CASE("what a service does is told to the observer") {
   FetchOptions options = support::fetchOptions(upstream);
   options.observer = [&](const Event& event) { lines.push_back(toLine(event).substr(0, toLine(event).find(" took"))); };
   const Fetcher fetcher(options);
-  RefreshService service(fetcher.serviceOptions(upstream.provider.login()));
+  RefreshService service(fetcher.tokenSource(), upstream.provider.login());
   REQUIRE(service.refreshNow());
   upstream.provider.answerTokenCalls({Response{.status = 503}});
   REQUIRE_FALSE(service.refreshNow());
@@ -206,16 +206,25 @@ TEST_CASE("what a service does is told to the observer") {
 
 TEST_CASE("what cannot be is refused at once, saying what to change") {
   Fixture f;
+  const auto refusedWith = [](const char* word, const TokenSource& source, const TokenSet& held,
+                              const RefreshServiceOptions& options) {
+    CHECK_THROWS_WITH_AS((RefreshService{source, held, options}), doctest::Contains(word), std::invalid_argument);
+  };
   const auto refused = [&](const char* word, void (*change)(RefreshServiceOptions&)) {
     auto options = f.options();
     change(options);
-    CHECK_THROWS_WITH_AS(RefreshService{options}, doctest::Contains(word), std::invalid_argument);
+    refusedWith(word, f.source(), tokens("0"), options);
   };
-  refused("tokens", [](auto& o) { o.tokens.refreshToken.clear(); });
-  refused("coordinator", [](auto& o) { o.coordinator.reset(); });
-  refused("client", [](auto& o) { o.client.clear(); });
-  refused("call", [](auto& o) { o.call = nullptr; });
-  refused("now", [](auto& o) { o.now = nullptr; });
+  const auto refusedSource = [&](const char* word, void (*change)(TokenSource&)) {
+    TokenSource source = f.source();
+    change(source);
+    refusedWith(word, source, tokens("0"), f.options());
+  };
+  refusedWith("tokens", f.source(), {.accessToken = "at"}, f.options());
+  refusedSource("coordinator", [](auto& s) { s.coordinator.reset(); });
+  refusedSource("client", [](auto& s) { s.client.clear(); });
+  refusedSource("call", [](auto& s) { s.call = nullptr; });
+  refusedSource("now", [](auto& s) { s.now = nullptr; });
   refused("interval", [](auto& o) { o.interval = 0s; });
   refused("interval", [](auto& o) { o.interval = milliseconds::max(); });
   refused("threshold", [](auto& o) { o.threshold = -1ms; });

@@ -131,7 +131,7 @@ TEST_CASE("one old cookie that comes for one resource and the other in turn cost
 TEST_CASE("a service keeps its own resource's token, whatever the others refresh") {
   Apis apis;
   const Login login(apis);
-  RefreshService service(apis.reports.serviceOptions(login.first));
+  RefreshService service(apis.reports.tokenSource(), login.first);
   const TokenSet mine = service.refreshNow().value();
   CHECK(mine.resource == "reports");
   Session session = login.session();

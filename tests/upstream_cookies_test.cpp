@@ -102,10 +102,9 @@ TEST_CASE("the cookies of a login come with its first tokens") {
 TEST_CASE("a callback that says nothing of cookies keeps them") {
   Script script;
   FetchOptions changed = options(script);
-  changed.refreshClient = "a provider of our own";
-  changed.refresh = [](const TokenSet&, Deadline) {
-    return Result<TokenSet>(TokenSet{.accessToken = "at-2", .refreshToken = "rt-2"});
-  };
+  changed.refresh = {"a provider of our own", [](const TokenSet&, Deadline) {
+                       return Result<TokenSet>(TokenSet{.accessToken = "at-2", .refreshToken = "rt-2"});
+                     }};
   const Fetcher fetcher(changed);
   Session session;
   session.setTokens({.accessToken = "at-1", .refreshToken = "rt-1", .cookies = "sso_session=s1"});

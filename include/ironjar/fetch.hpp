@@ -15,6 +15,15 @@
 
 namespace ironjar {
 
+// How tokens are renewed by a protocol that TokenEndpoint cannot describe.
+struct CustomRefresh {
+  // What it asks, issuer and client, by a name of yours. Fetchers that share a coordinator, or a Redis, share what is
+  // known of a refresh token when they have the same name, and only then.
+  std::string client;
+  // Must return by then. Errors as readTokenAnswer's, and Errc::unreachable when nothing was sent.
+  std::function<Result<TokenSet>(const TokenSet&, Deadline)> call;
+};
+
 struct FetchOptions {
   Transport transport;                      // httplibTransport() of <ironjar/httplib.hpp>, or a function of your own
   std::vector<std::string> allowedOrigins;  // `https://api.example.com`: tokens go nowhere else
@@ -40,12 +49,7 @@ struct FetchOptions {
   // Who makes sure that a refresh token is spent once. Share one among Fetchers of the same client; the default is a
   // LocalCoordinator of this Fetcher's own.
   std::shared_ptr<RefreshCoordinator> coordinator = {};
-  // In place of tokenEndpoint's url, for a protocol that it cannot describe. Must return by then. Errors as
-  // readTokenAnswer's, and Errc::unreachable when nothing was sent.
-  std::function<Result<TokenSet>(const TokenSet&, Deadline)> refresh = {};
-  // Required with `refresh`: what it asks, issuer and client, by a name of yours. Fetchers that share a coordinator, or
-  // a Redis, share what is known of a refresh token when they have the same name, and only then.
-  std::string refreshClient = {};
+  std::optional<CustomRefresh> refresh = {};  // in place of tokenEndpoint.url
   Observer observer = {};  // told of RefreshStarted, TokensAnswered, Refreshed, RefreshFailed and FetchRetried
   Clock now = systemClock;
 };
@@ -137,9 +141,9 @@ class Fetcher {
   // its login is only brought up to date, without a call. Errors as above.
   [[nodiscard]] Result<RefreshedBy> refresh(Session& session) const;
 
-  // For a RefreshService that keeps these tokens fresh at this Fetcher's token endpoint and never races with its
-  // requests. Read there for which tokens that is.
-  [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
+  // For a RefreshService that keeps tokens fresh at this Fetcher's token endpoint and never races with its requests.
+  // Read there for which tokens that is.
+  [[nodiscard]] TokenSource tokenSource() const;
 
   [[nodiscard]] const FetchOptions& options() const;
 

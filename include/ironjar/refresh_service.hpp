@@ -11,13 +11,17 @@
 
 namespace ironjar {
 
-// Fetcher::serviceOptions() fills in the first five and the clock.
+// Where new tokens come from. Fetcher::tokenSource() makes one.
+struct TokenSource {
+  std::shared_ptr<RefreshCoordinator> coordinator;  // the one that the login's requests use, if it has any
+  std::string client;                               // as the coordinator is told by them
+  RefreshCall call;
+  std::string resource = {};  // TokenEndpoint::resource
+  Observer observer = {};     // told of its refreshes, without a session
+  Clock now = systemClock;
+};
+
 struct RefreshServiceOptions {
-  TokenSet tokens = {};                                  // with a refresh token
-  std::shared_ptr<RefreshCoordinator> coordinator = {};  // the one that the login's requests use, if it has any
-  std::string client = {};                               // as the coordinator is told by them
-  RefreshCall call = {};
-  Observer observer = {};                              // told of its refreshes, without a session
   std::chrono::milliseconds interval = Seconds{300};   // from one look at the tokens to the next
   std::chrono::milliseconds threshold = Seconds{600};  // with less than this left of the access token it is refreshed
   Seconds timeout{30};                                 // of waiting for one refresh
@@ -27,7 +31,6 @@ struct RefreshServiceOptions {
   std::function<void(bool success, const TokenSet& tokens)> onRefresh =
       {};                                // new tokens, or a refresh given up for now
   std::function<void()> onExpired = {};  // once: the login is over, sign in again
-  Clock now = systemClock;
   // For tests: asked before each wait, on the service's thread. True: that time has passed.
   std::function<bool(std::chrono::milliseconds)> hasPassed = {};
 };
@@ -51,8 +54,9 @@ void applyEnvironment(RefreshServiceOptions& options);
 // Thread-safe. No call to the application is made under a lock.
 class RefreshService {
  public:
-  // Throws std::invalid_argument, saying what to change: something missing, a time that is out of range.
-  explicit RefreshService(RefreshServiceOptions options);
+  // The tokens must hold a refresh token; they are taken for the source's resource. Throws std::invalid_argument,
+  // saying what to change: something missing, a time that is out of range.
+  RefreshService(TokenSource source, TokenSet tokens, RefreshServiceOptions options = {});
   RefreshService(const RefreshService&) = delete;
   RefreshService& operator=(const RefreshService&) = delete;
   // Stops, and waits for a refresh that is under way: `timeout` at most, less when `call` is bounded by less.

@@ -50,9 +50,10 @@ void requireValid(FetchOptions& options) {
     path = detail::normalizedPath(path);
   }
   if (!options.now) refuse("now is empty: leave it out for the system's clock");
-  if (!options.refresh && !options.refreshClient.empty()) refuse("refreshClient is for `refresh` only");
-  if (options.refresh && options.refreshClient.empty()) {
-    refuse("refreshClient is empty: name what `refresh` asks, since other Fetchers may share the coordinator");
+  if (options.refresh && !options.refresh->call)
+    refuse("refresh.call is empty: leave `refresh` out for tokenEndpoint.url");
+  if (options.refresh && options.refresh->client.empty()) {
+    refuse("refresh.client is empty: name what it asks, since other Fetchers may share the coordinator");
   }
   options.refresh ? detail::requireValidBesidesUrl(options.tokenEndpoint) : detail::requireValid(options.tokenEndpoint);
 }
@@ -228,8 +229,6 @@ void Fetcher::signOut(Session& session) const {
   state_->sessionTokens.end(session);
 }
 
-RefreshServiceOptions Fetcher::serviceOptions(TokenSet tokens) const {
-  return state_->sessionTokens.serviceOptions(std::move(tokens));
-}
+TokenSource Fetcher::tokenSource() const { return state_->sessionTokens.source(); }
 
 }  // namespace ironjar

@@ -29,12 +29,12 @@ double spread() {
 void endSession(Session& session, RefreshEnd end) { keepsCookie(end) ? session.detach() : session.destroy(); }
 
 TokenCallOptions callOptions(const FetchOptions& options) {
-  return {options.transport, options.tokenEndpoint, options.refresh, options.now};
+  return {options.transport, options.tokenEndpoint, options.refresh ? options.refresh->call : nullptr, options.now};
 }
 
 // What sets an issuer and client apart from others at a coordinator: no two pairs are spelled alike.
 std::string clientOf(const FetchOptions& options) {
-  if (options.refresh) return "by function:" + options.refreshClient;
+  if (options.refresh) return "by function:" + options.refresh->client;
   const TokenEndpoint& endpoint = options.tokenEndpoint;
   return std::to_string(endpoint.url.size()) + ':' + endpoint.url + endpoint.clientAuth.clientId;
 }
@@ -144,12 +144,11 @@ bool SessionTokens::isDue(const TokenSet& tokens) const {
   return left <= *margin * mostSpread && left <= *margin * spread();
 }
 
-RefreshServiceOptions SessionTokens::serviceOptions(TokenSet tokens) const {
-  tokens.resource = resource_;
-  return {.tokens = std::move(tokens),
-          .coordinator = coordinator_,
+TokenSource SessionTokens::source() const {
+  return {.coordinator = coordinator_,
           .client = client_,
           .call = call_,
+          .resource = resource_,
           .observer = observer_,
           .now = now_};
 }

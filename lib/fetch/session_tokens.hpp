@@ -45,7 +45,7 @@ class SessionTokens {
   // Less is left; give or take a fifth at random, so that threads that see it do not all refresh at one moment.
   [[nodiscard]] bool isDue(const TokenSet& tokens) const;
 
-  [[nodiscard]] RefreshServiceOptions serviceOptions(TokenSet tokens) const;
+  [[nodiscard]] TokenSource source() const;
 
  private:
   [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session,

@@ -18,7 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 
 void require(bool holds, const char* what) {
-  if (!holds) throw std::invalid_argument(std::string("ironjar: RefreshServiceOptions: ") + what);
+  if (!holds) throw std::invalid_argument(std::string("ironjar: RefreshService: ") + what);
 }
 
 milliseconds fromEnvironment(const char* name, milliseconds unset) {
@@ -43,7 +43,10 @@ void applyEnvironment(RefreshServiceOptions& options) {
 
 // Shared with the thread, since a callback may destroy the service. What takes the lock holds it on return too.
 struct RefreshService::State {
-  explicit State(RefreshServiceOptions given) : tokens(std::move(given.tokens)), options(std::move(given)) {}
+  State(TokenSource from, TokenSet held, RefreshServiceOptions given)
+      : source(std::move(from)), options(std::move(given)), tokens(std::move(held)) {
+    tokens.resource = source.resource;
+  }
 
   using Found = Result<std::optional<TokenSet>>;  // new tokens, or nothing when those at hand are good
   bool isOwnThread() const { return thread.get_id() == std::this_thread::get_id(); }
@@ -86,13 +89,13 @@ struct RefreshService::State {
 
   // Without the lock. The newest tokens, from a call when they must be newer still.
   Found renewed(TokenSet current, bool now) {
-    Found newest = options.coordinator->newest(options.client, current, RefreshCoordinator::From::memory);
+    Found newest = source.coordinator->newest(source.client, current, RefreshCoordinator::From::memory);
     if (!newest) return newest;
     if (*newest) {
       current = detail::caughtUp(current, **newest);
       newest = std::optional(current);
     }
-    const bool endsSoon = current.expiresAt && *current.expiresAt - options.now() < options.threshold;
+    const bool endsSoon = current.expiresAt && *current.expiresAt - source.now() < options.threshold;
     if (!endsSoon && (*newest || (current.expiresAt && !now))) return newest;
     {
       const std::lock_guard lock(mutex);
@@ -104,7 +107,7 @@ struct RefreshService::State {
   }
 
   Found refresh(const TokenSet& current) const {
-    const detail::ObservedRefresh observed{*options.coordinator,   options.client, options.call, options.observer, "",
+    const detail::ObservedRefresh observed{*source.coordinator,    source.client, source.call, source.observer, "",
                                            RefreshTrigger::service};
     const Deadline deadline = std::chrono::steady_clock::now() + options.timeout;
     // Another resource's tokens are in the coordinator's memory: the next look finds their refresh token there.
@@ -142,10 +145,11 @@ struct RefreshService::State {
     lock.lock();
   }
 
+  const TokenSource source;
+  const RefreshServiceOptions options;
   std::mutex mutex;
   std::condition_variable changed;
-  TokenSet tokens;  // before the options, which bring them
-  const RefreshServiceOptions options;
+  TokenSet tokens;
   bool scheduled = false;    // start() was called
   bool running = false;      // the thread is there
   bool calling = false;      // and waits for the coordinator
@@ -158,15 +162,15 @@ struct RefreshService::State {
   std::thread thread;
 };
 
-RefreshService::RefreshService(RefreshServiceOptions options) {
-  require(!options.tokens.refreshToken.empty(), "tokens: there is no refresh token");
-  const bool isWhole = options.coordinator && !options.client.empty() && options.call;
-  require(isWhole, "coordinator, client or call is empty: Fetcher::serviceOptions() fills them in");
-  require(options.now != nullptr, "now is empty: leave it out for the system's clock");
+RefreshService::RefreshService(TokenSource source, TokenSet tokens, RefreshServiceOptions options) {
+  require(!tokens.refreshToken.empty(), "tokens: there is no refresh token");
+  const bool isWhole = source.coordinator && !source.client.empty() && source.call;
+  require(isWhole, "the source's coordinator, client or call is empty: Fetcher::tokenSource() fills them in");
+  require(source.now != nullptr, "the source's now is empty: leave it out for the system's clock");
   require(options.interval > Seconds{0} && options.interval <= detail::longestTime, "interval is out of range");
   require(options.threshold >= Seconds{0} && options.threshold <= detail::longestTime, "threshold is out of range");
   require(options.timeout > Seconds{0} && options.timeout <= detail::longestTime, "timeout is out of range");
-  state_ = std::make_shared<State>(std::move(options));
+  state_ = std::make_shared<State>(std::move(source), std::move(tokens), std::move(options));
 }
 
 RefreshService::~RefreshService() {

@@ -105,12 +105,11 @@ class Waits {
 };
 
 struct Served {
-  ironjar::RefreshServiceOptions options(ironjar::TokenSet held = tokens("0")) {
-    return {.tokens = std::move(held),
-            .coordinator = coordinator,
-            .client = "c",
-            .call = endpoint.ask(),
-            .onRefresh =
+  ironjar::TokenSource source() {
+    return {.coordinator = coordinator, .client = "c", .call = endpoint.ask(), .now = clock};
+  }
+  ironjar::RefreshServiceOptions options() {
+    return {.onRefresh =
                 [this](bool success, const ironjar::TokenSet& now) {
                   const std::lock_guard lock(mutex);
                   told.push_back((success ? "+" : "-") + now.refreshToken);
@@ -120,13 +119,13 @@ struct Served {
                   const std::lock_guard lock(mutex);
                   told.emplace_back("expired");
                 },
-            .now = clock,
             .hasPassed = [this](std::chrono::milliseconds time) { return waits.hasPassed(time); }};
   }
   // Lets so many waits pass, and stops it.
-  void run(ironjar::RefreshServiceOptions with, std::size_t allowed) {
+  void run(ironjar::TokenSource from, ironjar::TokenSet held, ironjar::RefreshServiceOptions with,
+           std::size_t allowed) {
     waits.allowed = allowed;
-    ironjar::RefreshService service(std::move(with));
+    ironjar::RefreshService service(std::move(from), std::move(held), std::move(with));
     service.start();
     waits.waitForReal();
     service.stop();
