@@ -101,6 +101,31 @@ TEST_CASE("a 401 has the tokens refreshed and the request sent again, maxRetries
   CHECK(word(twice.answered(answer(401), holding("b"))) == "return 401");
 }
 
+TEST_CASE("an API may want the token elsewhere, and say in its own way that it is no longer good") {
+  FetchOptions changed = options();
+  changed.tokenHeader = "X-Token";
+  changed.tokenScheme = "";
+  changed.refusesToken = [](const Response& response) {
+    return response.status == 419 || (response.status == 200 && response.body == "spent");
+  };
+  const auto tokenIn = [](const FetchPlan::Step& step) {
+    const Headers& headers = std::get<FetchPlan::Send>(step).request->headers;
+    CHECK_FALSE(findHeader(headers, "Authorization"));
+    CHECK(headers.size() == 1);
+    return std::string(findHeader(headers, "x-token").value_or("none"));
+  };
+  FetchPlan custom = plan(changed, {.url = api + "/items", .headers = {{"x-token", "the browser's"}}});
+  CHECK(tokenIn(custom.begin(holding("a"))) == "at-a");
+  CHECK(word(custom.answered(answer(419), holding("a"))) == "refresh unauthorized");
+  CHECK(tokenIn(custom.refreshed(RefreshedBy::self, holding("b"))) == "at-b");
+  FetchPlan byBody = plan(changed);
+  static_cast<void>(byBody.begin(holding("a")));
+  CHECK(word(byBody.answered(Response{.status = 200, .body = "spent"}, holding("a"))) == "refresh unauthorized");
+  FetchPlan forbidden = plan(changed);
+  static_cast<void>(forbidden.begin(holding("a")));
+  CHECK(word(forbidden.answered(answer(401), holding("a"))) == "return 401");
+}
+
 TEST_CASE("tokens that were there already are no retry, up to a bound") {
   FetchPlan behind = plan();
   static_cast<void>(behind.begin(holding("0")));

@@ -106,6 +106,10 @@ TEST_CASE("configuration that cannot be is refused at start-up (G11 url)") {
   refuses([](FetchOptions& o) { o.allowedOrigins = {"https://*.example"}; });
   refuses([](FetchOptions& o) { o.timeout = Seconds{0}; });
   refuses([](FetchOptions& o) { o.now = nullptr; });
+  refuses([](FetchOptions& o) { o.tokenHeader = "Cookie"; });
+  refuses([](FetchOptions& o) { o.tokenHeader = "Content-Length"; });
+  refuses([](FetchOptions& o) { o.tokenHeader = ""; });
+  refuses([](FetchOptions& o) { o.tokenScheme = "Bearer "; });
   refuses([](FetchOptions& o) { o.refreshThreshold = Seconds{-1}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.timeout = Seconds{0}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.replay = {.grace = Seconds{-1}}; });

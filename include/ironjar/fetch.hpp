@@ -29,6 +29,12 @@ struct FetchOptions {
   std::vector<std::string> allowedOrigins;  // `https://api.example.com`: tokens go nowhere else
   bool allowHttpOnLoopback = false;         // also `http://127.0.0.1:8080` and its like, for development
   TokenEndpoint tokenEndpoint = TokenEndpoint();
+  // How the access token travels to the API; without a scheme alone.
+  std::string tokenHeader = "Authorization";
+  std::string tokenScheme = "Bearer";
+  // Which answers say that the access token is no longer good, where it is not those with status 401: 403, 419 or 498,
+  // or a 200 with a code in its body. Must not throw.
+  std::function<bool(const Response&)> refusesToken = {};
   // Paths whose 401 is an answer and not a spent token (a login form's, say): each covers what lies below it too, in
   // every spelling that a server may take for it (`//login`, `/%6cogin`, `/x/../login`, `/login;v=1`).
   std::vector<std::string> excludedPaths = {};

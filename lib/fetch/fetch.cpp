@@ -1,8 +1,10 @@
+#include "base/ascii.hpp"
 #include "base/notify.hpp"
 #include "base/url.hpp"
 #include "base/url_path.hpp"
 #include "fetch/fetch_plan.hpp"
 #include "fetch/session_tokens.hpp"
+#include "http/field.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "refresh/policy.hpp"
 
@@ -49,6 +51,10 @@ void requireValid(FetchOptions& options) {
     if (!path.starts_with('/')) refuse("excludedPaths: `" + path + "` does not start with `/`");
     path = detail::normalizedPath(path);
   }
+  const bool isFree = detail::isToken(options.tokenHeader) && !isTransportField(options.tokenHeader) &&
+                      !detail::equalIgnoringCase(options.tokenHeader, "Cookie");
+  if (!isFree) refuse("tokenHeader is no header that may carry a token");
+  if (!options.tokenScheme.empty() && !detail::isToken(options.tokenScheme)) refuse("tokenScheme is not one word");
   if (!options.now) refuse("now is empty: leave it out for the system's clock");
   if (options.refresh && !options.refresh->call)
     refuse("refresh.call is empty: leave `refresh` out for tokenEndpoint.url");

@@ -101,7 +101,9 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
   ++trace_.attempts;
   response_ = *std::move(response);
   response_->trace = trace_;
-  const bool isAboutTokens = response_->status == unauthorized && !wantsAnotherLogin(*response_);
+  const auto& refusesToken = options_->refusesToken;
+  const bool isRefused = refusesToken ? refusesToken(*response_) : response_->status == unauthorized;
+  const bool isAboutTokens = isRefused && !wantsAnotherLogin(*response_);
   if (!isAboutTokens || !mayRefresh(request_, *options_)) return finishWithResponse();
   if (!session.tokens) {
     // A visitor whose session has just ended is told so, once: its cookie is deleted.
@@ -155,10 +157,12 @@ bool FetchPlan::putCredentials(const SessionFacts& session) {
   std::erase_if(headers, [](const auto& field) { return isTransportField(field.first); });
   request_.connectionGroup = connectionGroup(session);
   for (const char* own : {"Authorization", "Proxy-Authorization", "Cookie"}) eraseHeader(headers, own);
+  eraseHeader(headers, options_->tokenHeader);
   const auto& tokens = session.tokens;
   if (tokens && !tokens->accessToken.empty()) {
     if (!isFieldValue(tokens->accessToken)) return false;
-    headers.emplace_back("Authorization", "Bearer " + tokens->accessToken);
+    const std::string& scheme = options_->tokenScheme;
+    headers.emplace_back(options_->tokenHeader, scheme + (scheme.empty() ? "" : " ") + tokens->accessToken);
   }
   const std::string cookies = joinedCookies(tokens ? tokens->cookies : std::string(), apiCookies_);
   if (!cookies.empty() && isFieldValue(cookies)) headers.emplace_back("Cookie", cookies);
