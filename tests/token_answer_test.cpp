@@ -97,15 +97,21 @@ TEST_CASE("row 5: the client, and what was never reached") {
 }
 
 TEST_CASE("V07 row 6: everything else is this token's, and says more or less of the endpoint") {
-  for (const char* name : {"invalid_request", "unauthorized_client", "invalid_scope", "invalid_target", "slow_down"}) {
+  for (const char* name : {"invalid_request", "unauthorized_client", "invalid_scope", "slow_down"}) {
     check({{error(400, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
            {error(403, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
            {error(200, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
            {error(429, name), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
   }
+  for (const char* own : {R"({"error":7})", R"({"error":"invalid_target"})"}) {
+    const bool isConfiguration = std::string_view(own).find("target") != std::string_view::npos;
+    check({{answer(400, own), AnswerMeaning::token, EndpointState::well,
+            isConfiguration ? Errc::notAllowed : Errc::refreshFailed},
+           {answer(429, own), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
+  }
   for (const int status : {400, 401, 403, 404, 418, 429}) {
     check({{answer(status, "<html>", "text/html"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
-           {answer(status, R"({"error":7})"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
+           {answer(status, R"({"error":[7]})"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
            {answer(status, "[]"), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
   }
   check({{answer(503, ""), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},

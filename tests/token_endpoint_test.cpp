@@ -111,7 +111,7 @@ TEST_CASE("a JSON body, names of one's own, and an answer elsewhere") {
 
 TEST_CASE("the access token as Bearer and the refresh token as a cookie") {
   TokenEndpoint asked = endpoint();
-  asked.sendAccessToken = true;
+  asked.bearer = EndpointBearer::accessToken;
   asked.refreshTokenCookie = "rt";
   const Request request = refreshRequest(asked, {.accessToken = "A", .refreshToken = "B"});
   CHECK(header(request, "Authorization") == "Bearer A");
@@ -168,7 +168,6 @@ TEST_CASE("garbage with status 200 is a failed refresh") {
                                            R"({"access_token":")" + megabyte + "\"}",
                                            megabyte + megabyte,
                                            std::string(100'000, '['),
-                                           "\xef\xbb\xbf{\"access_token\":\"a\"}",
                                            "{\"access_token\":\"\xff\"}",
                                            "{\"access_token\":\"a\"}{\"access_token\":\"b\"}",
                                            std::string("{\"access_token\":\"a\"}\0", 21)};

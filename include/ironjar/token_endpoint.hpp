@@ -1,6 +1,7 @@
 // How to ask a token endpoint for tokens (RFC 6749), and what its answers mean.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,18 +15,28 @@ namespace ironjar {
 
 enum class BodyStyle { form, json };
 
-// Client authentication (RFC 6749 section 2.3). Made by the three functions below.
+// What proves in one request who the client is.
+struct ClientCredentials {
+  Headers parameters = {};  // of the body: client_assertion and client_assertion_type (RFC 7523), client_secret, …
+  Headers headers = {};     // in place of those of the same name; none that isTransportField
+};
+
+// Client authentication (RFC 6749 section 2.3). Made by the functions below.
 struct ClientAuth {
-  enum class Method { none, basic, post };
+  enum class Method { none, basic, post, custom };
   Method method = Method::none;
   std::string clientId = {};
   std::string clientSecret = {};
+  std::function<ClientCredentials()> credentials = {};  // for custom
 };
 
 // They throw std::invalid_argument for a null or empty argument, so std::getenv goes straight in.
 [[nodiscard]] ClientAuth basicAuth(const char* clientId, const char* clientSecret);  // client_secret_basic
 [[nodiscard]] ClientAuth postAuth(const char* clientId, const char* clientSecret);   // client_secret_post
 [[nodiscard]] ClientAuth publicClient(const char* clientId);                         // only client_id in the body
+// For a signed assertion, or a secret that changes while the program runs: asked before each request, from several
+// threads at once. It adds all that the endpoint wants, client_id too. What it throws is a refresh that fails, for all.
+[[nodiscard]] ClientAuth customAuth(const char* clientId, std::function<ClientCredentials()> credentials);
 
 // What the request's members are called. An empty name leaves the member out.
 struct FieldNames {
@@ -41,10 +52,11 @@ struct FieldNames {
 struct AnswerPointers {
   std::string accessToken = "/access_token";
   std::string refreshToken = "/refresh_token";
-  std::string expiresIn = "/expires_in";  // seconds
-  std::string scope = "/scope";
-  std::string error = "/error";       // RFC 6749 section 5.2
-  std::string idToken = "/id_token";  // OpenID Connect: a refresh that brings another user's ends the login
+  std::string expiresIn = "/expires_in";  // in TokenEndpoint::expiresInUnit
+  std::string expiresAt = {};             // in place of it: RFC 3339, unix seconds, or unix milliseconds from 10^11 on
+  std::string scope = "/scope";           // text, or an array of texts
+  std::string error = "/error";           // RFC 6749 section 5.2: text, or a whole number
+  std::string idToken = "/id_token";      // OpenID Connect: a refresh that brings another user's ends the login
 };
 
 // What a provider makes of a refresh token that it gets a second time, when the answer to the first was lost. Unknown
@@ -54,6 +66,10 @@ struct ReplayPolicy {
   Seconds grace{0};     // asking again within this time is safe: it is done at once, with the time that is left
   bool strict = false;  // asking again counts as theft: the login is given up instead
 };
+
+// Which token travels as Authorization: Bearer, in place of client authentication there. A refresh token that does is
+// not in the body.
+enum class EndpointBearer { none, accessToken, refreshToken };
 
 // How to ask for tokens. The default is RFC 6749 section 6: a form with grant_type=refresh_token.
 struct TokenEndpoint {
@@ -66,13 +82,17 @@ struct TokenEndpoint {
   // Asked for (RFC 8707), where a login is used for several APIs whose access tokens differ: one Fetcher for
   // each, with one coordinator. The session then keeps this one's access token apart; empty: the login's own.
   std::string resource = {};
-  Headers headers = {};                 // sent along; none that isTransportField
-  bool sendAccessToken = false;         // the access token travels as Authorization: Bearer
-  std::string refreshTokenCookie = {};  // a name: the refresh token travels as this cookie instead of in the body
-  Seconds timeout{10};                  // of one call, counted apart from the request that needs it
+  Headers headers = {};     // sent along, in place of our own of the same name; none that isTransportField
+  Headers parameters = {};  // further members of the body: audience, device_id, …; none that is in `fields`
+  EndpointBearer bearer = EndpointBearer::none;
+  // A name: the refresh token travels as this cookie instead of in the body, and a new one comes as Set-Cookie.
+  std::string refreshTokenCookie = {};
+  Seconds timeout{10};  // of one call, counted apart from the request that needs it
   ReplayPolicy replay = ReplayPolicy();
-  // The errors by which this provider says that a refresh token is no longer good. Dex also says invalid_request.
+  // The errors by which this provider says that a refresh token is no longer good. Dex also says invalid_request; a
+  // number is written in decimal.
   std::vector<std::string> grantErrors = {"invalid_grant"};
+  std::chrono::milliseconds expiresInUnit = Seconds{1};  // what AnswerPointers::expiresIn counts
   // Names of cookies that it sets along with the tokens and the API wants, such as sso_session.
   std::vector<std::string> cookies = {};
   std::string revocationUrl = {};    // RFC 7009; empty: tokens of an ended login are not revoked
@@ -88,9 +108,12 @@ struct TokenEndpoint {
 // - RefreshEnd::invalidGrant: the login is over. Only a JSON object without an access token says so, whose `error` is
 //   one of grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or
 //   403).
-// - Errc::notAllowed: invalid_client or unsupported_grant_type. Configuration: nobody is logged out.
+// - Errc::notAllowed: invalid_client, unsupported_grant_type, invalid_target (RFC 8707), or tokens of a type that only
+//   their holder's key can use (DPoP). Configuration: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
+// The body is JSON, or a form where its Content-Type says so. A byte order mark, bytes that are no UTF-8 and members
+// that come twice are taken as they are in all that AnswerPointers does not name.
 [[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now);
 
 // How long a response asks to be left alone: its Retry-After, in seconds or as a date (RFC 9110 section 10.2.3).

@@ -3,9 +3,11 @@
 #include "base/ascii.hpp"
 #include "base/http_date.hpp"
 #include "base/number.hpp"
+#include "base/rfc3339.hpp"
+#include "base/time.hpp"
 #include "http/upstream_cookies.hpp"
-#include "json/json.hpp"
 #include "json/simdjson.hpp"
+#include "oauth/answer_body.hpp"
 #include "oauth/jwt.hpp"
 
 #include <algorithm>
@@ -23,6 +25,9 @@ constexpr std::size_t maxTokenSize = 16 * 1024;
 constexpr std::size_t maxTextSize = 2048;  // of what is kept with the tokens: all of it has to fit a cookie
 
 constexpr std::array<std::string_view, 2> errorsOfTheClient = {"invalid_client", "unsupported_grant_type"};
+constexpr std::string_view errorOfTheResource = "invalid_target";  // RFC 8707
+// Types whose tokens are of no use as they are: a proof goes with each request (RFC 9449, and two drafts).
+constexpr std::array<std::string_view, 3> typesWithProof = {"dpop", "pop", "mac"};
 constexpr int requestTimeout = 408;
 constexpr int tooManyRequests = 429;
 
@@ -35,12 +40,6 @@ bool isAmong(std::string_view text, const auto& list) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-const Json* at(const Json& answer, const std::string& pointer) {
-  if (pointer.empty()) return nullptr;
-  const Json::json_pointer where(pointer);
-  return answer.contains(where) ? &answer.at(where) : nullptr;
-}
-
 // RFC 6749 appendix A.12 and A.17: ASCII without controls; an access token goes into a header, where a space would end
 // it.
 bool isToken(const Json* value, bool (*accepts)(char)) {
@@ -48,52 +47,96 @@ bool isToken(const Json* value, bool (*accepts)(char)) {
          detail::allOf(value->get_ref<const std::string&>(), accepts);
 }
 
-bool isShortText(const Json* value) {
-  return value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= maxTextSize;
+// A number, or its digits as a text, which are seen in the wild.
+std::optional<double> numberIn(const Json* value) {
+  if (value == nullptr) return std::nullopt;
+  if (value->is_number()) return value->get<double>();
+  if (!value->is_string()) return std::nullopt;
+  const auto number = detail::parseDecimal<std::uint64_t>(value->get_ref<const std::string&>());
+  return number ? std::optional(static_cast<double>(*number)) : std::nullopt;
 }
 
-std::optional<Seconds> lifetime(const Json* expiresIn) {
-  constexpr double longest = 10.0 * 365 * 24 * 3600;
-  if (expiresIn == nullptr) return std::nullopt;
-  double seconds = 0;
-  if (expiresIn->is_number()) {
-    seconds = expiresIn->get<double>();
-  } else if (expiresIn->is_string()) {  // seen in the wild
-    const auto& text = expiresIn->get_ref<const std::string&>();
-    const auto number = detail::parseDecimal<std::uint32_t>(text);
-    if (!number) return std::nullopt;
-    seconds = *number;
-  }
-  if (!(seconds >= 1 && seconds <= longest)) return std::nullopt;
+constexpr double longestLifetime = 10.0 * 365 * 24 * 3600;
+
+std::optional<Seconds> lifetime(double seconds) {
+  if (!(seconds >= 1 && seconds <= longestLifetime)) return std::nullopt;
   return Seconds{static_cast<std::int64_t>(std::floor(seconds))};
+}
+
+std::optional<TimePoint> timeIn(const Json* expiresAt) {
+  constexpr double leastMilliseconds = 1e11;  // as seconds, the year 5138
+  constexpr double latest = 1e13;
+  if (expiresAt != nullptr && expiresAt->is_string()) {
+    if (const auto time = detail::parseRfc3339(expiresAt->get_ref<const std::string&>())) return time;
+  }
+  const auto number = numberIn(expiresAt);
+  if (!number || !(*number > 0 && *number < latest)) return std::nullopt;
+  return detail::fromUnixMilliseconds(
+      static_cast<std::int64_t>(*number < leastMilliseconds ? *number * 1000 : *number));
+}
+
+// RFC 6749 section 3.3 has words with spaces between; some write an array.
+std::string scopeIn(const Json* scope) {
+  std::string text;
+  if (scope != nullptr && scope->is_string()) text = scope->get<std::string>();
+  if (scope != nullptr && scope->is_array()) {
+    for (const Json& word : *scope) {
+      if (!word.is_string()) return {};
+      text.append(text.empty() ? "" : " ").append(word.get_ref<const std::string&>());
+    }
+  }
+  return text.size() <= maxTextSize ? text : std::string();
+}
+
+// An error by name, or by number.
+std::optional<std::string> errorIn(const Json* error) {
+  if (error != nullptr && error->is_string()) return error->get<std::string>();
+  if (error != nullptr && error->is_number_integer()) return error->dump();
+  return std::nullopt;
 }
 
 // Some serializers write members that have no value.
 bool isThere(const Json* member) { return member != nullptr && !member->is_null() && *member != ""; }
 
+// expiresAt, else expiresIn, else what a JWT says of itself.
+void putExpiry(TokenSet& tokens, const Json& body, const TokenEndpoint& endpoint, TimePoint now) {
+  auto expiry = timeIn(detail::memberAt(body, endpoint.answer.expiresAt));
+  const auto expiresIn = numberIn(detail::memberAt(body, endpoint.answer.expiresIn));
+  const std::chrono::duration<double> unit = endpoint.expiresInUnit;
+  if (!expiry && expiresIn) {
+    tokens.lifetime = lifetime(*expiresIn * unit.count());
+    if (tokens.lifetime) expiry = now + *tokens.lifetime;
+  }
+  if (!expiry) expiry = detail::jwtExpiry(tokens.accessToken);
+  if (!expiry || *expiry <= now) return;
+  tokens.expiresAt = expiry;
+  if (!tokens.lifetime) tokens.lifetime = lifetime(std::ceil(std::chrono::duration<double>(*expiry - now).count()));
+}
+
+// What the answer sets a cookie to; nothing where it sets none, or deletes it.
+std::optional<std::string> cookieOf(const Response& answer, const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const std::string pair = detail::withCookiesOf(answer, {name}, "");
+  return pair.empty() ? std::nullopt : std::optional(pair.substr(name.size() + 1));
+}
+
 // Of an answer that has parsed.
 Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenEndpoint& endpoint, TimePoint now) {
-  const Json* accessToken = at(body, endpoint.answer.accessToken);
+  const Json* accessToken = detail::memberAt(body, endpoint.answer.accessToken);
   if (!isToken(accessToken, detail::isVisible) || accessToken->get_ref<const std::string&>().empty()) {
     return fail(Errc::refreshFailed, "the token endpoint's answer has no usable access token");
   }
   TokenSet tokens{.accessToken = accessToken->get<std::string>()};
-  const Json* refreshToken = at(body, endpoint.answer.refreshToken);
+  const Json* refreshToken = detail::memberAt(body, endpoint.answer.refreshToken);
   if (isThere(refreshToken)) {
     if (!isToken(refreshToken, [](char c) { return c == ' ' || detail::isVisible(c); }))
       return fail(Errc::refreshFailed, "the token endpoint's refresh token is unusable");
     tokens.refreshToken = refreshToken->get<std::string>();
   }
-  tokens.lifetime = lifetime(at(body, endpoint.answer.expiresIn));
-  if (tokens.lifetime) {
-    tokens.expiresAt = now + *tokens.lifetime;
-  } else if (const auto expiry = detail::jwtExpiry(tokens.accessToken); expiry && *expiry > now) {
-    tokens.expiresAt = expiry;
-    tokens.lifetime = std::chrono::ceil<Seconds>(*expiry - now);
-  }
-  const Json* scope = at(body, endpoint.answer.scope);
-  if (isShortText(scope)) tokens.scope = scope->get<std::string>();
-  const Json* idToken = at(body, endpoint.answer.idToken);
+  if (const auto cookie = cookieOf(answer, endpoint.refreshTokenCookie)) tokens.refreshToken = *cookie;
+  putExpiry(tokens, body, endpoint, now);
+  tokens.scope = scopeIn(detail::memberAt(body, endpoint.answer.scope));
+  const Json* idToken = detail::memberAt(body, endpoint.answer.idToken);
   if (idToken != nullptr && idToken->is_string()) {
     tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>()).substr(0, maxTextSize);
     while (!detail::isUtf8(tokens.subject)) tokens.subject.pop_back();  // a character was cut
@@ -103,8 +146,9 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
   return tokens;
 }
 
-bool saysJson(const Response& answer) {
-  return detail::lower(findHeader(answer.headers, "Content-Type").value_or("")).find("json") != std::string::npos;
+bool needsProof(const Json& body) {
+  const Json* type = detail::memberAt(body, "/token_type");
+  return type != nullptr && type->is_string() && isAmong(detail::lower(type->get<std::string>()), typesWithProof);
 }
 
 TokenAnswer without(AnswerMeaning meaning, EndpointState endpoint, Errc code, std::string seen) {
@@ -127,8 +171,10 @@ TokenAnswer refused(int status, const std::string& error, const TokenEndpoint& e
     return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed,
                    seen + ": it refuses this client, check TokenEndpoint");
   }
+  const bool isOfResource = isPlain && error == errorOfTheResource;
   return without(AnswerMeaning::token, status == tooManyRequests ? EndpointState::refusing : EndpointState::well,
-                 Errc::refreshFailed, seen + " with an error of its own");
+                 isOfResource ? Errc::notAllowed : Errc::refreshFailed,
+                 seen + (isOfResource ? ": check TokenEndpoint.resource" : " with an error of its own"));
 }
 
 }  // namespace
@@ -142,20 +188,22 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
   }
   const int status = answer->status;
   if (answer->body.size() > maxAnswerSize) return lost(Errc::tooLarge);
-  const Result<Json> body = parseJson(answer->body);
+  const Result<Json> body = answerBody(*answer, endpoint.answer);
   const bool isObject = body && body->is_object();
+  if (isSuccess(status) && isObject && needsProof(*body)) {
+    return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed,
+                   "the token endpoint gave tokens that need a proof of possession, which is not supported");
+  }
   if (isSuccess(status) && isObject) {
     Result<TokenSet> tokens = tokensIn(*body, *answer, endpoint, now);
     if (tokens) return {AnswerMeaning::tokens, std::move(tokens), EndpointState::well};
   }
-  const Json* error = isObject ? at(*body, endpoint.answer.error) : nullptr;
-  const bool hasTokens = isObject && isThere(at(*body, endpoint.answer.accessToken));
-  if ((isSuccess(status) || isClientError(status)) && !hasTokens && error != nullptr && error->is_string()) {
-    return refused(status, error->get<std::string>(), endpoint);
-  }
+  const auto error = errorIn(isObject ? memberAt(*body, endpoint.answer.error) : nullptr);
+  const bool hasTokens = isObject && isThere(memberAt(*body, endpoint.answer.accessToken));
+  if ((isSuccess(status) || isClientError(status)) && !hasTokens && error) return refused(status, *error, endpoint);
   const std::string seen = "the token endpoint answered " + std::to_string(status);
   if (isSuccess(status) && !body) {
-    if (saysJson(*answer)) return lost(Errc::malformed);
+    if (hasKnownType(*answer)) return lost(Errc::malformed);
     return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed, seen + " without JSON");
   }
   if (mayHaveArrived(status)) {

@@ -5,17 +5,19 @@
 // | 1 2xx with usable tokens                                           | tokens       | well                         |
 // | 2 2xx or 4xx but 408 and 429: JSON without an access token, whose  | loginOver    | well                         |
 // |   error is one of grantErrors                                      |              |                              |
-// | 3 none, though the request may have arrived; 2xx of a JSON type    | lost         | failing                      |
-// |   that cannot be read                                              |              |                              |
-// | 4 500, 502, 504; 2xx of no JSON type that is none                  | possiblyUsed | failing                      |
-// | 5 4xx with invalid_client or unsupported_grant_type                | client       | refusesClient                |
+// | 3 none, though the request may have arrived; 2xx of a JSON or form | lost         | failing                      |
+// |   type that cannot be read                                         |              |                              |
+// | 4 500, 502, 504; 2xx of no such type that is no JSON               | possiblyUsed | failing                      |
+// | 5 4xx with invalid_client or unsupported_grant_type; tokens that   | client       | refusesClient                |
+// |   need a proof of possession                                       |              |                              |
 // |   none, since nothing could be sent                                | unreachable  | unreachable                  |
 // | 6 anything else: 2xx or 4xx but 429 with a JSON error              | token        | well                         |
 // |   4xx without one, 429, 3xx                                        | token        | refusing                     |
 // |   5xx, 2xx without one                                             | token        | failing                      |
 //
-// loginOver ends the login. lost and possiblyUsed: the refresh token may have been spent (what then:
-// TokenEndpoint::replay). token: an affair of this token's, for now.
+// An error is a JSON member's text or whole number; a form is an object of texts. loginOver ends the login. lost and
+// possiblyUsed: the refresh token may have been spent (what then: TokenEndpoint::replay). token: an affair of this
+// token's, for now.
 #pragma once
 
 #include <ironjar/token_endpoint.hpp>

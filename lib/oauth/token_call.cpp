@@ -1,8 +1,8 @@
 #include "oauth/token_call.hpp"
 
-#include "http/field.hpp"
 #include "http/upstream_cookies.hpp"
 #include "oauth/token_answer.hpp"
+#include "oauth/token_endpoint.hpp"
 
 namespace ironjar::detail {
 namespace {
@@ -25,18 +25,18 @@ class EndpointCall {
       : transport_(transport), endpoint_(endpoint), now_(now) {}
 
   RefreshAnswer operator()(const TokenSet& tokens) const {
-    const Request request = refreshRequest(endpoint_, tokens);
-    if (!isSendable(request)) {
-      return {.tokens = fail(Errc::refreshFailed, "the tokens cannot stand in a header"),
-              .endpoint = EndpointState::well};
+    const Result<Request> request = authenticated([&] { return refreshRequest(endpoint_, tokens); });
+    if (!request) {
+      const bool isOfClient = request.error().code == Errc::notAllowed;
+      return {.tokens = request.error(), .endpoint = isOfClient ? EndpointState::refusesClient : EndpointState::well};
     }
     const Deadline begin = std::chrono::steady_clock::now();
     const bool replays = endpoint_.replay.grace > Seconds{0};
     const std::chrono::steady_clock::duration whole = endpoint_.timeout;
-    Result<Response> answer = transport_(request, begin + (replays ? whole / 2 : whole));
+    Result<Response> answer = transport_(*request, begin + (replays ? whole / 2 : whole));
     TokenAnswer read = meaningOf(answer, endpoint_, now_());
     if (mayRepeat(read.meaning, begin) && std::chrono::steady_clock::now() < begin + whole) {
-      answer = transport_(request, begin + whole);
+      answer = transport_(*request, begin + whole);
       TokenAnswer second = meaningOf(answer, endpoint_, now_());
       if (saysMore(second)) read = std::move(second);
     }
@@ -96,9 +96,9 @@ RefreshCall refreshCall(const TokenCallOptions& options) {
 RevokeCall revokeCall(const TokenCallOptions& options) {
   if (options.endpoint.revocationUrl.empty()) return nullptr;
   return [transport = options.transport, endpoint = options.endpoint](const TokenSet& tokens) {
-    const Request request = revocationRequest(endpoint, tokens);
-    for (int attempt = 0; attempt < 2; ++attempt) {  // revoking twice is harmless (RFC 7009 section 2.2)
-      const Result<Response> answer = transport(request, in(endpoint.timeout));
+    const Result<Request> request = authenticated([&] { return revocationRequest(endpoint, tokens); });
+    for (int attempt = 0; request && attempt < 2; ++attempt) {  // revoking twice is harmless (RFC 7009 section 2.2)
+      const Result<Response> answer = transport(*request, in(endpoint.timeout));
       if (answer && answer->status < 500) return;
     }
   };

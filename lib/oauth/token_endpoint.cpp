@@ -5,6 +5,7 @@
 #include "base/url.hpp"
 #include "http/field.hpp"
 #include "json/json.hpp"
+#include "json/simdjson.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -14,12 +15,16 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: " + why); }
 
-ClientAuth clientAuth(ClientAuth::Method method, const char* id, const char* secret) {
+void requireId(const char* id) {
   if (id == nullptr || *id == '\0') refuse("the client id is empty or missing: is its environment variable set?");
+}
+
+ClientAuth clientAuth(ClientAuth::Method method, const char* id, const char* secret) {
+  requireId(id);
   if (secret == nullptr || (*secret == '\0' && method != ClientAuth::Method::none)) {
     refuse("the client secret is empty or missing: is its environment variable set? (publicClient() takes none)");
   }
-  return {method, id, secret};
+  return {.method = method, .clientId = id, .clientSecret = secret};
 }
 
 // application/x-www-form-urlencoded, https://url.spec.whatwg.org/#urlencoded-serializing
@@ -63,24 +68,61 @@ void add(Headers& fields, const std::string& name, const std::string& value) {
   if (!name.empty() && !value.empty()) fields.emplace_back(name, value);
 }
 
-Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
+void put(Headers& headers, const std::string& name, const std::string& value) {
+  eraseHeader(headers, name);
+  headers.emplace_back(name, value);
+}
+
+void authenticate(Headers& headers, Headers& fields, const TokenEndpoint& endpoint) {
   const ClientAuth& auth = endpoint.clientAuth;
-  Request request{.method = "POST", .url = endpoint.url, .headers = endpoint.headers};
-  request.freshConnection = true;
-  request.headers.emplace_back("Accept", "application/json");
-  if (auth.method == ClientAuth::Method::basic) request.headers.emplace_back("Authorization", basicCredentials(auth));
-  if (auth.method != ClientAuth::Method::basic) add(fields, endpoint.fields.clientId, auth.clientId);
+  if (auth.method == ClientAuth::Method::basic) return put(headers, "Authorization", basicCredentials(auth));
+  if (auth.method == ClientAuth::Method::custom) {
+    const ClientCredentials credentials = auth.credentials();
+    fields.insert(fields.end(), credentials.parameters.begin(), credentials.parameters.end());
+    for (const auto& [name, value] : credentials.headers) {
+      if (!isTransportField(name)) put(headers, name, value);
+    }
+    return;
+  }
+  add(fields, endpoint.fields.clientId, auth.clientId);
   if (auth.method == ClientAuth::Method::post) add(fields, endpoint.fields.clientSecret, auth.clientSecret);
-  if (endpoint.body == BodyStyle::form) {
-    request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+}
+
+// Of headers of one name those of the application's count.
+Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
+  Request request{.method = "POST", .url = endpoint.url};
+  request.freshConnection = true;
+  fields.insert(fields.end(), endpoint.parameters.begin(), endpoint.parameters.end());
+  const bool isForm = endpoint.body == BodyStyle::form;
+  request.headers = {{"Accept", "application/json"},
+                     {"Accept-Encoding", "identity"},
+                     {"Content-Type", isForm ? "application/x-www-form-urlencoded" : "application/json"}};
+  Headers credentials;
+  authenticate(credentials, fields, endpoint);
+  for (const auto& [name, value] : credentials) put(request.headers, name, value);
+  for (const auto& [name, value] : endpoint.headers) eraseHeader(request.headers, name);
+  request.headers.insert(request.headers.end(), endpoint.headers.begin(), endpoint.headers.end());
+  if (isForm) {
     request.body = form(fields);
     return request;
   }
   Json body = Json::object();
   for (const auto& [name, value] : fields) body[name] = value;
-  request.headers.emplace_back("Content-Type", "application/json");
   request.body = detail::writeJson(body).value_or("{}");
   return request;
+}
+
+void requireParameters(const TokenEndpoint& endpoint) {
+  const FieldNames& own = endpoint.fields;
+  for (const auto& [name, value] : endpoint.parameters) {
+    for (const std::string* taken :
+         {&own.grantType, &own.refreshToken, &own.scope, &own.resource, &own.clientId, &own.clientSecret}) {
+      if (name == *taken) refuse("TokenEndpoint.parameters: `" + name + "` has a setting of its own");
+    }
+    if (!detail::isUtf8(name) || !detail::isUtf8(value) || name.empty()) {
+      refuse("TokenEndpoint.parameters holds what cannot be sent");
+    }
+  }
 }
 
 void requireSafe(const std::string& member, const std::string& text, const TokenEndpoint& endpoint) {
@@ -100,6 +142,11 @@ ClientAuth postAuth(const char* clientId, const char* clientSecret) {
   return clientAuth(ClientAuth::Method::post, clientId, clientSecret);
 }
 ClientAuth publicClient(const char* clientId) { return clientAuth(ClientAuth::Method::none, clientId, ""); }
+ClientAuth customAuth(const char* clientId, std::function<ClientCredentials()> credentials) {
+  requireId(clientId);
+  if (!credentials) refuse("customAuth() was given no function");
+  return {.method = ClientAuth::Method::custom, .clientId = clientId, .credentials = std::move(credentials)};
+}
 
 void detail::requireValid(const TokenEndpoint& endpoint) {
   requireSafe("url", endpoint.url, endpoint);
@@ -122,9 +169,21 @@ void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
       !serializeCookie(endpoint.refreshTokenCookie, "", {.sameSite = SameSite::unset})) {
     refuse("TokenEndpoint.refreshTokenCookie is no cookie name");
   }
+  const auto& kept = endpoint.cookies;
+  if (!endpoint.refreshTokenCookie.empty() &&
+      std::find(kept.begin(), kept.end(), endpoint.refreshTokenCookie) != kept.end()) {
+    refuse("TokenEndpoint.cookies names refreshTokenCookie: the API would get the refresh token");
+  }
+  if (endpoint.bearer == EndpointBearer::refreshToken && !endpoint.refreshTokenCookie.empty()) {
+    refuse("TokenEndpoint: the refresh token travels as `bearer` or as refreshTokenCookie, not as both");
+  }
+  if (endpoint.expiresInUnit <= endpoint.expiresInUnit.zero() || endpoint.expiresInUnit > std::chrono::hours{24}) {
+    refuse("TokenEndpoint.expiresInUnit must be positive, and a day at most");
+  }
+  requireParameters(endpoint);
   const AnswerPointers& answer = endpoint.answer;
-  for (const std::string& pointer :
-       {answer.accessToken, answer.refreshToken, answer.expiresIn, answer.scope, answer.error, answer.idToken}) {
+  for (const std::string& pointer : {answer.accessToken, answer.refreshToken, answer.expiresIn, answer.expiresAt,
+                                     answer.scope, answer.error, answer.idToken}) {
     try {
       const Json::json_pointer parsed(pointer);
     } catch (const Json::exception&) {
@@ -137,16 +196,17 @@ void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
 Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
   Headers fields;
   add(fields, endpoint.fields.grantType, "refresh_token");
-  if (endpoint.refreshTokenCookie.empty()) add(fields, endpoint.fields.refreshToken, tokens.refreshToken);
+  const bool isInBody = endpoint.refreshTokenCookie.empty() && endpoint.bearer != EndpointBearer::refreshToken;
+  if (isInBody) add(fields, endpoint.fields.refreshToken, tokens.refreshToken);
   add(fields, endpoint.fields.scope, endpoint.scope);
   add(fields, endpoint.fields.resource, endpoint.resource);
   Request request = tokenRequest(endpoint, std::move(fields));
   if (!endpoint.refreshTokenCookie.empty()) {
     request.headers.emplace_back("Cookie", endpoint.refreshTokenCookie + "=" + tokens.refreshToken);
   }
-  if (endpoint.sendAccessToken) {
-    eraseHeader(request.headers, "Authorization");
-    request.headers.emplace_back("Authorization", "Bearer " + tokens.accessToken);
+  const bool isAccess = endpoint.bearer == EndpointBearer::accessToken;
+  if (endpoint.bearer != EndpointBearer::none) {
+    put(request.headers, "Authorization", "Bearer " + (isAccess ? tokens.accessToken : tokens.refreshToken));
   }
   return request;
 }
@@ -163,8 +223,9 @@ Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens)
 Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint, const Headers& fields,
                                const Clock& now) {
   detail::requireValid(endpoint);
-  const Result<Response> answer =
-      transport(tokenRequest(endpoint, fields), std::chrono::steady_clock::now() + endpoint.timeout);
+  const Result<Request> request = detail::authenticated([&] { return tokenRequest(endpoint, fields); });
+  if (!request) return request.error();
+  const Result<Response> answer = transport(*request, std::chrono::steady_clock::now() + endpoint.timeout);
   if (!answer) return answer.error();
   return readTokenAnswer(*answer, endpoint, now());
 }

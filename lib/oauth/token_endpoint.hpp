@@ -1,12 +1,29 @@
-// Checks that the fetch layer makes at start-up.
+// What the rest of the library asks of a TokenEndpoint.
 #pragma once
+
+#include "http/field.hpp"
+
+#include <exception>
 
 #include <ironjar/token_endpoint.hpp>
 
 namespace ironjar::detail {
 
-// Throws std::invalid_argument with what to change.
+// Checks that the fetch layer makes at start-up. Throw std::invalid_argument with what to change.
 void requireValid(const TokenEndpoint& endpoint);
 void requireValidBesidesUrl(const TokenEndpoint& endpoint);  // which a function takes the place of
+
+// A request that `make` makes, which may ask the application's function for credentials. Errc::notAllowed when that
+// throws (what it says is not passed on: it may hold a secret), Errc::refreshFailed for tokens that no header can hold.
+template <class Make>
+[[nodiscard]] Result<Request> authenticated(const Make& make) {
+  try {
+    Request request = make();
+    if (isSendable(request)) return request;
+    return fail(Errc::refreshFailed, "tokens or credentials cannot stand in a header");
+  } catch (const std::exception&) {
+    return fail(Errc::notAllowed, "the client could not be authenticated: its function has thrown");
+  }
+}
 
 }  // namespace ironjar::detail

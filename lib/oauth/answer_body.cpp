@@ -1,0 +1,67 @@
+#include "oauth/answer_body.hpp"
+
+#include "base/ascii.hpp"
+#include "json/json_lenient.hpp"
+#include "json/simdjson.hpp"
+
+namespace ironjar::detail {
+namespace {
+
+std::string typeOf(const Response& answer) {
+  return lower(findHeader(answer.headers, "Content-Type").value_or(std::string_view()));
+}
+bool isForm(const Response& answer) { return typeOf(answer).starts_with("application/x-www-form-urlencoded"); }
+
+// https://url.spec.whatwg.org/#urlencoded-parsing
+std::string formDecoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool isEscape = text[i] == '%' && i + 2 < text.size() && isHexDigit(text[i + 1]) && isHexDigit(text[i + 2]);
+    out.push_back(isEscape         ? static_cast<char>(hexDigit(text[i + 1]) * 16 + hexDigit(text[i + 2]))
+                  : text[i] == '+' ? ' '
+                                   : text[i]);
+    if (isEscape) i += 2;
+  }
+  return out;
+}
+
+// A name that comes twice is no answer, since two readers would take different values.
+Result<Json> formBody(std::string_view text) {
+  Json body = Json::object();
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('&'), text.size());
+    const std::string_view pair = text.substr(0, end);
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    std::string name = formDecoded(pair.substr(0, equals));
+    std::string value = formDecoded(pair.substr(std::min(equals + 1, pair.size())));
+    if (!isUtf8(name) || !isUtf8(value) || body.contains(name)) return fail(Errc::malformed, "a form that is none");
+    if (!pair.empty()) body[std::move(name)] = std::move(value);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return body;
+}
+
+std::vector<std::string> namesOf(const AnswerPointers& pointers) {
+  std::vector<std::string> names;
+  for (const std::string* pointer : {&pointers.accessToken, &pointers.refreshToken, &pointers.expiresIn,
+                                     &pointers.expiresAt, &pointers.scope, &pointers.error, &pointers.idToken}) {
+    for (Json::json_pointer at(*pointer); !at.empty(); at.pop_back()) names.push_back(at.back());
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<Json> answerBody(const Response& answer, const AnswerPointers& pointers) {
+  return isForm(answer) ? formBody(answer.body) : parseLenientJson(answer.body, namesOf(pointers));
+}
+
+bool hasKnownType(const Response& answer) { return isForm(answer) || typeOf(answer).find("json") != std::string::npos; }
+
+const Json* memberAt(const Json& body, const std::string& pointer) {
+  if (pointer.empty()) return nullptr;
+  const Json::json_pointer where(pointer);
+  return body.contains(where) ? &body.at(where) : nullptr;
+}
+
+}  // namespace ironjar::detail
