@@ -38,7 +38,7 @@ TEST_CASE("every size round-trips or is refused, around every boundary (K06 exac
     REQUIRE_FALSE(refused);
     for (const std::string& cookie : *cookies) {
       REQUIRE(cookie.size() <= maxCookieSize);
-      REQUIRE_FALSE(pairOf(cookie).ends_with('='));
+      REQUIRE(pairOf(cookie).ends_with('=') == (cookie.find("=; Max-Age=0;") != std::string::npos));
     }
     browser.take(*cookies);
     REQUIRE(browser.header().size() <= jar.options().maxCookieHeader);
@@ -134,7 +134,7 @@ TEST_CASE("a stale last chunk, or a decoy among the chunks, does not hide the se
   Session session = jar.open(browser.header() + "; sid.2=stale");
   session.set("e", 1);
   const Cookies cookies = jar.commit(session).value();
-  CHECK(deletes(cookies.back(), "sid.2"));
+  CHECK(std::any_of(cookies.begin(), cookies.end(), [](const std::string& c) { return deletes(c, "sid.2"); }));
 }
 
 TEST_CASE(

@@ -190,7 +190,7 @@ class Session {
   // What the next commit() has to do. To re-seal: an old password or format, or half the lifetime gone.
   enum class Due { nothing, reseal, write };
 
-  // Cookies of our names, so that exactly what the request brought is cleaned up.
+  // Cookies of our names.
   struct Presence {
     bool whole = false;
     unsigned chunks = 0;  // one bit each
@@ -237,8 +237,8 @@ class Session {
   std::optional<TimePoint> expiresAt_;
   std::int64_t start_ = 0;  // unix seconds
   std::string id_;          // 16 bytes
-  Presence presence_;
-  Presence ended_;  // those that are authentic and past their end: due for deletion
+  Presence presence_;       // what the request brought
+  Presence ended_;          // those that are authentic and past their end: due for deletion
   std::shared_ptr<const TokenNames> tokenNames_;
   Clock now_ = systemClock;
 };
@@ -299,11 +299,13 @@ class SessionJar {
   [[nodiscard]] Session open(std::string_view cookieHeader) const;
 
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
-  // deletions for stale ones. Cookies that verified and are past their end are deleted; whatever did not verify is left
-  // alone until the session is written or destroyed: it may be another program's, or another replica may read it. The
-  // clock is read once, after commitHooks.before. Call it once, when the response is ready. Errc::tooLarge, naming the
-  // sizes: nothing is emitted, and the browser keeps the cookie that it has; Errc::expired when cookie.expires is in
-  // the past.
+  // deletions of the others of its names, since another tab may have written them after this request was sent: the
+  // name's own and its four chunks' with `chunk` and at a logout, else the chunks that the request brought. Deletions
+  // take less than 1 KiB in all: what the request brought goes first. Cookies that verified and are past their end are
+  // deleted; whatever did not verify is left alone until the session is written or destroyed: it may be another
+  // program's, or another replica may read it. The clock is read once, after commitHooks.before. Call it once, when the
+  // response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the cookie that it
+  // has; Errc::expired when cookie.expires is in the past.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }
@@ -320,8 +322,9 @@ class SessionJar {
   [[nodiscard]] Result<Cookies> due(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> write(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> wrap(std::string_view seal, const CookieOptions& attributes,
-                                     const Session::Presence& presence) const;
-  [[nodiscard]] Cookies expire(const Session::Presence& stale) const;
+                                     const Session& session) const;
+  [[nodiscard]] Session::Presence besides(const Session::Presence& written, const Session& session) const;
+  [[nodiscard]] Cookies expire(const Session::Presence& stale, const Session& session) const;
 
   std::shared_ptr<const SessionOptions> options_;
   std::shared_ptr<const TokenNames> tokenNames_;

@@ -27,7 +27,10 @@ Carried::Carried(std::string_view header, std::string_view cookieName, SealTest 
     if (!suffix.empty() && !isChunk) continue;
     came_ = true;
     const std::size_t index = isChunk ? static_cast<std::size_t>(suffix[1] - '0') : 0;
-    if (index == 0 && !looksSealed(value)) continue;
+    if (index == 0 && !looksSealed(value)) {
+      if (isChunk) isFirstForeign_ = true;
+      continue;
+    }
     (isChunk ? chunks_[index] : whole_).push_back({value});
   }
 }

@@ -42,8 +42,10 @@ class Carried {
   // Whether there was anything of that name, seal or not.
   [[nodiscard]] bool came() const { return came_; }
   [[nodiscard]] bool hasWhole() const { return !whole_.empty(); }
-  // A chunk is ours when there is a first one.
-  [[nodiscard]] bool hasChunk(std::size_t index) const { return !chunks_[0].empty() && !chunks_[index].empty(); }
+  // A chunk is another program's where its first is no seal.
+  [[nodiscard]] bool hasChunk(std::size_t index) const {
+    return !chunks_[index].empty() && !(chunks_[0].empty() && isFirstForeign_);
+  }
 
   // Hands over every text that may be a seal: the whole cookies in their order, then the chunks joined. A chunk belongs
   // to one seal: once that has verified, it is not tried with others.
@@ -79,6 +81,7 @@ class Carried {
   [[nodiscard]] bool afford(std::size_t bytes);
 
   bool came_ = false;
+  bool isFirstForeign_ = false;  // one came that is no seal
   Copies whole_;
   std::array<Copies, maxChunks> chunks_;
   std::string joined_;

@@ -1,0 +1,132 @@
+// From a session to the Set-Cookie values that are due.
+#include "base/notify.hpp"
+#include "cookie/split.hpp"
+#include "seal/seal_format.hpp"
+#include "session/deletions.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+
+#include <ironjar/session.hpp>
+
+namespace ironjar {
+namespace {
+
+using Cookies = std::vector<std::string>;
+
+Cookies joined(Cookies first, Cookies second) {
+  std::move(second.begin(), second.end(), std::back_inserter(first));
+  return first;
+}
+
+std::string bytesOf(std::size_t size) { return std::to_string(size) + " bytes"; }
+
+Error tooLarge(const detail::Split& split, const SessionOptions& options) {
+  const std::string most = "maxCookieHeader = " + std::to_string(options.maxCookieHeader);
+  if (!options.chunk) {
+    return fail(Errc::tooLarge, "the cookie takes " + bytesOf(split.wholeSize) + ", the limits are " +
+                                    bytesOf(maxCookieSize) + " in browsers and " + most +
+                                    ": store less, or set `chunk`");
+  }
+  if (split.chunks == 0) return fail(Errc::tooLarge, "name and attributes alone fill the cookie");
+  return fail(Errc::tooLarge, "the session takes " + std::to_string(split.chunks) + " cookies and " +
+                                  bytesOf(split.chunksHeader) + " of Cookie header; the limits are " +
+                                  std::to_string(detail::maxChunks) + " and " + most);
+}
+
+}  // namespace
+
+Result<Cookies> SessionJar::commit(Session& session) const {
+  const CommitHooks& hooks = options_->commitHooks;
+  const bool isDue = session.due_ != Session::Due::nothing;
+  if (isDue && hooks.before) hooks.before(session);
+  // One reading of the clock: an end that passes between two of them would leave a ttl of 0, which is none.
+  Result<Cookies> cookies = due(session, options_->seal.now());
+  if (!cookies) return cookies;
+  if (isDue && hooks.after) hooks.after(session);
+  session.due_ = Session::Due::nothing;
+  session.ended_ = {};
+  return cookies;
+}
+
+Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
+  if (session.detached()) return Cookies();
+  if (session.destroyed()) {
+    if (!session.changed()) return Cookies();
+    const auto& former = session.former_;
+    const bool wasThere = session.presence_.whole || session.presence_.chunks != 0 ||
+                          std::any_of(former.begin(), former.end(), [](const Json& data) { return !data.empty(); });
+    if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
+    return expire({.whole = true, .chunks = detail::allChunks}, session);
+  }
+  const bool isDue = session.due_ != Session::Due::nothing;
+  if (isPastAbsoluteTtl(session.start_, now)) {
+    return expire(isDue ? besides({}, session) : session.presence_, session);
+  }
+  return isDue ? write(session, now) : expire(session.ended_, session);
+}
+
+Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {
+  const SealOptions& sealing = options_->seal;
+  Seconds ttl = sealing.ttl;
+  if (options_->absoluteTtl > Seconds{0}) {
+    const Seconds left{session.start_ + options_->absoluteTtl.count() - detail::unixSeconds(now)};  // > 0: see due()
+    if (ttl == Seconds{0} || ttl > left) ttl = left;
+  }
+  CookieOptions attributes = options_->cookie;
+  if (!attributes.maxAge && !options_->untilBrowserCloses) attributes.maxAge = detail::maxAgeFor(ttl);
+  if (attributes.expires && *attributes.expires <= now) {
+    return fail(Errc::expired, "cookie.expires is in the past: use seal.ttl instead");
+  }
+  detail::Lineage lineage{session.start_, {}};
+  std::copy_n(session.id_.begin(), std::min(session.id_.size(), lineage.id.size()), lineage.id.begin());
+  const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, {ttl, lineage, now});
+  if (!seal) return seal.error();
+  Result<Cookies> cookies = wrap(*seal, attributes, session);
+  if (!cookies) return cookies;
+  const auto add = [](std::size_t sum, const std::string& cookie) { return sum + cookie.size(); };
+  detail::notify(options_->observer, [&] {
+    return event::Sealed{session.tag(), std::accumulate(cookies->begin(), cookies->end(), std::size_t{0}, add)};
+  });
+  return cookies;
+}
+
+Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& attributes, const Session& session) const {
+  const std::string& name = options_->cookieName;
+  auto whole = serializeCookie(name, seal, attributes);
+  if (!whole) return whole.error();
+  const detail::Split split = detail::splitSeal(name, seal.size(),
+                                                {.attributesSize = whole->size() - name.size() - 1 - seal.size(),
+                                                 .chunk = options_->chunk,
+                                                 .maxCookieHeader = options_->maxCookieHeader});
+  if (split.written == detail::CookieSet()) return tooLarge(split, *options_);
+  Cookies cookies;
+  if (split.written.whole) {
+    cookies.push_back(*std::move(whole));
+  } else {
+    for (std::size_t i = 0; i < split.chunks; ++i) {
+      auto chunk =
+          serializeCookie(detail::chunkName(name, i), seal.substr(i * split.chunkSize, split.chunkSize), attributes);
+      if (!chunk) return chunk.error();
+      cookies.push_back(*std::move(chunk));
+    }
+  }
+  const Session::Presence written{split.written.whole, split.written.chunks};
+  return joined(std::move(cookies), expire(besides(written, session), session));
+}
+
+// Another tab may have written since the request was sent, and without `chunk` it writes no chunks.
+Session::Presence SessionJar::besides(const Session::Presence& written, const Session& session) const {
+  const unsigned chunks = options_->chunk ? detail::allChunks : session.presence_.chunks;
+  return {!written.whole, chunks & ~written.chunks};
+}
+
+Cookies SessionJar::expire(const Session::Presence& stale, const Session& session) const {
+  const auto& brought = session.presence_;
+  detail::Deletions deletions(options_->cookieName);
+  deletions.add({stale.whole, stale.chunks}, {brought.whole, brought.chunks}, options_->cookie);
+  return std::move(deletions).take();
+}
+
+}  // namespace ironjar
