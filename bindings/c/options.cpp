@@ -87,6 +87,16 @@ void readCookie(Members& members, CookieOptions& cookie) {
   members.read("sameSite", cookie.sameSite, sameSites);
 }
 
+CookieShape shapeFrom(const Json& object) {
+  Members members(object, "former");
+  CookieShape shape;
+  members.read("domain", shape.domain);
+  members.read("path", shape.path);
+  members.read("partitioned", shape.partitioned);
+  members.finish();
+  return shape;
+}
+
 void readTokenNames(const Json& object, TokenNames& names) {
   Members members(object, "tokenNames");
   detail::forEachTokenName(
@@ -171,6 +181,10 @@ SessionOptions sessionOptionsFrom(const Json& object, const Clock& now) {
     Members cookie(*attributes, "cookie");
     readCookie(cookie, options.cookie);
     cookie.finish();
+  }
+  if (const Json* list = members.find("former")) {
+    if (!list->is_array()) members.refuse("former", "is not a list");
+    for (const Json& shape : *list) options.former.push_back(shapeFrom(shape));
   }
   members.read("untilBrowserCloses", options.untilBrowserCloses);
   members.read("chunk", options.chunk);

@@ -145,6 +145,8 @@ export interface JarOptions {
     priority?: 'low' | 'medium' | 'high';
     sameSite?: 'lax' | 'strict' | 'none' | 'unset';
   };
+  /** Shapes that the cookie had before: deleted at a login, at a logout, and when two of its name came. */
+  former?: { domain?: string; path?: string; partitioned?: boolean }[];
   untilBrowserCloses?: boolean;
   chunk?: boolean;
   maxCookieHeader?: number;

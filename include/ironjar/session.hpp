@@ -233,6 +233,8 @@ class Session {
   State state_ = State::open;
   Due due_ = Due::nothing;
   bool tokensAreFromCookie_ = false;
+  bool isNew_ = false;    // it began in this request
+  bool twoCame_ = false;  // two cookies of one name opened
   std::optional<Error> rejection_;
   std::optional<TimePoint> expiresAt_;
   std::int64_t start_ = 0;  // unix seconds
@@ -251,6 +253,15 @@ struct CommitHooks {
   std::function<void(const Session&)> after = {};
 };
 
+// The attributes by which a browser tells cookies of one name apart; as in CookieOptions.
+struct CookieShape {
+  std::string domain = {};
+  std::string path = "/";
+  bool partitioned = false;
+
+  friend bool operator==(const CookieShape&, const CookieShape&) = default;
+};
+
 struct SessionOptions {
   std::string cookieName;  // required; `__Host-session` makes browsers keep the cookie to this host and to HTTPS
   Passwords passwords;     // required
@@ -258,6 +269,11 @@ struct SessionOptions {
   // Unset, maxAge follows from seal.ttl as in iron-session: 60 s less; up to 60 s the same; 2147483647 for 0. `expires`
   // is a fixed date, after which nothing is saved: prefer seal.ttl.
   CookieOptions cookie = CookieOptions();
+  // Shapes that the cookie had before `cookie.domain`, `path` or `partitioned` were changed. Browsers keep such a
+  // cookie beside today's, and send the older one first. They are deleted when a session that begins is written (a
+  // login calls replace()), at a logout, and when two cookies of one name opened: then the one that counts is sealed
+  // anew besides. Keep a shape listed until the cookies that were set with it have ended.
+  std::vector<CookieShape> former = {};
   // No Max-Age, and a seal that does not expire, so that a copy of the cookie opens for ever: iron-session's `maxAge:
   // undefined`.
   bool untilBrowserCloses = false;
@@ -281,7 +297,8 @@ struct SessionOptions {
 class SessionJar {
  public:
   // Throws std::invalid_argument, saying what to change, for a name or attributes that no browser would keep, for a ttl
-  // or formats that cannot be, and for absoluteTtl without the native format in front.
+  // or formats that cannot be, for absoluteTtl without the native format in front, and for former shapes that are
+  // today's, that no browser would have kept, or whose deletions take 1 KiB together with today's.
   explicit SessionJar(SessionOptions options);
 
   // Total: whatever the header holds, there is a session. When cookies came and none counts, it is empty and
@@ -289,9 +306,9 @@ class SessionJar {
   //
   // Of several cookies of our name that open and are not revoked, whole or in complete sets of chunks: of one session
   // (same id) the seal made last; of different sessions the one that began last, by startedAt(); of equals the first.
-  // Browsers keep one cookie of a `__Host-` name (two with cookie.partitioned, where the rule above holds), so two
-  // different sessions under one mean that one was planted: then none counts, with Errc::loginRequired; nothing is
-  // deleted by reading, while a login or logout still writes and deletes.
+  // Browsers keep one cookie of a `__Host-` name (two with cookie.partitioned or a former shape, where the rule above
+  // holds), so two different sessions under one mean that one was planted: then none counts, with Errc::loginRequired;
+  // nothing is deleted by reading, while a login or logout still writes and deletes.
   //
   // What does not open is passed over, however many, in time that follows from the header's size: joined chunks are
   // looked at up to 1 MiB, and fe26Iterations above 1 up to 16,384 in all (or their sum), those seals first that claim
@@ -301,11 +318,11 @@ class SessionJar {
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
   // deletions of the others of its names, since another tab may have written them after this request was sent: the
   // name's own and its four chunks' with `chunk` and at a logout, else the chunks that the request brought. Deletions
-  // take less than 1 KiB in all: what the request brought goes first. Cookies that verified and are past their end are
-  // deleted; whatever did not verify is left alone until the session is written or destroyed: it may be another
-  // program's, or another replica may read it. The clock is read once, after commitHooks.before. Call it once, when the
-  // response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the cookie that it
-  // has; Errc::expired when cookie.expires is in the past.
+  // take less than 1 KiB in all: what the request brought goes first, former shapes last. Cookies that verified and are
+  // past their end are deleted; whatever did not verify is left alone until the session is written or destroyed: it may
+  // be another program's, or another replica may read it. The clock is read once, after commitHooks.before. Call it
+  // once, when the response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the
+  // cookie that it has; Errc::expired when cookie.expires is in the past.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }

@@ -53,6 +53,14 @@ void Carried::offer(const Try& attempt) {
   for (std::size_t run = longest; run > 1; --run) joinEqualRanks(run, attempt);
 }
 
+bool Carried::hasTwoOpened() const {
+  const auto isTwice = [](const Copies& copies) {
+    return std::count_if(copies.begin(), copies.end(), [](const Copy& copy) { return copy.trial == Trial::opened; }) >
+           1;
+  };
+  return isTwice(whole_) || std::any_of(chunks_.begin(), chunks_.end(), isTwice);
+}
+
 bool Carried::isFree(const Candidate& candidate) const {
   const auto isUntaken = [](const Copy& copy) { return copy.trial == Trial::refused; };
   if (candidate.run == 0) return isUntaken(whole_[candidate.copies[0]]);

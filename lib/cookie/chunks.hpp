@@ -56,6 +56,9 @@ class Carried {
   // at, where each try counts as 512 bytes more: 227 tries of 4 KiB, while browsers keep 180 cookies for a site.
   void offer(const Try& attempt);
 
+  // Whether two copies in one place opened, so that a browser holds the name with different attributes.
+  [[nodiscard]] bool hasTwoOpened() const;
+
   // For what was refused when it was offered, and has been tried again. False when a part of it has been used since.
   [[nodiscard]] bool isFree(const Candidate& candidate) const;
   void recordTrial(const Candidate& candidate, Trial trial);

@@ -1,8 +1,42 @@
 #include "session/deletions.hpp"
 
+#include "base/ascii.hpp"
+
 #include <string_view>
+#include <utility>
 
 namespace ironjar::detail {
+
+// Without SameSite=None a browser ignores the field in a page that is embedded elsewhere.
+CookieOptions attributesOf(const CookieShape& shape, const SessionOptions& options) {
+  const CookieOptions& today = options.cookie;
+  const bool promisesHttpOnly = startsWithIgnoringCase(options.cookieName, "__Http-") ||
+                                startsWithIgnoringCase(options.cookieName, "__Host-Http-");
+  return {.domain = shape.domain,
+          .path = shape.path,
+          .httpOnly = promisesHttpOnly,
+          .secure = today.secure || shape.partitioned,
+          .partitioned = shape.partitioned,
+          .sameSite = today.sameSite == SameSite::none ? SameSite::none : SameSite::unset};
+}
+
+CookieShape normal(CookieShape shape) {
+  shape.domain = lower(shape.domain);
+  if (shape.domain.starts_with('.')) shape.domain.erase(0, 1);
+  return shape;
+}
+
+bool isToday(const CookieShape& shape, const CookieOptions& today) {
+  return normal(shape) == normal({today.domain, today.path, today.partitioned});
+}
+
+bool canDeleteAll(const SessionOptions& options) {
+  constexpr CookieSet all{true, allChunks};
+  Deletions deletions(options.cookieName);
+  deletions.add(all, options.cookie);
+  for (const CookieShape& shape : options.former) deletions.add(all, attributesOf(shape, options));
+  return std::move(deletions).take().size() == (1 + maxChunks) * (1 + options.former.size());
+}
 
 void Deletions::add(const CookieSet& stale, const CookieOptions& attributes) {
   if (stale.whole) add(cookieName_, attributes);

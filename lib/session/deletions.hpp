@@ -19,6 +19,16 @@ inline constexpr unsigned allChunks = (1U << maxChunks) - 1;
 // a session's cookie may be nearly as large.
 inline constexpr std::size_t maxDeletionsSize = 1024;
 
+// Those of a cookie that was set with a former shape, without what deleting does not need.
+[[nodiscard]] CookieOptions attributesOf(const CookieShape& shape, const SessionOptions& options);
+
+[[nodiscard]] bool isToday(const CookieShape& shape, const CookieOptions& today);
+// As browsers compare domains: without a leading dot, in lower case.
+[[nodiscard]] CookieShape normal(CookieShape shape);
+
+// Whether all names of every shape can be deleted at once.
+[[nodiscard]] bool canDeleteAll(const SessionOptions& options);
+
 // Collects them, as long as they fit.
 class Deletions {
  public:

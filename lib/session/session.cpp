@@ -40,6 +40,7 @@ Session::~Session() {
 void Session::begin(TimePoint now) {
   id_ = randomId();
   start_ = detail::unixSeconds(now);
+  isNew_ = true;
 }
 
 const Json* Session::find(std::string_view key) const {

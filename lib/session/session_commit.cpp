@@ -126,6 +126,14 @@ Cookies SessionJar::expire(const Session::Presence& stale, const Session& sessio
   const auto& brought = session.presence_;
   detail::Deletions deletions(options_->cookieName);
   deletions.add({stale.whole, stale.chunks}, {brought.whole, brought.chunks}, options_->cookie);
+  const bool endsFormer =
+      session.due_ != Session::Due::nothing && (session.isNew_ || session.twoCame_ || session.destroyed());
+  if (endsFormer) {
+    const unsigned chunks = options_->chunk ? detail::allChunks : brought.chunks;
+    for (const CookieShape& shape : options_->former) {
+      deletions.add(detail::CookieSet{true, chunks}, detail::attributesOf(shape, *options_));
+    }
+  }
   return std::move(deletions).take();
 }
 

@@ -1,4 +1,5 @@
 #include "seal/formats.hpp"
+#include "session/deletions.hpp"
 #include "session/token_set.hpp"
 
 #include <algorithm>
@@ -12,6 +13,21 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: SessionOptions: " + why); }
 
+void requireShapes(const SessionOptions& options) {
+  const std::vector<CookieShape>& former = options.former;
+  for (auto shape = former.begin(); shape != former.end(); ++shape) {
+    const auto deletion = serializeCookie(options.cookieName, "", detail::attributesOf(*shape, options));
+    if (!deletion) refuse("former holds what no browser keeps: " + deletion.error().detail);
+    if (!shape->path.starts_with('/')) refuse("former: a path does not start with `/`");
+    if (detail::isToday(*shape, options.cookie)) refuse("former holds today's domain, path and partitioned: remove it");
+    const auto isSame = [&](const CookieShape& other) { return detail::normal(other) == detail::normal(*shape); };
+    if (std::any_of(former.begin(), shape, isSame)) refuse("former holds a shape twice");
+  }
+  if (former.empty() || detail::canDeleteAll(options)) return;
+  refuse("former: with today's its deletions take more than " + std::to_string(detail::maxDeletionsSize) +
+         " bytes of a response: list fewer shapes");
+}
+
 SessionOptions checked(SessionOptions options) {
   detail::requireValid(options.seal);
   if (options.seal.context.empty()) options.seal.context = options.cookieName;
@@ -19,6 +35,7 @@ SessionOptions checked(SessionOptions options) {
   if (options.untilBrowserCloses && options.cookie.maxAge) refuse("cookie.maxAge contradicts untilBrowserCloses");
   const auto sample = serializeCookie(options.cookieName, "", options.cookie);
   if (!sample) refuse("cookieName `" + options.cookieName + "` and cookie: " + sample.error().detail);
+  requireShapes(options);
   constexpr Seconds longest{100'000'000'000};  // as SealOptions.ttl
   if (options.absoluteTtl < Seconds{0} || options.absoluteTtl > longest) refuse("absoluteTtl is out of range");
   if (options.maxCookieHeader == 0) refuse("maxCookieHeader is 0: nothing could be kept");

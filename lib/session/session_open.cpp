@@ -32,9 +32,10 @@ std::string idOf(std::string_view authenticated) {
   return id;
 }
 
-// Browsers keep one cookie of such a name, whoever sets it; with Partitioned, one more.
+// Browsers keep one cookie of such a name, whoever sets it; with Partitioned, today or formerly, one more.
 bool isUnique(const SessionOptions& options) {
-  return detail::startsWithIgnoringCase(options.cookieName, "__Host-") && !options.cookie.partitioned;
+  return detail::startsWithIgnoringCase(options.cookieName, "__Host-") && !options.cookie.partitioned &&
+         options.former.empty();
 }
 
 }  // namespace
@@ -101,6 +102,8 @@ void SessionJar::Opening::run() {
   }
   if (found_) {
     session_.rejection_.reset();
+    session_.twoCame_ = !options_.former.empty() && carried_.hasTwoOpened();
+    if (session_.twoCame_) session_.due_ = Session::Due::reseal;
     return detail::notify(options_.observer, [&] { return event::Unsealed{session_.tag(), bytes_}; });
   }
   session_.begin(now_);

@@ -151,6 +151,13 @@ test('a SessionJar opens and commits as the library does', () => {
   );
 });
 
+test('shapes that the cookie had before are deleted by a logout', () => {
+  const jar = new SessionJar({ cookieName: 'sid', passwords: password, former: [{ domain: 'example.com' }] });
+  const session = jar.open('');
+  session.destroy();
+  assert.equal(jar.commit(session).at(-1), 'sid=; Max-Age=0; Domain=example.com; Path=/; Secure');
+});
+
 test('a SessionJar alone commits its sessions, and nothing else', () => {
   const jar = new ironjar.SessionJar({ cookieName: 'sid', passwords: password });
   assert.equal('commit' in jar.open(''), false);

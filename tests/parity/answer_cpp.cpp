@@ -59,6 +59,7 @@ ironjar::SessionJar jarOf(const Json& request) {
     options.cookie.priority = ironjar::CookiePriority::high;
   }
   options.chunk = from.value("chunk", false);
+  if (from.contains("former")) options.former = {{.path = "/", .partitioned = true}};
   options.untilBrowserCloses = from.value("untilBrowserCloses", false);
   options.seal.now = clockOf(request);
   return ironjar::SessionJar(options);

@@ -120,6 +120,7 @@ Json randomOptions(Dice& dice) {
   if (dice.oneIn(3)) options["cookie"] = {{"sameSite", "strict"}, {"priority", "high"}};
   if (dice.oneIn(3)) options["chunk"] = true;
   if (dice.oneIn(5)) options["untilBrowserCloses"] = true;
+  if (dice.oneIn(5)) options["former"] = {{{"path", "/"}, {"partitioned", true}}};
   return options;
 }
 

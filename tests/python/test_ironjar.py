@@ -218,7 +218,8 @@ class Sessions(unittest.TestCase):
         )
         session = jar.open("", now_ms=NOW)
         session["n"] = 1
-        (value,) = jar.commit(session, now_ms=NOW)
+        value, *deletions = jar.commit(session, now_ms=NOW)
+        self.assertEqual([deletion[:6] for deletion in deletions], ["sid.0=", "sid.1=", "sid.2=", "sid.3="])
         self.assertTrue(value.startswith("sid=Fe26.2*1*"))
         self.assertTrue(
             value.endswith(
@@ -226,6 +227,14 @@ class Sessions(unittest.TestCase):
                 "Partitioned; Priority=High; SameSite=None"
             )
         )
+
+    def test_shapes_that_the_cookie_had_before_are_deleted_by_a_logout(self) -> None:
+        jar = ironjar.SessionJar("sid", PASSWORD, former=[{"domain": "example.com", "path": "/app"}])
+        session = jar.open("")
+        session.destroy()
+        self.assertEqual(jar.commit(session)[-1], "sid=; Max-Age=0; Domain=example.com; Path=/app; Secure")
+        with self.assertRaisesRegex(ValueError, "former holds today's"):
+            ironjar.SessionJar("sid", PASSWORD, former=[{}])
 
     def test_options_that_cannot_be_are_value_errors(self) -> None:
         for name, more in (("a b", {}), ("sid", {"same_site": "Lax"}), ("sid", {"token_names": {"access": "x"}}),

@@ -99,9 +99,10 @@ typedef struct ironjar_session ironjar_session;
  * Options: `cookieName` and `passwords` (required); `seal` (an object of a sealer's options without passwords);
  * `cookie` (an object of `maxAge` in seconds, `domain`, `path`, `expires` in unix milliseconds, `httpOnly`, `secure`,
  * `partitioned`, `priority`: "low", "medium" or "high", `sameSite`: "lax", "strict", "none" or "unset");
- * `untilBrowserCloses`, `chunk`, `rolling` (booleans), `maxCookieHeader` (bytes), `absoluteTtl` (seconds),
- * `tokenNames` (an object of `accessToken`, `refreshToken`, `expiresAt`, `scope`, `lifetime`, `subject`, `cookies`,
- * `resources`). Meanings and defaults are those of the C++ SessionOptions.
+ * `former` (a list of objects of `domain`, `path`, `partitioned`); `untilBrowserCloses`, `chunk`, `rolling` (booleans),
+ * `maxCookieHeader` (bytes), `absoluteTtl` (seconds), `tokenNames` (an object of `accessToken`, `refreshToken`,
+ * `expiresAt`, `scope`, `lifetime`, `subject`, `cookies`, `resources`). Meanings and defaults are those of the C++
+ * SessionOptions.
  */
 IRONJAR_API ironjar_status ironjar_jar_new(const char* options, size_t options_size, ironjar_jar** jar,
                                            ironjar_error* error);
