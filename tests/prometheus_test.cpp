@@ -110,4 +110,5 @@ TEST_CASE("the observer may outlive the metrics") {
   const Observer observer = metrics->observer();
   metrics.reset();
   CHECK_NOTHROW(observer(event::CoordinatorDegraded{true, "gone"}));
+  CHECK_NOTHROW(observer(event::ResealSkipped{"tag", fail(Errc::tooLarge, "")}));
 }

@@ -49,6 +49,13 @@ struct Sealed {
   std::size_t bytes = 0;  // of the Set-Cookie values
 };
 
+// A session that nobody changed was due to be sealed anew (an old password or format, rolling, a former shape), and was
+// not: it does not fit any more, or its time is past. The browser keeps the cookie that it has.
+struct ResealSkipped {
+  std::string session;
+  Error error;
+};
+
 // A cookie that was not accepted.
 struct Rejected {
   Error error;
@@ -103,11 +110,18 @@ struct CoordinatorDegraded {
   std::string why;
 };
 
+// Does nothing, for any event. A visitor that derives from it, with `using event::Others::operator();`, needs functions
+// for those alone that it cares about, and compiles when later versions add some.
+struct Others {
+  template <class Kind>
+  void operator()(const Kind&) const {}
+};
+
 }  // namespace event
 
 using Event = std::variant<event::Unsealed, event::Sealed, event::Rejected, event::LoggedOut, event::RefreshStarted,
                            event::TokensAnswered, event::Refreshed, event::RefreshFailed, event::FetchRetried,
-                           event::CoordinatorDegraded>;
+                           event::CoordinatorDegraded, event::ResealSkipped>;
 
 // Called where the event happens: on requests' and coordinators' threads, many at once, never under a lock. What it
 // throws is dropped. It delays what it observes, so it should be quick. Copies of it are kept by all that it was given

@@ -5,6 +5,7 @@
 //   ironjar_fetch_retries_total                  requests that performFetch sent again
 //   ironjar_rejected_total{reason}               cookies that were not accepted, by nameOf(Errc)
 //   ironjar_chain_hits_total                     requests served with tokens that an earlier one had brought
+//   ironjar_reseals_skipped_total                sessions that were due to be sealed anew and do not fit
 //   ironjar_logouts_total                        sessions destroyed
 //   ironjar_cookie_bytes                         histogram: Set-Cookie values of a session
 //   ironjar_waiters                              requests that wait for a refresh at this moment
@@ -42,6 +43,7 @@ class PrometheusFamilies {
   void operator()(const event::Rejected& e) {
     rejected_.Add({{"reason", std::string(nameOf(e.error.code))}}).Increment();
   }
+  void operator()(const event::ResealSkipped&) { resealsSkipped_.Increment(); }
   void operator()(const event::LoggedOut&) { logouts_.Increment(); }
   void operator()(const event::RefreshStarted&) {}
   void operator()(const event::TokensAnswered& e) {
@@ -89,6 +91,8 @@ class PrometheusFamilies {
       counter("ironjar_fetch_retries_total", "Requests sent again with newer tokens").Add({});
   prometheus::Counter& chainHits_ =
       counter("ironjar_chain_hits_total", "Requests served with tokens brought earlier").Add({});
+  prometheus::Counter& resealsSkipped_ =
+      counter("ironjar_reseals_skipped_total", "Cookies that were due to be sealed anew and do not fit").Add({});
   prometheus::Counter& logouts_ = counter("ironjar_logouts_total", "Sessions destroyed").Add({});
   prometheus::Histogram& refreshSeconds_ = histogram("ironjar_refresh_seconds", "Calls to token endpoints",
                                                      {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});

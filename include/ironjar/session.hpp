@@ -164,6 +164,10 @@ class Session {
 
   [[nodiscard]] bool empty() const { return data_.empty(); }
   [[nodiscard]] bool changed() const { return due_ == Due::write; }  // since it was opened or last committed
+  // Whether commit() would seal it anew though nobody changed it: an old password or format, rolling, a former shape.
+  // Nothing is lost when such a commit is left out, and a slow response does not write over a login or logout that was
+  // faster. Hooks may make it a write: fresh tokens are kept.
+  [[nodiscard]] bool isResealOnly() const { return due_ == Due::reseal; }
   [[nodiscard]] bool destroyed() const { return state_ == State::destroyed; }
   [[nodiscard]] bool detached() const { return state_ == State::detached; }
   // Why a cookie that came was not accepted, or a write was dropped. Its detail is for your log.
@@ -249,7 +253,8 @@ class Session {
 struct CommitHooks {
   // First, when commit() is about to write or delete a session.
   std::function<void(Session&)> before = {};
-  // When its cookies are made: not when they do not fit. The session is as it was sealed.
+  // When its cookies are made: not when they do not fit, nor when it is not sealed anew for that. The session is as it
+  // was sealed.
   std::function<void(const Session&)> after = {};
 };
 
@@ -287,7 +292,7 @@ struct SessionOptions {
   Seconds absoluteTtl{0};
   TokenNames tokenNames = TokenNames();
   CommitHooks commitHooks = CommitHooks();  // Fetcher::commitHooks() makes them
-  Observer observer = {};                   // told of Unsealed, Rejected, Sealed and LoggedOut
+  Observer observer = {};                   // told of Unsealed, Rejected, Sealed, ResealSkipped, LoggedOut
   // Asked for the sessions that open and may count, the usual one alone; those that it names are as if they had
   // not come, and rejection() says Errc::loginRequired. revokedBy() makes one. Must not throw.
   std::function<bool(const Session&)> isRevoked = {};

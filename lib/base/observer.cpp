@@ -58,6 +58,9 @@ struct Lines {
   std::string operator()(const event::Sealed& e) const {
     return Line("sealed").session(e.session).add("bytes", e.bytes).text();
   }
+  std::string operator()(const event::ResealSkipped& e) const {
+    return Line("reseal_skipped").session(e.session).error(e.error).text();
+  }
   std::string operator()(const event::Rejected& e) const { return Line("rejected").error(e.error).text(); }
   std::string operator()(const event::LoggedOut& e) const { return Line("logged_out").session(e.session).text(); }
   std::string operator()(const event::RefreshStarted& e) const {

@@ -43,8 +43,14 @@ Result<Cookies> SessionJar::commit(Session& session) const {
   if (isDue && hooks.before) hooks.before(session);
   // One reading of the clock: an end that passes between two of them would leave a ttl of 0, which is none.
   Result<Cookies> cookies = due(session, options_->seal.now());
-  if (!cookies) return cookies;
-  if (isDue && hooks.after) hooks.after(session);
+  const bool isSkipped = !cookies && session.isResealOnly();
+  if (!cookies && !isSkipped) return cookies;
+  if (isSkipped) {
+    detail::notify(options_->observer, [&] { return event::ResealSkipped{session.tag(), cookies.error()}; });
+    cookies = Cookies();
+  } else if (isDue && hooks.after) {
+    hooks.after(session);
+  }
   session.due_ = Session::Due::nothing;
   session.ended_ = {};
   return cookies;
