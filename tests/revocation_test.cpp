@@ -203,3 +203,37 @@ TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(LocalRevocationList({.maxEntries = 0}), std::invalid_argument);
   CHECK_THROWS_AS(static_cast<void>(revokedBy(nullptr)), std::invalid_argument);
 }
+
+TEST_CASE("a session that was denied while a request was served is not sealed anew") {
+  Site site;
+  site.signIn(ada);
+  const std::string cookies = site.browser.header();
+  Session written = site.jar.open(cookies);
+  Session ended = site.jar.open(cookies);
+  Session begun = site.jar.open(cookies);
+  Session read = site.jar.open(cookies);
+  SessionOptions options = site.jar.options();
+  options.passwords = {{1, support::password}, {2, support::otherPassword}};
+  std::size_t skipped = 0;
+  options.observer = [&](const Event& event) { skipped += std::holds_alternative<event::ResealSkipped>(event); };
+  const SessionJar rotated(options);
+  Session resealed = rotated.open(cookies);
+  REQUIRE(resealed.isResealOnly());
+  site.list->deny({Mark::Kind::sid, "s-1", "https://id.example"});
+
+  written.set("n", 1);
+  CHECK_FALSE(written.isResealOnly());
+  const Finished finished = finish(site.jar, cookies, written);
+  CHECK(finished.cookies.empty());
+  REQUIRE(finished.error);
+  CHECK(finished.error->code == Errc::loginRequired);
+  CHECK(notSavedAnswer(finished.error).status == 401);
+  CHECK(rotated.commit(resealed)->empty());
+  CHECK(skipped == 1);
+  CHECK(site.jar.commit(read)->empty());
+  begun.replace();
+  begun.assign({{"user", "bob"}, {"sid", "s-2"}});
+  CHECK(site.jar.commit(begun)->size() == 1);
+  ended.destroy();
+  CHECK_FALSE(site.jar.commit(ended)->empty());
+}

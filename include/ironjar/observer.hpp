@@ -50,7 +50,8 @@ struct Sealed {
 };
 
 // A session that nobody changed was due to be sealed anew (an old password or format, rolling, a former shape), and was
-// not: it does not fit any more, or its time is past. The browser keeps the cookie that it has.
+// not: it does not fit any more, its time is past, or it was denied meanwhile. The browser keeps the cookie that it
+// has.
 struct ResealSkipped {
   std::string session;
   Error error;

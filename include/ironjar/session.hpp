@@ -294,7 +294,8 @@ struct SessionOptions {
   CommitHooks commitHooks = CommitHooks();  // Fetcher::commitHooks() makes them
   Observer observer = {};                   // told of Unsealed, Rejected, Sealed, ResealSkipped, LoggedOut
   // Asked for the sessions that open and may count, the usual one alone; those that it names are as if they had
-  // not come, and rejection() says Errc::loginRequired. revokedBy() makes one. Must not throw.
+  // not come, and rejection() says Errc::loginRequired. Asked again before one that a cookie brought is written: what
+  // was denied meanwhile is not sealed. revokedBy() makes one. Must not throw.
   std::function<bool(const Session&)> isRevoked = {};
 };
 
@@ -341,6 +342,7 @@ class SessionJar {
   [[nodiscard]] std::int64_t startOf(const detail::Provenance& from, TimePoint now) const;
   [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start, TimePoint now) const;
   void adopt(Session& session, detail::OpenedJson&& unsealed, TimePoint now) const;
+  [[nodiscard]] bool isDenied(const Session& session) const;
   [[nodiscard]] Result<Cookies> due(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> write(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> wrap(std::string_view seal, const CookieOptions& attributes,

@@ -90,7 +90,7 @@ void putSetCookies(Headers& headers, const std::vector<std::string>& cookies);
 
 struct Finished {
   std::vector<std::string> cookies;  // the Set-Cookie values due, whatever happened
-  std::optional<Error> error = {};   // why the session was not saved: answer notSavedAnswer() in place of your own
+  std::optional<Error> error = {};   // why the session was not saved: answer notSavedAnswer(error) in place of your own
 };
 
 // commit() for a request whose handler has returned. When the session does not fit a cookie, what rollBack() keeps.
@@ -103,8 +103,8 @@ struct Finished {
 [[nodiscard]] std::vector<std::string> rollBack(const SessionJar& jar, std::string_view cookieHeader,
                                                 const Session& session);
 
-// 500 {"reason": "session_not_saved"}.
-[[nodiscard]] Response notSavedAnswer();
+// 500 {"reason": "session_not_saved"}; answerFor() of a session that was denied while the request was served.
+[[nodiscard]] Response notSavedAnswer(const std::optional<Error>& why = {});
 // Removes what described the body that an answer of ours takes the place of, and where it would have led.
 void eraseFieldsOfBody(Headers& headers);
 

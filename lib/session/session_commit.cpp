@@ -42,7 +42,8 @@ Result<Cookies> SessionJar::commit(Session& session) const {
   const bool isDue = session.due_ != Session::Due::nothing;
   if (isDue && hooks.before) hooks.before(session);
   // One reading of the clock: an end that passes between two of them would leave a ttl of 0, which is none.
-  Result<Cookies> cookies = due(session, options_->seal.now());
+  Result<Cookies> cookies = isDenied(session) ? Result<Cookies>(fail(Errc::loginRequired, "denied meanwhile"))
+                                              : due(session, options_->seal.now());
   const bool isSkipped = !cookies && session.isResealOnly();
   if (!cookies && !isSkipped) return cookies;
   if (isSkipped) {
@@ -54,6 +55,12 @@ Result<Cookies> SessionJar::commit(Session& session) const {
   session.due_ = Session::Due::nothing;
   session.ended_ = {};
   return cookies;
+}
+
+// Asked again: it may have been denied since it was opened. One that began in this request cannot have been.
+bool SessionJar::isDenied(const Session& session) const {
+  const bool isWritten = session.state_ == Session::State::open && session.due_ != Session::Due::nothing;
+  return isWritten && !session.isNew_ && options_->isRevoked && options_->isRevoked(session);
 }
 
 Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {

@@ -41,7 +41,10 @@ Response detail::answer(int status, std::string_view reason) {
 
 Response crossSiteAnswer() { return detail::answer(403, "cross_site_request"); }
 
-Response notSavedAnswer() { return detail::answer(500, "session_not_saved"); }
+Response notSavedAnswer(const std::optional<Error>& why) {
+  if (why && why->code == Errc::loginRequired) return answerFor(*why);
+  return detail::answer(500, "session_not_saved");
+}
 
 Response answerFor(const Error& error) {
   switch (error.code) {

@@ -67,9 +67,9 @@ inline void setCookies(httplib::Response& response, const std::vector<std::strin
 }
 
 // Opens the session before the handler and commits it after, once. When it does not fit a cookie the
-// answer is a 500 {"reason": "session_not_saved"} in place of the handler's, and the browser keeps the cookie it has.
-// Of a handler that throws, and of that 500, what rollBack() keeps is kept. For routes of the server that `site` was
-// made of: elsewhere, or when its pre-routing handler was replaced, every answer is a 500 {"reason":
+// answer is notSavedAnswer() in place of the handler's, and the browser keeps the cookie it has.
+// Of a handler that throws, and beside that answer, what rollBack() keeps is kept. For routes of the server that `site`
+// was made of: elsewhere, or when its pre-routing handler was replaced, every answer is a 500 {"reason":
 // "server_not_hardened"}, since what a session says would be open to request smuggling.
 [[nodiscard]] inline httplib::Server::Handler withSession(const HardenedServer&, SessionJar jar,
                                                           SessionHandler handler) {
@@ -87,7 +87,7 @@ inline void setCookies(httplib::Response& response, const std::vector<std::strin
     const Finished finished = finish(jar, cookies, session);
     if (finished.error) {
       changeHeaders(response, eraseFieldsOfBody);
-      respond(response, notSavedAnswer());
+      respond(response, notSavedAnswer(finished.error));
     }
     setCookies(response, finished.cookies);
   };
