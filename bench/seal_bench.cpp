@@ -21,8 +21,8 @@ void sealText(benchmark::State& state) {
   const auto options = bench::sealing(format);
   const std::string json = bench::sessionText(state.range(0));
   for (auto _ : state) {
-    auto seal =
-        ironjar::detail::seal(ironjar::detail::Plain::ofText(json), passwords.keyring(), options, {.ttl = options.ttl});
+    auto seal = ironjar::detail::seal(ironjar::detail::Plain::ofText(json), passwords.keyring(), options,
+                                      {.ttl = ironjar::detail::ttlOf(options)});
     if (!seal) return state.SkipWithError("not sealed");
     benchmark::DoNotOptimize(seal);
   }

@@ -58,6 +58,30 @@ TEST_CASE("rolling re-seals after half of ttl, and then only (X05 rolling/absolu
   CHECK(visit(jar, browser, [](Session& s) { CHECK_FALSE(s.empty()); }).size() == 1);
 }
 
+TEST_CASE("rolling goes by what the browser was told when that is less than the seal's ttl") {
+  for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
+    const FakeClock clock;
+    SessionOptions options = basicOptions(clock);
+    options.seal.formats = {format};
+    options.cookie.maxAge = Seconds{3600};
+    options.rolling = true;
+    const SessionJar jar(options);
+    Browser browser;
+    visit(jar, browser, [](Session& s) { s.set("a", 1); });
+    clock.advance(Seconds{1800});
+    CHECK(visit(jar, browser, look).empty());
+    clock.advance(Seconds{1});
+    CHECK(visit(jar, browser, look).size() == 1);
+    CHECK(visit(jar, browser, look).empty());
+    options.cookie.maxAge = std::chrono::hours{24 * 30};  // beyond ttl, the seal's half counts
+    const SessionJar longer(options);
+    clock.advance(std::chrono::hours{24 * 7});
+    CHECK(visit(longer, browser, look).empty());
+    clock.advance(Seconds{1});
+    CHECK(visit(longer, browser, look).size() == 1);
+  }
+}
+
 TEST_CASE("rolling stops where absoluteTtl leaves nothing to win") {
   const FakeClock clock;
   SessionOptions options = basicOptions(clock);
@@ -101,10 +125,31 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a cookie.expires in the past is told, not written") {
-  SessionOptions options = basicOptions();
-  options.cookie.expires = support::at(1'600'000'000'000);
+TEST_CASE("a cookie until the browser closes may hold a seal that ends") {
+  const FakeClock clock;
+  SessionOptions options = basicOptions(clock);
+  options.untilBrowserCloses = true;
+  Browser endless;
+  visit(SessionJar(options), endless, [](Session& s) { s.set("a", 1); });
+  options.seal.ttl = Seconds{3600};
+  options.rolling = true;
   const SessionJar jar(options);
+  Browser browser;
+  CHECK(visit(jar, browser, [](Session& s) { s.set("a", 1); }).front().find("Max-Age") == std::string::npos);
+  clock.advance(std::chrono::minutes{31});
+  CHECK(visit(jar, browser, look).size() == 1);  // rolling goes by the seal
+  clock.advance(std::chrono::hours{2});
+  CHECK(jar.open(browser.header()).rejection()->code == Errc::expired);
+  clock.advance(std::chrono::hours{24 * 365});
+  CHECK_FALSE(jar.open(endless.header()).empty());
+}
+
+TEST_CASE("a cookie.expires that has passed is told, not written") {
+  const FakeClock clock;
+  SessionOptions options = basicOptions(clock);
+  options.cookie.expires = clock() + Seconds{1};
+  const SessionJar jar(options);
+  clock.advance(Seconds{1});
   Session session = jar.open("");
   session.set("a", 1);
   CHECK(errorOf(jar.commit(session)) == Errc::expired);

@@ -197,6 +197,10 @@ TEST_CASE(
   refuses([](SessionOptions& o) { o.seal.formats = {}; });
   refuses([](SessionOptions& o) { o.cookie.path = "relative"; });
   refuses([](SessionOptions& o) { o.maxCookieHeader = 0; });
+  for (const char* domain : {"com", ".com", "localhost", "127.0.0.1", ".10.0.0.1", "1.2", "::1"}) {
+    refuses([&](SessionOptions& o) { o.cookie.domain = domain; });
+    refuses([&](SessionOptions& o) { o.former = {{.domain = domain}}; });
+  }
   refuses([](SessionOptions& o) { o.absoluteTtl = Seconds::max(); });
   refuses([](SessionOptions& o) { o.absoluteTtl = Seconds{-1}; });
   refuses([](SessionOptions& o) { o.absoluteTtl = Seconds{60}, o.seal.formats = {SealFormat::fe26}; });
@@ -204,4 +208,27 @@ TEST_CASE(
   refuses([](SessionOptions& o) { o.untilBrowserCloses = true, o.cookie.maxAge = Seconds{60}; });
   refuses([](SessionOptions& o) { o.tokenNames.refreshToken = "accessToken"; });
   refuses([](SessionOptions& o) { o.tokenNames.scope = ""; });
+}
+
+TEST_CASE("a cookie that browsers drop at once is refused at start-up, saying what to write instead") {
+  const auto why = [](auto change) {
+    SessionOptions options = basicOptions();
+    change(options);
+    try {
+      const SessionJar jar(options);
+    } catch (const std::invalid_argument& refused) {
+      return std::string(refused.what());
+    }
+    return std::string();
+  };
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  for (const int maxAge : {0, -1}) {
+    CHECK(has(why([&](SessionOptions& o) { o.cookie.maxAge = Seconds{maxAge}; }), "untilBrowserCloses"));
+  }
+  CHECK(has(why([](SessionOptions& o) { o.seal.ttl = Seconds{-1}; }), "write 0"));
+  CHECK(has(why([](SessionOptions& o) { o.cookie.expires = o.seal.now(); }), "use seal.ttl"));
+  CHECK(why([](SessionOptions& o) { o.cookie.expires = o.seal.now() + Seconds{1}; }).empty());
+  CHECK(why([](SessionOptions& o) { o.cookie.domain = "4.example"; }).empty());
 }

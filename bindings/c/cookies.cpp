@@ -25,7 +25,7 @@ constexpr std::size_t endless = SIZE_MAX / 8;  // larger than any cookie, and no
 
 struct Splitting {
   std::string cookieName = {};
-  ironjar::Seconds ttl = ironjar::SealOptions().ttl;
+  ironjar::Seconds ttl = ironjar::defaultTtl;
   ironjar::detail::SplitLimits limits = {.maxCookieHeader = endless};
 };
 

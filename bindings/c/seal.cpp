@@ -59,7 +59,7 @@ ironjar_status ironjar_seal_data(const ironjar_sealer* sealer, const char* json,
     const ironjar_sealer& with = live(sealer);
     const AtTime at(now_ms);
     const auto sealed = ironjar::detail::sealText(textIn(json, json_size, "json"), with.passwords.keyring(),
-                                                  with.options, {.ttl = with.options.ttl});
+                                                  with.options, {.ttl = ironjar::detail::ttlOf(with.options)});
     return sealed ? out.put(*sealed) : failed(sealed.error());
   });
 }

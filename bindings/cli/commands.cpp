@@ -50,20 +50,20 @@ int answeredJson(std::string_view json) {
 Result<std::string> resealed(const detail::Provenance& from, std::string_view json, const Passwords& passwords,
                              SealOptions options) {
   options.formats = {from.format};
-  options.ttl = Seconds{0};
+  Seconds ttl{0};
   const TimePoint time = options.now();
   const std::int64_t now = detail::unixMilliseconds(time);
   options.now = [time] { return time; };  // looked at once: the end must not move when a second ends meanwhile
   if (from.expires != 0) {
     if (from.expires / 1000 <= now / 1000) return fail(Errc::expired, "past its end, and only opened for its skew");
-    options.ttl = Seconds{from.expires / 1000 - now / 1000};
+    ttl = Seconds{from.expires / 1000 - now / 1000};
   }
   if (from.format == SealFormat::fe26 && from.expires != 0) {
     // Its end is counted in milliseconds from the moment of sealing.
-    const TimePoint start = detail::fromUnixMilliseconds(from.expires - options.ttl.count() * 1000);
+    const TimePoint start = detail::fromUnixMilliseconds(from.expires - ttl.count() * 1000);
     options.now = [start] { return start; };
   }
-  return detail::sealText(json, passwords.keyring(), options, {options.ttl, from.lineage});
+  return detail::sealText(json, passwords.keyring(), options, {ttl, from.lineage});
 }
 
 }  // namespace
@@ -84,7 +84,8 @@ int seal(const Request& request) {
   std::string json = inputOf(request.sources);
   const detail::WipeAtExit wiped(json);
   detail::requireValid(request.options);
-  const auto sealed = detail::sealText(json, passwords.keyring(), request.options, {.ttl = request.options.ttl});
+  const auto sealed =
+      detail::sealText(json, passwords.keyring(), request.options, {.ttl = detail::ttlOf(request.options)});
   return sealed ? answered(*sealed) : refused(sealed.error());
 }
 

@@ -78,7 +78,9 @@ void addFormats(CLI::App& app, Request& request) {
 }
 
 // Decimal numbers of seconds. CLI11 would take an empty text for 0, which is for ever, and 010 for 8.
-void addSeconds(CLI::App& app, const std::string& name, ironjar::Seconds& seconds, const char* description) {
+template <class Target>
+void addSeconds(CLI::App& app, const std::string& name, Target& seconds, ironjar::Seconds usual,
+                const char* description) {
   const auto read = [&seconds, name](const std::string& text) {
     std::int64_t count = 0;
     const char* const end = text.data() + text.size();
@@ -88,7 +90,7 @@ void addSeconds(CLI::App& app, const std::string& name, ironjar::Seconds& second
   };
   app.add_option_function<std::string>(name, read, description)
       ->type_name("SECONDS")
-      ->default_str(std::to_string(seconds.count()));
+      ->default_str(std::to_string(usual.count()));
 }
 
 struct Parsed {
@@ -104,7 +106,7 @@ void addCommands(CLI::App& app, Parsed& parsed) {
 
   CLI::App* const seal = command(app, "seal", "Seal the JSON text on stdin");
   addSources(*seal, request);
-  addSeconds(*seal, "--ttl", request.options.ttl, "How long it opens; 0: for ever");
+  addSeconds(*seal, "--ttl", request.options.ttl, ironjar::defaultTtl, "How long it opens; 0: for ever");
   seal->add_option_function<std::string>(
           "--format",
           [&request](const std::string& text) {
@@ -126,7 +128,8 @@ void addCommands(CLI::App& app, Parsed& parsed) {
   for (CLI::App* const reader : {unseal, inspect, rotate}) {
     addSources(*reader, request);
     addFormats(*reader, request);
-    addSeconds(*reader, "--clock-skew", request.options.clockSkew, "How much later or earlier it opens still");
+    addSeconds(*reader, "--clock-skew", request.options.clockSkew, request.options.clockSkew,
+               "How much later or earlier it opens still");
   }
 
   CLI::App* const jsonl = command(app, "jsonl", "Answer one JSON request per line, in order");

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,12 +22,14 @@ namespace ironjar {
 
 enum class SealFormat { native, fe26 };
 
+inline constexpr Seconds defaultTtl = std::chrono::hours{24 * 14};
+
 struct SealOptions {
   // The first seals, all of them unseal; so putting a new format in front moves every session over, a request at a
   // time.
   std::vector<SealFormat> formats = {SealFormat::native};
-  Seconds ttl = std::chrono::hours{24 * 14};  // 0: never expires
-  Seconds clockSkew{60};                      // how long after its end a seal still opens, and how far ahead one may be
+  std::optional<Seconds> ttl = {};  // 0: never expires; unset: defaultTtl
+  Seconds clockSkew{60};            // how long after its end a seal still opens, and how far ahead one may be
   // Bound into native seals and not sent: what is sealed for one purpose or context does not open for another.
   // Left empty in SessionOptions::seal, the context is the cookie's name.
   std::string purpose = "session";

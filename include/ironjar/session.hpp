@@ -279,13 +279,13 @@ struct SessionOptions {
   // login calls replace()), at a logout, and when two cookies of one name opened: then the one that counts is sealed
   // anew besides. Keep a shape listed until the cookies that were set with it have ended.
   std::vector<CookieShape> former = {};
-  // No Max-Age, and a seal that does not expire, so that a copy of the cookie opens for ever: iron-session's `maxAge:
-  // undefined`.
+  // No Max-Age: iron-session's `maxAge: undefined`. Unless seal.ttl is set, the seal does not expire, so that a copy of
+  // the cookie opens for ever.
   bool untilBrowserCloses = false;
   // Split what does not fit one cookie into `name.0`, `name.1`, …: two with the default maxCookieHeader, four at most.
   bool chunk = false;
   std::size_t maxCookieHeader = 7600;  // bytes of Cookie header a session may take; many servers refuse lines over 8192
-  bool rolling = false;                // re-seal when half of seal.ttl has passed, so that active sessions go on
+  bool rolling = false;  // re-seal when half of seal.ttl, or of cookie.maxAge, has passed: active sessions go on
   // The end however active, counted from the start; 0: none. Needs the native format in front. What an Fe26.2 cookie
   // brought ends no later than that cookie, however often it is opened; one that never expires is refused
   // (Errc::notAllowed). One that was sealed for longer than seal.ttl and absoluteTtl counts as begun when it is opened.
@@ -303,8 +303,9 @@ struct SessionOptions {
 class SessionJar {
  public:
   // Throws std::invalid_argument, saying what to change, for a name or attributes that no browser would keep, for a ttl
-  // or formats that cannot be, for absoluteTtl without the native format in front, and for former shapes that are
-  // today's, that no browser would have kept, or whose deletions take 1 KiB together with today's.
+  // or formats that cannot be, for a maxAge, ttl or `expires` with which browsers would drop the cookie at once, for
+  // absoluteTtl without the native format in front, and for former shapes that are today's, that no browser would have
+  // kept, or whose deletions take 1 KiB together with today's.
   explicit SessionJar(SessionOptions options);
 
   // Total: whatever the header holds, there is a session. When cookies came and none counts, it is empty and
@@ -341,6 +342,7 @@ class SessionJar {
   [[nodiscard]] Result<detail::OpenedJson> unsealSession(std::string_view text, const detail::Attempt& attempt) const;
   [[nodiscard]] std::int64_t startOf(const detail::Provenance& from, TimePoint now) const;
   [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start, TimePoint now) const;
+  [[nodiscard]] bool isHalfOver(const detail::Provenance& from, std::int64_t start, TimePoint now) const;
   void adopt(Session& session, detail::OpenedJson&& unsealed, TimePoint now) const;
   [[nodiscard]] bool isDenied(const Session& session) const;
   [[nodiscard]] Result<Cookies> due(const Session& session, TimePoint now) const;

@@ -57,7 +57,8 @@ void requireValid(const SealOptions& options) {
     require(static_cast<std::size_t>(format) < detail::formats().size(), "SealOptions.formats holds no SealFormat");
     require(std::count(formats.begin(), formats.end(), format) == 1, "SealOptions.formats lists a format twice");
   }
-  require(options.ttl <= longestTtl && options.ttl >= -longestTtl, "SealOptions.ttl is longer than 10^11 seconds");
+  require(detail::ttlOf(options) <= longestTtl && detail::ttlOf(options) >= -longestTtl,
+          "SealOptions.ttl is longer than 10^11 seconds");
   require(options.clockSkew >= Seconds{0} && options.clockSkew <= longestTtl, "SealOptions.clockSkew is out of range");
   const auto& iterations = options.fe26Iterations;
   require(!iterations.empty() && iterations.size() <= 4, "SealOptions.fe26Iterations takes one to four numbers");
@@ -124,7 +125,7 @@ Result<OpenedJson> unseal(std::string_view text, const Keyring& keys, const Seal
 
 Result<std::string> sealData(const Json& data, const Passwords& passwords, const SealOptions& options) {
   detail::requireValid(options);
-  return detail::seal(data, passwords.keyring(), options, {.ttl = options.ttl});
+  return detail::seal(data, passwords.keyring(), options, {.ttl = detail::ttlOf(options)});
 }
 
 Result<Json> unsealData(std::string_view seal, const Passwords& passwords, const SealOptions& options) {

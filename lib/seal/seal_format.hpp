@@ -77,6 +77,8 @@ class Plain {
   std::size_t bound_;
 };
 
+[[nodiscard]] inline Seconds ttlOf(const SealOptions& options) { return options.ttl.value_or(defaultTtl); }
+
 // Throws std::invalid_argument with what to change.
 void requireValid(const SealOptions& options);
 

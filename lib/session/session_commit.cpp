@@ -82,7 +82,7 @@ Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
 
 Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {
   const SealOptions& sealing = options_->seal;
-  Seconds ttl = sealing.ttl;
+  Seconds ttl = detail::ttlOf(sealing);
   if (options_->absoluteTtl > Seconds{0}) {
     const Seconds left{session.start_ + options_->absoluteTtl.count() - detail::unixSeconds(now)};  // > 0: see due()
     if (ttl == Seconds{0} || ttl > left) ttl = left;

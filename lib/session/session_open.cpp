@@ -206,7 +206,7 @@ Result<detail::OpenedJson> SessionJar::unsealSession(std::string_view text, cons
 std::int64_t SessionJar::startOf(const detail::Provenance& from, TimePoint now) const {
   if (from.lineage) return from.lineage->start;
   if (from.expires == 0) return 0;
-  const std::int64_t life = std::max(options_->seal.ttl, options_->absoluteTtl).count();
+  const std::int64_t life = std::max(detail::ttlOf(options_->seal), options_->absoluteTtl).count();
   return std::clamp<std::int64_t>(from.expires / 1000 - life, 0, detail::unixSeconds(now));
 }
 
@@ -224,10 +224,17 @@ void SessionJar::adopt(Session& session, detail::OpenedJson&& unsealed, TimePoin
   if (!from.newestKey || from.format != sealing.formats.front()) session.due_ = Session::Due::reseal;
   if (from.expires == 0) return;
   session.expiresAt_ = detail::fromUnixMilliseconds(from.expires);
-  const std::int64_t left = from.expires - detail::unixMilliseconds(now);
-  const bool mayBeLonger =
-      options_->absoluteTtl == Seconds{0} || from.expires < (session.start_ + options_->absoluteTtl.count()) * 1000;
-  if (options_->rolling && mayBeLonger && left < sealing.ttl.count() * 1000 / 2) session.due_ = Session::Due::reseal;
+  if (options_->rolling && isHalfOver(from, session.start_, now)) session.due_ = Session::Due::reseal;
+}
+
+// Whether a cookie has half of its life behind it, in the browser or as a seal, and would have a longer one.
+bool SessionJar::isHalfOver(const detail::Provenance& from, std::int64_t start, TimePoint now) const {
+  const Seconds ttl = detail::ttlOf(options_->seal);
+  const Seconds life = std::min(options_->cookie.maxAge.value_or(ttl), ttl);
+  const std::int64_t issued = from.lineage ? from.issued : from.expires - ttl.count() * 1000;
+  const std::int64_t end = life < ttl ? std::min(from.expires, issued + life.count() * 1000) : from.expires;
+  const bool mayBeLonger = options_->absoluteTtl == Seconds{0} || end < (start + options_->absoluteTtl.count()) * 1000;
+  return mayBeLonger && end - detail::unixMilliseconds(now) < life.count() * 1000 / 2;
 }
 
 }  // namespace ironjar
