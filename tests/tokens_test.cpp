@@ -35,7 +35,7 @@ TEST_CASE("members of the wrong type are no tokens") {
   session.set("refreshToken", nullptr);
   CHECK_FALSE(session.tokens());
   session.set("refreshToken", "rt");
-  for (const Json& expiry : {Json("soon"), Json(1.5), Json(nullptr), Json(Json::array())}) {
+  for (const Json& expiry : {Json("soon"), Json(1e300), Json(-8.65e15), Json(nullptr), Json(Json::array())}) {
     session.set("accessTokenExpiresAt", expiry);
     CHECK_FALSE(session.tokens()->expiresAt);
   }
@@ -43,4 +43,21 @@ TEST_CASE("members of the wrong type are no tokens") {
   CHECK(session.tokens()->expiresAt);  // clamped, without overflow
   session.set("accessTokenExpiresAt", std::numeric_limits<std::int64_t>::min());
   CHECK(session.tokens()->expiresAt == support::at(0));
+  session.set("accessTokenExpiresAt", std::numeric_limits<std::uint64_t>::max());
+  CHECK(session.tokens()->expiresAt > support::at(0));
+}
+
+TEST_CASE("numbers of tokens are read as JavaScript reads them, with or without a fraction") {
+  Session session;
+  session.set("refreshToken", "rt");
+  for (const Json& expiry : {Json(1'900'000'000'000), Json(1'900'000'000'000.0), Json(1'900'000'000'000.75)}) {
+    session.set("accessTokenExpiresAt", expiry);
+    CHECK(session.tokens()->expiresAt == support::at(1'900'000'000'000));
+  }
+  for (const Json& lifetime : {Json(300), Json(300.0), Json(300.5)}) {
+    session.set("accessTokenLifetime", lifetime);
+    CHECK(session.tokens()->lifetime == Seconds{300});
+  }
+  session.set("accessTokenLifetime", 0.5);
+  CHECK_FALSE(session.tokens()->lifetime);
 }

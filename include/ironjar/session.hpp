@@ -1,22 +1,18 @@
 // Sessions: a Cookie header in, Set-Cookie values out. The whole session is in the cookie; nothing is stored.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <initializer_list>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <ironjar/conversion.hpp>
 #include <ironjar/cookie.hpp>
 #include <ironjar/observer.hpp>
 #include <ironjar/seal.hpp>
@@ -30,37 +26,6 @@ namespace detail {
 struct Attempt;
 struct Provenance;
 struct OpenedJson;
-
-template <class T>
-concept Iterable = requires(const T& values) {
-  std::begin(values) == std::end(values);
-};
-
-// Whether what is made into JSON has at most so many levels, as far as its type tells: JSON values, and containers,
-// pairs and tuples of them. nlohmann copies them recursively, so they are looked at before.
-template <class T>
-bool isWithin(const T& value, std::size_t levels) {
-  if constexpr (nlohmann::detail::is_basic_json<T>::value) {
-    if (!value.is_structured()) return true;
-    return levels > 0 && std::all_of(value.begin(), value.end(), [&](const T& v) { return isWithin(v, levels - 1); });
-  } else if constexpr (requires { std::tuple_size<T>::value; }) {
-    return std::apply([&](const auto&... members) { return (isWithin(members, levels) && ...); }, value);
-  } else if constexpr (Iterable<T>) {
-    using Element = std::remove_cvref_t<decltype(*std::begin(value))>;
-    if constexpr (!std::is_scalar_v<Element> && !std::is_same_v<Element, T>) {
-      for (const Element& element : value) {
-        if (!isWithin(element, levels)) return false;
-      }
-    }
-    return true;
-  } else {
-    return true;
-  }
-}
-
-// What set() and assign() turn into JSON themselves.
-template <class T>
-concept Convertible = !std::is_base_of_v<Json, std::remove_cvref_t<T>> && std::is_convertible_v<T, Json>;
 
 }  // namespace detail
 
@@ -86,11 +51,17 @@ class Session {
   Session& operator=(Session&&) = default;
   ~Session();
 
-  // A member as T; nothing when it is absent, not of that type, or a number that T cannot hold.
+  // A member as T; nothing when it is absent, not of that type, or holds a number that T cannot hold exactly, at any
+  // depth: 256 as std::uint8_t, 2^53 + 1 as double, 0.1 as float. Integers are not made of fractions, 3.0 included, nor
+  // of booleans.
+  //
+  // In types with a from_json and to_json of their own (NLOHMANN_DEFINE_TYPE_*) a member's type cannot be seen: what
+  // to_json gives back is compared, and a number that came back cut or rounded is refused; one that to_json leaves out
+  // or puts elsewhere is not seen, and where there is no to_json nothing is.
   template <class T>
   [[nodiscard]] std::optional<T> get(std::string_view key) const {
     const Json* value = find(key);
-    return value == nullptr ? std::nullopt : convert<T>(*value);
+    return value == nullptr ? std::nullopt : detail::convertExactly<T>(*value);
   }
   // get() and erase() in one: flash messages, one-time states. Erased only when it is of that type.
   template <class T>
@@ -116,7 +87,7 @@ class Session {
   // The whole session as your own type (NLOHMANN_DEFINE_TYPE_*), and back. Errc::malformed when it does not fit.
   template <class T>
   [[nodiscard]] Result<T> as() const {
-    std::optional<T> value = convert<T>(data_);
+    std::optional<T> value = detail::convertExactly<T>(data_);
     if (!value) return fail(Errc::malformed, "the session does not fit the type");
     return *std::move(value);
   }
@@ -201,24 +172,6 @@ class Session {
   };
 
   Session(std::shared_ptr<const TokenNames> names, Clock now);  // without an identity yet
-  template <class T>
-  static std::optional<T> convert(const Json& value) {
-    if constexpr (std::is_same_v<T, bool>) {
-      if (!value.is_boolean()) return std::nullopt;
-    } else if constexpr (std::is_integral_v<T>) {
-      const bool fits = value.is_number_unsigned()
-                            ? std::in_range<T>(value.get<std::uint64_t>())
-                            : std::in_range<T>(value.is_number_integer() ? value.get<std::int64_t>() : 0);
-      if (!value.is_number_integer() || !fits) return std::nullopt;
-    } else if constexpr (std::is_floating_point_v<T>) {
-      if (!value.is_number()) return std::nullopt;
-    }
-    try {
-      return value.get<T>();
-    } catch (const std::exception&) {  // the user's own from_json may throw what it likes
-      return std::nullopt;
-    }
-  }
   [[nodiscard]] const Json* find(std::string_view key) const;
   [[nodiscard]] bool refuses(const Json& value, std::size_t level = 0);
   [[nodiscard]] std::optional<TokenSet> tokensIn(const Json& data, std::string_view resource) const;

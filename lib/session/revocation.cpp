@@ -1,4 +1,5 @@
 #include "seal/seal_format.hpp"
+#include "session/token_set.hpp"
 
 #include <stdexcept>
 #include <vector>
@@ -64,7 +65,7 @@ std::function<bool(const Session&)> revokedBy(std::shared_ptr<RevocationList> li
   if (!list) throw std::invalid_argument("ironjar: revokedBy: list is empty");
   return [list = std::move(list), names = std::move(names)](const Session& session) {
     TimePoint begun = session.startedAt();
-    if (const auto signedIn = session.get<std::int64_t>(names.signedInAt)) {
+    if (const auto signedIn = detail::wholeNumberAt(session.data(), names.signedInAt)) {
       constexpr std::int64_t latest = 100'000'000'000;
       if (*signedIn >= 0 && *signedIn <= latest) begun = detail::fromUnixMilliseconds(*signedIn * 1000);
     }

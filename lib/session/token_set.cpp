@@ -3,6 +3,9 @@
 #include "base/time.hpp"
 #include "crypto/sodium.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 
 namespace ironjar {
@@ -18,12 +21,6 @@ std::string textAt(const Json& data, std::string_view key) {
   std::string text;
   detail::readTokenJson(data, key, text);
   return text;
-}
-
-std::optional<std::int64_t> integerAt(const Json& data, std::string_view key) {
-  const auto member = data.find(key);
-  if (member == data.end() || !member->is_number_integer()) return std::nullopt;
-  return member->get<std::int64_t>();
 }
 
 const Json& memberOf(const Json& data, std::string_view key) {
@@ -47,6 +44,19 @@ void forEachText(Set& tokens, const Visit& visit) {
 
 namespace detail {
 
+std::optional<std::int64_t> wholeNumberAt(const Json& object, std::string_view key) {
+  constexpr double latest = 8.64e15;  // of a Date in JavaScript, in milliseconds
+  const auto member = object.find(key);
+  if (member == object.end() || !member->is_number()) return std::nullopt;
+  if (member->is_number_float()) {
+    const auto number = member->get<double>();
+    return std::abs(number) <= latest ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+  }
+  if (!member->is_number_unsigned()) return member->get<std::int64_t>();
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  return static_cast<std::int64_t>(std::min(member->get<std::uint64_t>(), most));
+}
+
 Json tokenJson(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json tokenJson(const std::optional<TimePoint>& time) { return time ? Json(unixMilliseconds(*time)) : Json(); }
 Json tokenJson(const std::optional<Seconds>& duration) { return duration ? Json(duration->count()) : Json(); }
@@ -57,11 +67,11 @@ void readTokenJson(const Json& object, std::string_view key, std::string& text) 
 }
 
 void readTokenJson(const Json& object, std::string_view key, std::optional<TimePoint>& time) {
-  if (const auto milliseconds = integerAt(object, key)) time = fromUnixMilliseconds(*milliseconds);
+  if (const auto milliseconds = wholeNumberAt(object, key)) time = fromUnixMilliseconds(*milliseconds);
 }
 
 void readTokenJson(const Json& object, std::string_view key, std::optional<Seconds>& duration) {
-  const auto seconds = integerAt(object, key);
+  const auto seconds = wholeNumberAt(object, key);
   if (seconds && *seconds > 0 && *seconds <= longestLifetime.count()) duration = Seconds{*seconds};
 }
 

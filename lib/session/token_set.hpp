@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,10 @@ constexpr void forEachTokenMember(const Visit& visit) {
 void readTokenJson(const Json& object, std::string_view key, std::string& text);
 void readTokenJson(const Json& object, std::string_view key, std::optional<TimePoint>& time);
 void readTokenJson(const Json& object, std::string_view key, std::optional<Seconds>& duration);
+
+// A member as JavaScript reads a number of milliseconds or seconds: 1900000000000.0, as Python and C++ write one, is
+// that number, and a fraction is cut off. None for what is no number, and beyond JavaScript's last date.
+[[nodiscard]] std::optional<std::int64_t> wholeNumberAt(const Json& object, std::string_view key);
 
 // What names a TokenSet's members in a session's data, with the name of each name.
 template <class Visit>
