@@ -5,6 +5,7 @@
 #include "inspect.hpp"
 #include "printable.hpp"
 #include "seal/formats.hpp"
+#include "seal/percent.hpp"
 
 #include <array>
 #include <iostream>
@@ -45,6 +46,9 @@ int answeredJson(std::string_view json) {
   const detail::WipeAtExit wiped(text);
   return answered(text);
 }
+
+// As a cookie brings it: percent-encoded or not.
+std::string sealOf(const Request& request) { return detail::decodedSeal(inputOf(request.sources)); }
 
 // Seals what was unsealed so that it is the same session until the same moment.
 Result<std::string> resealed(const detail::Provenance& from, std::string_view json, const Passwords& passwords,
@@ -94,15 +98,14 @@ int unseal(const Request& request) {
   const SealOptions options = opening(request);
   std::string json;
   const detail::WipeAtExit wiped(json);
-  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), options, &json);
+  const auto unsealed = detail::unseal(sealOf(request), passwords.keyring(), options, &json);
   return unsealed ? answeredJson(json) : refused(unsealed.error());
 }
 
 int inspect(const Request& request) {
   const SealOptions options = opening(request);
   const std::optional<Passwords> passwords = passwordsOf(request.sources);
-  Inspection inspection =
-      inspectSeal(inputOf(request.sources), passwords ? &*passwords : nullptr, options, request.show);
+  Inspection inspection = inspectSeal(sealOf(request), passwords ? &*passwords : nullptr, options, request.show);
   const detail::WipeAtExit wiped(inspection.report);
   static_cast<void>(answeredJson(inspection.report));
   return inspection.verifies ? 0 : 1;
@@ -113,7 +116,7 @@ int rotate(const Request& request) {
   const SealOptions options = opening(request);
   std::string json;
   const detail::WipeAtExit wiped(json);
-  const auto unsealed = detail::unseal(inputOf(request.sources), passwords.keyring(), options, &json);
+  const auto unsealed = detail::unseal(sealOf(request), passwords.keyring(), options, &json);
   if (!unsealed) return refused(unsealed.error());
   const auto sealed = resealed(unsealed->provenance, json, passwords, options);
   return sealed ? answered(*sealed) : refused(sealed.error());

@@ -261,7 +261,8 @@ class SessionJar {
   // kept, or whose deletions take 1 KiB together with today's.
   explicit SessionJar(SessionOptions options);
 
-  // Total: whatever the header holds, there is a session. When cookies came and none counts, it is empty and
+  // Total: whatever the header holds, there is a session. An Fe26.2 seal may be percent-encoded (`Fe26.2%2A1%2A…`), and
+  // in h3 2.x's chunks (`name` holds `__chunked__2`), four at most. When cookies came and none counts, it is empty and
   // rejection() says why. Several Cookie lines are joined with `; ` by the caller.
   //
   // Of several cookies of our name that open and are not revoked, whole or in complete sets of chunks: of one session

@@ -1,5 +1,6 @@
 // A seal that does not fit one cookie travels as `name.0`, `name.1`, …: names and rules of iron-session 9. No cookie
-// holds a count, so none can lie about it; the seal's own MAC is what makes a reassembly safe.
+// holds a count, so none can lie about it; the seal's own MAC is what makes a reassembly safe. Those of h3 2.x are read
+// too: `name` holds `__chunked__2`, and the parts are `name.1` and `name.2`.
 #pragma once
 
 #include <array>
@@ -34,6 +35,7 @@ class Carried {
     std::string_view text;
     std::size_t run = 0;                          // how many chunks were joined; 0: a whole cookie
     std::array<std::size_t, maxChunks> copies{};  // which copy of each chunk; first: which whole cookie
+    std::size_t begin = 0;                        // the first chunk's number: 1 in h3's
   };
   using Try = std::function<Trial(const Candidate&)>;
 
@@ -74,19 +76,25 @@ class Carried {
   };
   using Copies = std::vector<Copy>;
 
+  void addPart(std::size_t index, std::string_view value, SealTest looksSealed);
+  void addHead(std::string_view value);
+  // Joins chunks from `begin` on, by `least` to `most` of them.
+  void offerChunks(std::size_t begin, std::size_t least, std::size_t most, const Try& attempt);
+
   [[nodiscard]] static bool hasEnded(const Copies& copies);
   [[nodiscard]] bool isAsWritten(const Candidate& choice) const;
   void sortBySize();
   // These three use up what may be looked at, and do nothing once it is used up.
   void joinAsWritten(Candidate& choice, std::size_t index, const Try& attempt);
-  void joinEqualRanks(std::size_t run, const Try& attempt);
+  void joinEqualRanks(std::size_t begin, std::size_t run, const Try& attempt);
   void offerJoined(Candidate& choice, const Try& attempt);
   [[nodiscard]] bool afford(std::size_t bytes);
 
   bool came_ = false;
   bool isFirstForeign_ = false;  // one came that is no seal
   Copies whole_;
-  std::array<Copies, maxChunks> chunks_;
+  std::array<Copies, 1 + maxChunks> chunks_;  // the last is only h3's
+  std::array<bool, 1 + maxChunks> isHead_{};  // whether a head of h3's told so many
   std::string joined_;
   std::size_t left_ = 1024UL * 1024;
 };

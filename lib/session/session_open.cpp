@@ -3,6 +3,7 @@
 #include "base/notify.hpp"
 #include "cookie/chunks.hpp"
 #include "seal/formats.hpp"
+#include "seal/percent.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -21,7 +22,7 @@ using detail::Trial;
 constexpr std::uint64_t mostIterations = 16'384;
 
 // Somebody else's cookie of our name is not ours to judge, nor to delete.
-bool looksSealed(std::string_view text) { return detail::formatOfText(text) != nullptr; }
+bool looksSealed(std::string_view text) { return detail::formatOfText(text) != nullptr || detail::isEncodedSeal(text); }
 
 // An Fe26.2 seal holds no identity: what its MAC is over stands in, so that one cookie is one session however often,
 // and in whichever of its two spellings, it is opened.
@@ -68,7 +69,7 @@ class SessionJar::Opening {
   [[nodiscard]] std::span<const unsigned> costlyIterations() const {
     return std::span<const unsigned>(options_.seal.fe26Iterations).subspan(cheapIterations().size());
   }
-  [[nodiscard]] Trial attempt(const Carried::Candidate& candidate, std::span<const unsigned> iterations);
+  [[nodiscard]] Trial attempt(const Carried::Candidate& carried, std::span<const unsigned> iterations);
   [[nodiscard]] Trial refused(const Carried::Candidate& candidate, const Error& error);
   void tryCostly();
   [[nodiscard]] bool isRevoked(const Session& session) const {
@@ -116,7 +117,10 @@ void SessionJar::Opening::run() {
   detail::notify(options_.observer, [&] { return event::Rejected{*session_.rejection_}; });
 }
 
-Trial SessionJar::Opening::attempt(const Carried::Candidate& candidate, std::span<const unsigned> iterations) {
+Trial SessionJar::Opening::attempt(const Carried::Candidate& carried, std::span<const unsigned> iterations) {
+  Carried::Candidate candidate = carried;
+  std::string decoded;
+  if (detail::isEncodedSeal(carried.text)) candidate.text = decoded = detail::decodedSeal(carried.text);
   Result<detail::OpenedJson> unsealed = jar_.unsealSession(candidate.text, {now_, iterations});
   if (!unsealed) return refused(candidate, unsealed.error());
   const detail::Provenance from = unsealed->provenance;

@@ -136,6 +136,7 @@ for arguments in "--purpose magic-link" "--context ada" "--purpose session" "--f
   done
 done
 is "$("$ironjar" unseal --passwords one --purpose magic-link --formats native,fe26 <<<"$iron")" '{"user":"ada"}'
+is "$("$ironjar" unseal --passwords one <<<"${iron//'*'/%2A}")" '{"user":"ada"}'
 exits 2 "$ironjar" seal --passwords one --format fe26 --purpose magic-link <<<1
 holds "$said" "native seals only"
 for formats in "" , native, fe27 "native fe26"; do exits 2 "$ironjar" unseal --passwords one --formats "$formats" <<<"$iron"; done
