@@ -68,14 +68,18 @@ struct Response {
 // The whole body, whichever way the request has it. The reader's error, if it gives one.
 [[nodiscard]] Result<std::string> readBody(const Request& request);
 
-// Sends one request and returns its response, whatever the status: no redirects followed, nothing repeated, no content
-// coding undone. Called from many threads at once, never under a lock. Must not throw. The Request is only valid until
-// it returns. What every transport keeps to:
+// Sends one request and returns its response, whatever the status: no redirects followed, no content coding undone.
+// Called from many threads at once, never under a lock. Must not throw. The Request is dead once it returns: whatever
+// goes on by itself needs a copy. ironjar::testing::checkTransport (<ironjar/testing/check_transport.hpp>) looks
+// whether a transport keeps to this:
+// - A request is sent once. Nobody but the caller knows whether it may be repeated, on a kept connection neither.
 // - Path and query are sent byte for byte as the URL has them. Of the fields, those that are the transport's
 //   (isTransportField) are written by it; all others are sent as they are.
 // - Interim responses (1xx) and trailer fields are skipped. Heads and bodies are bounded, however slowly they come.
 // - A connection is kept only for requests of the same connectionGroup, only when the response was read to an end that
 //   its length or its chunks told, and only while nothing is left in it: no byte, and no TLS record.
+// - It returns at the deadline, be it in the past: then nothing is sent. Resolving a name counts; a transport whose
+//   resolver takes no deadline says so.
 // Errors:
 // - Errc::unreachable: certainly nothing was sent, whatever the reason: no address, no connection, a TLS handshake that
 //   fails, the deadline passed while connecting or before. Goes before timeout.

@@ -1,0 +1,60 @@
+// Whether a Transport keeps to its contract: for the tests of applications that bring their own.
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ironjar/testing/transport_connections.hpp>
+#include <ironjar/testing/transport_deadlines.hpp>
+#include <ironjar/testing/transport_messages.hpp>
+#include <ironjar/testing/transport_probe.hpp>
+
+namespace ironjar::testing {
+
+// What breaks the contract of Transport (<ironjar/http.hpp>): a line for each thing that was seen, which begins with
+// the rule's name. Empty when all rules hold. None of them may throw, or return late.
+// - response: status, fields and body as they were sent; no redirects, no content codings
+// - target: path and query byte for byte
+// - fields: the transport's own are written by it, all others as they are; nothing breaks out of its line
+// - body: in memory or in pieces, opened once; a body that fails is never sent as a whole one
+// - interim: 1xx and trailers are skipped
+// - once: nothing is sent twice, on a kept connection neither
+// - leavings: nothing of an earlier answer is taken for the next one
+// - groups: connections are kept for one group, and never used for a fresh one
+// - limits: heads and bodies are bounded
+// - threads: many calls at once
+// - errors: the codes, but for those of time
+// - deadline: it holds against slow peers and slow bodies; before anything was sent it is Errc::unreachable
+// - lifetime: the request is not read after the return
+// Not looked at: how long names take to resolve, and whether a request that is gone is read other than by its body's
+// reader (AddressSanitizer tells). Sends requests to servers of its own on free ports of the loopback interface, which
+// takes some four seconds; a transport that does not keep deadlines may take a minute. Throws std::runtime_error when
+// there is no port to listen on, std::invalid_argument for a rule in `except` that is none.
+[[nodiscard]] inline std::vector<std::string> checkTransport(const Transport& transport,
+                                                             const TransportCheck& options = {}) {
+  using Rule = std::pair<const char*, void (*)(detail::TransportProbe&)>;
+  constexpr Rule rules[] = {
+      {"response", detail::checkResponse}, {"target", detail::checkTarget},   {"fields", detail::checkFields},
+      {"body", detail::checkBody},         {"interim", detail::checkInterim}, {"once", detail::checkOnce},
+      {"leavings", detail::checkLeavings}, {"groups", detail::checkGroups},   {"limits", detail::checkLimits},
+      {"threads", detail::checkThreads},   {"errors", detail::checkErrors},   {"deadline", detail::checkDeadline},
+      {"lifetime", detail::checkLifetime}};
+  for (const std::string& name : options.except) {
+    if (std::none_of(std::begin(rules), std::end(rules), [&](const Rule& rule) { return rule.first == name; })) {
+      throw std::invalid_argument("ironjar: no such rule of a transport: " + name);
+    }
+  }
+  detail::TransportProbe probe(transport, options);
+  for (const auto& [name, check] : rules) {
+    if (std::find(options.except.begin(), options.except.end(), name) != options.except.end()) continue;
+    probe.lookAt(name);
+    check(probe);
+  }
+  return probe.violations();
+}
+
+}  // namespace ironjar::testing
