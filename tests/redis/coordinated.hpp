@@ -55,28 +55,10 @@ struct EmptyServer {
 };
 
 // Until this replica has looked for another's result a few times.
-inline void waitUntilLooking(const Replica& replica) {
-  const auto before = replica.redis->stats().commands;
-  while (replica.redis->stats().commands < before + 3) std::this_thread::yield();
+inline void waitUntilLooking(const ironjar::Redis& redis) {
+  const auto before = redis.stats().commands;
+  while (redis.stats().commands < before + 3) std::this_thread::yield();
 }
-
-// Runs `first` with the call held, `meanwhile` during it, and lets the call end.
-struct Held {
-  Held(Replica& replica, const std::string& from, const ironjar::RefreshAnswer& answer)
-      : thread([this, &replica, from, answer] { result.emplace(replica.refresh(from, gate.ask(answer))); }) {
-    gate.waitUntilEntered();
-  }
-  ~Held() {
-    if (thread.joinable()) static_cast<void>(end().has_value());
-  }
-  ironjar::Result<ironjar::NewTokens> end() {
-    gate.open();
-    thread.join();
-    return *result;
-  }
-  Gate gate;
-  std::optional<ironjar::Result<ironjar::NewTokens>> result;
-  std::thread thread;
-};
+inline void waitUntilLooking(const Replica& replica) { waitUntilLooking(*replica.redis); }
 
 }  // namespace support

@@ -3,6 +3,9 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
 
 #include <ironjar/coordinator.hpp>
 
@@ -37,6 +40,26 @@ class Gate {
   std::condition_variable changed_;
   int entered_ = 0;
   bool open_ = false;
+};
+
+// A request of somebody's whose call is held until end(), which gives its result.
+struct Held {
+  template <class Asker>
+  Held(Asker& asker, const std::string& from, const ironjar::RefreshAnswer& answer)
+      : thread([this, &asker, from, answer] { result.emplace(asker.refresh(from, gate.ask(answer))); }) {
+    gate.waitUntilEntered();
+  }
+  ~Held() {
+    if (thread.joinable()) static_cast<void>(end().has_value());
+  }
+  ironjar::Result<ironjar::NewTokens> end() {
+    gate.open();
+    thread.join();
+    return *result;
+  }
+  Gate gate;
+  std::optional<ironjar::Result<ironjar::NewTokens>> result;
+  std::thread thread;
 };
 
 }  // namespace support
