@@ -116,48 +116,72 @@ class RedisCoordinator::State {
     return !stop_.wait_for(lock, time, [this] { return stopping_; });
   }
 
+  // How far a request has come from claim to claim.
+  struct Progress {
+    std::string awaited = {};  // whose call it waits for
+    bool mayAsk = true;        // not while another process does, nor when one may have since
+    unsigned misses = 0;       // claims in a row that Redis has not answered
+    std::chrono::milliseconds pause = shortestPause;
+  };
+
   // On a thread of the local coordinator's, once for all requests of this process.
   RefreshAnswer refreshOnce(Request request, std::atomic<RefreshedBy>& by) {
     RedisRecord record = recordOf(request.client, request.spent.refreshToken);
     // A holder may die at the end of its call, and its lock goes on for a lease then.
     const Deadline patience = Steady::now() + 2 * options_.lease + std::chrono::seconds{1};
-    std::string awaited;
-    bool mayAsk = true;  // not while another process does, nor when one may have since
-    unsigned misses = 0;
-    std::chrono::milliseconds pause = shortestPause;
+    Progress progress;
     while (Steady::now() < patience) {
       const auto before = Steady::now();
-      const auto claim = record.claim(request.owner, awaited);
-      if (!claim) {
-        if (++misses < mostMisses && !link_->stats().degraded) continue;
-        if (auto answer = withoutRedis(request, mayAsk)) return *std::move(answer);
-        mayAsk = false;
+      const auto claim = record.claim(request.owner, progress.awaited);
+      progress.misses = claim ? 0 : progress.misses + 1;
+      if (const auto* locked = claim ? std::get_if<RedisRecord::Locked>(&*claim) : nullptr) {
+        if (!wait(*locked, progress)) break;
         continue;
       }
-      misses = 0;
-      if (const auto* known = std::get_if<Record>(&*claim)) {
-        if (auto answer = adopt(request, *known)) {
-          by = awaited.empty() ? RefreshedBy::chain : RefreshedBy::follower;
-          return *std::move(answer);
-        }
-        if (known->kind == Record::Kind::loggedOut || known->endedAt) request.endedBefore = known->endedAt;
-        record.passOver();
-      } else if (const auto* failure = std::get_if<Failure>(&*claim)) {
-        return {.tokens = failure->error, .retryAfter = failure->retryAfter, .endpoint = failure->endpoint};
-      } else if (const auto* locked = std::get_if<RedisRecord::Locked>(&*claim)) {
-        awaited = locked->by;
-        mayAsk = false;
-        if (!sleep(pause)) break;
-        pause = std::min(pause * 3 / 2, longestPause);
-      } else if (auto answer = lead(request, record, before)) {
-        return *std::move(answer);
-      } else {
-        mayAsk = false;
-      }
+      auto answer = claim ? proceed(request, record, *claim, before, progress, by) : miss(request, progress);
+      if (answer) return *std::move(answer);
     }
     // That says nothing against the provider.
     return {.tokens = fail(Errc::refreshFailed, "another process has been asking for too long"),
             .endpoint = EndpointState::notAsked};
+  }
+
+  // Redis has not answered. Nothing: claim again.
+  std::optional<RefreshAnswer> miss(const Request& request, Progress& progress) {
+    if (progress.misses < mostMisses && !link_->stats().degraded) return std::nullopt;
+    auto answer = withoutRedis(request, progress.mayAsk);
+    progress.mayAsk = false;
+    return answer;
+  }
+
+  // Another process has the lock. False when the coordinator is going.
+  bool wait(const RedisRecord::Locked& locked, Progress& progress) {
+    progress.awaited = locked.by;
+    progress.mayAsk = false;
+    const bool goesOn = sleep(progress.pause);
+    progress.pause = std::min(progress.pause * 3 / 2, longestPause);
+    return goesOn;
+  }
+
+  // With what was known already, or with the lock. Nothing: claim again.
+  std::optional<RefreshAnswer> proceed(Request& request, RedisRecord& record, const RedisRecord::Claim& claim,
+                                       Deadline before, Progress& progress, std::atomic<RefreshedBy>& by) {
+    if (const auto* failure = std::get_if<Failure>(&claim)) {
+      return RefreshAnswer{.tokens = failure->error, .retryAfter = failure->retryAfter, .endpoint = failure->endpoint};
+    }
+    if (const auto* known = std::get_if<Record>(&claim)) {
+      auto answer = adopt(request, *known);
+      if (answer) {
+        by = progress.awaited.empty() ? RefreshedBy::chain : RefreshedBy::follower;
+        return answer;
+      }
+      if (known->kind == Record::Kind::loggedOut || known->endedAt) request.endedBefore = known->endedAt;
+      record.passOver();
+      return std::nullopt;
+    }
+    auto answer = lead(request, record, before);
+    if (!answer) progress.mayAsk = false;
+    return answer;
   }
 
   // What a record means for a request; nothing when it is of no use.
