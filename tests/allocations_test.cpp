@@ -85,8 +85,8 @@ TEST_CASE("sealing takes two allocations at most, and opening up to the JSON tex
       const std::string sealed = sealData(data, passwords, options).value();
       bool good = true;
       CHECK(allocationsOf([&] {
-              const auto seal =
-                  detail::seal(detail::Plain::ofText(text), passwords.keyring(), options, {.ttl = options.ttl});
+              const auto seal = detail::seal(detail::Plain::ofText(text), passwords.keyring(), options,
+                                             {.ttl = detail::ttlOf(options)});
               good = good && seal;
             }) <= 2);
       CHECK(allocationsOf([&] {

@@ -181,7 +181,7 @@ TEST_CASE("refused cookies and logouts are told") {
   std::string cookie = site.login();
   Session session = site.jar.open(cookie);
   session.destroy();
-  CHECK(site.jar.commit(session)->size() == 1);
+  CHECK(site.jar.commit(session)->size() == 5);
   CHECK(recorder.all<event::LoggedOut>().at(0).session == session.tag());
   CHECK(recorder.all<event::Rejected>().empty());
 

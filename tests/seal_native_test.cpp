@@ -31,7 +31,7 @@ TEST_CASE("a JSON text is sealed as it stands; what is no JSON, or too large, is
   const Passwords passwords(support::password);
   const SealOptions options;
   const auto sealed = [&](std::string_view text) {
-    return detail::sealText(text, passwords.keyring(), options, {.ttl = options.ttl});
+    return detail::sealText(text, passwords.keyring(), options, {.ttl = detail::ttlOf(options)});
   };
   const std::string text = R"({"b": 1, "a":[1.0, "\u00e9"]})";
   std::string source;

@@ -122,6 +122,7 @@ TEST_CASE("a seal is split as a jar splits it") {
   std::string seal;
   std::vector<std::string> parts;
   for (const std::string& cookie : cookies) {
+    if (cookie.find("=; Max-Age=0;") != std::string::npos) continue;  // a deletion of another name
     parts.push_back(cookie.substr(4, cookie.find(';') - 4));
     seal += parts.back();
   }

@@ -50,7 +50,7 @@ void sealAndUnseal(SealFormat format) {
   const detail::Keyring ring = secretRing();
   const SealOptions options{.formats = {format}};
   const Json data = {{"user", "ada"}, {"accessToken", std::string(300, 'x')}};
-  Result<std::string> sealed = detail::seal(data, ring, options, {.ttl = options.ttl});
+  Result<std::string> sealed = detail::seal(data, ring, options, {.ttl = detail::ttlOf(options)});
   require(sealed.has_value(), "does not seal");
   declassify(*sealed);  // it is sent to the browser
   require(detail::unseal(*sealed, ring, options).has_value(), "does not open");

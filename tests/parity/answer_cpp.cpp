@@ -38,7 +38,7 @@ ironjar::SealOptions sealingOf(const Json& request) {
   ironjar::SealOptions options;
   if (request.contains("formats")) options.formats = formatsOf(request.at("formats"));
   if (request.contains("format")) options.formats = formatsOf(Json::array({request.at("format")}));
-  options.ttl = Seconds(request.value("ttl", options.ttl.count()));
+  if (request.contains("ttl")) options.ttl = Seconds(request.at("ttl").get<std::int64_t>());
   options.clockSkew = Seconds(request.value("clockSkew", options.clockSkew.count()));
   options.purpose = request.value("purpose", options.purpose);
   options.context = request.value("context", options.context);
