@@ -22,14 +22,14 @@ bool replaces(const RedisCall& call) {
 // The value that it stores under its first key.
 const std::string& valueOf(const RedisCall& call) {
   const bool isLogOut = call.script == &logOutScript();
-  return call.arguments.at(isLogOut ? 7 + call.keys.size() / 3 : 2);
+  return call.arguments.at(isLogOut ? tokenArguments + call.keys.size() / 3 : 2);
 }
 
 // Whether what `earlier` has stored would stay when `later` came, as their scripts have it.
 bool stays(const RedisCall& earlier, const RedisCall& later) {
   if (later.script == &storeLatestScript()) return valueOf(earlier) >= valueOf(later);
   const std::string ended = valueOf(earlier).substr(1, sortableSize);
-  const std::string& sessionBegan = later.arguments.at(5);
+  const std::string& sessionBegan = later.arguments.at(noteArgument);
   return ended >= valueOf(later).substr(1, sortableSize) || sessionBegan.substr(0, 13) <= ended.substr(0, 13);
 }
 

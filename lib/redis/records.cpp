@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view purpose = "redis-result";
 constexpr Seconds longestPause{600};
+constexpr Seconds longestLock{600};    // of any process with any options, generously: one with more left is none
 constexpr Seconds shortestFence{600};  // twice the longest lease
 
 std::string millisecondsOf(std::chrono::milliseconds time) { return std::to_string(time.count()); }
@@ -267,8 +268,13 @@ RedisCall RedisRecord::callOf(const RedisScript& script, const Order& order) con
   RedisCall call{.script = &script, .keys = values_};
   append(call.keys, locks_);
   append(call.keys, lasts_);
-  call.arguments = {std::to_string(maxSealSize + 1), order.owner, millisecondsOf(times_.lease),
-                    millisecondsOf(fence),           order.what,  order.note,
+  call.arguments = {std::to_string(maxSealSize + 1),
+                    order.owner,
+                    millisecondsOf(times_.lease),
+                    millisecondsOf(fence),
+                    millisecondsOf(longestLock),
+                    order.what,
+                    order.note,
                     millisecondsOf(order.ttl)};
   append(call.arguments, passedOver_);
   append(call.arguments, order.values);

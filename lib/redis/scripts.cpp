@@ -23,13 +23,14 @@ end
 
 constexpr const char* token = R"(
 local n = #KEYS / 3
-local owner, lease, keep, what, note, ttl = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local owner, lease, keep, longest = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local what, note, ttl = ARGV[6], ARGV[7], ARGV[8]
 
 local function known()
   local values = {}
   for i = 1, n do
     values[i] = read(KEYS[i])
-    if values[i] == ARGV[7 + i] then values[i] = false end
+    if values[i] == ARGV[8 + i] then values[i] = false end
   end
   for _, kind in ipairs({'o', 'r', 'd'}) do
     for i = 1, n do
@@ -41,7 +42,7 @@ end
 local function holder(i)
   local left = redis.call('PTTL', KEYS[n + i])
   if left == -2 then return false end
-  if left == -1 or left > 600000 then
+  if left == -1 or left > longest then
     redis.call('UNLINK', KEYS[n + i])
     return false
   end
@@ -95,7 +96,7 @@ if kind == 'r' and not (what == 'r' and newest) then return {'value', i, value} 
 if kind == 'd' and what == 'r' and not newest then return {'value', i, value} end
 if what == 'f' then return {'stored'} end
 if what == 'd' and not newest then return {'refused'} end
-each(function(j) redis.call('SET', KEYS[j], ARGV[7 + n + j], 'PX', ttl) end)
+each(function(j) redis.call('SET', KEYS[j], ARGV[8 + n + j], 'PX', ttl) end)
 return {'stored'}
 )";
 
@@ -127,10 +128,10 @@ local i, value, kind = known()
 if kind == 'd' then return {'value', i, value} end
 if kind == 'o' then
   local ended = value:sub(2, 17)
-  local isOlder = ended >= ARGV[7 + n + i]:sub(2, 17)
+  local isOlder = ended >= ARGV[8 + n + i]:sub(2, 17)
   if isOlder or note:sub(1, 13) <= ended:sub(1, 13) then return {'value', i, value} end
 end
-each(function(j) redis.call('SET', KEYS[j], ARGV[7 + n + j], 'PX', ttl) end)
+each(function(j) redis.call('SET', KEYS[j], ARGV[8 + n + j], 'PX', ttl) end)
 if i then return {'value', i, value} end
 return {'none'}
 )";

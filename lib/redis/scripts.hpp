@@ -28,12 +28,14 @@ struct RedisScript {
   [[nodiscard]] bool hasWritten(const Reply& reply) const;
 };
 
-// KEYS = values, locks, lasts. ARGV = size, owner, lease, keep, what, note, ttl, the values to pass over, the values to
-// store; times are milliseconds. `what` is for
+// KEYS = values, locks, lasts. ARGV = size, owner, lease, keep, the longest time that a lock can have left, what, note,
+// ttl, the values to pass over, the values to store; times are milliseconds. `what` is for
 // - claim: the owner that has been waited for. {value, i, v} | {locked, owner} | {failed, note} | {mine}
 // - publish: `r`, `d`, or `f` for neither, with a note for those that wait. {value, i, v} | {stored} | {refused}
 // - renew: {renewed} | {lost}
 // - logOut: nothing, and its note is when the session began. {value, i, v}, what was there, | {none}
+inline constexpr std::size_t noteArgument = 6;    // counted from 0
+inline constexpr std::size_t tokenArguments = 8;  // in front of the values
 [[nodiscard]] const RedisScript& claimScript();
 [[nodiscard]] const RedisScript& publishScript();
 [[nodiscard]] const RedisScript& renewScript();
