@@ -152,7 +152,7 @@ test('a SessionJar opens and commits as the library does', () => {
 });
 
 test('shapes that the cookie had before are deleted by a logout', () => {
-  const jar = new SessionJar({ cookieName: 'sid', passwords: password, former: [{ domain: 'example.com' }] });
+  const jar = new ironjar.SessionJar({ cookieName: 'sid', passwords: password, former: [{ domain: 'example.com' }] });
   const session = jar.open('');
   session.destroy();
   assert.equal(jar.commit(session).at(-1), 'sid=; Max-Age=0; Domain=example.com; Path=/; Secure');
