@@ -132,6 +132,22 @@ TEST_CASE("under a __Host- name two sessions may be there when Partitioned has c
   CHECK(userIn(plain, store) == "bob");
 }
 
+TEST_CASE("former shapes are deleted before the session is written, for browsers that take them for today's") {
+  const FakeClock clock;
+  const SessionJar jar = jarOf(clock, host, {partition, folder});
+  Session session = jar.open("");
+  signIn("ada")(session);
+  const Cookies cookies = jar.commit(session).value();
+  const auto written = std::find_if(cookies.begin(), cookies.end(), [](const std::string& cookie) {
+    return cookie.find("Max-Age=0") == std::string::npos;
+  });
+  const auto isFormer = [](const std::string& cookie) {
+    return cookie.find("Partitioned") != std::string::npos || cookie.find("Path=/me") != std::string::npos;
+  };
+  CHECK(std::count_if(cookies.begin(), written, isFormer) == 10);
+  CHECK(std::count_if(written, cookies.end(), isFormer) == 0);
+}
+
 TEST_CASE("deletions of former shapes and today's take less than 1 KiB together") {
   const FakeClock clock;
   const SessionJar jar = jarOf(clock, host, {domain, folder});
@@ -160,6 +176,7 @@ TEST_CASE("former shapes that cannot be are refused at start-up, saying why") {
     return text.find("former") != std::string::npos && text.find(part) != std::string::npos;
   };
   CHECK(why("sid", {domain, folder}).empty());
+  CHECK(why("session", {domain, folder, {.domain = "app.example.com", .path = "/app"}}).empty());  // chunks are not its
   CHECK(says(why("sid", {host}), "today's"));
   CHECK(says(why("sid", {domain, {.domain = ".App.example.com"}}), "twice"));
   CHECK(says(why("__Host-sid", {domain}), "__Host- forbids Domain"));

@@ -304,7 +304,12 @@ class SessionJar {
   [[nodiscard]] Result<Cookies> wrap(std::string_view seal, const CookieOptions& attributes,
                                      const Session& session) const;
   [[nodiscard]] Session::Presence besides(const Session::Presence& written, const Session& session) const;
-  [[nodiscard]] Cookies expire(const Session::Presence& stale, const Session& session) const;
+  struct Ended {
+    Cookies former;
+    Cookies today;
+  };
+  [[nodiscard]] Ended expire(const Session::Presence& stale, const Session& session) const;
+  [[nodiscard]] static Cookies all(Ended ended);
 
   std::shared_ptr<const SessionOptions> options_;
   std::shared_ptr<const TokenNames> tokenNames_;

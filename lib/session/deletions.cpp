@@ -34,8 +34,9 @@ bool canDeleteAll(const SessionOptions& options) {
   constexpr CookieSet all{true, allChunks};
   Deletions deletions(options.cookieName);
   deletions.add(all, options.cookie);
-  for (const CookieShape& shape : options.former) deletions.add(all, attributesOf(shape, options));
-  return std::move(deletions).take().size() == (1 + maxChunks) * (1 + options.former.size());
+  const CookieSet former{true, options.chunk ? allChunks : 0};
+  for (const CookieShape& shape : options.former) deletions.add(former, attributesOf(shape, options));
+  return deletions.take().size() == 1 + maxChunks + options.former.size() * (options.chunk ? 1 + maxChunks : 1);
 }
 
 void Deletions::add(const CookieSet& stale, const CookieOptions& attributes) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ironjar/session.hpp>
@@ -38,7 +39,8 @@ class Deletions {
   // Of `stale`, first what the request brought.
   void add(const CookieSet& stale, const CookieSet& brought, const CookieOptions& attributes);
 
-  [[nodiscard]] std::vector<std::string> take() && { return std::move(cookies_); }
+  // Those added since the last time.
+  [[nodiscard]] std::vector<std::string> take() { return std::exchange(cookies_, {}); }
 
  private:
   void add(const std::string& name, const CookieOptions& attributes);

@@ -71,13 +71,11 @@ Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
     const bool wasThere = session.presence_.whole || session.presence_.chunks != 0 ||
                           std::any_of(former.begin(), former.end(), [](const Json& data) { return !data.empty(); });
     if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
-    return expire({.whole = true, .chunks = detail::allChunks}, session);
+    return all(expire({.whole = true, .chunks = detail::allChunks}, session));
   }
   const bool isDue = session.due_ != Session::Due::nothing;
-  if (isPastAbsoluteTtl(session.start_, now)) {
-    return expire(isDue ? besides({}, session) : session.presence_, session);
-  }
-  return isDue ? write(session, now) : expire(session.ended_, session);
+  if (!isDue) return all(expire(session.ended_, session));  // an end that has just passed is the next request's
+  return isPastAbsoluteTtl(session.start_, now) ? all(expire(besides({}, session), session)) : write(session, now);
 }
 
 Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {
@@ -126,7 +124,8 @@ Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& att
     }
   }
   const Session::Presence written{split.written.whole, split.written.chunks};
-  return joined(std::move(cookies), expire(besides(written, session), session));
+  Ended ended = expire(besides(written, session), session);
+  return joined(joined(std::move(ended.former), std::move(cookies)), std::move(ended.today));
 }
 
 // Another tab may have written since the request was sent, and without `chunk` it writes no chunks.
@@ -135,10 +134,13 @@ Session::Presence SessionJar::besides(const Session::Presence& written, const Se
   return {!written.whole, chunks & ~written.chunks};
 }
 
-Cookies SessionJar::expire(const Session::Presence& stale, const Session& session) const {
+// Former shapes first: a browser that does not know Partitioned, or whose default path is a former one, takes them for
+// today's.
+SessionJar::Ended SessionJar::expire(const Session::Presence& stale, const Session& session) const {
   const auto& brought = session.presence_;
   detail::Deletions deletions(options_->cookieName);
   deletions.add({stale.whole, stale.chunks}, {brought.whole, brought.chunks}, options_->cookie);
+  Cookies today = deletions.take();
   const bool endsFormer =
       session.due_ != Session::Due::nothing && (session.isNew_ || session.twoCame_ || session.destroyed());
   if (endsFormer) {
@@ -147,7 +149,9 @@ Cookies SessionJar::expire(const Session::Presence& stale, const Session& sessio
       deletions.add(detail::CookieSet{true, chunks}, detail::attributesOf(shape, *options_));
     }
   }
-  return std::move(deletions).take();
+  return {deletions.take(), std::move(today)};
 }
+
+Cookies SessionJar::all(Ended ended) { return joined(std::move(ended.former), std::move(ended.today)); }
 
 }  // namespace ironjar
