@@ -4,6 +4,7 @@
 #include <limits>
 #include <list>
 #include <map>
+#include <set>
 
 using namespace ironjar;
 using support::errorOf;
@@ -23,6 +24,22 @@ struct Team {
   std::map<std::string, Profile> byName;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Team, members, byName)
+
+struct Roles {
+  std::set<int> roles;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Roles, roles)
+
+struct Levels {
+  std::vector<std::uint8_t> levels;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Levels, levels)
+
+enum class Status : std::uint8_t { ok, missing };
+NLOHMANN_JSON_SERIALIZE_ENUM(Status, {{Status::ok, 200}, {Status::missing, 404}})
+enum class Answer : std::uint8_t { no, yes };
+NLOHMANN_JSON_SERIALIZE_ENUM(Answer, {{Answer::no, false}, {Answer::yes, true}})
+enum class Plain : std::uint8_t { none, one };
 
 // Reads seconds and writes milliseconds.
 struct Pause {
@@ -108,6 +125,21 @@ TEST_CASE("and so it is in containers of any depth") {
   CHECK(gives<std::vector<Json>>({1e300, "x"}));
   CHECK(gives<std::vector<bool>>({true}));
   CHECK_FALSE(gives<std::vector<bool>>({1}));
+}
+
+TEST_CASE("an enumeration is read back from whatever it is written as") {
+  CHECK(gives<Status>(404));
+  CHECK(gives<Answer>(true));
+  CHECK_FALSE(gives<Plain>(300));
+  CHECK(gives<Plain>(1));
+}
+
+TEST_CASE("what a type orders anew, or has but once, is not cut") {
+  CHECK_FALSE(as<Roles>({{"roles", {257, 1}}}));
+  CHECK_FALSE(as<Roles>({{"roles", {1, 1, 257}}}));
+  CHECK_FALSE(as<Levels>({{"levels", {1, 2}}}));
+  CHECK(as<Levels>({{"levels", {257, 1}}}) == Errc::malformed);
+  CHECK(as<Levels>({{"levels", {1, 257}}}) == Errc::malformed);
 }
 
 TEST_CASE("and in a type of one's own that gives its numbers back") {

@@ -113,6 +113,16 @@ constexpr bool isKnown() {
   }
 }
 
+// Whether an enumeration is written as what it was read from: NLOHMANN_JSON_SERIALIZE_ENUM may map it to any number.
+template <class T>
+bool isGivenBack(const Json& value) {
+  try {
+    return Json(value.get<T>()) == value;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 // Whether T can hold every number in `value`, as far as T is known. What is of another shape is for the conversion to
 // refuse.
 template <class T>
@@ -122,7 +132,8 @@ bool holdsNumbers(const Json& value) {
   } else if constexpr (std::is_arithmetic_v<T>) {
     return holdsNumber<T>(value);
   } else if constexpr (std::is_enum_v<T>) {
-    return !(value.is_number() || value.is_boolean()) || holdsNumber<std::underlying_type_t<T>>(value);
+    return !(value.is_number() || value.is_boolean()) || holdsNumber<std::underlying_type_t<T>>(value) ||
+           isGivenBack<T>(value);
   } else if constexpr (MapLike<T>) {
     if (!value.is_object() && !value.is_array()) return true;
     const bool isObject = value.is_object();

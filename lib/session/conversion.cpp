@@ -1,4 +1,7 @@
 #include <cmath>
+#include <functional>
+#include <set>
+#include <vector>
 
 #include <ironjar/conversion.hpp>
 
@@ -13,6 +16,29 @@ std::uint64_t bitsOf(const Json& whole) {
 bool isWhole(const Json& number) { return number.is_number_integer(); }
 
 bool isNegative(const Json& whole) { return !whole.is_number_unsigned() && whole.get<std::int64_t>() < 0; }
+
+using Elements = std::vector<const Json*>;
+
+// Those of one array that the other does not have, as often as it has them, in their order.
+Elements without(const Json& array, const Json& other) {
+  std::multiset<std::reference_wrapper<const Json>, std::less<Json>> there(other.begin(), other.end());
+  Elements left;
+  for (const Json& element : array) {
+    const auto found = there.find(element);
+    found == there.end() ? left.push_back(&element) : static_cast<void>(there.erase(found));
+  }
+  return left;
+}
+
+// Sets and hashed containers order their elements anew, and drop some.
+bool hasCutElement(const Json& before, const Json& after) {
+  const Elements gone = without(before, after);
+  const Elements come = without(after, before);
+  for (std::size_t i = 0; i < gone.size() && i < come.size(); ++i) {
+    if (hasCut(*gone[i], *come[i])) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -46,10 +72,7 @@ bool hasCut(const Json& before, const Json& after) {
     return false;
   }
   if (before.is_array() && after.is_array()) {
-    for (std::size_t i = 0; i < before.size() && i < after.size(); ++i) {
-      if (hasCut(before[i], after[i])) return true;
-    }
-    return false;
+    return hasCutElement(before, after);
   }
   return isCut(before, after);
 }
