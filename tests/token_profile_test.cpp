@@ -112,6 +112,40 @@ TEST_CASE("a function for client authentication that throws fails the refresh, s
   CHECK(sent == 0);
 }
 
+TEST_CASE("credentials that no JSON can hold are not sent, and neither is anything else") {
+  TokenEndpoint from = endpoint();
+  from.body = BodyStyle::json;
+  from.clientAuth = customAuth("web", [] { return ClientCredentials{.parameters = {{"client_secret", "\xff"}}}; });
+  Call call(from);
+  CHECK(errorOf(call().tokens) == Errc::notAllowed);
+  CHECK(call.requests.empty());
+}
+
+TEST_CASE("a revocation is a form whatever the token endpoint wants") {
+  TokenEndpoint from = endpoint();
+  from.body = BodyStyle::json;
+  from.headers = {{"Content-Type", "application/x-amz-json-1.1"}, {"X-Key", "k"}};
+  from.parameters = {{"audience", "a"}};
+  from.revocationUrl = "https://id.example/revoke";
+  const Request request = revocationRequest(from, {.refreshToken = "r"});
+  CHECK(header(request, "Content-Type") == "application/x-www-form-urlencoded");
+  CHECK(header(request, "X-Key") == "k");
+  CHECK(request.body == "token=r&token_type_hint=refresh_token&client_id=web");
+}
+
+TEST_CASE("a page of any size is judged by its status, unless it is a success") {
+  const auto endpointAfter = [](int status) {
+    Call call(endpoint(), {.status = status, .body = std::string(2'000'000, 'x')});
+    return *call().endpoint;
+  };
+  CHECK(endpointAfter(403) == EndpointState::refusing);
+  CHECK(endpointAfter(503) == EndpointState::failing);
+  TokenEndpoint strict = endpoint();
+  strict.replay.strict = true;
+  CHECK(errorOf(Call(strict, {.status = 403, .body = std::string(2'000'000, 'x')})().tokens) == Errc::refreshFailed);
+  CHECK(errorOf(Call(strict, {.status = 200, .body = std::string(2'000'000, 'x')})().tokens) == RefreshEnd::lost);
+}
+
 TEST_CASE("the refresh token as Bearer is not in the body") {
   TokenEndpoint from = endpoint();
   from.bearer = EndpointBearer::refreshToken;
@@ -137,6 +171,10 @@ TEST_CASE("a refresh token that travels as a cookie is rotated by Set-Cookie, an
   CHECK(rotated({{"Set-Cookie", "rt=new; Path=/token; HttpOnly"}, {"Set-Cookie", "sso=1"}}) == "new");
   CHECK(rotated({{"Set-Cookie", "other=new"}}).empty());  // kept: the old one
   CHECK(rotated({{"Set-Cookie", "rt=; Max-Age=0"}}).empty());
+  CHECK(rotated({{"Set-Cookie", "rt=new; Path=/auth"}, {"Set-Cookie", "rt=; Path=/; Max-Age=0"}}) == "new");
+  CHECK(rotated({{"Set-Cookie", "rt=deleted; Expires=Thu, 01 Jan 1970 00:00:00 GMT"}}).empty());
+  CHECK(rotated({{"Set-Cookie", "rt=new; Expires=Fri, 01 Jan 2100 00:00:00 GMT"}}) == "new");
+  CHECK(rotated({{"Set-Cookie", "rt=" + std::string(10'000, 'x')}}).size() == 10'000);
   const auto refused = [](void (*change)(TokenEndpoint&)) {
     TokenEndpoint changed = endpoint();
     change(changed);
@@ -144,6 +182,8 @@ TEST_CASE("a refresh token that travels as a cookie is rotated by Set-Cookie, an
   };
   refused([](auto& e) { e.refreshTokenCookie = "rt", e.cookies = {"rt"}; });
   refused([](auto& e) { e.refreshTokenCookie = "rt", e.bearer = EndpointBearer::refreshToken; });
+  refused([](auto& e) { e.refreshTokenCookie = "rt", e.headers = {{"cookie", "a=1"}}; });
+  refused([](auto& e) { e.bearer = EndpointBearer::accessToken, e.headers = {{"authorization", "Key 1"}}; });
   refused([](auto& e) { e.parameters = {{"refresh_token", "x"}}; });
   refused([](auto& e) { e.parameters = {{"", "x"}}; });
   refused([](auto& e) { e.parameters = {{"a", "\xff"}}; });
@@ -207,8 +247,18 @@ TEST_CASE("answers as a form") {
   TokenEndpoint from = endpoint();
   from.grantErrors = {"bad_refresh_token"};
   CHECK(errorOf(read(from, form("error=bad_refresh_token&error_description=x"))) == RefreshEnd::invalidGrant);
-  for (const char* odd : {"", "access_token", "access_token=", "access_token=a&access_token=b", "access_token=a%20b",
-                          "access_token=%ff", "{\"access_token\":\"a\"}"}) {
+  for (const std::string rotated :
+       {"\xef\xbb\xbf"
+        "access_token=A&refresh_token=B",
+        "refresh_token=B&name=Ren%E9&access_token=A", "x=1&x=2&access_token=A&=y&&refresh_token=B",
+        R"( {"access_token":"A","refresh_token":"B"})"}) {
+    CAPTURE(rotated);
+    CHECK(read(endpoint(), form(rotated))->refreshToken == "B");
+  }
+  CHECK(errorOf(read(endpoint(), form(R"({"error":"invalid_grant"})", 400))) == RefreshEnd::invalidGrant);
+  for (const char* odd :
+       {"", "access_token", "access_token=", "access_token=a&access_token=b", "access_token=a%20b", "access_token=%ff",
+        "access_token=a&token_type=DPoP&token_type=Bearer", "{\"access_token\""}) {
     CAPTURE(odd);
     CHECK(errorOf(read(endpoint(), form(odd))) == Errc::refreshFailed);
   }
@@ -217,7 +267,8 @@ TEST_CASE("answers as a form") {
 TEST_CASE("a byte order mark, bytes that are no UTF-8 and members that come twice elsewhere lose no tokens") {
   for (const std::string& body : {"\xef\xbb\xbf{" + someTokens + "}", "{" + someTokens + ",\"name\":\"Ren\xe9\"}",
                                   "{\"a\":1,\"a\":2," + someTokens + "}", R"({"x":{"y":1,"y":2},)" + someTokens + "}",
-                                  "\xef\xbb\xbf{" + someTokens + ",\"a\":\"\xff\",\"a\":\"\xfe\"}"}) {
+                                  "\xef\xbb\xbf{" + someTokens + ",\"a\":\"\xff\",\"a\":\"\xfe\"}",
+                                  "{" + someTokens + R"(,"n":"\ud800","a":1,"a":2})"}) {
     CAPTURE(body);
     CHECK(readJson(body)->refreshToken == "B");
   }

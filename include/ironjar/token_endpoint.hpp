@@ -122,7 +122,8 @@ struct TokenEndpoint {
 // The POST that revokes `tokens.refreshToken`, or the access token when there is no other (RFC 7009 section 2.1).
 [[nodiscard]] Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
 
-// The POST that spends `tokens.refreshToken`.
+// The POST that spends `tokens.refreshToken`. Throws what customAuth()'s function throws, and std::invalid_argument for
+// parameters of its that JSON cannot hold; so does revocationRequest().
 [[nodiscard]] Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
 
 // What a call has shown of the endpoint, apart from the token that it was about.

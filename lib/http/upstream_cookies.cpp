@@ -1,6 +1,7 @@
 #include "http/upstream_cookies.hpp"
 
 #include "base/ascii.hpp"
+#include "base/http_date.hpp"
 #include "http/field.hpp"
 #include "json/simdjson.hpp"
 
@@ -13,6 +14,8 @@ namespace {
 
 // Of a line, as browsers have it; and of all cookies, which go into one of ours.
 constexpr std::size_t maxSize = 4096;
+
+constexpr std::size_t longestValue = 16 * 1024;  // of a token's
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -43,6 +46,14 @@ bool isDeletion(std::string_view attributes) {
   });
 }
 
+bool isPast(std::string_view attributes, TimePoint now) {
+  const std::vector<CookiePair> all = parseCookies(attributes);
+  return std::any_of(all.begin(), all.end(), [now](const CookiePair& attribute) {
+    const auto end = equalIgnoringCase(attribute.name, "Expires") ? parseHttpDate(attribute.value) : std::nullopt;
+    return end && *end <= now;
+  });
+}
+
 }  // namespace
 
 std::string withCookiesOf(const Response& response, const std::vector<std::string>& names, std::string_view held) {
@@ -61,6 +72,20 @@ std::string withCookiesOf(const Response& response, const std::vector<std::strin
     text = textOf(pairs);
   }
   return text;
+}
+
+std::optional<std::string> cookieSetBy(const Response& response, const std::string& name, TimePoint now) {
+  std::optional<std::string> value;
+  for (const auto& [field, line] : response.headers) {
+    if (name.empty() || !equalIgnoringCase(field, "Set-Cookie") || !isFieldValue(line)) continue;
+    const std::size_t end = std::min(line.find(';'), line.size());
+    const std::vector<CookiePair> cookie = parseCookies(std::string_view(line).substr(0, end));
+    const std::string_view attributes = std::string_view(line).substr(end);
+    if (cookie.empty() || cookie[0].name != name || cookie[0].value.empty()) continue;
+    if (cookie[0].value.size() > longestValue || isDeletion(attributes) || isPast(attributes, now)) continue;
+    value = std::string(cookie[0].value);
+  }
+  return value;
 }
 
 std::string joinedCookies(std::string_view first, std::string_view second) {

@@ -1,6 +1,7 @@
 // Cookies that an API or a token endpoint sets for us, the client, and wants back. They never mix with the browser's.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,10 @@ namespace ironjar::detail {
 // among `names`. An empty value or a Max-Age of 0 takes one out.
 [[nodiscard]] std::string withCookiesOf(const Response& response, const std::vector<std::string>& names,
                                         std::string_view held);
+
+// What a response sets a cookie to: the last value that is none of a deletion, whatever its path, up to 16 KiB; nothing
+// without one.
+[[nodiscard]] std::optional<std::string> cookieSetBy(const Response& response, const std::string& name, TimePoint now);
 
 // Two such values as one; of two cookies of one name the second's counts.
 [[nodiscard]] std::string joinedCookies(std::string_view first, std::string_view second);

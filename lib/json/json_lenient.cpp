@@ -1,6 +1,7 @@
 #include "json/json_lenient.hpp"
 
 #include "json/json.hpp"
+#include "json/json_strict.hpp"
 #include "json/simdjson.hpp"
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 namespace ironjar::detail {
 namespace {
 
-constexpr std::string_view byteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view replacement = "\xef\xbf\xbd";
 
 // Of the character that begins the text; 0 when none does.
@@ -18,6 +18,12 @@ std::size_t characterSize(std::string_view text) {
     if (isUtf8(text.substr(0, size))) return size;
   }
   return 0;
+}
+
+}  // namespace
+
+std::string_view withoutByteOrderMark(std::string_view text) {
+  return text.starts_with(utf8ByteOrderMark) ? text.substr(utf8ByteOrderMark.size()) : text;
 }
 
 std::string asUtf8(std::string_view text) {
@@ -30,6 +36,8 @@ std::string asUtf8(std::string_view text) {
   }
   return out;
 }
+
+namespace {
 
 // Watches a parse: how deep it goes, and which keys come twice.
 class Watch {
@@ -58,14 +66,15 @@ class Watch {
 }  // namespace
 
 Result<Json> parseLenientJson(std::string_view text, const std::vector<std::string>& exact) {
-  if (text.starts_with(byteOrderMark)) text.remove_prefix(byteOrderMark.size());
+  text = withoutByteOrderMark(text);
   Result<Json> strict = parseJson(text);
   // A NUL is nowhere in JSON, and nlohmann's parser takes it for the end.
   if (strict || text.find('\0') != std::string_view::npos) return strict;
   Watch watch(exact);
+  const std::string utf8 = asUtf8(text);
   Json lenient = Json::parse(
-      asUtf8(text), [&watch](int depth, Json::parse_event_t event, Json& value) { return watch(depth, event, value); },
-      false);
+      wellFormed(utf8).value_or(utf8),
+      [&watch](int depth, Json::parse_event_t event, Json& value) { return watch(depth, event, value); }, false);
   if (watch.isRefused() || lenient.is_discarded()) return strict.error();
   return lenient;
 }

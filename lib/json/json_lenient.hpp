@@ -14,4 +14,8 @@ namespace ironjar::detail {
 // an object is an error (Errc::malformed) only if it is one of `exact`: of others the last counts.
 [[nodiscard]] Result<Json> parseLenientJson(std::string_view text, const std::vector<std::string>& exact);
 
+[[nodiscard]] std::string_view withoutByteOrderMark(std::string_view text);
+// Bytes that are no UTF-8 become U+FFFD.
+[[nodiscard]] std::string asUtf8(std::string_view text);
+
 }  // namespace ironjar::detail

@@ -2,7 +2,8 @@
 
 #include "base/ascii.hpp"
 #include "json/json_lenient.hpp"
-#include "json/simdjson.hpp"
+
+#include <algorithm>
 
 namespace ironjar::detail {
 namespace {
@@ -25,24 +26,24 @@ std::string formDecoded(std::string_view text) {
   return out;
 }
 
-// A name that comes twice is no answer, since two readers would take different values.
-Result<Json> formBody(std::string_view text) {
+// A name that is used and comes twice is no answer, since two readers would take different values.
+Result<Json> formBody(std::string_view text, const std::vector<std::string>& exact) {
   Json body = Json::object();
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('&'), text.size());
     const std::string_view pair = text.substr(0, end);
     const std::size_t equals = std::min(pair.find('='), pair.size());
-    std::string name = formDecoded(pair.substr(0, equals));
-    std::string value = formDecoded(pair.substr(std::min(equals + 1, pair.size())));
-    if (!isUtf8(name) || !isUtf8(value) || body.contains(name)) return fail(Errc::malformed, "a form that is none");
-    if (!pair.empty()) body[std::move(name)] = std::move(value);
+    std::string name = asUtf8(formDecoded(pair.substr(0, equals)));
+    const bool isUsed = std::find(exact.begin(), exact.end(), name) != exact.end();
+    if (isUsed && body.contains(name)) return fail(Errc::malformed, "a form with a member that comes twice");
+    body[std::move(name)] = asUtf8(formDecoded(pair.substr(std::min(equals + 1, pair.size()))));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return body;
 }
 
 std::vector<std::string> namesOf(const AnswerPointers& pointers) {
-  std::vector<std::string> names;
+  std::vector<std::string> names = {"token_type"};
   for (const std::string* pointer : {&pointers.accessToken, &pointers.refreshToken, &pointers.expiresIn,
                                      &pointers.expiresAt, &pointers.scope, &pointers.error, &pointers.idToken}) {
     for (Json::json_pointer at(*pointer); !at.empty(); at.pop_back()) names.push_back(at.back());
@@ -52,8 +53,12 @@ std::vector<std::string> namesOf(const AnswerPointers& pointers) {
 
 }  // namespace
 
+// A form is never an object: what is one is JSON whatever it calls itself.
 Result<Json> answerBody(const Response& answer, const AnswerPointers& pointers) {
-  return isForm(answer) ? formBody(answer.body) : parseLenientJson(answer.body, namesOf(pointers));
+  const std::string_view text = withoutByteOrderMark(answer.body);
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  const bool isObject = begin != std::string_view::npos && text[begin] == '{';
+  return isForm(answer) && !isObject ? formBody(text, namesOf(pointers)) : parseLenientJson(text, namesOf(pointers));
 }
 
 bool hasKnownType(const Response& answer) { return isForm(answer) || typeOf(answer).find("json") != std::string::npos; }

@@ -113,13 +113,6 @@ void putExpiry(TokenSet& tokens, const Json& body, const TokenEndpoint& endpoint
   if (!tokens.lifetime) tokens.lifetime = lifetime(std::ceil(std::chrono::duration<double>(*expiry - now).count()));
 }
 
-// What the answer sets a cookie to; nothing where it sets none, or deletes it.
-std::optional<std::string> cookieOf(const Response& answer, const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  const std::string pair = detail::withCookiesOf(answer, {name}, "");
-  return pair.empty() ? std::nullopt : std::optional(pair.substr(name.size() + 1));
-}
-
 // Of an answer that has parsed.
 Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenEndpoint& endpoint, TimePoint now) {
   const Json* accessToken = detail::memberAt(body, endpoint.answer.accessToken);
@@ -133,7 +126,7 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
       return fail(Errc::refreshFailed, "the token endpoint's refresh token is unusable");
     tokens.refreshToken = refreshToken->get<std::string>();
   }
-  if (const auto cookie = cookieOf(answer, endpoint.refreshTokenCookie)) tokens.refreshToken = *cookie;
+  if (const auto cookie = detail::cookieSetBy(answer, endpoint.refreshTokenCookie, now)) tokens.refreshToken = *cookie;
   putExpiry(tokens, body, endpoint, now);
   tokens.scope = scopeIn(detail::memberAt(body, endpoint.answer.scope));
   const Json* idToken = detail::memberAt(body, endpoint.answer.idToken);
@@ -187,8 +180,9 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
                    "token endpoint: " + std::string(describe(how)));
   }
   const int status = answer->status;
-  if (answer->body.size() > maxAnswerSize) return lost(Errc::tooLarge);
-  const Result<Json> body = answerBody(*answer, endpoint.answer);
+  const bool isTooLarge = answer->body.size() > maxAnswerSize;
+  if (isTooLarge && isSuccess(status)) return lost(Errc::tooLarge);
+  const Result<Json> body = isTooLarge ? fail(Errc::tooLarge) : answerBody(*answer, endpoint.answer);
   const bool isObject = body && body->is_object();
   if (isSuccess(status) && isObject && needsProof(*body)) {
     return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed,

@@ -108,7 +108,9 @@ Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
   }
   Json body = Json::object();
   for (const auto& [name, value] : fields) body[name] = value;
-  request.body = detail::writeJson(body).value_or("{}");
+  Result<std::string> text = detail::writeJson(body);
+  if (!text) throw std::invalid_argument("ironjar: a token request's parameters are no UTF-8");
+  request.body = *std::move(text);
   return request;
 }
 
@@ -165,6 +167,12 @@ void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
   for (const auto& [name, value] : endpoint.headers) {
     if (isTransportField(name)) refuse("TokenEndpoint.headers: `" + name + "` is the transport's to write");
   }
+  if (endpoint.bearer != EndpointBearer::none && findHeader(endpoint.headers, "Authorization")) {
+    refuse("TokenEndpoint: `bearer` and a header of your own are both Authorization");
+  }
+  if (!endpoint.refreshTokenCookie.empty() && findHeader(endpoint.headers, "Cookie")) {
+    refuse("TokenEndpoint: refreshTokenCookie and a header of your own are both Cookie");
+  }
   if (!endpoint.refreshTokenCookie.empty() &&
       !serializeCookie(endpoint.refreshTokenCookie, "", {.sameSite = SameSite::unset})) {
     refuse("TokenEndpoint.refreshTokenCookie is no cookie name");
@@ -216,6 +224,8 @@ Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens)
   TokenEndpoint form = endpoint;
   form.url = endpoint.revocationUrl;
   form.body = BodyStyle::form;
+  form.parameters = {};
+  eraseHeader(form.headers, "Content-Type");
   return tokenRequest(form, {{"token", refresh ? tokens.refreshToken : tokens.accessToken},
                              {"token_type_hint", refresh ? "refresh_token" : "access_token"}});
 }

@@ -14,7 +14,8 @@ void requireValid(const TokenEndpoint& endpoint);
 void requireValidBesidesUrl(const TokenEndpoint& endpoint);  // which a function takes the place of
 
 // A request that `make` makes, which may ask the application's function for credentials. Errc::notAllowed when that
-// throws (what it says is not passed on: it may hold a secret), Errc::refreshFailed for tokens that no header can hold.
+// throws or gives what no body can hold (what it says is not passed on: it may hold a secret), Errc::refreshFailed for
+// tokens that no header can hold.
 template <class Make>
 [[nodiscard]] Result<Request> authenticated(const Make& make) {
   try {
@@ -22,7 +23,7 @@ template <class Make>
     if (isSendable(request)) return request;
     return fail(Errc::refreshFailed, "tokens or credentials cannot stand in a header");
   } catch (const std::exception&) {
-    return fail(Errc::notAllowed, "the client could not be authenticated: its function has thrown");
+    return fail(Errc::notAllowed, "the client's credentials cannot be sent, or their function has thrown");
   }
 }
 
