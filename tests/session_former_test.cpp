@@ -184,6 +184,7 @@ TEST_CASE("former shapes that cannot be are refused at start-up, saying why") {
   CHECK(says(why("sid", {{.path = "me"}}), "path"));
   CHECK(says(why("sid", {{.path = ""}}), "path"));
   CHECK(says(why("sid", {{.domain = "a b"}}), "domain"));
-  CHECK(says(why("sid", {{.domain = std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c')}}),
+  const std::string longest = std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c');
+  CHECK(says(why("sid", {{.domain = longest}, {.domain = longest, .path = "/a"}, {.domain = longest, .path = "/b"}}),
              "1024"));
 }

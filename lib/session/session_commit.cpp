@@ -125,6 +125,8 @@ Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& att
   }
   const Session::Presence written{split.written.whole, split.written.chunks};
   Ended ended = expire(besides(written, session), session);
+  // Former shapes first: a browser that does not know Partitioned, or whose default path is a former one, takes them
+  // for today's.
   return joined(joined(std::move(ended.former), std::move(cookies)), std::move(ended.today));
 }
 
@@ -134,8 +136,6 @@ Session::Presence SessionJar::besides(const Session::Presence& written, const Se
   return {!written.whole, chunks & ~written.chunks};
 }
 
-// Former shapes first: a browser that does not know Partitioned, or whose default path is a former one, takes them for
-// today's.
 SessionJar::Ended SessionJar::expire(const Session::Presence& stale, const Session& session) const {
   const auto& brought = session.presence_;
   detail::Deletions deletions(options_->cookieName);
@@ -152,6 +152,6 @@ SessionJar::Ended SessionJar::expire(const Session::Presence& stale, const Sessi
   return {deletions.take(), std::move(today)};
 }
 
-Cookies SessionJar::all(Ended ended) { return joined(std::move(ended.former), std::move(ended.today)); }
+Cookies SessionJar::all(Ended ended) { return joined(std::move(ended.today), std::move(ended.former)); }
 
 }  // namespace ironjar
