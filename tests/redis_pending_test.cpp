@@ -12,7 +12,8 @@ RedisCall logout(const std::string& key, std::int64_t at = 100, std::int64_t beg
   const std::string note = begun == 0 ? "" : sortable(support::at(1000 * begun));
   return {&logOutScript(),
           {key, key + ":lock", key + ":last"},
-          {"size", "owner", "lease", "keep", "", note, "ttl", "", "o" + sortable(support::at(1000 * at)) + seal}};
+          {"size", "owner", "lease", "keep", "longest", "", note, "ttl", "",
+           "o" + sortable(support::at(1000 * at)) + seal}};
 }
 RedisCall denial(const std::string& key, std::int64_t at) {
   return {&storeLatestScript(), {key}, {"size", "ttl", sortable(support::at(1000 * at)) + "seal"}};
