@@ -186,9 +186,12 @@ expect 403 "a logout that another site could have sent"
 request /api/auth/logout -d '' -H 'X-Requested-With: curl'
 expect 204 "logout"
 grep -qi '^set-cookie: __Host-demo=; Max-Age=0' "$work/headers" || fail "the cookie is not deleted"
-[ -z "$(session_cookie)" ] || fail "the browser still has a cookie"
+# curl 7.88 keeps a cookie when one response deletes several; a browser does not.
+sed -i '/__Host-demo/d' "$jar"
 request /api/data/items
 expect 401 "a call after logout"
+request_with "$good_cookie" /api/data/items
+expect 401 "a call with the cookie from before the logout"
 
 say "what the metrics and the log say"
 curl -sS "$operators/metrics" | grep '^ironjar_[a-z_]*\(total\|count\|{\| \)' | grep -v bucket
