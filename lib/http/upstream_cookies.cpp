@@ -38,33 +38,47 @@ std::string textOf(const Pairs& pairs) {
   return text;
 }
 
-// RFC 6265 section 5.2.2: a Max-Age of 0 or less takes effect at once. Expires is left to those who have a clock.
-bool isDeletion(std::string_view attributes) {
-  const std::vector<CookiePair> all = parseCookies(attributes);
-  return std::any_of(all.begin(), all.end(), [](const CookiePair& attribute) {
-    return equalIgnoringCase(attribute.name, "Max-Age") && (attribute.value == "0" || attribute.value.starts_with('-'));
-  });
-}
+// Of a Set-Cookie field; views into it.
+struct SetCookie {
+  std::string_view name;
+  std::string_view value;
+  std::vector<CookiePair> attributes;
 
-bool isPast(std::string_view attributes, TimePoint now) {
-  const std::vector<CookiePair> all = parseCookies(attributes);
-  return std::any_of(all.begin(), all.end(), [now](const CookiePair& attribute) {
-    const auto end = equalIgnoringCase(attribute.name, "Expires") ? parseHttpDate(attribute.value) : std::nullopt;
-    return end && *end <= now;
-  });
+  [[nodiscard]] bool hasAttribute(std::string_view wanted, const auto& accepts) const {
+    return std::any_of(attributes.begin(), attributes.end(), [&](const CookiePair& attribute) {
+      return equalIgnoringCase(attribute.name, wanted) && accepts(attribute.value);
+    });
+  }
+  // RFC 6265 section 5.2.2: a Max-Age of 0 or less takes effect at once.
+  [[nodiscard]] bool deletes() const {
+    return hasAttribute("Max-Age", [](std::string_view age) { return age == "0" || age.starts_with('-'); });
+  }
+  [[nodiscard]] bool hasEnded(TimePoint now) const {
+    return hasAttribute("Expires", [now](std::string_view date) {
+      const auto end = parseHttpDate(date);
+      return end && *end <= now;
+    });
+  }
+};
+
+std::optional<SetCookie> setCookieIn(const std::pair<std::string, std::string>& field) {
+  const std::string_view line = field.second;
+  if (!equalIgnoringCase(field.first, "Set-Cookie") || !isFieldValue(line)) return std::nullopt;
+  const std::size_t end = std::min(line.find(';'), line.size());
+  const std::vector<CookiePair> pair = parseCookies(line.substr(0, end));
+  if (pair.empty()) return std::nullopt;
+  return SetCookie{pair[0].name, pair[0].value, parseCookies(line.substr(end))};
 }
 
 }  // namespace
 
 std::string withCookiesOf(const Response& response, const std::vector<std::string>& names, std::string_view held) {
   Pairs pairs = pairsOf(held);
-  for (const auto& [field, line] : response.headers) {
-    if (names.empty() || !equalIgnoringCase(field, "Set-Cookie") || !isFieldValue(line)) continue;
-    if (line.size() > maxSize || !isUtf8(line)) continue;
-    const std::size_t end = std::min(line.find(';'), line.size());
-    const std::vector<CookiePair> cookie = parseCookies(std::string_view(line).substr(0, end));
-    if (cookie.empty() || std::find(names.begin(), names.end(), cookie[0].name) == names.end()) continue;
-    put(pairs, cookie[0].name, isDeletion(std::string_view(line).substr(end)) ? "" : cookie[0].value);
+  for (const auto& field : response.headers) {
+    if (names.empty() || field.second.size() > maxSize || !isUtf8(field.second)) continue;
+    const auto cookie = setCookieIn(field);
+    if (!cookie || std::find(names.begin(), names.end(), cookie->name) == names.end()) continue;
+    put(pairs, cookie->name, cookie->deletes() ? "" : cookie->value);  // Expires is left to those who have a clock
   }
   std::string text = textOf(pairs);
   while (text.size() > maxSize) {
@@ -76,14 +90,11 @@ std::string withCookiesOf(const Response& response, const std::vector<std::strin
 
 std::optional<std::string> cookieSetBy(const Response& response, const std::string& name, TimePoint now) {
   std::optional<std::string> value;
-  for (const auto& [field, line] : response.headers) {
-    if (name.empty() || !equalIgnoringCase(field, "Set-Cookie") || !isFieldValue(line)) continue;
-    const std::size_t end = std::min(line.find(';'), line.size());
-    const std::vector<CookiePair> cookie = parseCookies(std::string_view(line).substr(0, end));
-    const std::string_view attributes = std::string_view(line).substr(end);
-    if (cookie.empty() || cookie[0].name != name || cookie[0].value.empty()) continue;
-    if (cookie[0].value.size() > longestValue || isDeletion(attributes) || isPast(attributes, now)) continue;
-    value = std::string(cookie[0].value);
+  if (name.empty()) return value;
+  for (const auto& field : response.headers) {
+    const auto cookie = setCookieIn(field);
+    if (!cookie || cookie->name != name || cookie->value.empty() || cookie->value.size() > longestValue) continue;
+    if (!cookie->deletes() && !cookie->hasEnded(now)) value = std::string(cookie->value);
   }
   return value;
 }
