@@ -8,7 +8,8 @@
 namespace ironjar::detail {
 namespace {
 
-// What each takes in the tables at most, with a slot that may be one of three, and the tokens' memory beside them.
+// What each takes in the tables at most: a node, and 64 bytes of slots, of which but three in eight may be used. And
+// what the tokens' memory takes beside the tokens.
 constexpr std::size_t entrySize = 320;
 constexpr std::size_t tokensSize = 16;
 constexpr std::size_t tombstoneSize = 192;
@@ -156,6 +157,7 @@ void TokenStates::evict(const TokenKey& key) {
 }
 
 TokenStates::Entries::Node& TokenStates::at(const TokenKey& key) {
+  static_assert(sizeof(Entries::Node) + 64 <= entrySize && sizeof(Tombstones::Node) + 64 <= tombstoneSize);
   if (Entries::Node* known = entries_.find(key)) return *known;
   Entries::Node& added = entries_.insert(key, inFlight, latest_);
   bytes_ += entrySize;
