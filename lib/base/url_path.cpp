@@ -1,6 +1,6 @@
 #include "base/url_path.hpp"
 
-#include "base/ascii.hpp"
+#include "base/percent.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -18,12 +18,11 @@ std::string decodedFully(std::string_view text) {
   std::string out;
   for (const char c : text) {
     out += c;
-    while (out.size() >= 3 && out[out.size() - 3] == '%') {
-      const int high = hexDigit(out[out.size() - 2]);
-      const int low = hexDigit(out.back());
-      if (high < 0 || low < 0) break;
+    while (out.size() >= 3) {
+      const auto byte = escapeAt(out, out.size() - 3);
+      if (!byte) break;
       out.resize(out.size() - 3);
-      out += static_cast<char>(high * 16 + low);
+      out += *byte;
     }
   }
   return out;

@@ -56,8 +56,9 @@ void requireValid(FetchOptions& options) {
   if (!isFree) refuse("tokenHeader is no header that may carry a token");
   if (!options.tokenScheme.empty() && !detail::isToken(options.tokenScheme)) refuse("tokenScheme is not one word");
   if (!options.now) refuse("now is empty: leave it out for the system's clock");
-  if (options.refresh && !options.refresh->call)
+  if (options.refresh && !options.refresh->call) {
     refuse("refresh.call is empty: leave `refresh` out for tokenEndpoint.url");
+  }
   if (options.refresh && options.refresh->client.empty()) {
     refuse("refresh.client is empty: name what it asks, since other Fetchers may share the coordinator");
   }

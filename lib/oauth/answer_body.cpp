@@ -1,6 +1,6 @@
 #include "oauth/answer_body.hpp"
 
-#include "base/ascii.hpp"
+#include "base/percent.hpp"
 #include "json/json_lenient.hpp"
 
 #include <algorithm>
@@ -17,11 +17,9 @@ bool isForm(const Response& answer) { return typeOf(answer).starts_with("applica
 std::string formDecoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool isEscape = text[i] == '%' && i + 2 < text.size() && isHexDigit(text[i + 1]) && isHexDigit(text[i + 2]);
-    out.push_back(isEscape         ? static_cast<char>(hexDigit(text[i + 1]) * 16 + hexDigit(text[i + 2]))
-                  : text[i] == '+' ? ' '
-                                   : text[i]);
-    if (isEscape) i += 2;
+    const auto byte = escapeAt(text, i);
+    out.push_back(byte ? *byte : text[i] == '+' ? ' ' : text[i]);
+    if (byte) i += 2;
   }
   return out;
 }
@@ -55,10 +53,11 @@ std::vector<std::string> namesOf(const AnswerPointers& pointers) {
 
 // A form is never an object: what is one is JSON whatever it calls itself.
 Result<Json> answerBody(const Response& answer, const AnswerPointers& pointers) {
+  const std::vector<std::string> exact = namesOf(pointers);
   const std::string_view text = withoutByteOrderMark(answer.body);
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   const bool isObject = begin != std::string_view::npos && text[begin] == '{';
-  return isForm(answer) && !isObject ? formBody(text, namesOf(pointers)) : parseLenientJson(text, namesOf(pointers));
+  return isForm(answer) && !isObject ? formBody(text, exact) : parseLenientJson(answer.body, exact);
 }
 
 bool hasKnownType(const Response& answer) { return isForm(answer) || typeOf(answer).find("json") != std::string::npos; }

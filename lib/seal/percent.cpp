@@ -1,7 +1,6 @@
 #include "seal/percent.hpp"
 
-#include "base/ascii.hpp"
-#include "base/number.hpp"
+#include "base/percent.hpp"
 #include "seal/seal_fe26.hpp"
 
 namespace ironjar::detail {
@@ -20,9 +19,9 @@ std::string decodedSeal(std::string_view text) {
       decoded += text[i];
       continue;
     }
-    const auto byte = parseNumber<unsigned char>(text.substr(i + 1, 2), 16);
-    if (text.size() - i < 3 || !byte) return std::string(text);
-    decoded += static_cast<char>(*byte);
+    const auto byte = escapeAt(text, i);
+    if (!byte) return std::string(text);
+    decoded += *byte;
     i += 2;
   }
   return decoded;

@@ -1,6 +1,6 @@
 #include "web/proxy_path.hpp"
 
-#include "base/ascii.hpp"
+#include "base/percent.hpp"
 #include "base/url.hpp"
 #include "base/url_path.hpp"
 #include "json/simdjson.hpp"
@@ -17,7 +17,7 @@ using detail::isHexDigit;
 
 bool hasStrayPercent(std::string_view path) {
   for (std::size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
-    if (at + 2 >= path.size() || !isHexDigit(path[at + 1]) || !isHexDigit(path[at + 2])) return true;
+    if (!detail::escapeAt(path, at)) return true;
   }
   return false;
 }
