@@ -105,8 +105,9 @@ class RedisCoordinator final : public RefreshCoordinator {
                                                        const RefreshContext& context = {}) override;
   [[nodiscard]] Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
                                           Deadline deadline, const RefreshContext& context = {}) override;
-  // Holds on every process from the next refresh on, and at once for one that is under way; use a RevocationList to end
-  // what their access tokens still allow.
+  // Holds on every process from its next call for the login on, and at once for one that is under way. Until then a
+  // process still follows a late cookie to tokens that it knows by itself; use a RevocationList to end what these and
+  // the access tokens in cookies still allow.
   void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
            const Logout& logout = {}) override;
 

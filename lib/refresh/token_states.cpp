@@ -8,8 +8,8 @@
 namespace ironjar::detail {
 namespace {
 
-// What each takes in the tables at most: a node, and 64 bytes of slots, of which but three in eight may be used. And
-// what the tokens' memory takes beside the tokens.
+// What each takes in the tables at most: a node, and 64 bytes of slots, three in eight of which are in use at least.
+// And what the tokens' memory takes beside the tokens.
 constexpr std::size_t entrySize = 320;
 constexpr std::size_t tokensSize = 16;
 constexpr std::size_t tombstoneSize = 192;
