@@ -260,6 +260,38 @@ TEST_CASE("what a real server takes as a Cookie line, ours fits into with room t
   CHECK(site.jar.options().maxCookieHeader == 7600);
 }
 
+TEST_CASE("no range is cut out of an answer that sets a cookie, nor out of an error") {
+  Site site;
+  const std::string page = "welcome";
+  site.get("/login", [&](const auto&, auto& response, Session& session) {
+    session.replace();
+    session.set("user", "ada");
+    response.set_content(page, "text/plain");
+  });
+  site.get("/logout", [](const auto&, auto& response, Session& session) {
+    session.destroy();
+    response.status = 204;
+  });
+  site.get("/denied",
+           [](const auto&, auto& response, Session&) { respond(response, fail(Errc::loginRequired, "no session")); });
+  site.get("/throws", [](const auto&, auto&, Session&) { throw std::runtime_error("x"); });
+  site.start();
+  for (const char* range : {"bytes=0-1", "bytes=90-", "bytes=-0", "bytes=5000-6000", "bytes=-90"}) {
+    CAPTURE(range);
+    const httplib::Headers asking{{"Range", range}};
+    const auto login = site.visit("/login", asking);
+    CHECK(login.status == 200);
+    CHECK(login.body == page);
+    CHECK(login.has_header("Set-Cookie"));
+    CHECK_FALSE(login.has_header("Content-Range"));
+    CHECK(site.visit("/denied", asking).status == 401);
+    CHECK(site.visit("/throws", asking).status == 500);
+    const auto logout = site.visit("/logout", asking);
+    CHECK(logout.status == 204);
+    CHECK(logout.has_header("Set-Cookie"));
+  }
+}
+
 TEST_CASE("respond: the status that an error calls for") {
   const auto answer = [](Errc code) {
     httplib::Response response;

@@ -38,7 +38,9 @@ class Site {
     keep(*result);
     return *result;
   }
-  httplib::Response visit(const std::string& path) { return send("GET", path); }
+  httplib::Response visit(const std::string& path, const httplib::Headers& headers = {}) {
+    return send("GET", path, headers);
+  }
   // For what some versions of httplib's client will not send, or not read: the whole answer as it comes.
   std::string sendAsItIs(const std::string& path, const std::string& field) const {
     const RawClient client(web.port());

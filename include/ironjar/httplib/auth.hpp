@@ -16,13 +16,16 @@ inline void mountAuth(const HardenedServer& site, const SessionJar& jar, const F
                       const AuthOptions& options = {}) {
   const AuthRoutes routes(fetcher, options);
   httplib::Server& server = site.server();
-  server.Get(options.prefix + "/status",
-             withSession(site, jar, [routes](const httplib::Request&, httplib::Response& response, Session& session) {
-               respond(response, routes.status(session));
-             }));
+  server.Get(
+      options.prefix + "/status",
+      withSession(site, jar, [routes](const httplib::Request& request, httplib::Response& response, Session& session) {
+        HardenedServer::ignoreRanges(request);
+        respond(response, routes.status(session));
+      }));
   server.Post(
       options.prefix + "/refresh",
       withSession(site, jar, [routes](const httplib::Request& request, httplib::Response& response, Session& session) {
+        HardenedServer::ignoreRanges(request);
         respond(response, routes.refresh(webRequest(request), session));
       }));
   server.Post(

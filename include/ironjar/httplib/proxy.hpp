@@ -22,13 +22,11 @@ inline std::string asPattern(std::string_view prefix) {
   return pattern;
 }
 
-// Has httplib send a response as it is. It would cut ranges out of any body, whatever its status, as often as the
-// request says, and compress one that is compressed. The request is const for handlers only: httplib's own object is
-// not.
+// Has httplib send a response as it is. It would cut ranges out of it, as often as the request says, and compress one
+// that is compressed. The request is const for handlers only: httplib's own object is not.
 inline void sendAsItIs(const httplib::Request& request) {
+  HardenedServer::ignoreRanges(request);
   auto& own = const_cast<httplib::Request&>(request);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  own.ranges.clear();
-  own.headers.erase("Range");
   own.headers.erase("Accept-Encoding");
 }
 

@@ -199,6 +199,13 @@ class HardenedServer {
 
   [[nodiscard]] httplib::Server& server() const { return *server_; }
 
+  // Has httplib send the whole response, whatever ranges are asked for: it cuts them out of any body. A Range may be
+  // ignored (RFC 9110 section 14.2).
+  static void ignoreRanges(const httplib::Request& request) {
+    mutableRequest(request).ranges.clear();
+    mutableRequest(request).headers.erase("Range");
+  }
+
   // Has a route for just `prefix` get whatever is below it, so that no std::regex meets what a client sends there;
   // `target` stays as it was sent. Not while the server runs.
   void routeAllBelow(const std::string& prefix) const { prefixes_->push_back(prefix); }
@@ -219,7 +226,7 @@ class HardenedServer {
   }
 
   static void answer(const httplib::Request& request, httplib::Response& response, const Refusal& refusal) {
-    mutableRequest(request).ranges.clear();  // else they are cut out of this answer
+    ignoreRanges(request);
     detail::dropBody(response);
     response.status = refusal.status;
     response.headers.erase("Location");
@@ -241,11 +248,7 @@ class HardenedServer {
     const auto refusal = refusalOf(
         {.method = request.method, .version = request.version, .path = request.path, .fields = fields}, rules);
     if (refusal) return answer(request, response, *refusal), Outcome::Handled;
-    if (detail::httplibVersion < 44'000) {
-      // It asks a content provider for what lies beyond its end. A Range may be ignored (RFC 9110 section 14.2).
-      mutableRequest(request).ranges.clear();
-      mutableRequest(request).headers.erase("Range");
-    }
+    if (detail::httplibVersion < 44'000) ignoreRanges(request);  // it asks a content provider for what it does not have
     if (own && own(request, response) == Outcome::Handled) return Outcome::Handled;
     if (isProxied) mutableRequest(request).path = *prefix;
     current() = &request;
