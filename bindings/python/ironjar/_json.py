@@ -7,9 +7,12 @@ from ._errors import IronjarError
 
 
 def dump(data: Any) -> bytes:
-    """JSON as short as it can be written. Raises TypeError or ValueError for what JSON cannot carry."""
+    """JSON as short as it can be written. Raises TypeError or ValueError for what JSON cannot carry, and IronjarError with
+    code `tooLarge` for what is nested deeper than Python writes."""
     try:
         return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    except RecursionError:
+        raise IronjarError("tooLarge", "more than 64 levels") from None
     except UnicodeEncodeError:  # a lone surrogate, which can only be written as an escape
         return json.dumps(data, allow_nan=False, separators=(",", ":")).encode("ascii")
 
