@@ -24,6 +24,20 @@ export function parseCookie(header) {
   return cookies;
 }
 
+// Whether a browser stores two Set-Cookie values in one place (RFC 6265bis section 5.7): by name, domain, path and
+// partition.
+export const isSameCookie = (one, other) => placeOf(one) === placeOf(other);
+function placeOf(line) {
+  const [pair, ...rest] = line.split(';');
+  const attributes = { domain: '', path: '', partitioned: '' };
+  for (const attribute of rest) {
+    const [name, value = ''] = attribute.trim().split('=');
+    if (Object.hasOwn(attributes, name.toLowerCase())) attributes[name.toLowerCase()] = value || name;
+  }
+  const domain = attributes.domain.replace(/^\./, '').toLowerCase();
+  return JSON.stringify([pair.split('=', 1)[0].trim(), domain, attributes.path, attributes.partitioned !== '']);
+}
+
 const word = (value) => (typeof value === 'string' ? value.toLowerCase() : value);
 
 // The options of `cookie` as the library's. Without promises: `cookie` writes what browsers do not keep, too.

@@ -1,5 +1,5 @@
 // The library's own sessions: a Cookie header in, Set-Cookie values out, with the options of the C++ SessionJar.
-import { parse, stringify } from './json.js';
+import { parse, stringify, stringifyExactly, writeLike } from './json.js';
 import native from './native.js';
 
 const secret = Symbol('of this module');
@@ -7,6 +7,7 @@ let handleOf; // a JarSession's, for SessionJar alone
 
 export class JarSession {
   #handle;
+  #brought; // what was read last
 
   static {
     handleOf = (session) => session.#handle;
@@ -19,12 +20,13 @@ export class JarSession {
 
   // A copy: assign to it to change the session.
   get data() {
-    return parse(native.sessionData(this.#handle));
+    this.#brought = parse(native.sessionData(this.#handle));
+    return this.#brought;
   }
   set data(value) {
-    native.setSessionData(this.#handle, stringify(value));
+    native.setSessionData(this.#handle, stringifyExactly(writeLike(this.#brought, value)));
   }
-  // { id, startedAt, expiresAt, changed, destroyed, rejection }
+  // { id, startedAt, expiresAt, changed, resealOnly, destroyed, rejection }
   get info() {
     return parse(native.sessionInfo(this.#handle));
   }

@@ -1,4 +1,6 @@
-// What may be sealed: values that JSON gives back as they were.
+// What may be sealed: values that JSON gives back as they were; and the numbers that JavaScript would write otherwise
+// than they were written, such as integers over 2^53 and 1.0.
+import { randomBytes } from 'node:crypto';
 
 function isScalar(value) {
   switch (typeof value) {
@@ -48,21 +50,83 @@ function requireLossless(root) {
   }
 }
 
-// The error is iron-webcrypto's, which its users match on.
-export function stringify(data) {
+// ---- numbers that are written as they came ----
+
+// By the object that was parsed: the numbers among its members, as they were written.
+const written = new WeakMap();
+let anyWritten = false;
+
+// Begins the text that stands for such a number between parser and object. Random, so that no text of others is one.
+const mark = `${randomBytes(16).toString('hex')}:`;
+const marks = new RegExp(`"${mark}([^"]*)"`, 'g');
+
+const mayBeOtherwise = /(?:^|[:,[\s])(?:-?\d+[.eE]|-?\d{16}|-0)/;
+const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+function parseExactly(text) {
+  const marked = text.replace(textOrNumber, (token) =>
+    token.startsWith('"') || String(Number(token)) === token ? token : `"${mark}${token}"`,
+  );
+  return JSON.parse(marked, function take(key, value) {
+    if (typeof value !== 'string' || !value.startsWith(mark)) return value;
+    const number = value.slice(mark.length);
+    if (!written.has(this)) written.set(this, new Map());
+    written.get(this).set(key, number);
+    anyWritten = true;
+    return Number(number);
+  });
+}
+
+// The members of `copy` that are still `original`'s are written as these came.
+export function writeLike(original, copy) {
+  const numbers = written.get(original);
+  if (numbers && typeof copy === 'object' && copy !== null && !written.has(copy)) written.set(copy, numbers);
+  return copy;
+}
+
+const isRounded = (number) => Number.isInteger(number) && !Number.isSafeInteger(number) && Math.abs(number) < 2 ** 64;
+
+class Inexact extends Error {}
+
+function writeExactly(data, allowsRounded) {
+  const text = JSON.stringify(data, function take(key, value) {
+    if (typeof value !== 'number') return value;
+    const asItCame = written.get(this)?.get(key);
+    if (asItCame !== undefined && Object.is(Number(asItCame), value)) return mark + asItCame;
+    if (allowsRounded || !isRounded(value)) return value;
+    throw new Inexact(
+      `ironjar: the integer at \`${key}\` is over 2^53, where JavaScript has not every integer, so that another number may ` +
+        'have been meant: store it as a text. One that the session brought is kept while its object is',
+    );
+  });
+  return text?.replace(marks, '$1');
+}
+
+// ---- texts ----
+
+const mayBeRounded = /\d{16}/;
+
+function write(data, allowsRounded) {
   try {
     requireLossless(data);
     const text = JSON.stringify(data);
-    if (text) return text; // undefined when somebody gave every object a toJSON
-  } catch {
+    if (text && !anyWritten && (allowsRounded || !mayBeRounded.test(text))) return text;
+    if (text) return writeExactly(data, allowsRounded); // undefined when somebody gave every object a toJSON
+  } catch (error) {
+    if (error instanceof Inexact) throw error;
     // told below
   }
   throw new Error('Data is not JSON serializable');
 }
 
+// As iron-webcrypto writes, whose error its users match on.
+export const stringify = (data) => write(data, true);
+// Throws for an integer that may have been rounded.
+export const stringifyExactly = (data) => write(data, false);
+
 export function parse(text) {
   try {
-    return JSON.parse(text);
+    return mayBeOtherwise.test(text) ? parseExactly(text) : JSON.parse(text);
   } catch (error) {
     throw new Error(`Failed parsing sealed object JSON: ${error.message}`);
   }

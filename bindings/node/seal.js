@@ -1,7 +1,7 @@
 // iron-session's sealData and unsealData, and with `format: 'native'` the library's own format. What opens is decided by
 // `formatsToOpen`.
 import { defaults, sealSync, unsealSync } from './iron.js';
-import { parse, stringify } from './json.js';
+import { parse, stringifyExactly, writeLike } from './json.js';
 import { sealerFor } from './keys.js';
 import native from './native.js';
 
@@ -19,7 +19,7 @@ function describeCulprit(value, path, depth) {
   if (type === 'number' && !Number.isFinite(value)) return ` (${path} is ${value})`;
   if (type !== 'object' || value === null || depth > 5) return '';
   const name = value.constructor?.name;
-  if (Array.isArray(value)) return firstCulprit(value.map((element, i) => [`${path}[${i}]`, element]), depth);
+  if (Array.isArray(value)) return firstCulprit(Array.from(value, (element, i) => [`${path}[${i}]`, element]), depth);
   if (name !== undefined && name !== 'Object') return ` (${path} is a ${name})`;
   return firstCulprit(Object.entries(value).map(([key, member]) => [`${path}.${key}`, member]), depth);
 }
@@ -63,8 +63,15 @@ export function formatsToOpen({ formats, format, purpose, context }) {
   throw new TypeError("ironjar: `formats` is a list of 'native' and 'fe26'");
 }
 
-function sealFe26(data, passwords, ttl) {
-  const id = Math.max(...Object.keys(passwords).map(Number));
+// The id of the password that seals.
+function sealingId(passwords, sealUnder) {
+  if (sealUnder === undefined) return Math.max(...Object.keys(passwords).map(Number));
+  if (Object.hasOwn(passwords, sealUnder)) return sealUnder;
+  throw new TypeError('ironjar: `sealUnder` is no id of `password`');
+}
+
+function sealFe26(data, passwords, sealUnder, ttl) {
+  const id = sealingId(passwords, sealUnder);
   const secret = passwords[id];
   if (secret === undefined) {
     throw new Error(
@@ -72,20 +79,20 @@ function sealFe26(data, passwords, ttl) {
         "for example { 1: 'your-password' }.",
     );
   }
-  return sealSync(data, { id: String(id), secret }, { ...defaults, ttl: ttl * 1000 }) + mark;
+  return sealSync(data, { id: String(id), secret }, { ...defaults, ttl: ttl * 1000, encode: stringifyExactly }) + mark;
 }
 
-export function sealDataSync(data, { password, ttl = fourteenDays, format, purpose, context }) {
+export function sealDataSync(data, { password, sealUnder, ttl = fourteenDays, format, purpose, context }) {
   const isNative = requireFormat(format);
   if (!isNative && (purpose !== undefined || context !== undefined)) {
     throw new TypeError("ironjar: `purpose` and `context` are bound into native seals only: set `format: 'native'`");
   }
   const passwords = passwordMap(password);
-  const plain = data !== null && typeof data === 'object' ? { ...data } : data;
+  const plain = data !== null && typeof data === 'object' ? writeLike(data, { ...data }) : data;
   try {
-    if (!isNative) return sealFe26(plain, passwords, ttl);
-    const sealer = sealerFor({ passwords, purpose, context, ttl });
-    return native.seal(sealer, stringify(plain), Date.now());
+    if (!isNative) return sealFe26(plain, passwords, sealUnder, ttl);
+    const sealer = sealerFor({ passwords, sealUnder, purpose, context, ttl });
+    return native.seal(sealer, stringifyExactly(plain), Date.now());
   } catch (error) {
     throw explained(error, data);
   }

@@ -1,7 +1,8 @@
 // getIronSession, with iron-session 9's semantics, option names and error texts. How a seal is sent, and what is deleted
 // with it, is the library's to say. Which cookie is read is not: iron-session's jars tell one value for each name, which
 // may end in any `~`, and is opened with passwords that the library refuses.
-import { findCookie, parseCookie, stringifySetCookie } from './cookies.js';
+import { findCookie, isSameCookie, parseCookie, stringifySetCookie } from './cookies.js';
+import { writeLike } from './json.js';
 import native from './native.js';
 import { remembering } from './remember.js';
 import { formatsToOpen, fourteenDays, passwordMap, sealDataSync, unsealDataSync } from './seal.js';
@@ -13,6 +14,11 @@ const isWebRequest = (request) => 'headers' in request && typeof request.headers
 const headerOf = (request) => (isWebRequest(request) ? request.headers.get('cookie') : request.headers.cookie) ?? '';
 const read = (request, name) => findCookie(headerOf(request), name);
 const namesIn = (request) => Object.keys(parseCookie(headerOf(request)));
+
+// One line for each cookie: a browser would keep the last one only, and proxies bound a response's head.
+function withLine(before, line) {
+  return [...before.filter((other) => !isSameCookie(other, line)), line];
+}
 
 export function nodeCookies(req, res) {
   return {
@@ -28,7 +34,7 @@ export function nodeCookies(req, res) {
     write(name, value, options) {
       const present = res.getHeader('set-cookie') ?? [];
       const before = Array.isArray(present) ? present : [String(present)];
-      res.setHeader('set-cookie', [...before, stringifySetCookie(name, value, options)]);
+      res.setHeader('set-cookie', withLine(before, stringifySetCookie(name, value, options)));
     },
   };
 }
@@ -45,7 +51,20 @@ export function webCookies(request, response) {
           'header would be dropped. Call session.save() before returning or streaming the response.',
       );
     },
-    write: (name, value, options) => headers.append('set-cookie', stringifySetCookie(name, value, options)),
+    write(name, value, options) {
+      const lines = withLine(headers.getSetCookie(), stringifySetCookie(name, value, options));
+      try {
+        headers.delete('set-cookie');
+      } catch (error) {
+        throw new Error(
+          'iron-session: Cannot set session cookie: the headers of this response cannot be changed, as those of ' +
+            'Response.redirect(), Response.error() and fetch() cannot. Use a response of your own, such as ' +
+            'new Response(null, { status: 303, headers: { location } }).',
+          { cause: error },
+        );
+      }
+      for (const line of lines) headers.append('set-cookie', line);
+    },
   };
 }
 
@@ -126,8 +145,8 @@ function requireFuture({ expires }) {
 }
 
 // A native seal is bound to its cookie's name, as a SessionJar's are.
-const sealing = ({ password, ttl, format, cookieName }) =>
-  format === 'native' ? { password, ttl, format, context: cookieName } : { password, ttl, format };
+const sealing = ({ password, sealUnder, ttl, format, cookieName }) =>
+  format === 'native' ? { password, sealUnder, ttl, format, context: cookieName } : { password, sealUnder, ttl, format };
 const unsealing = ({ password, format, formats, cookieName }) => ({
   password,
   formats: formatsToOpen({ format, formats }),
@@ -211,6 +230,10 @@ function openSession(jar, options) {
   const seal = readSeal(jar, configuration);
   const { onUnsealError } = options;
   const session = dataOf(seal, configuration, onUnsealError);
+  const covered = {}; // members that another program gave the methods' names: not seen here, and kept
+  for (const name of ['updateConfig', 'save', 'destroy']) {
+    if (Object.hasOwn(session, name)) covered[name] = session[name];
+  }
   let destroyed = false;
 
   async function save() {
@@ -224,7 +247,8 @@ function openSession(jar, options) {
     }
     jar.assertWritable?.();
     requireFuture(configuration.cookieOptions);
-    writeSeal(jar, configuration, sealDataSync(session, sealing(configuration)));
+    const data = Object.keys(covered).length > 0 ? writeLike(session, { ...session, ...covered }) : session;
+    writeSeal(jar, configuration, sealDataSync(data, sealing(configuration)));
   }
 
   function destroy() {
@@ -239,7 +263,7 @@ function openSession(jar, options) {
     configuration = configurationOf(newOptions);
   }
 
-  // Not enumerable, so that they are neither sealed nor deleted; said, as the data may have these names.
+  // Not enumerable, so that they are neither sealed nor deleted.
   const hidden = { enumerable: false, configurable: false, writable: false };
   return Object.defineProperties(session, {
     updateConfig: { ...hidden, value: updateConfig },

@@ -98,14 +98,15 @@ const scenarios = {
     two: await saveWith(lib, {}, { n: 1 }, undefined, ['a=b', 'c=d']),
     number: await saveWith(lib, {}, { n: 1 }, undefined, 5),
   }),
-  'save twice writes twice': async (lib) => {
+  // iron-session keeps the first line too, which no browser does.
+  'of two saves the last counts': async (lib) => {
     const { req, res } = nodePair();
     const session = await lib.getIronSession(req, res, options);
     session.n = 1;
     await session.save();
     session.n = 2;
     await session.save();
-    return { session, sent: res.sent };
+    return { session, sent: res.sent['set-cookie'].at(-1) };
   },
   'save after the headers were sent is an error': async (lib) => {
     const { req, res } = nodePair();
