@@ -44,7 +44,7 @@ std::optional<Errc> opened(const std::string& json) {
       unsealData(support::forgeNative(passwords, support::nativeHead(now), json), passwords, only(SealFormat::native));
   std::string ciphertext(detail::aesPaddedSize(json.size()), '\0');
   detail::Secret<detail::aesKeySize> key;
-  passwords.keyring().newest().fe26.derive(key.fill(), detail::bytes(std::string(64, 'a')), 1);
+  passwords.keyring().sealing().fe26.derive(key.fill(), detail::bytes(std::string(64, 'a')), 1);
   const std::array<unsigned char, detail::aesBlockSize> iv{};
   std::copy(json.begin(), json.end(), ciphertext.begin());
   detail::aesEncrypt(detail::writable(ciphertext.data(), ciphertext.size()), json.size(), key.expose(), iv);

@@ -42,9 +42,10 @@ class SecretFile {
   std::filesystem::path path_;
 };
 
-bool opens(const Passwords& sealing, const Passwords& unsealing) {
-  const auto seal = sealData({{"a", 1}}, sealing);
-  return seal && unsealData(*seal, unsealing);
+bool opens(const Passwords& sealing, const Passwords& unsealing, SealFormat format = SealFormat::native) {
+  const SealOptions options{.formats = {format}};
+  const auto seal = sealData({{"a", 1}}, sealing, options);
+  return seal && unsealData(*seal, unsealing, options);
 }
 
 }  // namespace
@@ -188,6 +189,46 @@ TEST_CASE("the highest id seals, every id unseals (G01 rotate)") {
   CHECK_FALSE(opens(both, first));
 }
 
+TEST_CASE("the id that seals can be chosen, every id unseals (G01 rotate)") {
+  const Passwords first(password);
+  const Passwords both({{2, otherPassword}, {1, password}});
+  const Passwords learned = both.sealingUnder(1);
+  for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
+    CHECK(opens(learned, first, format));
+    CHECK(opens(learned, both, format));
+    CHECK(opens(both, learned, format));
+    CHECK_FALSE(opens(both, first, format));
+    CHECK_FALSE(opens(learned.sealingUnder(2), first, format));
+  }
+  CHECK_THROWS_WITH_AS(static_cast<void>(both.sealingUnder(3)),
+                       "ironjar: there is no password 3 to seal under: choose an id of those that are given",
+                       std::invalid_argument);
+}
+
+TEST_CASE("a session under another password than the chosen one is sealed under it when its user comes (G01 rotate)") {
+  const Passwords both({{2, otherPassword}, {1, password}});
+  for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
+    SessionOptions options{.cookieName = "sid", .passwords = both, .seal = {.formats = {format}}};
+    const auto cookieUnder = [&](std::uint32_t id) {
+      options.passwords = both.sealingUnder(id);
+      const SessionJar jar(options);
+      Session session = jar.open("");
+      session.set("user", "ada");
+      const std::string line = jar.commit(session)->at(0);
+      return line.substr(0, line.find(';'));
+    };
+    const std::string first = cookieUnder(1);
+    const std::string second = cookieUnder(2);
+    options.passwords = both.sealingUnder(1);
+    const SessionJar jar(options);
+    CHECK_FALSE(jar.open(first).isResealOnly());
+    Session session = jar.open(second);
+    CHECK(session.isResealOnly());
+    options.passwords = Passwords(password);
+    CHECK(SessionJar(options).open(jar.commit(session)->at(0)).get<std::string>("user") == "ada");
+  }
+}
+
 TEST_CASE("a password may be a std::string, and is then taken whole") {
   CHECK(opens(Passwords(password), Passwords(std::string(password))));
   CHECK_FALSE(opens(Passwords(password), Passwords(password + std::string("\0x", 2))));
@@ -206,6 +247,16 @@ TEST_CASE(
   CHECK(opens(passwords, Passwords({{2, otherPassword}})));
   CHECK(opens(Passwords(password), passwords));
   CHECK_NOTHROW(static_cast<void>(Passwords::fromFile(SecretFile(std::string("7:") + password).path())));
+}
+
+TEST_CASE("a password file may name the one that seals: `seal:id`") {
+  const std::string lines = std::string("1:") + password + "\n2:" + otherPassword + "\n";
+  CHECK(opens(Passwords::fromFile(SecretFile("seal:1\n" + lines).path()), Passwords(password)));
+  CHECK(opens(Passwords::fromFile(SecretFile(lines + "seal:1").path()), Passwords(password)));
+  for (const char* wrong : {"seal:3", "seal:", "seal", "seal:one", "seal: 1", "seal:1\nseal:1", "Seal:1"}) {
+    CAPTURE(wrong);
+    CHECK_THROWS_AS(static_cast<void>(Passwords::fromFile(SecretFile(lines + wrong).path())), std::invalid_argument);
+  }
 }
 
 TEST_CASE("a password file that is not one is refused (G08 perms)") {

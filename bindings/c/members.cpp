@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <ironjar/conversion.hpp>
+
 namespace ironjar::bindings {
 namespace {
 
@@ -79,6 +81,13 @@ void Members::read(std::string_view name, std::optional<Seconds>& field) {
   Seconds seconds{0};
   read(name, seconds);
   field = seconds;
+}
+
+void Members::read(std::string_view name, std::optional<std::uint32_t>& field) {
+  const Json* value = find(name);
+  if (value == nullptr) return;
+  field = detail::convertExactly<std::uint32_t>(*value);
+  if (!field) refuse(name, "is not a whole number from 0 to 4294967295");
 }
 
 void Members::finish() const {

@@ -25,6 +25,7 @@ class Members {
   void read(std::string_view name, std::int64_t& field);
   void read(std::string_view name, std::size_t& field);
   void read(std::string_view name, std::optional<Seconds>& field);
+  void read(std::string_view name, std::optional<std::uint32_t>& field);
   // One of the words in `choices`.
   template <class Enum, class Choices>
   void read(std::string_view name, Enum& field, const Choices& choices) {

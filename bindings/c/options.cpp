@@ -134,8 +134,6 @@ const std::string& decodedWhole(const std::string& password) {
       "`openssl rand -base64 32`");
 }
 
-}  // namespace
-
 Passwords passwordsFrom(const Json& value) {
   if (value.is_string()) return Passwords(decodedWhole(value.get_ref<const std::string&>()));
   if (!value.is_object()) throw std::invalid_argument("ironjar: passwords is neither a text nor texts by id");
@@ -147,9 +145,18 @@ Passwords passwordsFrom(const Json& value) {
   return Passwords(byId);
 }
 
+Passwords passwordsOf(Members& members) {
+  Passwords passwords = passwordsFrom(members.require("passwords"));
+  std::optional<std::uint32_t> id;
+  members.read("sealUnder", id);
+  return id ? passwords.sealingUnder(*id) : passwords;
+}
+
+}  // namespace
+
 Sealing sealingFrom(const Json& object, const Clock& now) {
   Members members(object, "options");
-  Sealing sealing{passwordsFrom(members.require("passwords")), {}};
+  Sealing sealing{passwordsOf(members), {}};
   sealing.options.now = now;
   readSealOptions(members, sealing.options);
   members.finish();
@@ -169,7 +176,7 @@ SetCookie setCookieFrom(const Json& object) {
 SessionOptions sessionOptionsFrom(const Json& object, const Clock& now) {
   Members members(object, "options");
   static_cast<void>(members.require("cookieName"));
-  SessionOptions options{.cookieName = {}, .passwords = passwordsFrom(members.require("passwords"))};
+  SessionOptions options{.cookieName = {}, .passwords = passwordsOf(members)};
   members.read("cookieName", options.cookieName);
   options.seal.now = now;
   if (const Json* seal = members.find("seal")) {

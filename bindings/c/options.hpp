@@ -37,9 +37,7 @@ class SecretJson {
 
 // Each throws std::invalid_argument, naming the member and what to change, never a value.
 
-// One text, or texts by id.
-[[nodiscard]] Passwords passwordsFrom(const Json& value);
-// `passwords`, and the members of SealOptions but `now`.
+// `passwords`, `sealUnder`, and the members of SealOptions but `now`.
 [[nodiscard]] Sealing sealingFrom(const Json& object, const Clock& now);
 // The members of CookieOptions, and `promises`. expires is in unix milliseconds.
 [[nodiscard]] SetCookie setCookieFrom(const Json& object);

@@ -23,15 +23,17 @@ std::string infoOf(const ironjar::Session& session) {
   const auto milliseconds = [](ironjar::TimePoint time) {
     return std::to_string(ironjar::detail::unixMilliseconds(time));
   };
+  const auto word = [](bool is) { return is ? "true" : "false"; };
   const auto& expiresAt = session.expiresAt();
   std::string info = R"({"id":")" + session.id() + R"(","startedAt":)" + milliseconds(session.startedAt()) +
-                     R"(,"expiresAt":)" + (expiresAt ? milliseconds(*expiresAt) : "null") +
-                     (session.changed() ? R"(,"changed":true)" : R"(,"changed":false)") +
-                     (session.destroyed() ? R"(,"destroyed":true,"rejection":)" : R"(,"destroyed":false,"rejection":)");
+                     R"(,"expiresAt":)" + (expiresAt ? milliseconds(*expiresAt) : "null") +  //
+                     R"(,"changed":)" + word(session.changed()) +                            //
+                     R"(,"resealOnly":)" + word(session.isResealOnly()) +                    //
+                     R"(,"destroyed":)" + word(session.destroyed()) + R"(,"rejection":)";
   const auto& rejection = session.rejection();
   if (!rejection) return info + "null}";
-  const std::string_view word = ironjar_status_name(static_cast<ironjar_status>(rejection->code));
-  return info + R"({"error":)" + jsonText(word) + R"(,"detail":)" + jsonText(rejection->detail) + "}}";
+  const std::string_view code = ironjar_status_name(static_cast<ironjar_status>(rejection->code));
+  return info + R"({"error":)" + jsonText(code) + R"(,"detail":)" + jsonText(rejection->detail) + "}}";
 }
 
 // Unlike Session::assign, which a request handler calls: says what was refused instead of keeping it for later.

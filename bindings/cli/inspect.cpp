@@ -32,7 +32,7 @@ void addOpened(Report& report, const detail::OpenedJson& unsealed, std::size_t d
     report["sessionId"] = detail::hex(from.lineage->id);
   }
   report["expires"] = from.expires == 0 ? Report("never") : isoTime(from.expires);
-  report["newestPassword"] = from.newestKey;
+  report["sealingPassword"] = from.isSealingKey;
   report["dataSize"] = dataSize;
   if (show) report["data"] = Report(unsealed.data);
 }

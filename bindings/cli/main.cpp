@@ -40,7 +40,8 @@ void addSources(CLI::App& app, Request& request) {
   app.add_option("--password-env", sources.passwordEnv, "Environment variable that holds the password")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--passwords", sources.passwords, "File of lines `id:password`; - is stdin")->type_name("FILE");
+  app.add_option("--passwords", sources.passwords, "File of lines `id:password`, and `seal:id`; - is stdin")
+      ->type_name("FILE");
   app.add_option("--in", sources.in, "File to read in place of stdin")->type_name("FILE");
   const auto bind = [&request](std::string& field) {
     return [&request, &field](const std::string& text) {
@@ -123,7 +124,7 @@ void addCommands(CLI::App& app, Parsed& parsed) {
   CLI::App* const inspect = command(app, "inspect", "Tell format, key, times and sizes of the seal on stdin");
   inspect->add_flag("--show", request.show, "Also what is sealed");
   inspect->callback([&parsed] { parsed.run = ironjar::cli::inspect; });
-  CLI::App* const rotate = command(app, "rotate", "Seal the seal on stdin again, under the newest password");
+  CLI::App* const rotate = command(app, "rotate", "Seal the seal on stdin again, under the password that seals");
   rotate->callback([&parsed] { parsed.run = ironjar::cli::rotate; });
   for (CLI::App* const reader : {unseal, inspect, rotate}) {
     addSources(*reader, request);

@@ -51,7 +51,7 @@ std::optional<Passwords> passwordsOf(const Sources& sources) {
     if (sources.in == "-") throw std::invalid_argument("stdin cannot hold the passwords and the input: use --in FILE");
     std::string text = readAll("-");
     const detail::WipeAtExit wiped(text);
-    return Passwords(detail::passwordLines(text, "the passwords on stdin"));
+    return detail::passwordsInLines(text, "the passwords on stdin");
   }
   if (!sources.passwords.empty()) {
     requireFile("--passwords", sources.passwords);

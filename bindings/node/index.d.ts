@@ -51,8 +51,10 @@ type OnUnsealError = (reason: UnsealErrorReason, error: unknown) => void;
 
 export interface SessionOptions {
   cookieName: string;
-  /** At least 32 characters; or several by id, of which the highest seals and all open. */
+  /** At least 32 characters; or several by id, which all open. */
   password: Password;
+  /** The id of the password that seals; the highest by default. */
+  sealUnder?: number;
   /** Seconds that a seal opens for; 0: for ever. 14 days by default. */
   ttl?: number;
   cookieOptions?: CookieOptions;
@@ -73,6 +75,7 @@ export type IronSession<T> = Partial<T> & {
 
 interface SealDataOptions {
   password: Password;
+  sealUnder?: number;
   ttl?: number;
   format?: SealFormat;
   /** For `format: 'native'`: bound into the seal, which opens for the same only. 'session' by default. */
@@ -126,6 +129,7 @@ export function getIronSession<T extends object>(
 export interface JarOptions {
   cookieName: string;
   passwords: Password;
+  sealUnder?: number;
   seal?: {
     formats?: SealFormat[];
     ttl?: number;
@@ -169,6 +173,8 @@ export interface JarSessionInfo {
   startedAt: number;
   expiresAt: number | null;
   changed: boolean;
+  /** commit would seal it anew though nobody changed it: a slow response may leave that out. */
+  resealOnly: boolean;
   destroyed: boolean;
   rejection: { error: string; detail: string } | null;
 }

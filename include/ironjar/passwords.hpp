@@ -1,5 +1,10 @@
-// Passwords: the secrets that cookies are sealed under. The highest id seals, every id unseals; so a password is
-// rotated by adding a higher id, and the old one is removed when its last cookies have expired.
+// Passwords: the secrets that cookies are sealed under. Every id unseals; the highest seals, or the one that
+// sealingUnder() names. So a password is rotated by adding a higher id, and the old one is removed when its last
+// cookies have expired. Where several servers share cookies, no server seals under a password before every server has
+// it:
+//
+//   Passwords({{2, next}, {1, current}}).sealingUnder(1)   // first, on one server after the other
+//   Passwords({{2, next}, {1, current}})                   // then, on one server after the other
 //
 // A password is at least 32 UTF-16 code units (what JavaScript's `length` counts, the rule of iron-session) of random
 // text: it is not stretched. `openssl rand -base64 32` makes one. The form `k4.local.` + 43 characters (PASERK,
@@ -35,12 +40,16 @@ class Passwords {
   Passwords(std::initializer_list<std::pair<std::uint32_t, const char*>> byId);
   explicit Passwords(std::span<const std::pair<std::uint32_t, std::string_view>> byId);
 
-  // A file of lines `id:password`, as secrets are mounted into containers. Empty lines and lines that start with `#`
-  // are skipped, one line break ends each line. Throws std::invalid_argument also when the file cannot be read, is not
-  // a regular file, is larger than 64 KiB, or can be changed by others than root and the user whom this process runs
-  // as: by its group, by everybody, or by an owner who is neither. Links are followed, and modes such as 0644 and 0440
-  // are fine: so Kubernetes mounts secrets.
+  // A file of lines `id:password`, as secrets are mounted into containers; a line `seal:id` is sealingUnder(id). Empty
+  // lines and lines that start with `#` are skipped, one line break ends each line. Throws std::invalid_argument also
+  // when the file cannot be read, is not a regular file, is larger than 64 KiB, or can be changed by others than root
+  // and the user whom this process runs as: by its group, by everybody, or by an owner who is neither. Links are
+  // followed, and modes such as 0644 and 0440 are fine: so Kubernetes mounts secrets.
   [[nodiscard]] static Passwords fromFile(const std::filesystem::path& file);
+
+  // The same passwords, of which this one seals. Cookies under another are sealed under it as their users come. Throws
+  // std::invalid_argument when none has this id.
+  [[nodiscard]] Passwords sealingUnder(std::uint32_t id) const;
 
   // For the library's own use.
   explicit Passwords(std::shared_ptr<const detail::Keyring> keyring) : keyring_(std::move(keyring)) {}

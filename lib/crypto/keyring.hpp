@@ -7,10 +7,11 @@
 #include <array>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include <ironjar/passwords.hpp>
 
 namespace ironjar::detail {
 
@@ -29,28 +30,34 @@ struct Key {
   Pbkdf2Password fe26;
 };
 
-// Keys from the highest id to the lowest. Immutable.
+// Keys from the highest id to the lowest, and which of them seals. Immutable; copies share the keys.
 class Keyring {
  public:
+  // The one with the highest id seals.
   explicit Keyring(std::list<Key> keys);
+  // Throws std::invalid_argument when none has this id.
+  [[nodiscard]] Keyring sealingUnder(std::uint32_t id) const;
 
-  [[nodiscard]] const Key& newest() const { return keys_.front(); }
-  [[nodiscard]] const std::list<Key>& all() const { return keys_; }  // the newest first
-  [[nodiscard]] const Key* only() const { return keys_.size() == 1 ? &keys_.front() : nullptr; }
+  [[nodiscard]] const Key& sealing() const { return *sealing_; }
+  [[nodiscard]] const std::list<Key>& all() const { return keys_->byId; }  // the highest id first
+  [[nodiscard]] const Key* only() const { return all().size() == 1 ? &all().front() : nullptr; }
   [[nodiscard]] const Key* byId(std::uint32_t id) const;
   [[nodiscard]] const Key* byNativeId(Bytes nativeId) const;
 
   // A key that opens nothing, so that a seal under an unknown id costs what a forgery under a known one does.
-  [[nodiscard]] const Key& decoy() const { return decoy_; }
+  [[nodiscard]] const Key& decoy() const { return keys_->decoy; }
 
  private:
-  std::list<Key> keys_;
-  Key decoy_;
+  struct Keys {
+    explicit Keys(std::list<Key> all);
+    std::list<Key> byId;
+    Key decoy;
+  };
+  std::shared_ptr<const Keys> keys_;
+  const Key* sealing_;
 };
 
-// The passwords by id in a text of lines, as Passwords::fromFile has them: views into it. `source` is what the text is
-// called in std::invalid_argument.
-[[nodiscard]] std::vector<std::pair<std::uint32_t, std::string_view>> passwordLines(std::string_view text,
-                                                                                    const std::string& source);
+// A text of lines, as Passwords::fromFile has them. `source` is what the text is called in std::invalid_argument.
+[[nodiscard]] Passwords passwordsInLines(std::string_view text, const std::string& source);
 
 }  // namespace ironjar::detail

@@ -89,12 +89,12 @@ Key::Key(std::uint32_t id_, std::string_view password, Guessable allowed)
   std::copy_n(commitment.begin(), nativeId.size(), nativeId.begin());
 }
 
-Keyring::Keyring(std::list<Key> keys) : keys_(std::move(keys)), decoy_(0, randomPassword(), Guessable::allowed) {
-  if (keys_.empty()) throw std::invalid_argument("ironjar: no passwords: give at least one");
-  if (keys_.size() > maxPasswords) throw std::invalid_argument("ironjar: more than 32 passwords: remove old ones");
-  keys_.sort([](const Key& a, const Key& b) { return a.id > b.id; });
-  for (auto key = keys_.begin(); key != keys_.end(); ++key) {
-    for (auto other = std::next(key); other != keys_.end(); ++other) {
+Keyring::Keys::Keys(std::list<Key> all) : byId(std::move(all)), decoy(0, randomPassword(), Guessable::allowed) {
+  if (byId.empty()) throw std::invalid_argument("ironjar: no passwords: give at least one");
+  if (byId.size() > maxPasswords) throw std::invalid_argument("ironjar: more than 32 passwords: remove old ones");
+  byId.sort([](const Key& a, const Key& b) { return a.id > b.id; });
+  for (auto key = byId.begin(); key != byId.end(); ++key) {
+    for (auto other = std::next(key); other != byId.end(); ++other) {
       if (key->id == other->id) refuse(key->id, "is given twice: ids must differ");
       if (key->nativeId == other->nativeId) {
         refuse(key->id, "is the same as password " + std::to_string(other->id) + ": remove one of them");
@@ -103,21 +103,37 @@ Keyring::Keyring(std::list<Key> keys) : keys_(std::move(keys)), decoy_(0, random
   }
 }
 
+Keyring::Keyring(std::list<Key> keys)
+    : keys_(std::make_shared<const Keys>(std::move(keys))), sealing_(&keys_->byId.front()) {}
+
+Keyring Keyring::sealingUnder(std::uint32_t id) const {
+  Keyring chosen(*this);
+  chosen.sealing_ = byId(id);
+  if (chosen.sealing_ == nullptr) {
+    throw std::invalid_argument("ironjar: there is no password " + std::to_string(id) +
+                                " to seal under: choose an id of those that are given");
+  }
+  return chosen;
+}
+
 const Key* Keyring::byId(std::uint32_t id) const {
-  const auto found = std::find_if(keys_.begin(), keys_.end(), [&](const Key& key) { return key.id == id; });
-  return found == keys_.end() ? nullptr : &*found;
+  const auto found = std::find_if(all().begin(), all().end(), [&](const Key& key) { return key.id == id; });
+  return found == all().end() ? nullptr : &*found;
 }
 
 const Key* Keyring::byNativeId(Bytes nativeId) const {
-  const auto found = std::find_if(keys_.begin(), keys_.end(), [&](const Key& key) {
+  const auto found = std::find_if(all().begin(), all().end(), [&](const Key& key) {
     return std::equal(nativeId.begin(), nativeId.end(), key.nativeId.begin(), key.nativeId.end());
   });
-  return found == keys_.end() ? nullptr : &*found;
+  return found == all().end() ? nullptr : &*found;
 }
 
-std::vector<std::pair<std::uint32_t, std::string_view>> passwordLines(std::string_view text,
-                                                                      const std::string& source) {
+Passwords passwordsInLines(std::string_view text, const std::string& source) {
   std::vector<std::pair<std::uint32_t, std::string_view>> byId;
+  std::optional<std::uint32_t> sealing;
+  const auto refuseLine = [&source](std::size_t number, const char* why) {
+    throw std::invalid_argument("ironjar: line " + std::to_string(number) + " of " + source + " " + why);
+  };
   std::size_t number = 0;
   for (std::string_view rest = text; !rest.empty();) {
     ++number;
@@ -127,14 +143,18 @@ std::vector<std::pair<std::uint32_t, std::string_view>> passwordLines(std::strin
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.front() == '#') continue;
     const std::size_t colon = line.find(':');
-    const auto id = parseDecimal<std::uint32_t>(line.substr(0, colon));
-    if (!id || colon == std::string_view::npos) {
-      throw std::invalid_argument("ironjar: line " + std::to_string(number) + " of " + source +
-                                  " is not `id:password`");
+    const bool choosesSealing = line.substr(0, colon) == "seal" && colon != std::string_view::npos;
+    const auto id = parseDecimal<std::uint32_t>(choosesSealing ? line.substr(colon + 1) : line.substr(0, colon));
+    if (!id || colon == std::string_view::npos) refuseLine(number, "is neither `id:password` nor `seal:id`");
+    if (choosesSealing && sealing) refuseLine(number, "names the password that seals again: leave one of them");
+    if (choosesSealing) {
+      sealing = id;
+    } else {
+      byId.emplace_back(*id, line.substr(colon + 1));
     }
-    byId.emplace_back(*id, line.substr(colon + 1));
   }
-  return byId;
+  const Passwords passwords(byId);
+  return sealing ? passwords.sealingUnder(*sealing) : passwords;
 }
 
 namespace {
@@ -201,7 +221,11 @@ Passwords::Passwords(std::span<const std::pair<std::uint32_t, std::string_view>>
 Passwords Passwords::fromFile(const std::filesystem::path& file) {
   std::string text = detail::readSecretFile(file);
   const detail::WipeAtExit wiped(text);
-  return Passwords(detail::passwordLines(text, "password file " + file.string()));
+  return detail::passwordsInLines(text, "password file " + file.string());
+}
+
+Passwords Passwords::sealingUnder(std::uint32_t id) const {
+  return Passwords(std::make_shared<const detail::Keyring>(keyring_->sealingUnder(id)));
 }
 
 }  // namespace ironjar

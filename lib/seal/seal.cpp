@@ -78,7 +78,7 @@ char* Plain::write(char* out) const {
 }
 
 Result<std::string> seal(const Plain& plain, const Keyring& keys, const SealOptions& options, const SealFacts& facts) {
-  return formatOf(options.formats.front()).seal(plain, keys.newest(), options, facts);
+  return formatOf(options.formats.front()).seal(plain, keys.sealing(), options, facts);
 }
 
 Result<std::string> seal(const Json& data, const Keyring& keys, const SealOptions& options, const SealFacts& facts) {

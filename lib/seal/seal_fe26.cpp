@@ -190,7 +190,7 @@ Result<Opened> openFe26(std::string_view text, const Keyring& keys, const SealOp
   const std::string_view json = detail::text(shape->ciphertext.first(static_cast<std::size_t>(size)));
   return Opened{json,
                 {.format = SealFormat::fe26,
-                 .newestKey = known == &keys.newest(),
+                 .isSealingKey = known == &keys.sealing(),
                  .expires = shape->expires,
                  .authenticated = parts->authenticated}};
 }

@@ -26,7 +26,7 @@ struct Lineage {
 // What a seal says of itself once it has verified.
 struct Provenance {
   SealFormat format = SealFormat::native;
-  bool newestKey = true;
+  bool isSealingKey = true;  // under the password that seals
   std::int64_t issued = 0;   // unix milliseconds; native seals only
   std::int64_t expires = 0;  // unix milliseconds; 0: never
   std::optional<Lineage> lineage = {};

@@ -141,7 +141,7 @@ Result<Opened> openNative(std::string_view text, const Keyring& keys, const Seal
 
   Result<Provenance> provenance = checkTimes(plaintext.first(headSize), options, attempt.now);
   if (!provenance) return std::move(provenance).error();
-  provenance->newestKey = known == &keys.newest();
+  provenance->isSealingKey = known == &keys.sealing();
   return Opened{detail::text(plaintext.subspan(headSize)), *provenance};
 }
 

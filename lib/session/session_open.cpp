@@ -225,7 +225,7 @@ void SessionJar::adopt(Session& session, detail::OpenedJson&& unsealed, TimePoin
     session.id_ = idOf(from.authenticated);
   }
   const SealOptions& sealing = options_->seal;
-  if (!from.newestKey || from.format != sealing.formats.front()) session.due_ = Session::Due::reseal;
+  if (!from.isSealingKey || from.format != sealing.formats.front()) session.due_ = Session::Due::reseal;
   if (from.expires == 0) return;
   session.expiresAt_ = detail::fromUnixMilliseconds(from.expires);
   if (options_->rolling && isHalfOver(from, session.start_, now)) session.due_ = Session::Due::reseal;

@@ -47,7 +47,7 @@ is "$("$ironjar" unseal --passwords - --in seal <one)" 1
 exits 2 "$ironjar" unseal --passwords - </dev/null
 holds "$said" "--in FILE"
 exits 2 "$ironjar" unseal --passwords - --in seal < <(printf '# one\n%s\n' "$first")
-holds "$said" 'line 2 of the passwords on stdin is not `id:password`'
+holds "$said" 'line 2 of the passwords on stdin is neither `id:password` nor `seal:id`'
 lacks "$said" "$first"
 
 test_that "a password is never an argument, and one that is given is not repeated on stderr, where logs keep it"
@@ -203,13 +203,13 @@ test_that "inspect tells what a seal is, and not what it holds"
 secret=$("$ironjar" seal --passwords one --ttl 100 <<<'{"token":"hidden"}')
 exits 0 "$ironjar" inspect --passwords one <<<"$secret"
 for part in '"format": "native"' '"keyId": "' '"verifies": true' '"issued": "20' '"expires": "20' '"dataSize": 18' \
-  "\"sealSize\": ${#secret}" '"newestPassword": true'; do
+  "\"sealSize\": ${#secret}" '"sealingPassword": true'; do
   holds "$said" "$part"
 done
 lacks "$said" hidden
 holds "$("$ironjar" inspect --passwords one --show <<<"$secret")" '"token": "hidden"'
 exits 0 "$ironjar" inspect --passwords two <<<"$secret"
-holds "$said" '"newestPassword": false'
+holds "$said" '"sealingPassword": false'
 
 test_that "inspect tells what stands in clear without a password, and exits with 1"
 exits 1 "$ironjar" inspect <<<"$secret"
@@ -231,7 +231,7 @@ for text in "" "Fe26.2*" "Fe26.2*$first*" "ij1." "ij1.%%%%%%%%%%%%%%%%" foo; do
   lacks "$said" "$first"
 done
 
-test_that "rotate seals under the newest password, until the same moment, as the same session"
+test_that "rotate seals under the password that seals, until the same moment, as the same session"
 for format in native fe26; do
   old=$("$ironjar" seal --passwords one --ttl 1000 --format $format <<<'{"a":1}')
   new=$("$ironjar" rotate --passwords two <<<"$old")

@@ -42,7 +42,7 @@ std::string ciphertextOf(std::string_view plaintext, const std::string& salt,
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Passwords passwords(fuzz::password);
   static const SealOptions options{.formats = {SealFormat::fe26}, .now = fuzz::noon};
-  const detail::Key& key = passwords.keyring().newest();
+  const detail::Key& key = passwords.keyring().sealing();
   fuzz::Input input(data, size);
   const unsigned shape = input.byte();
   const bool goodMac = (shape & 1U) != 0;

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     head.resize(40);
   }
   const std::string json(input.rest());
-  const Result<Json> opened = unsealData(sealedByHand(head + json, passwords.keyring().newest()), passwords, options);
+  const Result<Json> opened = unsealData(sealedByHand(head + json, passwords.keyring().sealing()), passwords, options);
   if (!opened) {
     fuzz::requireError(opened, {Errc::malformed, Errc::tooLarge, Errc::expired, Errc::notYetValid});
     return 0;

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Sends random sessions between this library and Node, in every direction; each must arrive as it was sealed.
 #
-#   run.sh INTEROP_BINARY MODULES_DIR [COUNT]
+#   run.sh INTEROP_BINARY CLI MODULES_DIR [COUNT]
 #
-# Installs what is missing into MODULES_DIR/node_modules. Exits with 77 when it cannot, which ctest takes for skipped.
+# CLI may be empty: then no password is rotated (rotation.mjs). Installs what is missing into MODULES_DIR/node_modules. Exits with 77 when it cannot, which ctest takes for skipped.
 # When a session does not arrive, the lines that were sent are kept, for looking into.
 set -euo pipefail
 
-if [ $# -lt 2 ] || [ $# -gt 3 ]; then
-  echo "usage: run.sh INTEROP_BINARY MODULES_DIR [COUNT]" >&2
+if [ $# -lt 3 ] || [ $# -gt 4 ]; then
+  echo "usage: run.sh INTEROP_BINARY CLI MODULES_DIR [COUNT]" >&2
   exit 2
 fi
 interop=$1
-modules=$2
-count=${3:-1000}
+cli=$2
+modules=$3
+count=${4:-1000}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 native=$here/../vectors/native.mjs
 iron=$here/iron.mjs
@@ -54,3 +55,4 @@ for version in 9 8; do
 done
 travel "ironjar native" native.mjs "$interop" seal native "$count" "$seed" -- node "$native" check "$lines"
 travel native.mjs "ironjar native" node "$native" seal "$count" -- "$interop" open native
+[ -z "$cli" ] || node "$here/rotation.mjs" "$cli"

@@ -50,6 +50,7 @@ ironjar::SessionJar jarOf(const Json& request) {
   const Json& from = request.at("options");
   ironjar::SessionOptions options{.cookieName = from.at("cookieName").get<std::string>(),
                                   .passwords = passwordsOf(from.at("passwords"))};
+  if (from.contains("sealUnder")) options.passwords = options.passwords.sealingUnder(from.at("sealUnder"));
   if (from.contains("seal")) {
     options.seal.formats = formatsOf(from.at("seal").at("formats"));
     options.seal.ttl = Seconds(from.at("seal").at("ttl").get<std::int64_t>());

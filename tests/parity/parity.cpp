@@ -120,6 +120,8 @@ Json randomOptions(Dice& dice) {
   if (dice.oneIn(3)) options["cookie"] = {{"sameSite", "strict"}, {"priority", "high"}};
   if (dice.oneIn(3)) options["chunk"] = true;
   if (dice.oneIn(5)) options["untilBrowserCloses"] = true;
+  if (const Json& byId = options["passwords"]; byId.is_object() && dice.oneIn(2))
+    options["sealUnder"] = std::stoul(byId.begin().key());
   if (dice.oneIn(5)) options["former"] = {{{"path", "/"}, {"partitioned", true}}};
   return options;
 }

@@ -20,6 +20,13 @@ OTHER = "Qm8-second-password-that-is-long-enough-002"
 NOW = 1_700_000_000_000
 
 
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def sent_back(set_cookie: str) -> str:
     return set_cookie.split(";")[0]
 
@@ -124,13 +131,10 @@ class Seals(unittest.TestCase):
         for data in (float("nan"), float("inf"), b"bytes", {1, 2}, object(), cyclic, 1j):
             with self.assertRaises((TypeError, ValueError)):
                 ironjar.seal_data(data, PASSWORD)
-        deep: object = 1
-        for _ in range(65):
-            deep = [deep]
-        for data, code in ((deep, "tooLarge"), ("x" * 70_000, "tooLarge")):
+        for data in (nested(65), nested(2_000), nested(50_000), "x" * 70_000):
             with self.assertRaises(ironjar.IronjarError) as refused:
                 ironjar.seal_data(data, PASSWORD)
-            self.assertEqual(refused.exception.code, code)
+            self.assertEqual(refused.exception.code, "tooLarge")
 
 
 class Sessions(unittest.TestCase):
@@ -293,6 +297,20 @@ class Sessions(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(len(good), 800)
+
+
+    def test_the_password_that_seals_can_be_chosen(self) -> None:
+        both = {1: PASSWORD, 2: OTHER}
+        self.assertEqual(ironjar.unseal_data(ironjar.seal_data(1, both, seal_under=1), PASSWORD), 1)
+        cookie = ironjar.SessionJar("sid", both, seal_under=1)
+        session = cookie.open(None)
+        session["user"] = "ada"
+        sent = sent_back(cookie.commit(session)[0])
+        self.assertEqual(self.jar.open(sent)["user"], "ada")
+        self.assertTrue(ironjar.SessionJar("sid", both).open(sent).reseal_only)
+        self.assertFalse(cookie.open(sent).reseal_only)
+        with self.assertRaises(ValueError):
+            ironjar.SessionJar("sid", both, seal_under=3)
 
 
 class Frameworks(unittest.TestCase):

@@ -36,7 +36,7 @@ inline std::string nativeHead(std::uint64_t issued, std::uint64_t expires = 0) {
 inline std::string forgeNative(const ironjar::Passwords& passwords, std::string_view head, std::string_view json,
                                std::string_view purpose = "session", std::string_view context = "") {
   using namespace ironjar::detail;
-  const Key& key = passwords.keyring().newest();
+  const Key& key = passwords.keyring().sealing();
   const std::string plaintext = std::string(head).append(json);
   std::string sealed(key.nativeId.begin(), key.nativeId.end());
   std::string associated = le64(4);
@@ -59,7 +59,7 @@ inline std::string forgeFe26(const ironjar::Passwords& passwords, std::string_vi
   const std::array<unsigned char, aesBlockSize> iv{};
   const std::string text = "Fe26.2*1*" + salt + "*" + base64url(iv) + "*" + base64url(bytes(ciphertext)) + "*";
   Secret<sha256Size> macKey;
-  passwords.keyring().newest().fe26.derive(macKey.fill(), bytes(salt), 1);
+  passwords.keyring().sealing().fe26.derive(macKey.fill(), bytes(salt), 1);
   std::array<unsigned char, sha256Size> mac{};
   hmacSha256(mac, macKey.expose(), bytes(text));
   return text + "*" + salt + "*" + base64url(mac) + "~2";

@@ -37,7 +37,7 @@ struct Iron {
 inline std::string ironSeal(const Iron& iron) {
   using namespace detail;
   const Passwords passwords(password);
-  const Key& key = passwords.keyring().newest();
+  const Key& key = passwords.keyring().sealing();
   const std::string salt(64, iron.salt);
   std::string ciphertext(aesPaddedSize(iron.json.size()), '\0');
   std::copy(iron.json.begin(), iron.json.end(), ciphertext.begin());

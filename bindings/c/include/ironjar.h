@@ -75,9 +75,9 @@ IRONJAR_API const char* ironjar_status_name(ironjar_status status);
 typedef struct ironjar_sealer ironjar_sealer;
 
 /*
- * Options: `passwords` (one text, or texts by id as {"1": "…"}; required), `formats` (of "native" and "fe26": the first
- * seals, all open; ["native"]), `ttl` (seconds, 0: for ever; 1209600), `clockSkew` (seconds; 60), `purpose`
- * ("session"), `context` (""), `fe26Iterations` ([1]).
+ * Options: `passwords` (one text, or texts by id as {"1": "…"}; required), `sealUnder` (the id of the one that seals;
+ * the highest), `formats` (of "native" and "fe26": the first seals, all open; ["native"]), `ttl` (seconds, 0: for ever;
+ * 1209600), `clockSkew` (seconds; 60), `purpose` ("session"), `context` (""), `fe26Iterations` ([1]).
  */
 IRONJAR_API ironjar_status ironjar_sealer_new(const char* options, size_t options_size, ironjar_sealer** sealer,
                                               ironjar_error* error);
@@ -96,7 +96,7 @@ typedef struct ironjar_jar ironjar_jar;
 typedef struct ironjar_session ironjar_session;
 
 /*
- * Options: `cookieName` and `passwords` (required); `seal` (an object of a sealer's options without passwords);
+ * Options: `cookieName` and `passwords` (required); `sealUnder`; `seal` (an object of a sealer's other options);
  * `cookie` (an object of `maxAge` in seconds, `domain`, `path`, `expires` in unix milliseconds, `httpOnly`, `secure`,
  * `partitioned`, `priority`: "low", "medium" or "high", `sameSite`: "lax", "strict", "none" or "unset");
  * `former` (a list of objects of `domain`, `path`, `partitioned`); `untilBrowserCloses`, `chunk`, `rolling` (booleans),
@@ -128,8 +128,9 @@ IRONJAR_API ironjar_status ironjar_session_replace(ironjar_session* session, int
 /* Signs out: the next commit deletes the cookies, and what is set afterwards is IRONJAR_NOT_ALLOWED. */
 IRONJAR_API ironjar_status ironjar_session_destroy(ironjar_session* session, ironjar_error* error);
 /*
- * A JSON object of `id`, `startedAt`, `expiresAt` (unix milliseconds or null), `changed`, `destroyed`, and `rejection`:
- * null, or why a cookie that came was refused, as {"error": a status' name, "detail": text}.
+ * A JSON object of `id`, `startedAt`, `expiresAt` (unix milliseconds or null), `changed`, `resealOnly` (the next commit
+ * would seal it anew though nobody changed it: a slow response may leave that out), `destroyed`, and `rejection`: null,
+ * or why a cookie that came was refused, as {"error": a status' name, "detail": text}.
  */
 IRONJAR_API ironjar_status ironjar_session_info(const ironjar_session* session, char* json, size_t* json_size,
                                                 ironjar_error* error);

@@ -9,7 +9,7 @@ from . import _json
 from ._library import Handle, library, text, time_of
 
 Password = Union[str, Mapping[int, str]]
-"""One text of at least 32 random characters, or several by id: the highest id seals, every id opens."""
+"""One text of at least 32 random characters, or several by id, which all open. The highest seals, or `seal_under`."""
 
 Format = str
 """'native', or 'fe26' for iron-session."""
@@ -44,6 +44,7 @@ def seal_data(
     data: Any,
     password: Password,
     *,
+    seal_under: Optional[int] = None,
     format: Format = "native",
     ttl: Duration = timedelta(days=14),
     purpose: Optional[str] = None,
@@ -62,7 +63,7 @@ def seal_data(
         "passwords": passwords(password),
         "formats": [format],
         "ttl": seconds(ttl),
-        **given({"purpose": purpose, "context": context}),
+        **given({"sealUnder": seal_under, "purpose": purpose, "context": context}),
     }
     sealer = _sealer(_json.dump(options))
     payload = _json.dump(data)

@@ -58,6 +58,11 @@ class Session(MutableMapping[str, Any]):
         return None if expires is None else _datetime(expires)
 
     @property
+    def reseal_only(self) -> bool:
+        """Whether commit would seal it anew though nobody changed it: a slow response may leave that out."""
+        return bool(self._info()["resealOnly"])
+
+    @property
     def destroyed(self) -> bool:
         return bool(self._info()["destroyed"])
 
@@ -101,6 +106,7 @@ class SessionJar:
         cookie_name: str,
         password: Password,
         *,
+        seal_under: Optional[int] = None,
         formats: Sequence[Format] = ("native",),
         ttl: Optional[Duration] = None,
         clock_skew: Optional[Duration] = None,
@@ -146,6 +152,7 @@ class SessionJar:
         options = {
             "cookieName": cookie_name,
             "passwords": passwords(password),
+            "sealUnder": seal_under,
             "seal": given(seal),
             "cookie": given(cookie),
             "former": None if former is None else [dict(shape) for shape in former],
