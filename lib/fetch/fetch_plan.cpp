@@ -4,6 +4,7 @@
 #include "base/url.hpp"
 #include "base/url_path.hpp"
 #include "crypto/sodium.hpp"
+#include "fetch/policy.hpp"
 #include "http/field.hpp"
 #include "http/upstream_cookies.hpp"
 
@@ -20,8 +21,6 @@ constexpr int unauthorized = 401;
 // claims challenges of Microsoft Entra.
 constexpr std::array<std::string_view, 3> unmetByRefreshing = {"insufficient_scope", "insufficient_user_authentication",
                                                                "insufficient_claims"};
-// A 401 leads from tokens to newer ones that are known, as often as requests may have refreshed meanwhile.
-constexpr unsigned mostCatchingUp = 8;
 
 bool wantsAnotherLogin(const Response& response) {
   return std::any_of(response.headers.begin(), response.headers.end(), [](const auto& field) {

@@ -2,6 +2,7 @@
 
 #include "base/notify.hpp"
 #include "crypto/sodium.hpp"
+#include "fetch/policy.hpp"
 #include "oauth/token_call.hpp"
 #include "refresh/observed_refresh.hpp"
 
@@ -13,12 +14,6 @@ namespace {
 
 using From = RefreshCoordinator::From;
 
-constexpr Seconds longestSkew{60};
-
-constexpr double leastSpread = 0.8;
-constexpr double mostSpread = 1.2;
-
-// Threads that found the same token due must not all come at the same moment.
 double spread() {
   std::array<unsigned char, 1> byte{};
   random(byte);

@@ -1,6 +1,7 @@
 #include "base/base64url.hpp"
 #include "crypto/sodium.hpp"
 #include "redis/leases.hpp"
+#include "redis/policy.hpp"
 #include "redis/records.hpp"
 #include "refresh/observed_refresh.hpp"
 
@@ -16,14 +17,6 @@ using detail::Failure;
 using detail::Record;
 using detail::RedisRecord;
 using Steady = std::chrono::steady_clock;
-
-constexpr std::size_t longestChain = 32;
-constexpr std::chrono::milliseconds shortestPause{5};
-constexpr std::chrono::milliseconds longestPause{25};
-constexpr unsigned mostMisses = 3;  // in a row: Redis is away then, also where it is not given up yet
-// When a provider refuses a token, another process' result may be on its way.
-constexpr std::array<std::chrono::milliseconds, 3> secondLooks = {
-    std::chrono::milliseconds{0}, std::chrono::milliseconds{25}, std::chrono::milliseconds{50}};
 
 std::string randomOwner() {
   std::array<unsigned char, 16> bytes{};
@@ -121,7 +114,7 @@ class RedisCoordinator::State {
     std::string awaited = {};  // whose call it waits for
     bool mayAsk = true;        // not while another process does, nor when one may have since
     unsigned misses = 0;       // claims in a row that Redis has not answered
-    std::chrono::milliseconds pause = shortestPause;
+    std::chrono::milliseconds pause = detail::shortestBetweenLooks;
   };
 
   // On a thread of the local coordinator's, once for all requests of this process.
@@ -148,7 +141,7 @@ class RedisCoordinator::State {
 
   // Redis has not answered. Nothing: claim again.
   std::optional<RefreshAnswer> miss(const Request& request, Progress& progress) {
-    if (progress.misses < mostMisses && !link_->stats().degraded) return std::nullopt;
+    if (progress.misses < detail::mostMisses && !link_->stats().degraded) return std::nullopt;
     auto answer = withoutRedis(request, progress.mayAsk);
     progress.mayAsk = false;
     return answer;
@@ -159,7 +152,7 @@ class RedisCoordinator::State {
     progress.awaited = locked.by;
     progress.mayAsk = false;
     const bool goesOn = sleep(progress.pause);
-    progress.pause = std::min(progress.pause * 3 / 2, longestPause);
+    progress.pause = std::min(progress.pause * 3 / 2, detail::longestBetweenLooks);
     return goesOn;
   }
 
@@ -188,7 +181,7 @@ class RedisCoordinator::State {
   std::optional<RefreshAnswer> adopt(const Request& request, Record record) {
     // Along the chain, to where the login stands now.
     std::set<std::string> seen = {request.spent.refreshToken};
-    while (record.kind == Record::Kind::rotated && seen.size() < longestChain &&
+    while (record.kind == Record::Kind::rotated && seen.size() < detail::mostLinks &&
            seen.insert(record.tokens.refreshToken).second) {
       if (record.refuses(request.begun)) break;
       auto next = recordOf(request.client, record.tokens.refreshToken).lookUp();
@@ -295,7 +288,7 @@ class RedisCoordinator::State {
 
   // The provider has refused the token: because another process has spent it?
   std::optional<RefreshAnswer> giveUp(const Request& request, RedisRecord& record, RefreshAnswer answer) {
-    for (const auto pause : secondLooks) {
+    for (const auto pause : detail::secondLooks) {
       if (pause.count() > 0 && !sleep(pause)) break;
       const auto found = record.lookUp();
       if (!found && link_->stats().degraded) break;
@@ -321,7 +314,7 @@ class RedisCoordinator::State {
   // had ended already: what came after may be another login's.
   std::optional<TokenSet> logOut(std::string_view client, TokenSet tokens, std::set<std::string>& loggedOut,
                                  const Logout& logout) {
-    while (loggedOut.size() < longestChain && loggedOut.insert(tokens.refreshToken).second) {
+    while (loggedOut.size() < detail::mostLinks && loggedOut.insert(tokens.refreshToken).second) {
       auto before = recordOf(client, tokens.refreshToken).logOut(logout);
       if (before && before->refuses(logout.begun)) return std::nullopt;
       if (before && before->kind == Record::Kind::rotated) tokens = std::move(before->tokens);
@@ -336,7 +329,7 @@ class RedisCoordinator::State {
     while (Steady::now() < patience) {
       const auto found = record.orphaned();
       if (found.tokens) return *found.tokens;
-      if (!found.mayCome || !sleep(longestPause)) break;
+      if (!found.mayCome || !sleep(detail::longestBetweenLooks)) break;
     }
     return tokens;
   }

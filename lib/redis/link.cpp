@@ -2,6 +2,7 @@
 
 #include "base/notify.hpp"
 #include "crypto/sodium.hpp"
+#include "redis/policy.hpp"
 
 #include <array>
 #include <iterator>
@@ -11,11 +12,6 @@
 namespace ironjar {
 namespace detail {
 namespace {
-
-constexpr std::size_t mostIdle = 64;
-constexpr unsigned mostTries = 8;
-constexpr std::chrono::milliseconds patience{1000};  // where no request waits: at the start, probing, and at the end
-constexpr std::chrono::milliseconds shortBreak{50};  // before what has failed is sent again
 
 // Writing through a script needs all that the coordinator needs.
 constexpr std::string_view probeScript = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)";
@@ -175,7 +171,6 @@ std::string RedisLink::hashOf(RedisConnection& connection, const RedisScript& sc
 
 // On a connection of its own.
 std::optional<Error> RedisLink::probe(Deadline deadline, std::chrono::milliseconds soon) {
-  constexpr int fewTimes = 3;
   std::unique_lock lock(mutex_);
   std::vector<RedisAddress> addresses = addresses_;
   lock.unlock();
@@ -186,7 +181,7 @@ std::optional<Error> RedisLink::probe(Deadline deadline, std::chrono::millisecon
   lock.unlock();
   const std::string key = options_.prefix + "probe";
   const std::array<std::string_view, 4> words = {"EVAL", probeScript, "1", key};
-  for (int i = 0; i < fewTimes; ++i) {
+  for (int i = 0; i < probeTries; ++i) {
     ++commands_;
     const auto begin = std::chrono::steady_clock::now();
     const Result<Reply> reply = (*connection)->command(words, deadline);
@@ -219,7 +214,7 @@ void RedisLink::watch() {
     changed_.wait(lock, [this] { return stopping_ || degraded_ || !pending_.empty(); });
     if (stopping_) break;
     if (!degraded_) {
-      if (changed_.wait_for(lock, shortBreak, [this] { return stopping_ || degraded_; })) continue;
+      if (changed_.wait_for(lock, betweenTries, [this] { return stopping_ || degraded_; })) continue;
       lock.unlock();
       if (const auto problem = sendPending(in(patience))) failed(*problem);
       lock.lock();

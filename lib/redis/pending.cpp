@@ -1,12 +1,11 @@
 #include "redis/pending.hpp"
 
+#include "redis/policy.hpp"
+
 #include <utility>
 
 namespace ironjar::detail {
 namespace {
-
-constexpr std::size_t mostPending = 10'000;
-constexpr std::size_t mostBytes = 64 * 1024 * 1024;
 
 std::size_t sizeOf(const RedisCall& call) {
   std::size_t size = 0;
@@ -45,7 +44,7 @@ void PendingCalls::add(RedisCall call) {
   calls_.push_back({std::move(call)});
   const auto added = std::prev(calls_.end());
   if (replaces(added->call)) latest_[added->call.keys[0]] = added;
-  while (calls_.size() > mostPending || bytes_ > mostBytes) erase(calls_.begin());
+  while (calls_.size() > mostPending || bytes_ > mostPendingBytes) erase(calls_.begin());
 }
 
 PendingCalls::Calls PendingCalls::take() {

@@ -1,6 +1,7 @@
 #include "redis/records.hpp"
 
 #include "base/time.hpp"
+#include "redis/policy.hpp"
 #include "session/token_set.hpp"
 
 #include <algorithm>
@@ -11,7 +12,6 @@ namespace ironjar::detail {
 namespace {
 
 constexpr std::string_view purpose = "redis-result";
-constexpr Seconds longestPause{600};
 constexpr Seconds longestLock{600};    // of any process with any options, generously: one with more left is none
 constexpr Seconds shortestFence{600};  // twice the longest lease
 
@@ -35,7 +35,7 @@ Failure readNote(std::string_view note) {
   }
   Failure failure{fail(Errc::refreshFailed, "another process has asked in vain")};
   if (numbers[0] == 1) failure.error.code = Errc::notAllowed;
-  if (numbers[1] >= 0) failure.retryAfter = Seconds{std::min<long long>(numbers[1], longestPause.count())};
+  if (numbers[1] >= 0) failure.retryAfter = Seconds{std::min<long long>(numbers[1], longestNoted.count())};
   constexpr auto last = static_cast<int>(EndpointState::notAsked);
   if (numbers[2] >= 0 && numbers[2] <= last) failure.endpoint = static_cast<EndpointState>(numbers[2]);
   return failure;

@@ -1,14 +1,13 @@
 #include "redis/reply.hpp"
 
+#include "redis/policy.hpp"
+
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
 
 namespace ironjar::detail {
 namespace {
-
-constexpr std::size_t mostItems = 256;
-constexpr std::size_t mostBytes = 4 * 1024 * 1024;  // 32 passwords' values of the largest size
 
 // Called by hiredis, through which no exception may pass; nullptr ends the reading. The root owns the whole reply, the
 // others are its items.
@@ -102,7 +101,7 @@ ReplyReader::ReplyReader() : reader_(makeReader()) {}
 
 Result<std::optional<Reply>> ReplyReader::read(std::string_view received) {
   pending_ += received.size();
-  if (pending_ > mostBytes) return fail(Errc::tooLarge, "an answer of more than 4 MiB");
+  if (pending_ > mostReplyBytes) return fail(Errc::tooLarge, "an answer of more than 4 MiB");
   if (redisReaderFeed(reader_.get(), received.data(), received.size()) != REDIS_OK) {
     return fail(Errc::malformed, "no RESP");
   }

@@ -2,6 +2,7 @@
 
 #include "base/base64url.hpp"
 #include "crypto/secret.hpp"
+#include "redis/policy.hpp"
 #include "seal/seal_native.hpp"
 
 #include <array>
@@ -9,14 +10,10 @@
 namespace ironjar::detail {
 namespace {
 
-// Redis' clock ends what it holds. Those of the processes may be apart, and jump: a result that is passed over for that
-// would be a token spent twice.
-constexpr Seconds clockSkew = std::chrono::hours{1};
-
 SealOptions sealing(std::string_view name, const RedisSealer::Bound& bound, Seconds ttl) {
   return {.formats = {SealFormat::native},
           .ttl = ttl,
-          .clockSkew = clockSkew,
+          .clockSkew = valueSkew,
           .purpose = std::string(bound.purpose),
           .context = std::string(name).append(1, '\0').append(bound.secret)};
 }

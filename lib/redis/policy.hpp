@@ -1,0 +1,45 @@
+// The numbers of this layer that are policy: what is not an option, and what could be another number.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+
+#include <ironjar/types.hpp>
+
+namespace ironjar::detail {
+
+// Of a chain A to B to C …, the links that Redis is asked about for one request, or one logout.
+inline constexpr std::size_t mostLinks = 32;
+// How long one that waits for another process leaves between two looks: half as long again each time.
+inline constexpr std::chrono::milliseconds shortestBetweenLooks{5};
+inline constexpr std::chrono::milliseconds longestBetweenLooks{25};
+// After so many commands in a row that failed Redis is taken for away, also before the link gives it up.
+inline constexpr unsigned mostMisses = 3;
+// When a provider refuses a token, another process' result may be on its way.
+inline constexpr std::array<std::chrono::milliseconds, 3> secondLooks = {
+    std::chrono::milliseconds{0}, std::chrono::milliseconds{25}, std::chrono::milliseconds{50}};
+// What another process is believed to have been told to wait.
+inline constexpr Seconds longestNoted{600};
+
+// How far apart the clocks of processes may be. Redis' own ends what it holds: a result that is passed over for its
+// time would be a token spent twice.
+inline constexpr Seconds valueSkew = std::chrono::hours{1};
+
+inline constexpr std::size_t mostIdle = 64;  // connections
+// Where no request waits: at the start, when Redis is looked for, and at the end.
+inline constexpr std::chrono::milliseconds patience{1000};
+inline constexpr int probeTries = 3;
+
+// What is to be sent when Redis takes it again: how much, how often one call is tried that Redis refuses, and after
+// what time.
+inline constexpr std::size_t mostPending = 10'000;
+inline constexpr std::size_t mostPendingBytes = std::size_t{64} * 1024 * 1024;
+inline constexpr unsigned mostTries = 8;
+inline constexpr std::chrono::milliseconds betweenTries{50};
+
+// Of one answer: 32 passwords' values of the largest size.
+inline constexpr std::size_t mostItems = 256;
+inline constexpr std::size_t mostReplyBytes = std::size_t{4} * 1024 * 1024;
+
+}  // namespace ironjar::detail
