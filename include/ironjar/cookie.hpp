@@ -1,5 +1,9 @@
 // HTTP cookies after RFC 6265bis (draft-ietf-httpbis-rfc6265bis): the Cookie header in, Set-Cookie values out.
 // Attributes and their order are those of iron-session 9.
+//
+// Example:
+//   for (const auto& [name, value] : ironjar::parseCookies(cookieHeader)) std::cout << name << '\n';
+//   const auto line = ironjar::serializeCookie("theme", "dark", {.maxAge = std::chrono::hours{24}});
 #pragma once
 
 #include <chrono>

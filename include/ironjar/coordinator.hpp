@@ -1,4 +1,8 @@
 // Who refreshes a token, once, however many requests need it (single flight).
+//
+// Example:
+//   const auto coordinator = std::make_shared<ironjar::LocalCoordinator>();  // FetchOptions::coordinator
+//   std::cout << coordinator->stats().waiters << " requests wait for a refresh\n";
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,10 @@
 // Errors as values. Whatever the outside world sends (a cookie, an answer, a size) ends in a Result, never in an
 // exception. Programmers' mistakes throw std::invalid_argument from constructors, at start-up; a machine that cannot go
 // on (no entropy, libcrypto refuses) throws std::runtime_error.
+//
+// Example:
+//   const auto data = ironjar::unsealData("junk", passwords);
+//   if (!data) std::clog << ironjar::nameOf(data.error().code) << ": " << data.error().detail << '\n';
 #pragma once
 
 #include <chrono>

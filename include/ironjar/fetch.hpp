@@ -1,4 +1,9 @@
 // performFetch: call an API with the session's access token, refresh it when the API answers 401, and try again.
+//
+// Example:
+//   const auto answer = fetcher.performFetch(session, {.url = "https://api.example.com/items"});
+//   response = answer ? *answer : ironjar::answerFor(answer.error());
+//   for (std::string& line : *jar.commit(session)) response.headers.emplace_back("Set-Cookie", std::move(line));
 #pragma once
 
 #include <functional>

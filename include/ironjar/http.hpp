@@ -1,4 +1,11 @@
 // HTTP as values. The core does no network I/O: the application brings a Transport, or an adapter does.
+//
+// Example:
+//   const ironjar::Transport sockets = ironjar::httplibTransport();
+//   const ironjar::Transport logged = [sockets](const ironjar::Request& asked, ironjar::Deadline deadline) {
+//     std::clog << asked.method << ' ' << asked.url << '\n';
+//     return sockets(asked, deadline);
+//   };
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,12 @@
 // HTTP/1.1 as text (RFC 9112), without I/O: what a transport over a stream of bytes writes and reads.
+//
+// Example:
+//   const ironjar::Request ask{.url = "https://api.example.com/items?n=1"};
+//   const auto target = ironjar::readTarget(ask.url);
+//   const auto head = ironjar::requestHead(ask, *target, ironjar::AfterResponse::closeConnection);  // is to be sent
+//   ironjar::ResponseReader reader(ask.method);
+//   const auto problem = reader.read("HTTP/1.1 204 No Content\r\n\r\n");  // what has come
+//   if (!problem && reader.complete()) std::cout << reader.take().status << '\n';
 #pragma once
 
 #include <cstddef>

@@ -10,6 +10,11 @@
 // - A server serves one request a connection, on 64 threads; a handler that waits for an API holds one of them. Both
 // are
 //   HardenedServer's, which every route with a session needs: see <ironjar/httplib/server.hpp>.
+//
+// Example:
+//   const ironjar::HardenedServer hardened(server);
+//   ironjar::mountAuth(hardened, jar, fetcher);
+//   ironjar::proxy(hardened, "/api", jar, fetcher, "https://api.example.com");
 #pragma once
 
 #include <ironjar/httplib/auth.hpp>

@@ -1,5 +1,12 @@
 // Seeing it work: what happens to sessions and tokens, as events for logs, metrics and traces. No event holds a token,
 // a cookie or a value of a session.
+//
+// Example:
+//   const ironjar::Observer failures = [](const ironjar::Event& event) {
+//     const auto* failed = std::get_if<ironjar::event::RefreshFailed>(&event);
+//     if (failed) std::clog << failed->error.detail << '\n';
+//   };
+//   const ironjar::Observer both = ironjar::combined({failures, ironjar::logLines(std::clog)});
 #pragma once
 
 #include <chrono>

@@ -1,14 +1,15 @@
 // Passwords: the secrets that cookies are sealed under. Every id unseals; the highest seals, or the one that
 // sealingUnder() names. So a password is rotated by adding a higher id, and the old one is removed when its last
 // cookies have expired. Where several servers share cookies, no server seals under a password before every server has
-// it:
-//
-//   Passwords({{2, next}, {1, current}}).sealingUnder(1)   // first, on one server after the other
-//   Passwords({{2, next}, {1, current}})                   // then, on one server after the other
+// it: first one server after the other learns it and seals under the old one, then one after the other seals under it.
 //
 // A password is at least 32 UTF-16 code units (what JavaScript's `length` counts, the rule of iron-session) of random
 // text: it is not stretched. `openssl rand -base64 32` makes one. The form `k4.local.` + 43 characters (PASERK,
 // https://github.com/paseto-standard/paserk) is a raw 32-byte key to the native format and plain text to Fe26.2.
+//
+// Example:
+//   const ironjar::Passwords rotated({{2, std::getenv("SESSION_PASSWORD_2")}, {1, std::getenv("SESSION_PASSWORD")}});
+//   const ironjar::Passwords learned = rotated.sealingUnder(1);
 #pragma once
 
 #include <cstdint>

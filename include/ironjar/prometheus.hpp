@@ -13,6 +13,11 @@
 //   ironjar_coordinator_evicted                  what was known of tokens and had to go before its time: raise the
 //                                                coordinator's bounds when it grows
 //   ironjar_coordinator_degraded                 1 while a shared coordinator cannot be reached
+//
+// Example:
+//   const auto coordinator = std::make_shared<ironjar::LocalCoordinator>();
+//   const ironjar::PrometheusMetrics metrics(coordinator);
+//   const ironjar::Observer observer = metrics.observer();  // SessionOptions::observer, FetchOptions::observer
 #pragma once
 
 #include <memory>

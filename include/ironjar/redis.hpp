@@ -3,6 +3,11 @@
 // What Redis holds: keys that are keyed hashes, and values sealed under the session passwords. A dump, MONITOR or a
 // poisoned value yields nothing. TLS is not among what hiredis 0.14 offers: use a Unix socket, a private network or a
 // tunnel; without one, only the password of RedisOptions is readable on the way.
+//
+// Example:
+//   const auto redis = std::make_shared<ironjar::Redis>(ironjar::RedisOptions{.passwords = passwords});
+//   const auto coordinator = std::make_shared<ironjar::RedisCoordinator>(redis);   // FetchOptions::coordinator
+//   const auto revoked = std::make_shared<ironjar::RedisRevocationList>(redis);    // revokedBy()
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,10 @@
 // RefreshService: keeps tokens fresh for whoever holds them long and makes no requests to do it on: a service account,
 // a WebSocket's session.
+//
+// Example:
+//   ironjar::RefreshService service(fetcher.tokenSource(), {.refreshToken = std::getenv("SERVICE_TOKEN")},
+//                                   {.onRefresh = store});  // (bool success, const ironjar::TokenSet& tokens)
+//   service.start();
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,10 @@
 // Revocation: sessions that are denied although their seals are good. By their own identity, or by what an identity
 // provider knows them by (OpenID Connect Back-Channel Logout 1.0).
+//
+// Example:
+//   const auto denied = std::make_shared<ironjar::LocalRevocationList>();
+//   const auto isRevoked = ironjar::revokedBy(denied);  // SessionOptions::isRevoked
+//   denied->deny({.value = session.id()});
 #pragma once
 
 #include <functional>

@@ -6,6 +6,10 @@
 //   fe26    `Fe26.2*…~2`, what iron-session 8 and 9 write and read: AES-256-CBC and HMAC-SHA256.
 //
 // A text opens only if every byte is as it was sealed: there is exactly one spelling, and no fallback.
+//
+// Example:
+//   const auto link = ironjar::sealData({{"email", "ada@example.com"}}, passwords, {.purpose = "magic-link"});
+//   const auto opened = ironjar::unsealData(*link, passwords, {.purpose = "magic-link"});
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,9 @@
 // Sessions: a Cookie header in, Set-Cookie values out. The whole session is in the cookie; nothing is stored.
+//
+// Example:
+//   ironjar::Session visitor = jar.open(cookieHeader);
+//   visitor.set("visits", visitor.get<int>("visits").value_or(0) + 1);
+//   const auto setCookies = jar.commit(visitor);  // nothing when nothing changed
 #pragma once
 
 #include <cstddef>

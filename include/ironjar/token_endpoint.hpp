@@ -1,4 +1,9 @@
 // How to ask a token endpoint for tokens (RFC 6749), and what its answers mean.
+//
+// Example:
+//   const ironjar::TokenEndpoint endpoint{.url = "https://id.example.com/token",
+//                                         .clientAuth = ironjar::basicAuth("web", std::getenv("CLIENT_SECRET")),
+//                                         .revocationUrl = "https://id.example.com/revoke"};
 #pragma once
 
 #include <chrono>

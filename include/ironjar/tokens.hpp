@@ -1,4 +1,9 @@
 // The OAuth 2.0 tokens of a session (RFC 6749). Include this to use Session::tokens and Session::setTokens.
+//
+// Example:
+//   session.replace();  // a login begins a session of its own
+//   session.setTokens({.accessToken = "at-1", .refreshToken = "rt-1"});
+//   if (const auto tokens = session.tokens()) std::cout << tokens->scope << '\n';
 #pragma once
 
 #include <optional>

@@ -1,6 +1,13 @@
 // The server's side without a framework: who sent a request, what an answer may say, which cookies it sets, and what a
 // proxy passes on. Functions over values, without I/O but for Fetcher's: an adapter, or a handler of any server, only
 // translates types.
+//
+// Example:
+//   ironjar::Session visitor = jar.open(ironjar::cookieHeader(request));
+//   if (!ironjar::isSameOrigin(request)) response = ironjar::crossSiteAnswer();
+//   const auto [setCookies, error] = ironjar::finish(jar, cookieHeader, visitor);
+//   if (error) response = ironjar::notSavedAnswer(error);
+//   ironjar::putSetCookies(response.headers, setCookies);
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,7 @@
 // The routes by which a page asks after its login, refreshes it and ends it.
+//
+// Example:
+//   ironjar::mountAuth(site, jar, fetcher, {.prefix = "/auth"});
 #pragma once
 
 #include <httplib.h>

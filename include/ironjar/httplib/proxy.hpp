@@ -1,4 +1,7 @@
 // Passes a part of the site on to an API, with the session's access token.
+//
+// Example:
+//   ironjar::proxy(site, "/api", jar, fetcher, "https://api.example.com/v1");
 #pragma once
 
 #include <string>

@@ -1,4 +1,7 @@
 // What every httplib server needs before it may stand on a network.
+//
+// Example:
+//   const ironjar::HardenedServer hardened(server, {.maxBodySize = 64 * 1024});
 #pragma once
 
 #include <algorithm>

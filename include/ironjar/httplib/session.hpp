@@ -1,4 +1,10 @@
 // Sessions for httplib handlers, and <ironjar/web.hpp> on httplib's types.
+//
+// Example:
+//   const auto me = [](const httplib::Request&, httplib::Response& page, ironjar::Session& visitor) {
+//     page.set_content(visitor.get<std::string>("user").value_or("nobody"), "text/plain");
+//   };
+//   server.Get("/me", ironjar::withSession(site, jar, me));
 #pragma once
 
 #include <functional>

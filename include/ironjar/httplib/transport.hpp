@@ -1,5 +1,8 @@
 // A Transport over sockets, for programs that have cpp-httplib: connections kept per login, verified TLS, one deadline
 // for everything, limits on heads and bodies.
+//
+// Example:
+//   const ironjar::Transport transport = ironjar::httplibTransport({.maxHeadSize = 16 * 1024});
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,12 @@
 // An API for tests, that accepts the access tokens of a testing::Provider: in process as a Transport, or over HTTP with
 // <ironjar/testing/httplib.hpp>.
+//
+// Example:
+//   ironjar::testing::Provider provider;
+//   ironjar::testing::Api api(provider, {.answer = [](const ironjar::Request&, const std::string& user) {
+//     return ironjar::Response{.body = "items of " + user};
+//   }});
+//   const ironjar::Transport both = ironjar::testing::transport(provider, api);
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,8 @@
 // What a fake identity provider does, and what it has counted.
+//
+// Example:
+//   ironjar::testing::Provider provider({}, {.rotation = ironjar::testing::Rotation::graceSamePair});
+//   provider.behave({.dropAfterCommit = {.times = 1}});  // the next answer with tokens is lost
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,8 @@
 // Whether a Transport keeps to its contract: for the tests of applications that bring their own.
+//
+// Example:
+//   const auto violations = ironjar::testing::checkTransport(ironjar::httplibTransport());
+//   for (const std::string& line : violations) std::cout << line << '\n';
 #pragma once
 
 #include <algorithm>

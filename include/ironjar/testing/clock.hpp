@@ -1,4 +1,10 @@
 // Time that moves when a test says so.
+//
+// Example:
+//   const ironjar::testing::VirtualClock clock;
+//   const ironjar::SessionOptions options{
+//       .cookieName = "session", .passwords = passwords, .seal = {.ttl = std::chrono::hours{1}, .now = clock.wall()}};
+//   clock.advance(std::chrono::minutes{61});  // whatever was sealed has ended
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,9 @@
 // The provider and the API of the test kit as routes of an httplib::Server. Compiled by the application, with its own
 // cpp-httplib.
+//
+// Example:
+//   ironjar::testing::Provider provider({.origin = "http://127.0.0.1:8081"});
+//   ironjar::testing::mount(server, provider);
 #pragma once
 
 #include <chrono>

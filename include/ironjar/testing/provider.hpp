@@ -1,5 +1,13 @@
 // An identity provider for tests: OAuth 2.0's token endpoint (RFC 6749 section 6, authorization codes too) and
 // revocation (RFC 7009), in process as a Transport, or over HTTP with <ironjar/testing/httplib.hpp>.
+//
+// Example:
+//   ironjar::testing::Provider provider;
+//   session.setTokens(provider.login("ada"));
+//   const ironjar::Fetcher tested({.transport = provider.transport(),
+//                                  .allowedOrigins = {"https://api.example"},
+//                                  .tokenEndpoint = {.url = provider.tokenUrl()}});
+//   std::cout << provider.counts().refreshes << '\n';
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,11 @@
 // Which requests a server must not serve: those of which two parsers may disagree where they end (RFC 9112 section
 // 11.2, request smuggling), and those that cost more than they say. Decisions only; an adapter asks before it routes.
+//
+// Example:
+//   const std::vector<ironjar::FieldView> fields = {{"Host", "app.example"}, {"Transfer-Encoding", "chunked, gzip"}};
+//   const ironjar::RequestHead head{.method = "POST", .version = "HTTP/1.1", .path = "/", .fields = fields};
+//   const auto refusal = ironjar::refusalOf(head, {});
+//   if (refusal) response = {.status = refusal->status};
 #pragma once
 
 #include <cstddef>
