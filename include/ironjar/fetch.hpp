@@ -116,7 +116,7 @@ class Fetcher {
   // - Errc::loginRequired with Error::end: the login is over. Where keepsCookie() holds, the session is detached: it is
   //   nobody's, and its cookie stays, since the browser may hold a newer one. Else it is destroyed, and the next
   //   commit() deletes the cookie.
-  // - Errc::expired: the session that came was past its end; commit() deletes its cookie.
+  // - Errc::expired: the session that came was past its end.
   // - Errc::refreshFailed: the provider does not answer properly now; the session is untouched, try again later. While
   //   its access token is good it is used, and this does not happen.
   // - Errc::overloaded: too many requests wait for a refresh; the session is untouched.
@@ -135,6 +135,11 @@ class Fetcher {
   // From when on performFetch refreshes the session's access token ahead of its end, give or take the spread; nothing
   // when only a 401 will tell.
   [[nodiscard]] std::optional<TimePoint> refreshAt(const Session& session) const;
+
+  // How the session's login has ended, if this process knows that it has: by a logout, or because the provider has
+  // ended it. Such a session may still come, with a cookie that a late response has brought back. Asks nobody, and
+  // never waits.
+  [[nodiscard]] std::optional<RefreshEnd> endOf(const Session& session) const;
 
   // For SessionOptions::commitHooks. Before: brings a session that is about to be written onto the newest tokens of its
   // login, whatever order responses finish in, so that a slow response does not write older tokens over newer ones; and

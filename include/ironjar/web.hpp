@@ -131,7 +131,8 @@ class AuthRoutes {
   explicit AuthRoutes(Fetcher fetcher, AuthOptions options = {});
 
   // GET {prefix}/status: {"authenticated": …, "expiresIn": seconds or null, "refreshAt": unix seconds or null,
-  // "reason": when not authenticated}. Nothing of the tokens.
+  // "reason": when not authenticated}. Nothing of the tokens. A login that was ended is not authenticated, as far as
+  // Fetcher::endOf() knows.
   [[nodiscard]] Response status(const Session& session) const;
   // POST {prefix}/refresh: newer tokens, and the status; 401 or 503 as answerFor; 429 when asked too often.
   [[nodiscard]] Response refresh(const WebRequest& request, Session& session) const;

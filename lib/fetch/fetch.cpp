@@ -217,6 +217,8 @@ std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
   return *tokens->expiresAt - std::chrono::duration_cast<TimePoint::duration>(*margin);
 }
 
+std::optional<RefreshEnd> Fetcher::endOf(const Session& session) const { return state_->sessionTokens.endOf(session); }
+
 CommitHooks Fetcher::commitHooks() const {
   return {.before =
               [state = state_](Session& session) {

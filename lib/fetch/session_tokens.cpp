@@ -83,6 +83,11 @@ void SessionTokens::catchUpQuietly(Session& session) const {
   if (*newest) session.renewTokens(**newest);
 }
 
+std::optional<RefreshEnd> SessionTokens::endOf(const Session& session) const {
+  const auto newest = newestOf(session, tokens(session));
+  return newest ? std::nullopt : newest.error().end;
+}
+
 Result<RefreshedBy> SessionTokens::renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
                                          Deadline deadline) const {
   RefreshContext context = contextOf(session, now_());

@@ -32,6 +32,9 @@ class SessionTokens {
   // The same for a session that is about to be written: nobody has asked for tokens, so nobody is told.
   void catchUpQuietly(Session& session) const;
 
+  // How the session's login has ended, as far as the coordinator knows without asking.
+  [[nodiscard]] std::optional<RefreshEnd> endOf(const Session& session) const;
+
   // Ends the logins of a session that was destroyed.
   void end(const Session& session) const;
   // Ends logins that another one has taken the place of; nothing is revoked.

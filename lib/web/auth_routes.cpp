@@ -73,16 +73,18 @@ AuthRoutes::AuthRoutes(Fetcher fetcher, AuthOptions options)
 
 Response AuthRoutes::status(const Session& session) const {
   const Fetcher& fetcher = state_->fetcher;
-  const auto tokens = session.tokens(fetcher.options().tokenEndpoint.resource);
+  auto tokens = session.tokens(fetcher.options().tokenEndpoint.resource);
+  const bool isOver = session.rejection() || session.destroyed() || fetcher.endOf(session);
+  if (isOver) tokens.reset();
   Json status = {{"authenticated", tokens.has_value()}, {"expiresIn", nullptr}, {"refreshAt", nullptr}};
   if (tokens && tokens->expiresAt) {
     const auto left = std::chrono::floor<Seconds>(*tokens->expiresAt - fetcher.options().now());
     status["expiresIn"] = std::max<std::int64_t>(0, left.count());
   }
-  if (const auto time = fetcher.refreshAt(session)) {
+  if (const auto time = tokens ? fetcher.refreshAt(session) : std::nullopt) {
     status["refreshAt"] = std::chrono::floor<Seconds>(time->time_since_epoch()).count();
   }
-  if (!tokens) status["reason"] = session.rejection() || session.destroyed() ? "session_expired" : "login_required";
+  if (!tokens) status["reason"] = isOver ? "session_expired" : "login_required";
   return {.status = 200,
           .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
           .body = status.dump()};
