@@ -202,7 +202,6 @@ class Session {
   std::int64_t start_ = 0;  // unix seconds
   std::string id_;          // 16 bytes
   Presence presence_;       // what the request brought
-  Presence ended_;          // those that are authentic and past their end: due for deletion
   std::shared_ptr<const TokenNames> tokenNames_;
   Clock now_ = systemClock;
 };
@@ -284,11 +283,11 @@ class SessionJar {
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
   // deletions of the others of its names, since another tab may have written them after this request was sent: the
   // name's own and its four chunks' with `chunk` and at a logout, else the chunks that the request brought. Deletions
-  // take less than 1 KiB in all: what the request brought goes first, former shapes last. Cookies that verified and are
-  // past their end are deleted; whatever did not verify is left alone until the session is written or destroyed: it may
-  // be another program's, or another replica may read it. The clock is read once, after commitHooks.before. Call it
-  // once, when the response is ready. Errc::tooLarge, naming the sizes: nothing is emitted, and the browser keeps the
-  // cookie that it has; Errc::expired when cookie.expires is in the past.
+  // take less than 1 KiB in all: what the request brought goes first, former shapes last. Reading deletes nothing: what
+  // did not verify may be another program's, or another replica may read it, and a login may have taken the place of
+  // what has ended since. So a session that ends before it is committed is not written. The clock is read once, after
+  // commitHooks.before. Call it once, when the response is ready. Errc::tooLarge, naming the sizes: nothing is emitted,
+  // and the browser keeps the cookie that it has; Errc::expired when cookie.expires is in the past.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }

@@ -101,11 +101,6 @@ void Carried::recordTrial(const Candidate& candidate, Trial trial) {
   for (std::size_t i = 0; i < candidate.run; ++i) chunks_[candidate.begin + i][candidate.copies[i]].trial = trial;
 }
 
-bool Carried::hasEnded(const Copies& copies) {
-  return !copies.empty() &&
-         std::all_of(copies.begin(), copies.end(), [](const Copy& copy) { return copy.trial == Trial::ended; });
-}
-
 bool Carried::isAsWritten(const Candidate& choice) const {
   const auto sizeOf = [&](std::size_t i) { return chunks_[choice.begin + i][choice.copies[i]].text.size(); };
   for (std::size_t i = 1; i + 1 < choice.run; ++i) {

@@ -65,10 +65,6 @@ class Carried {
   [[nodiscard]] bool isFree(const Candidate& candidate) const;
   void recordTrial(const Candidate& candidate, Trial trial);
 
-  // Whether all that came in this place is authentic and past its end.
-  [[nodiscard]] bool isWholeEnded() const { return hasEnded(whole_); }
-  [[nodiscard]] bool isChunkEnded(std::size_t index) const { return hasChunk(index) && hasEnded(chunks_[index]); }
-
  private:
   struct Copy {
     std::string_view text;
@@ -81,7 +77,6 @@ class Carried {
   // Joins chunks from `begin` on, by `least` to `most` of them.
   void offerChunks(std::size_t begin, std::size_t least, std::size_t most, const Try& attempt);
 
-  [[nodiscard]] static bool hasEnded(const Copies& copies);
   [[nodiscard]] bool isAsWritten(const Candidate& choice) const;
   void sortBySize();
   // These three use up what may be looked at, and do nothing once it is used up.

@@ -49,11 +49,10 @@ Result<Cookies> SessionJar::commit(Session& session) const {
   if (isSkipped) {
     detail::notify(options_->observer, [&] { return event::ResealSkipped{session.tag(), cookies.error()}; });
     cookies = Cookies();
-  } else if (isDue && hooks.after) {
+  } else if (!cookies->empty() && hooks.after) {
     hooks.after(session);
   }
   session.due_ = Session::Due::nothing;
-  session.ended_ = {};
   return cookies;
 }
 
@@ -73,9 +72,9 @@ Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
     if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
     return all(expire({.whole = true, .chunks = detail::allChunks}, session));
   }
-  const bool isDue = session.due_ != Session::Due::nothing;
-  if (!isDue) return all(expire(session.ended_, session));  // an end that has just passed is the next request's
-  return isPastAbsoluteTtl(session.start_, now) ? all(expire(besides({}, session), session)) : write(session, now);
+  // What has ended is nobody's where it is, and a login may have taken its place since the request was sent.
+  if (session.due_ == Session::Due::nothing || isPastAbsoluteTtl(session.start_, now)) return Cookies();
+  return write(session, now);
 }
 
 Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {

@@ -110,10 +110,6 @@ void SessionJar::Opening::run() {
   session_.begin(now_);
   if (!carried_.came()) return;
   if (!session_.rejection_) session_.rejection_ = fail(Errc::malformed, "not a seal");
-  session_.ended_.whole = carried_.isWholeEnded();
-  for (std::size_t i = 0; i < detail::maxChunks; ++i) {
-    if (carried_.isChunkEnded(i)) session_.ended_.chunks |= 1U << i;
-  }
   detail::notify(options_.observer, [&] { return event::Rejected{*session_.rejection_}; });
 }
 
