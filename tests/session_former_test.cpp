@@ -99,6 +99,35 @@ TEST_CASE("of two cookies that came, the one that counts is sealed anew, and for
   CHECK(userIn(jar, store) == "bob");
 }
 
+TEST_CASE("a write after a change of shape leaves a header that servers take") {
+  for (const std::size_t before : {10U, 2500U, 4000U}) {
+    for (const std::size_t after : {10U, 2500U, 4000U}) {
+      const FakeClock clock;
+      const SessionJar jar = jarOf(clock, domain, {host});
+      CookieStore store;
+      visit(jarOf(clock, host), store, signIn("ada", before));
+      clock.advance(1s);
+      visit(jar, store, [&](Session& s) { s.set("d", ofBytes(after) + "."); });
+      CHECK(store.header().size() <= jar.options().maxCookieHeader);
+      CHECK(jar.open(store.header()).get<std::string>("d")->size() == after + 1);
+    }
+  }
+}
+
+TEST_CASE("of a whole cookie and chunks that came, those of the former shape are deleted") {
+  for (const std::size_t before : {10U, 3000U}) {
+    const FakeClock clock;
+    const SessionJar jar = jarOf(clock, domain, {host});
+    CookieStore store;
+    visit(jarOf(clock, host), store, signIn("ada", before));
+    clock.advance(1s);
+    visit(jar, store, [&](Session& s) { s.set("d", ofBytes(3010 - before)); });
+    visit(jar, store, look);
+    CHECK(store.size() == (before == 10 ? 2 : 1));
+    CHECK(jar.open(store.header()).get<std::string>("d")->size() == 3010 - before);
+  }
+}
+
 TEST_CASE("decoys beside the session, and cookies without former shapes, cause no writes") {
   const FakeClock clock;
   const SessionJar jar = jarOf(clock, domain, {host});

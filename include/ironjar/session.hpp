@@ -174,6 +174,7 @@ class Session {
   struct Presence {
     bool whole = false;
     unsigned chunks = 0;  // one bit each
+    std::size_t headerBytes = 0;
   };
 
   Session(std::shared_ptr<const TokenNames> names, Clock now);  // without an identity yet
@@ -233,8 +234,9 @@ struct SessionOptions {
   CookieOptions cookie = CookieOptions();
   // Shapes that the cookie had before `cookie.domain`, `path` or `partitioned` were changed. Browsers keep such a
   // cookie beside today's, and send the older one first. They are deleted when a session that begins is written (a
-  // login calls replace()), at a logout, and when two cookies of one name opened: then the one that counts is sealed
-  // anew besides. Keep a shape listed until the cookies that were set with it have ended.
+  // login calls replace()), at a logout, when what is written does not fit maxCookieHeader together with what came, and
+  // when two cookies of one name opened: then the one that counts is sealed anew besides. Keep a shape listed until the
+  // cookies that were set with it have ended.
   std::vector<CookieShape> former = {};
   // No Max-Age: iron-session's `maxAge: undefined`. Unless seal.ttl is set, the seal does not expire, so that a copy of
   // the cookie opens for ever.
@@ -312,7 +314,8 @@ class SessionJar {
     Cookies former;
     Cookies today;
   };
-  [[nodiscard]] Ended expire(const Session::Presence& stale, const Session& session) const;
+  [[nodiscard]] Ended expire(const Session::Presence& stale, const Session& session, const Cookies& written = {}) const;
+  [[nodiscard]] bool fitsBesideFormer(const Cookies& written, const Session& session) const;
   [[nodiscard]] static Cookies all(Ended ended);
 
   std::shared_ptr<const SessionOptions> options_;

@@ -14,6 +14,10 @@ constexpr std::size_t stepCost = 64;
 
 constexpr std::string_view h3Head = "__chunked__";
 
+std::size_t pairBytes(std::string_view name, std::string_view value) {
+  return name.size() + value.size() + 3;
+}  // `=; `
+
 }  // namespace
 
 std::string chunkName(std::string_view cookieName, std::size_t index) {
@@ -27,12 +31,15 @@ Carried::Carried(std::string_view header, std::string_view cookieName, SealTest 
     const std::string_view suffix = name.substr(cookieName.size());
     if (suffix.empty()) {
       came_ = true;
+      headerBytes_ += pairBytes(name, value);
       looksSealed(value) ? whole_.push_back({value}) : addHead(value);
       continue;
     }
     const bool isChunk = suffix.size() == 2 && suffix[0] == '.' && suffix[1] >= '0' &&
                          static_cast<std::size_t>(suffix[1] - '0') <= maxChunks;
-    if (isChunk) addPart(static_cast<std::size_t>(suffix[1] - '0'), value, looksSealed);
+    if (!isChunk) continue;
+    headerBytes_ += pairBytes(name, value);
+    addPart(static_cast<std::size_t>(suffix[1] - '0'), value, looksSealed);
   }
 }
 
@@ -79,11 +86,12 @@ void Carried::offerChunks(std::size_t begin, std::size_t least, std::size_t most
 }
 
 bool Carried::hasTwoOpened() const {
-  const auto isTwice = [](const Copies& copies) {
-    return std::count_if(copies.begin(), copies.end(), [](const Copy& copy) { return copy.trial == Trial::opened; }) >
-           1;
+  const auto opened = [](const Copies& copies) {
+    return std::count_if(copies.begin(), copies.end(), [](const Copy& copy) { return copy.trial == Trial::opened; });
   };
-  return isTwice(whole_) || std::any_of(chunks_.begin(), chunks_.end(), isTwice);
+  std::ptrdiff_t most = 0;
+  for (const Copies& copies : chunks_) most = std::max(most, opened(copies));
+  return opened(whole_) + most > 1;
 }
 
 bool Carried::isFree(const Candidate& candidate) const {

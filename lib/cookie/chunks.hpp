@@ -58,8 +58,12 @@ class Carried {
   // at, where each try counts as 512 bytes more: 227 tries of 4 KiB, while browsers keep 180 cookies for a site.
   void offer(const Try& attempt);
 
-  // Whether two copies in one place opened, so that a browser holds the name with different attributes.
+  // Whether two copies in one place opened, or a whole cookie and chunks: a browser holds the name with different
+  // attributes.
   [[nodiscard]] bool hasTwoOpened() const;
+
+  // Of Cookie header that all of them take, seals or not.
+  [[nodiscard]] std::size_t headerBytes() const { return headerBytes_; }
 
   // For what was refused when it was offered, and has been tried again. False when a part of it has been used since.
   [[nodiscard]] bool isFree(const Candidate& candidate) const;
@@ -86,6 +90,7 @@ class Carried {
   [[nodiscard]] bool afford(std::size_t bytes);
 
   bool came_ = false;
+  std::size_t headerBytes_ = 0;
   bool isFirstForeign_ = false;  // one came that is no seal
   Copies whole_;
   std::array<Copies, 1 + maxChunks> chunks_;  // the last is only h3's

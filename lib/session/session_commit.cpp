@@ -123,7 +123,7 @@ Result<Cookies> SessionJar::wrap(std::string_view seal, const CookieOptions& att
     }
   }
   const Session::Presence written{split.written.whole, split.written.chunks};
-  Ended ended = expire(besides(written, session), session);
+  Ended ended = expire(besides(written, session), session, cookies);
   // Former shapes first: a browser that does not know Partitioned, or whose default path is a former one, takes them
   // for today's.
   return joined(joined(std::move(ended.former), std::move(cookies)), std::move(ended.today));
@@ -135,13 +135,22 @@ Session::Presence SessionJar::besides(const Session::Presence& written, const Se
   return {!written.whole, chunks & ~written.chunks};
 }
 
-SessionJar::Ended SessionJar::expire(const Session::Presence& stale, const Session& session) const {
+// Whether a request is still served that brings what is written and, of a former shape, what this one brought.
+bool SessionJar::fitsBesideFormer(const Cookies& written, const Session& session) const {
+  const auto add = [](std::size_t sum, const std::string& cookie) { return sum + cookie.find(';') + 2; };
+  const std::size_t bytes = std::accumulate(written.begin(), written.end(), session.presence_.headerBytes, add);
+  return bytes <= options_->maxCookieHeader + 2;
+}
+
+SessionJar::Ended SessionJar::expire(const Session::Presence& stale, const Session& session,
+                                     const Cookies& written) const {
   const auto& brought = session.presence_;
   detail::Deletions deletions(options_->cookieName);
   deletions.add({stale.whole, stale.chunks}, {brought.whole, brought.chunks}, options_->cookie);
   Cookies today = deletions.take();
   const bool endsFormer =
-      session.due_ != Session::Due::nothing && (session.isNew_ || session.twoCame_ || session.destroyed());
+      session.due_ != Session::Due::nothing &&
+      (session.isNew_ || session.twoCame_ || session.destroyed() || !fitsBesideFormer(written, session));
   if (endsFormer) {
     const unsigned chunks = options_->chunk ? detail::allChunks : brought.chunks;
     for (const CookieShape& shape : options_->former) {

@@ -90,6 +90,7 @@ class SessionJar::Opening {
 };
 
 void SessionJar::Opening::run() {
+  session_.presence_.headerBytes = carried_.headerBytes();
   session_.presence_.whole = carried_.hasWhole();
   for (std::size_t i = 0; i < detail::maxChunks; ++i) {
     if (carried_.hasChunk(i)) session_.presence_.chunks |= 1U << i;
