@@ -15,10 +15,13 @@
 #   bash tests/check.sh coverage   which lines and branches of lib/ the tests run
 #   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
 #   bash tests/check.sh security   smuggling through nginx and haproxy, a hostile API, the worst inputs
+#   bash tests/check.sh browsers [n]
+#                                  n histories of browsers with several tabs, 2,000 unless told
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
 #   bash tests/check.sh all        what every change must pass, in an hour on two slow cores: all of these but clang,
 #                                  which asan's build stands for, and what is nightly
-#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, 10 min a fuzzer, an hour of soak
+#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, 10 min a fuzzer, an hour of soak, 100,000 histories of
+#                                  browsers
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -122,13 +125,13 @@ all() {
 }
 nightly() {
   timed tsan
-  checks static coverage "fuzz 600" "soak 60"
+  checks static coverage "fuzz 600" "soak 60" "browsers 100000"
 }
 
 need_packages "${test_packages[@]}"
 case "${1:-release}" in
   release | clang | asan | tsan | install | bench | format | all | nightly) "${1:-release}" ;;
-  fuzz | ct | static | canary | coverage | soak | security | hardened) check "$@" ;;
+  fuzz | ct | static | canary | coverage | soak | security | browsers | hardened) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
     exit 2

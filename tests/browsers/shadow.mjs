@@ -1,0 +1,106 @@
+// Whose cookies a browser holds, as far as that follows from the answers that it got, in their order: of which session
+// is each place (a domain, path and partition; whole or in chunks). The last answer counts, but for what it cannot
+// delete; each of those causes has a name, and is one of the excuses in README.md.
+import { livesFor } from './options.mjs';
+
+const margin = 2; // seconds: seals and Max-Age count whole ones
+const clockSkew = 60;
+
+function lifeOf({ ttl, maxAge, untilBrowserCloses, expires }) {
+  return JSON.stringify([ttl, maxAge, untilBrowserCloses, expires]);
+}
+
+export class Shadow {
+  constructor(knowsPartitioned, places = new Map()) {
+    this.knowsPartitioned = knowsPartitioned;
+    this.places = places;
+  }
+  copy() {
+    return new Shadow(this.knowsPartitioned, new Map(this.places));
+  }
+
+  #key({ domain, path, partitioned }, form) {
+    return `${domain}|${path}|${partitioned && this.knowsPartitioned}|${form}`;
+  }
+
+  // An answer whose request was committed at `committed` wrote the session `sid` in that form, `whole` or `chunks`.
+  write({ sid, write, options, form, begins, brought, committed, now, isLate }) {
+    if (begins) this.#deleteFormer(options, brought);
+    else this.#doubtFormer(options);
+    const other = form === 'whole' ? 'chunks' : 'whole';
+    if (other === 'whole' || options.chunk || brought.chunks) this.places.delete(this.#key(options, other));
+    const { seal, cookie } = livesFor(options, committed);
+    const { cookie: delivered } = livesFor(options, now);
+    this.places.set(this.#key(options, form), {
+      sid,
+      write, // the number of the request that made its content
+      format: options.formats[0],
+      committed,
+      life: lifeOf(options),
+      isLate, // by an answer that was made with other options than today's
+      end: committed + (Math.min(seal, cookie) - margin) * 1000,
+      gone: Math.min(committed + (seal + clockSkew + margin) * 1000, now + (delivered + margin) * 1000),
+    });
+  }
+  logout({ options, brought }) {
+    for (const form of ['whole', 'chunks']) this.places.delete(this.#key(options, form));
+    this.#deleteFormer(options, brought);
+  }
+  // A write, too, deletes them where both came, or do not fit together.
+  #doubtFormer({ former }) {
+    for (const shape of former) {
+      for (const form of ['whole', 'chunks']) {
+        const place = this.places.get(this.#key(shape, form));
+        if (place) this.places.set(this.#key(shape, form), { ...place, end: 0 });
+      }
+    }
+  }
+
+  // An answer deleted what had ended. Whether it hit what had not.
+  remove(options, forms, now) {
+    let hit = false;
+    for (const form of Object.keys(forms).filter((form) => forms[form])) {
+      const key = this.#key(options, form);
+      hit = hit || now < (this.places.get(key)?.gone ?? 0);
+      this.places.delete(key);
+    }
+    return hit;
+  }
+  #deleteFormer({ former, chunk }, brought) {
+    for (const shape of former) {
+      this.places.delete(this.#key(shape, 'whole'));
+      if (chunk || brought.chunks) this.places.delete(this.#key(shape, 'chunks'));
+    }
+  }
+
+  // The contents that a session may have now: of its cookies the seal made last counts, to the second. Fe26.2 does not
+  // say when that was.
+  writes(sid, now) {
+    const places = [...this.places.values()].filter((place) => place.sid === sid && now < place.gone);
+    if (places.some(({ format }) => format === 'fe26')) return new Set(places.map(({ write }) => write));
+    const second = ({ committed }) => Math.floor(committed / 1000);
+    const last = Math.max(0, ...places.filter(({ end }) => end > 0).map(second));
+    return new Set(places.filter((place) => second(place) >= last).map(({ write }) => write));
+  }
+
+  // Whether of the session's only cookie, made with these options, more than half is over, so that `rolling` renews it.
+  isHalfOver(sid, options, now) {
+    const [place, ...more] = [...this.places.values()];
+    if (place?.sid !== sid || more.length > 0 || place.life !== lifeOf(options)) return false;
+    const life = Math.min(livesFor(options, now).seal, options.maxAge ?? Infinity);
+    return now > place.committed + (life / 2 + margin) * 1000;
+  }
+
+  isLate() {
+    return [...this.places.values()].some(({ isLate }) => isLate);
+  }
+
+  // Who one may be now: sessions' sids, and `nobody`.
+  allowed(now, denied, isUnique) {
+    const open = [...this.places.values()].filter(({ sid, gone }) => !denied.has(sid) && now < gone);
+    const who = new Set(open.map(({ sid }) => sid));
+    const planted = isUnique && who.size > 1; // under a __Host- name
+    if (!open.some(({ end }) => now < end) || planted) who.add('nobody');
+    return who;
+  }
+}
