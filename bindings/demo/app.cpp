@@ -191,7 +191,10 @@ void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, c
       {.cookieName = "__Host-demo", .passwords = passwords, .commitHooks = api.commitHooks(), .observer = observer});
 
   // The page, and what it asks for.
-  server.Get("/", [](const auto&, auto& response) { response.set_content(page, "text/html; charset=utf-8"); });
+  server.Get("/", [](const auto&, auto& response) {
+    setPrivate(response);  // the browser would keep it with what its scripts have shown, for the back button
+    response.set_content(page, "text/html; charset=utf-8");
+  });
   ironjar::mountAuth(site, jar, api);
   ironjar::proxy(site, "/api/data", jar, api, options.api);
   mountProfile(site, jar, api, options.api + "/profile");

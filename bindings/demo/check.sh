@@ -83,7 +83,7 @@ request "$second"
 expect 400 "the same state a second time"
 request /login -H 'Sec-Fetch-Mode: no-cors'
 expect 403 "a login that a page elsewhere embeds"
-for path in /session /me /api/auth/status /api/data/items; do
+for path in / /session /me /api/auth/status /api/data/items; do
   request "$path"
   expect 200 "$path"
   private "$path"
