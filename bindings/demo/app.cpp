@@ -170,6 +170,14 @@ void mountLiveView(const ironjar::HardenedServer& site, const ironjar::SessionJa
 
 }  // namespace
 
+httplib::Server::HandlerResponse refusePreloading(const httplib::Request& request, httplib::Response& response) {
+  using Outcome = httplib::Server::HandlerResponse;
+  if (request.get_header_value("Sec-Purpose").rfind("prefetch", 0) != 0) return Outcome::Unhandled;
+  setPrivate(response);
+  response.status = 503;
+  return Outcome::Handled;
+}
+
 void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, const AppOptions& options) {
   httplib::Server& server = site.server();
   const ironjar::Transport transport = ironjar::httplibTransport();

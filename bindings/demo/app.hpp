@@ -21,6 +21,10 @@ struct AppOptions {
   ironjar::Seconds timeout{30};  // for what one request does
 };
 
+// For HardenedServerOptions::preRouting. A page that a browser loads before anybody asks for it may be shown after a
+// logout, and a login that it follows ahead takes the session's place: it gets 503, and is loaded when it is asked for.
+httplib::Server::HandlerResponse refusePreloading(const httplib::Request& request, httplib::Response& response);
+
 // The web app's routes, and those for its operators on a server that visitors do not reach. Reads SESSION_PASSWORD from
 // the environment.
 void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, const AppOptions& options);

@@ -83,6 +83,9 @@ request "$second"
 expect 400 "the same state a second time"
 request /login -H 'Sec-Fetch-Mode: no-cors'
 expect 403 "a login that a page elsewhere embeds"
+request /login -H 'Sec-Purpose: prefetch'
+expect 503 "a login that a browser loads ahead"
+private "the answer to a browser that loads ahead"
 for path in / /session /me /api/auth/status /api/data/items; do
   request "$path"
   expect 200 "$path"

@@ -144,7 +144,7 @@ int run(int argc, char** argv) {
   app.server.Get("/stats", [&](const auto&, auto& response) {
     response.set_content(ironjar::Json(provider.counts()).dump(), "application/json");
   });
-  const ironjar::HardenedServer site(app.server, {.threads = demo::threads});
+  const ironjar::HardenedServer site(app.server, {.threads = demo::threads, .preRouting = demo::refusePreloading});
   demo::mountApp(site, operators.server,
                  {.self = self,
                   .provider = identityOrigin,
