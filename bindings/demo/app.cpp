@@ -103,6 +103,17 @@ std::size_t sizeOfCookie(const httplib::Request& request, const std::string& nam
   return size;
 }
 
+// A response that was under way at a logout may reach the browser after it and bring its cookie back, so that session
+// is denied as well. A visitor without one leaves no mark: many would push out those of others.
+ironjar::CommitHooks denyingLogouts(const ironjar::CommitHooks& hooks,
+                                    const std::shared_ptr<ironjar::RevocationList>& denied) {
+  const auto before = [hook = hooks.before, denied](Session& session) {
+    hook(session);
+    if (session.destroyed() && !session.formerTokens().empty()) denied->deny({.value = session.id()});
+  };
+  return {.before = before, .after = hooks.after};
+}
+
 // Sign in: to the provider with a random `state`, …
 void mountLogin(httplib::Server& server, const PendingLogins& logins, const std::string& authorize) {
   server.Get("/login", [=](const httplib::Request& request, httplib::Response& response) {
@@ -195,8 +206,12 @@ void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, c
                               .coordinator = coordinator,
                               .observer = observer});
   const ironjar::Passwords passwords(std::getenv("SESSION_PASSWORD"));  // NOLINT(concurrency-mt-unsafe): at start-up
-  const ironjar::SessionJar jar(
-      {.cookieName = "__Host-demo", .passwords = passwords, .commitHooks = api.commitHooks(), .observer = observer});
+  const auto denied = std::make_shared<ironjar::LocalRevocationList>();
+  const ironjar::SessionJar jar({.cookieName = "__Host-demo",
+                                 .passwords = passwords,
+                                 .commitHooks = denyingLogouts(api.commitHooks(), denied),
+                                 .observer = observer,
+                                 .isRevoked = ironjar::revokedBy(denied)});
 
   // The page, and what it asks for.
   server.Get("/", [](const auto&, auto& response) {
