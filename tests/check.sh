@@ -18,10 +18,13 @@
 #   bash tests/check.sh browsers [n]
 #                                  n histories of browsers with several tabs, 2,000 unless told
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
+#   bash tests/check.sh chromium [folder]
+#                                  the demo in Debian's Chromium: tabs, back button, profiles, preloading, a service
+#                                  worker; screenshots in the folder, if one is named. Nightly: the download is large
 #   bash tests/check.sh all        what every change must pass, in an hour on two slow cores: all of these but clang,
 #                                  which asan's build stands for, and what is nightly
-#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, 10 min a fuzzer, an hour of soak, 100,000 histories of
-#                                  browsers
+#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, Chromium, 10 min a fuzzer, an hour of soak, 100,000
+#                                  histories of browsers
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -100,6 +103,11 @@ format() {
     xargs -0 clang-format --dry-run -Werror
 }
 
+chromium() {
+  echo "== chromium"
+  bash "$root/tests/chromium/run.sh" "$@"
+}
+
 # A check with a file of its own, tests/checks/NAME.sh.
 check() {
   echo "== $1"
@@ -125,12 +133,14 @@ all() {
 }
 nightly() {
   timed tsan
+  timed chromium
   checks static coverage "fuzz 600" "soak 60" "browsers 100000"
 }
 
 need_packages "${test_packages[@]}"
 case "${1:-release}" in
   release | clang | asan | tsan | install | bench | format | all | nightly) "${1:-release}" ;;
+  chromium) chromium "${@:2}" ;;
   fuzz | ct | static | canary | coverage | soak | security | browsers | hardened) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
