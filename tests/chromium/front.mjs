@@ -1,5 +1,6 @@
-// A reverse proxy that the browser takes for the demo. It records the requests, adds pages that the scenarios need
-// and the demo lacks, can hold a response back, and can break what the demo promises: each scenario has to notice.
+// A reverse proxy that the browser takes for the demo, or for the site of cookies.mjs. It records the requests, adds
+// pages that the scenarios need and the demo lacks, can hold a response back, and can break what the sites promise:
+// each scenario has to notice.
 import { once } from 'node:events';
 import http from 'node:http';
 
@@ -41,7 +42,7 @@ const dropFields = (message, names) => {
 };
 
 // What a site can get wrong, by name: `request` and `answer` change what passes; an answer made by `instead` does not
-// come from the demo.
+// come from the site.
 export const faults = {
   'the logout is forgotten': {
     instead: (exchange) => isLogout(exchange) && { status: 204, fields: [] },
@@ -81,6 +82,11 @@ export const faults = {
       answer.fields = answer.fields.map(([name, value]) => [name, value.replace(/ Max-Age=\d{2,};/, '')]);
     },
   },
+  'no deletion reaches the browser': {
+    answer: ({ answer }) => {
+      answer.fields = answer.fields.filter(([, value]) => !/; ?Max-Age=0;/i.test(value));
+    },
+  },
   'asking who one is signs out': {
     answer: ({ path, answer }) => path === '/me' && answer.fields.push(['Set-Cookie', deletion]),
   },
@@ -95,7 +101,7 @@ async function bodyOf(stream) {
   return Buffer.concat(parts);
 }
 
-// The demo's answer to a request.
+// A server's answer to a request.
 async function ask(port, { method, path, fields, body }) {
   const request = http.request({ host: '127.0.0.1', port, method, path, headers: fields.flat(), agent: false });
   request.end(body);
@@ -104,7 +110,10 @@ async function ask(port, { method, path, fields, body }) {
 }
 
 export async function startFront(demoPort) {
+  const siteHost = `app.site.localhost:${demoPort}`;
   const front = {
+    siteHost,
+    site: null, // { port, fields }: who answers under siteHost, and a function of the fields that it wants besides
     fault: null, // one of `faults`
     exchanges: [], // { method, path, cookie, purpose, answer }, the answer once it has been sent
     replaced: new Set(), // session cookies in whose place a response has set another
@@ -118,6 +127,10 @@ export async function startFront(demoPort) {
       await once(server, 'close');
     },
   };
+
+  const pass = (host, exchange) => host === siteHost
+    ? ask(front.site.port, { ...exchange, fields: [...exchange.fields, ...front.site.fields()] })
+    : ask(demoPort, exchange);
 
   async function answer(request) {
     const exchange = {
@@ -137,7 +150,7 @@ export async function startFront(demoPort) {
     const fault = front.fault ?? {};
     const instead = fault.instead?.(exchange);
     fault.request?.(exchange);
-    exchange.answer = instead || (await ask(demoPort, exchange));
+    exchange.answer = instead || (await pass(request.headers.host, exchange));
     await front.holds?.(exchange);
     fault.answer?.(exchange, front);
     const [set] = exchange.answer.fields.filter(([name, value]) => /^set-cookie$/i.test(name) && valueIn(value));

@@ -12,12 +12,12 @@ root=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/support/build.sh
 . "$root/tests/support/build.sh"
 
-need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" ccache chromium openssl \
-  procps
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" \
+  doctest-dev ccache chromium openssl procps
 need_node
 need_npm "$root/build/chromium" chromium
-configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON
-cmake --build "$build" --target ironjar-demo
+configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_DEMO=ON
+cmake --build "$build" --target ironjar-demo ironjar_browsers_site
 
 work=$(mktemp -d)
 demo=
@@ -44,7 +44,7 @@ done
 app=$(sed -n 's/^app //p' "$work/out")
 provider=$(sed -n 's/^provider //p' "$work/out")
 [ -z "${1:-}" ] || mkdir -p "$1"
-TMPDIR=$work timeout 1800 node "$here/walk.mjs" "$root/build/chromium" "$app" \
-  "$provider" "$work" ${1:+"$1"} &
+TMPDIR=$work timeout 1800 node "$here/walk.mjs" "$root/build/chromium" "$app" "$provider" \
+  "$build/tests/browsers/ironjar_browsers_site" "$work" ${1:+"$1"} &
 walk=$!
 wait "$walk"

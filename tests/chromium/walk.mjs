@@ -1,18 +1,19 @@
-// Sessions in real Chromium: the scenarios of demo.mjs. Each is walked twice: once as it is, when it must hold, and
-// once with a fault of front.mjs, when it must not.
+// Sessions in real Chromium: the scenarios of demo.mjs and cookies.mjs. Each is walked twice: once as it is, when it
+// must hold, and once with a fault of front.mjs, when it must not.
 //
-//   walk.mjs MODULES APP PROVIDER FOLDER [SCREENSHOTS]
+//   walk.mjs MODULES APP PROVIDER SITE FOLDER [SCREENSHOTS]
 //
-// MODULES holds playwright-core, APP and PROVIDER are the demo's origins, FOLDER takes the profiles. Screenshots, one for
-// each page at the end of each scenario, go to SCREENSHOTS if it is given.
+// MODULES holds playwright-core, APP and PROVIDER are the demo's origins, SITE is the program for cookies.mjs, FOLDER
+// takes the profiles. Screenshots, one for each page at the end of each scenario, go to SCREENSHOTS if it is given.
 // CHROMIUM_ONLY is a regular expression for the names of the scenarios to walk.
 import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { cookieScenarios } from './cookies.mjs';
 import { demoScenarios } from './demo.mjs';
 import { faults, startFront } from './front.mjs';
 
-const [modules, app, provider, folder, screenshots] = process.argv.slice(2);
+const [modules, app, provider, siteProgram, folder, screenshots] = process.argv.slice(2);
 const require = createRequire(resolve(modules) + '/');
 const { chromium } = require('playwright-core');
 const appPort = new URL(app).port;
@@ -28,7 +29,7 @@ const launch = {
     '--disable-component-update',
     '--disable-background-networking',
     '--host-resolver-rules=' + [
-      `MAP localhost:${appPort} 127.0.0.1:${front.port}`,
+      ...[`localhost:${appPort}`, front.siteHost].map((host) => `MAP ${host} 127.0.0.1:${front.port}`),
       'MAP * ~NOTFOUND',
       'EXCLUDE 127.0.0.1',
     ].join(', '),
@@ -39,12 +40,12 @@ const launch = {
 const answerTo = (page, path, init) =>
   page.evaluate(async ([path, init]) => {
     const response = await fetch(path, init);
-    return { status: response.status, text: await response.text() };
+    return { status: response.status, opened: response.headers.get('x-opened'), text: await response.text() };
   }, [path, init]);
-async function newPage(context, path) {
+async function newPage(context, path, origin = app) {
   const page = await context.newPage();
   page.setDefaultTimeout(timeout);
-  if (path) await page.goto(app + path);
+  if (path) await page.goto(origin + path);
   return page;
 }
 
@@ -54,6 +55,7 @@ const scenarios = [];
 const scenario = (name, holds, fault, walk) => scenarios.push({ name, holds, fault, walk });
 
 demoScenarios({ scenario, front, newPage, answerTo, app, provider, timeout });
+const stopSite = await cookieScenarios(siteProgram, { scenario, front, newPage, answerTo });
 
 const textOf = (file) => {
   try {
@@ -125,5 +127,6 @@ for (const each of scenarios) {
   else console.log(`FAILED ${each.name}: it holds even when ${each.fault}`);
 }
 await browser.close();
+stopSite();
 await front.stop();
 process.exitCode = failures ? 1 : 0;
