@@ -171,8 +171,8 @@ export class History {
       this.#put(request);
       this.#explain(request, decides);
     } else {
-      if (cookies.length === 0) return this.#requireHeader();
-      this.#takeAway(request, cookies);
+      if (cookies.length > 0) throw new Violation(`${request.kind} is answered ${status} and takes cookies away`);
+      return this.#requireHeader();
     }
     await this.#look(`after the answer to ${request.kind}`);
   }
@@ -181,14 +181,6 @@ export class History {
     const brought = setIn(request.header.split('; '), request.options.cookieName);
     if (request.kind === 'logout') this.shadow.logout({ options: request.options, brought });
     else this.shadow.write({ ...request, sid: request.writes, brought, now: this.now });
-  }
-
-  // Cookies that are past their end are deleted by any answer, also in a tab that was slower than a login.
-  #takeAway({ options }, cookies) {
-    const names = cookies.map((line) => line.slice(0, line.indexOf('=')));
-    const isWhole = names.includes(options.cookieName);
-    const gone = this.shadow.remove(options, { whole: isWhole, chunks: names.length > (isWhole ? 1 : 0) }, this.now);
-    if (gone) this.#excuse('the deletion of a cookie that had ended answered last');
   }
 
   // Names the cause for which whoever signed in or out last may not be who one is.

@@ -56,16 +56,6 @@ export class Shadow {
     }
   }
 
-  // An answer deleted what had ended. Whether it hit what had not.
-  remove(options, forms, now) {
-    let hit = false;
-    for (const form of Object.keys(forms).filter((form) => forms[form])) {
-      const key = this.#key(options, form);
-      hit = hit || now < (this.places.get(key)?.gone ?? 0);
-      this.places.delete(key);
-    }
-    return hit;
-  }
   #deleteFormer({ former, chunk }, brought) {
     for (const shape of former) {
       this.places.delete(this.#key(shape, 'whole'));
