@@ -68,7 +68,7 @@ TEST_CASE("a cookie that is refused says why") {
   const abi::Session late = abi::open(jar, cookie, aTime + 1'300'000'000);
   CHECK(abi::data(late).empty());
   CHECK(abi::info(late).at("rejection").at("error") == "expired");
-  CHECK(abi::commit(late).size() == 1);  // ours, and past its end: deleted
+  CHECK(abi::commit(late).empty());  // a login may have taken its place since
   cookie.back() = cookie.back() == 'A' ? 'Q' : 'A';
   const abi::Session forged = abi::open(jar, cookie);
   CHECK(abi::info(forged).at("rejection").at("error") == "tampered");
