@@ -92,6 +92,29 @@ TEST_CASE("client authentication by a function is asked anew for each request") 
   CHECK_THROWS_AS(static_cast<void>(customAuth("web", nullptr)), std::invalid_argument);
 }
 
+TEST_CASE("a call that is repeated has credentials of its own, as a server takes an assertion once") {
+  TokenEndpoint from = endpoint();
+  from.replay.grace = 10s;
+  from.revocationUrl = "https://id.example/revoke";
+  int asked = 0;
+  from.clientAuth = customAuth("web", [&asked] {
+    if (++asked == 6) throw std::runtime_error("the key is gone");
+    return ClientCredentials{.parameters = {{"client_assertion", "jwt-" + std::to_string(asked)}}};
+  });
+  std::vector<std::string> sent;
+  const Transport transport = [&sent](const Request& request, Deadline) -> Result<Response> {
+    sent.push_back(request.body.substr(request.body.rfind('-') + 1));
+    return fail(sent.size() % 2 == 1 ? Errc::unreachable : Errc::transport);
+  };
+  const detail::TokenCallOptions options{.transport = transport, .endpoint = from, .refresh = {}, .now = systemClock};
+  CHECK_FALSE(detail::refreshCall(options)({.refreshToken = "r"}).tokens);
+  detail::revokeCall(options)({.refreshToken = "r"});
+  CHECK(sent == std::vector<std::string>{"1", "2", "3", "4"});
+  const RefreshAnswer last = detail::refreshCall(options)({.refreshToken = "r"});  // the second time there is no key
+  CHECK(errorOf(last.tokens) == Errc::refreshFailed);                              // what the first try showed
+  CHECK(sent.size() == 5);
+}
+
 TEST_CASE("a function for client authentication that throws fails the refresh, says nothing and calls nobody") {
   TokenEndpoint from = endpoint();
   from.clientAuth = customAuth("web", []() -> ClientCredentials { throw std::runtime_error("key 0123 is bad"); });

@@ -25,7 +25,8 @@ class EndpointCall {
       : transport_(transport), endpoint_(endpoint), now_(now) {}
 
   RefreshAnswer operator()(const TokenSet& tokens) const {
-    const Result<Request> request = authenticated([&] { return refreshRequest(endpoint_, tokens); });
+    const auto make = [&] { return authenticated([&] { return refreshRequest(endpoint_, tokens); }); };
+    Result<Request> request = make();
     if (!request) {
       const bool isOfClient = request.error().code == Errc::notAllowed;
       return {.tokens = request.error(), .endpoint = isOfClient ? EndpointState::refusesClient : EndpointState::well};
@@ -36,7 +37,8 @@ class EndpointCall {
     Result<Response> answer = transport_(*request, begin + (replays ? whole / 2 : whole));
     TokenAnswer read = meaningOf(answer, endpoint_, now_());
     if (mayRepeat(read.meaning, begin) && std::chrono::steady_clock::now() < begin + whole) {
-      answer = transport_(*request, begin + whole);
+      request = make();  // an assertion is good for one request (RFC 7523 section 3, `jti`)
+      if (request) answer = transport_(*request, begin + whole);
       TokenAnswer second = meaningOf(answer, endpoint_, now_());
       if (saysMore(second)) read = std::move(second);
     }
@@ -96,8 +98,9 @@ RefreshCall refreshCall(const TokenCallOptions& options) {
 RevokeCall revokeCall(const TokenCallOptions& options) {
   if (options.endpoint.revocationUrl.empty()) return nullptr;
   return [transport = options.transport, endpoint = options.endpoint](const TokenSet& tokens) {
-    const Result<Request> request = authenticated([&] { return revocationRequest(endpoint, tokens); });
-    for (int attempt = 0; request && attempt < 2; ++attempt) {  // revoking twice is harmless (RFC 7009 section 2.2)
+    for (int attempt = 0; attempt < 2; ++attempt) {  // revoking twice is harmless (RFC 7009 section 2.2)
+      const Result<Request> request = authenticated([&] { return revocationRequest(endpoint, tokens); });
+      if (!request) return;
       const Result<Response> answer = transport(*request, in(endpoint.timeout));
       if (answer && answer->status < 500) return;
     }
