@@ -16,6 +16,20 @@ namespace {
 
 using namespace ironjar;
 
+ClientAuth authOf(const Json& provider) {
+  const std::string method = provider.at("method");
+  const Json& client = provider.at("client");
+  const std::string id = client.at("client_id");
+  ClientAssertion assertion{.clientId = id, .audience = provider.at("issuer")};
+  if (method == "private_key_jwt") {
+    assertion.keyId = "k1";
+    return privateKeyJwt(assertion, provider.at("key").get<std::string>().c_str());
+  }
+  const std::string secret = client.at("client_secret");
+  if (method == "client_secret_jwt") return clientSecretJwt(assertion, secret.c_str());
+  return basicAuth(id.c_str(), secret.c_str());
+}
+
 struct Load {
   explicit Load(const Json& provider)
       : api(provider.at("api").get<std::string>()),
@@ -24,9 +38,7 @@ struct Load {
              .allowedOrigins = {api},
              .allowHttpOnLoopback = true,
              .tokenEndpoint = {.url = provider.at("tokenEndpoint").get<std::string>(),
-                               .clientAuth =
-                                   basicAuth(provider.at("client").at("client_id").get<std::string>().c_str(),
-                                             provider.at("client").at("client_secret").get<std::string>().c_str()),
+                               .clientAuth = authOf(provider),
                                .allowHttpOnLoopback = true},
              .coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.refusedBurst = 1'000'000})}),
         jar({.cookieName = "session",

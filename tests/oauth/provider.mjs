@@ -1,16 +1,33 @@
 // A real OAuth server, npm's oidc-provider, with strict rotation (a refresh token that comes twice ends the login), an API
 // behind it, and one user who signs in through its pages. Prints one line of JSON when it is ready.
 //
-//   node provider.mjs MODULES_DIR
+//   node provider.mjs MODULES_DIR METHOD
+//
+// METHOD is how the client authenticates: client_secret_basic, client_secret_jwt, or private_key_jwt with a key of P-256.
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import path from 'node:path';
 
-const entry = path.join(process.argv[2], 'node_modules/oidc-provider/lib/index.js');
+const [modules, method] = process.argv.slice(2);
+const entry = path.join(modules, 'node_modules/oidc-provider/lib/index.js');
 const { default: Provider } = await import(pathToFileURL(entry));
+const jose = await import(pathToFileURL(path.join(modules, 'node_modules/jose/dist/node/esm/index.js')));
 
-const client = { client_id: 'web', client_secret: 'a-secret-of-the-test', redirect_uris: ['https://app.example/back'] };
+const client = {
+  client_id: 'web',
+  redirect_uris: ['https://app.example/back'],
+  token_endpoint_auth_method: method,
+};
+let key;
+if (method === 'private_key_jwt') {
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' });
+  client.jwks = { keys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'k1', use: 'sig', alg: 'ES256' }] };
+} else {
+  client.client_secret = 'a-secret-of-the-test-that-is-long-enough';
+}
 const counts = { refreshes: 0, refused: 0, loginsEnded: 0 };
 const issued = new Set(); // access tokens that the API takes
 
@@ -25,6 +42,7 @@ const [api, apiOrigin] = await listen();
 console.warn = console.info = () => {}; // it advises on production use
 const provider = new Provider(issuer, {
   clients: [{ ...client, grant_types: ['authorization_code', 'refresh_token'] }],
+  clientAuthMethods: ['client_secret_basic', 'client_secret_jwt', 'private_key_jwt'],
   scopes: ['openid', 'offline_access'],
   pkce: { methods: ['S256'], required: () => false },
   rotateRefreshToken: true,
@@ -48,6 +66,30 @@ api.on('request', (request, response) => {
   const bearer = (request.headers.authorization ?? '').replace(/^Bearer /, '');
   return issued.has(bearer) ? answer(200, ['a jar']) : answer(401, {});
 });
+
+// The client's own request, as another library makes it.
+async function credentials() {
+  if (method === 'client_secret_basic') {
+    return { headers: { authorization: `Basic ${btoa(`${client.client_id}:${client.client_secret}`)}` }, fields: {} };
+  }
+  const assertion = new jose.SignJWT({})
+    .setProtectedHeader({ alg: key ? 'ES256' : 'HS256' })
+    .setIssuer(client.client_id)
+    .setSubject(client.client_id)
+    .setAudience(issuer)
+    .setJti(crypto.randomUUID())
+    .setIssuedAt()
+    .setExpirationTime('1m');
+  return {
+    headers: {},
+    fields: {
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await assertion.sign(
+        key ? await jose.importPKCS8(key, 'ES256') : new TextEncoder().encode(client.client_secret),
+      ),
+    },
+  };
+}
 
 // As a browser would: follows redirects, keeps cookies, fills in the two forms.
 const signIn = async () => {
@@ -78,15 +120,21 @@ const signIn = async () => {
   const loginPage = await visit(`/auth?${query}`);
   const consentPage = await visit(formIn(loginPage), { prompt: 'login', login: 'ada', password: 'x' });
   const code = await visit(formIn(consentPage), { prompt: 'consent' });
+  const { headers, fields } = await credentials();
   const answer = await fetch(`${issuer}/token`, {
     method: 'POST',
-    headers: { authorization: `Basic ${btoa(`${client.client_id}:${client.client_secret}`)}` },
-    body: new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: client.redirect_uris[0] }),
+    headers,
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: client.redirect_uris[0],
+      ...fields,
+    }),
   });
   return answer.json();
 };
 
 const tokens = await signIn();
 if (!tokens.refresh_token) throw new Error(`no refresh token: ${JSON.stringify(tokens)}`);
-console.log(JSON.stringify({ tokenEndpoint: `${issuer}/token`, api: apiOrigin, client, tokens }));
+console.log(JSON.stringify({ issuer, tokenEndpoint: `${issuer}/token`, api: apiOrigin, method, client, key, tokens }));
 process.stdin.resume().on('end', () => process.exit(0)); // until whoever started it is gone

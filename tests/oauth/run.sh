@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A real OAuth server with strict rotation, and one user of it under load: no request fails, nobody is logged out.
+# A real OAuth server with strict rotation, and one user of it under load: no request fails, nobody is logged out. With
+# each way in which a client may authenticate.
 #
 #   run.sh LOAD_BINARY MODULES_DIR [ROUNDS [THREADS]]
 #
@@ -20,7 +21,16 @@ if ! need_npm "$modules" oauth; then
   exit 77
 fi
 
-coproc provider { exec node "$here/provider.mjs" "$modules"; }
-# The server ends with its standard input.
-read -r -t 60 line <&"${provider[0]}" || { echo "the OAuth server did not start" >&2; exit 1; }
-"$1" "${3:-20}" "${4:-100}" <<<"$line"
+load() { # METHOD ROUNDS THREADS
+  coproc provider { exec node "$here/provider.mjs" "$modules" "$1"; }
+  local line pid=$provider_PID input=${provider[1]}
+  read -r -t 60 line <&"${provider[0]}" || { echo "the OAuth server did not start" >&2; exit 1; }
+  printf '%s: ' "$1"
+  "$binary" "$2" "$3" <<<"$line"
+  exec {input}>&- # the server ends with its standard input
+  wait "$pid"
+}
+binary=$1
+load client_secret_basic "${3:-20}" "${4:-100}"
+load private_key_jwt 3 20
+load client_secret_jwt 3 20
