@@ -70,8 +70,8 @@ TEST_CASE("the Cookie header stays below what servers take, unless told otherwis
     CHECK(browser.pairs().size() == 2);
     most = browser.header().size();
   }
-  CHECK(most > 7590);
-  CHECK(most <= 7600);
+  CHECK(most > 6134);
+  CHECK(most <= 6144);
 }
 
 TEST_CASE(

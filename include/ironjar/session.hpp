@@ -243,7 +243,9 @@ struct SessionOptions {
   bool untilBrowserCloses = false;
   // Split what does not fit one cookie into `name.0`, `name.1`, …: two with the default maxCookieHeader, four at most.
   bool chunk = false;
-  std::size_t maxCookieHeader = 7600;  // bytes of Cookie header a session may take; many servers refuse lines over 8192
+  // Bytes of Cookie header that a session may take. Many servers refuse lines over 8,192 bytes, and some, as
+  // Boost.Beast, heads of more: this leaves 2 KiB for the site's other cookies and fields.
+  std::size_t maxCookieHeader = 6144;
   bool rolling = false;  // re-seal when half of seal.ttl, or of cookie.maxAge, has passed: active sessions go on
   // The end however active, counted from the start; 0: none. Needs the native format in front. What an Fe26.2 cookie
   // brought ends no later than that cookie, however often it is opened; one that never expires is refused

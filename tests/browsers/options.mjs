@@ -35,7 +35,7 @@ export class Options {
     this.random = random;
     this.fixed = {
       cookieName: random.weighted({ sid: 5, '__Host-sid': 2, '__Secure-sid': 1 }),
-      maxCookieHeader: { front: 2600, iron: 16_384 }[mix] ?? random.of([7600, 7600, 7600, 3000]),
+      maxCookieHeader: { front: 2600, iron: 16_384 }[mix] ?? random.of([6144, 6144, 7600, 3000]),
       list: mix !== 'iron' && random.chance(0.5),
     };
     this.fields = { ...fields };
