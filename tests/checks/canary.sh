@@ -112,7 +112,7 @@ export IRONJAR_TOLD=$work/suite.control
 # processes, as strace does; and without ten million nonces and what measures.
 export IRONJAR_TOLD=$work/suite.told
 strace -f --seccomp-bpf -qq -e trace=execve -e signal=none -s 65536 -o "$work/suite.argv" \
-  ctest --test-dir "$build" -E '^(readme.*|interop|oauth|node|python|parity|redis_replicas|attacks_seal|worst_input|fuzz_.*)$' -j "$(nproc)" --verbose \
+  ctest --test-dir "$build" -E '^(readme.*|interop|oauth|browsers|node|python|parity|redis_replicas|attacks_seal|worst_input|fuzz_.*)$' -j "$(nproc)" --verbose \
   >"$work/suite.out" || { tail -n 100 "$work/suite.out"; fail "the suite fails with passwords of its own"; }
 "$build/tests/ironjar_attack_tests" --no-version --test-case-exclude='S22*' >>"$work/suite.out" ||
   { tail -n 100 "$work/suite.out"; fail "the attacks fail with passwords of their own"; }
