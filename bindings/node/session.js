@@ -19,6 +19,12 @@ const namesIn = (request) => Object.keys(parseCookie(headerOf(request)));
 function withLine(before, line) {
   return [...before.filter((other) => !isSameCookie(other, line)), line];
 }
+function putLine(headers, line) {
+  if (!headers.getSetCookie) return headers.append('set-cookie', line); // Node before 18.14 does not tell the others
+  const lines = withLine(headers.getSetCookie(), line);
+  headers.delete('set-cookie');
+  for (const each of lines) headers.append('set-cookie', each);
+}
 
 export function nodeCookies(req, res) {
   return {
@@ -52,9 +58,9 @@ export function webCookies(request, response) {
       );
     },
     write(name, value, options) {
-      const lines = withLine(headers.getSetCookie(), stringifySetCookie(name, value, options));
+      const line = stringifySetCookie(name, value, options);
       try {
-        headers.delete('set-cookie');
+        putLine(headers, line);
       } catch (error) {
         throw new Error(
           'iron-session: Cannot set session cookie: the headers of this response cannot be changed, as those of ' +
@@ -63,7 +69,6 @@ export function webCookies(request, response) {
           { cause: error },
         );
       }
-      for (const line of lines) headers.append('set-cookie', line);
     },
   };
 }
