@@ -1,5 +1,6 @@
 // private_key_jwt and client_secret_jwt: what is signed, with which keys, and what is refused at start-up.
 #include "base/base64url.hpp"
+#include "base/handle.hpp"
 #include "crypto/signing_key.hpp"
 #include "support/support.hpp"
 

@@ -17,29 +17,30 @@
 #include <openssl/sha.h>
 
 namespace ironjar::detail {
+
+void requireDone(bool done, const char* what) {
+  if (done) return;
+  ERR_clear_error();  // what is left in the thread's queue would be taken for an error of the next TLS call
+  throw std::runtime_error(std::string("ironjar: libcrypto refuses ") + what);
+}
+
 namespace {
 
 constexpr std::size_t hmacBlockSize = 64;  // of SHA-1 and of SHA-256
 constexpr unsigned char innerPad = 0x36;
 constexpr unsigned char outerPad = 0x5c;
 
-void require(bool done, const char* what) {
-  if (done) return;
-  ERR_clear_error();  // what is left in the thread's queue would be taken for an error of the next TLS call
-  throw std::runtime_error(std::string("ironjar: libcrypto refuses ") + what);
-}
-
 // A hash under way. Copies go on from where it is; wiped when it goes, as a key may be in it.
 template <class State, auto start, auto update, auto end>
 class Hash {
  public:
-  Hash() { require(start(&state_) == 1, "to start a hash"); }
+  Hash() { requireDone(start(&state_) == 1, "to start a hash"); }
   Hash(const Hash&) = default;
   Hash& operator=(const Hash&) = delete;
   ~Hash() { wipe({static_cast<unsigned char*>(static_cast<void*>(&state_)), sizeof state_}); }
 
-  void add(Bytes part) { require(update(&state_, part.data(), part.size()) == 1, "a hash's input"); }
-  void finish(unsigned char* out) { require(end(out, &state_) == 1, "a hash's result"); }
+  void add(Bytes part) { requireDone(update(&state_, part.data(), part.size()) == 1, "a hash's input"); }
+  void finish(unsigned char* out) { requireDone(end(out, &state_) == 1, "a hash's result"); }
 
  private:
   State state_;
@@ -53,7 +54,7 @@ using Sha1Digest = Secret<SHA_DIGEST_LENGTH>;
 const EVP_CIPHER* aes() {
   static const EVP_CIPHER* const fetched = [] {
     const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
-    require(cipher != nullptr, "AES-256-CBC");
+    requireDone(cipher != nullptr, "AES-256-CBC");
     return cipher;
   }();
   return fetched;
@@ -75,7 +76,7 @@ class Cipher {
   Cipher()
       : own_(threadContext() == nullptr ? EVP_CIPHER_CTX_new() : nullptr),
         context_(own_ ? own_.get() : threadContext()) {
-    require(context_ != nullptr, "a cipher");
+    requireDone(context_ != nullptr, "a cipher");
   }
   Cipher(const Cipher&) = delete;
   Cipher& operator=(const Cipher&) = delete;
@@ -169,21 +170,21 @@ void aesEncrypt(MutableBytes text, std::size_t plaintextSize, std::span<const un
                 std::span<const unsigned char, aesBlockSize> iv) {
   if (text.size() != aesPaddedSize(plaintextSize)) throw std::runtime_error("ironjar: wrong ciphertext size");
   const Cipher cipher;
-  require(EVP_EncryptInit_ex2(cipher.get(), aes(), key.data(), iv.data(), nullptr) == 1, "an AES key");
+  requireDone(EVP_EncryptInit_ex2(cipher.get(), aes(), key.data(), iv.data(), nullptr) == 1, "an AES key");
   int head = 0;
-  require(EVP_EncryptUpdate(cipher.get(), text.data(), &head, text.data(), static_cast<int>(plaintextSize)) == 1,
-          "to encrypt");
+  requireDone(EVP_EncryptUpdate(cipher.get(), text.data(), &head, text.data(), static_cast<int>(plaintextSize)) == 1,
+              "to encrypt");
   int tail = 0;
-  require(EVP_EncryptFinal_ex(cipher.get(), text.data() + head, &tail) == 1, "to pad");
+  requireDone(EVP_EncryptFinal_ex(cipher.get(), text.data() + head, &tail) == 1, "to pad");
 }
 
 std::ptrdiff_t aesDecrypt(MutableBytes text, std::span<const unsigned char, aesKeySize> key,
                           std::span<const unsigned char, aesBlockSize> iv) {
   const Cipher cipher;
-  require(EVP_DecryptInit_ex2(cipher.get(), aes(), key.data(), iv.data(), nullptr) == 1, "an AES key");
+  requireDone(EVP_DecryptInit_ex2(cipher.get(), aes(), key.data(), iv.data(), nullptr) == 1, "an AES key");
   int head = 0;
-  require(EVP_DecryptUpdate(cipher.get(), text.data(), &head, text.data(), static_cast<int>(text.size())) == 1,
-          "to decrypt");
+  requireDone(EVP_DecryptUpdate(cipher.get(), text.data(), &head, text.data(), static_cast<int>(text.size())) == 1,
+              "to decrypt");
   int tail = 0;
   if (EVP_DecryptFinal_ex(cipher.get(), text.data() + head, &tail) != 1) {
     ERR_clear_error();

@@ -1,5 +1,5 @@
-// OpenSSL's libcrypto, as far as Fe26.2 needs it. Algorithms are fetched once per process.
-// Throws std::runtime_error where libcrypto refuses what must work.
+// OpenSSL's libcrypto, as far as Fe26.2 needs it; keys that sign are in signing_key.hpp. Algorithms are fetched once
+// per process. Throws std::runtime_error where libcrypto refuses what must work.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -8,6 +8,9 @@
 #include <span>
 
 namespace ironjar::detail {
+
+// Throws std::runtime_error with what libcrypto refuses, unless it is done.
+void requireDone(bool done, const char* what);
 
 inline constexpr std::size_t aesKeySize = 32;
 inline constexpr std::size_t aesBlockSize = 16;

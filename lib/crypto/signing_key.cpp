@@ -1,6 +1,8 @@
 #include "crypto/signing_key.hpp"
 
+#include "base/bytes.hpp"
 #include "base/handle.hpp"
+#include "crypto/libcrypto.hpp"
 
 #include <array>
 #include <stdexcept>
@@ -19,11 +21,6 @@ constexpr int leastRsaBits = 2048;
 constexpr std::size_t leastSecret = 32;  // as long as the hash (RFC 7518 section 3.2)
 constexpr int coordinateSize = 32;       // of a P-256 signature's two numbers (RFC 7518 section 3.4)
 
-void require(bool done, const char* what) {
-  if (done) return;
-  ERR_clear_error();  // what is left in the thread's queue would be taken for an error of the next TLS call
-  throw std::runtime_error(std::string("ironjar: libcrypto refuses ") + what);
-}
 [[noreturn]] void refuse(const char* why) {
   ERR_clear_error();
   throw std::invalid_argument(std::string("ironjar: the client's key ") + why);
@@ -55,9 +52,9 @@ std::string usualAlgorithm(EVP_PKEY* key) {
 std::string joinedNumbers(const std::string& der) {
   const auto* begin = static_cast<const unsigned char*>(static_cast<const void*>(der.data()));
   const Handle<ECDSA_SIG, ECDSA_SIG_free> numbers(d2i_ECDSA_SIG(nullptr, &begin, static_cast<long>(der.size())));
-  require(numbers != nullptr, "to read an ECDSA signature");
+  requireDone(numbers != nullptr, "to read an ECDSA signature");
   std::array<unsigned char, 2UL * coordinateSize> both{};
-  require(
+  requireDone(
       BN_bn2binpad(ECDSA_SIG_get0_r(numbers.get()), both.data(), coordinateSize) == coordinateSize &&
           BN_bn2binpad(ECDSA_SIG_get0_s(numbers.get()), both.data() + coordinateSize, coordinateSize) == coordinateSize,
       "an ECDSA signature");
@@ -68,7 +65,7 @@ std::string joinedNumbers(const std::string& der) {
 
 SigningKey SigningKey::ofPem(std::string_view pem, std::string_view algorithm) {
   const Handle<BIO, BIO_free_all> text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  require(text != nullptr, "memory");
+  requireDone(text != nullptr, "memory");
   std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(text.get(), nullptr, noPassword, nullptr), EVP_PKEY_free);
   if (!key) refuse("is no private key in PEM, or an encrypted one: it begins with -----BEGIN PRIVATE KEY-----");
   std::string usual = usualAlgorithm(key.get());
@@ -81,27 +78,28 @@ SigningKey SigningKey::ofSecret(std::string_view secret) {
   if (secret.size() < leastSecret) refuse("is a secret of less than 32 bytes: HS256 needs a longer one");
   std::shared_ptr<EVP_PKEY> key(
       EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, nullptr, bytes(secret).data(), secret.size()), EVP_PKEY_free);
-  require(key != nullptr, "an HMAC key");
+  requireDone(key != nullptr, "an HMAC key");
   return {std::move(key), "HS256"};
 }
 
 std::string SigningKey::sign(std::string_view message) const {
   const Handle<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
-  require(context != nullptr, "memory");
+  requireDone(context != nullptr, "memory");
   EVP_PKEY_CTX* options = nullptr;  // the context's
   const EVP_MD* const hash = algorithm_ == "EdDSA" ? nullptr : EVP_sha256();
-  require(EVP_DigestSignInit(context.get(), &options, hash, nullptr, key_.get()) == 1, "to begin a signature");
+  requireDone(EVP_DigestSignInit(context.get(), &options, hash, nullptr, key_.get()) == 1, "to begin a signature");
   if (algorithm_ == "PS256") {
-    require(EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
-                EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1,
-            "PS256");
+    requireDone(EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
+                    EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1,
+                "PS256");
   }
   std::size_t size = 0;
   const Bytes data = bytes(message);
-  require(EVP_DigestSign(context.get(), nullptr, &size, data.data(), data.size()) == 1, "a signature's size");
+  requireDone(EVP_DigestSign(context.get(), nullptr, &size, data.data(), data.size()) == 1, "a signature's size");
   std::string signature(size, '\0');
-  require(EVP_DigestSign(context.get(), writable(signature.data(), size).data(), &size, data.data(), data.size()) == 1,
-          "to sign");
+  requireDone(
+      EVP_DigestSign(context.get(), writable(signature.data(), size).data(), &size, data.data(), data.size()) == 1,
+      "to sign");
   signature.resize(size);
   return algorithm_ == "ES256" ? joinedNumbers(signature) : signature;
 }

@@ -1,9 +1,6 @@
 // Keys that sign, as JSON Web Signatures need them (RFC 7518 section 3, RFC 8037).
 #pragma once
 
-#include "base/bytes.hpp"
-#include "base/handle.hpp"
-
 #include <memory>
 #include <string>
 #include <string_view>
