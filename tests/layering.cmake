@@ -1,6 +1,6 @@
 # Fails when a file includes one of a higher layer, whatever includes it: library, public header, adapter or binding;
-# when <sodium.h>, <openssl/…>, <simdjson.h> or <hiredis/…> leave their folder; when a framework enters the core; and
-# when a file is on no layer. The layers are lib/CMakeLists.txt's.
+# when <sodium.h>, <openssl/…>, <simdjson.h>, <zlib.h> or <hiredis/…> leave their folder; when a framework enters the
+# core; and when a file is on no layer. The layers are lib/CMakeLists.txt's.
 #   cmake -DROOT=<source folder> [-DPLANTED=<file>] -P layering.cmake
 # PLANTED is the guard's control: `path|line`, an include that is taken to stand in that file, with which it must fail.
 cmake_minimum_required(VERSION 3.22)
@@ -76,6 +76,8 @@ function(check name)
       problem("belongs into lib/crypto")
     elseif(line MATCHES "[<\"]simdjson\\.h" AND NOT name MATCHES "^lib/json/")
       problem("belongs into lib/json")
+    elseif(line MATCHES "[<\"]zlib\\.h" AND NOT name MATCHES "^lib/http/")
+      problem("belongs into lib/http")
     elseif(line MATCHES "[<\"]hiredis/" AND NOT name MATCHES "^lib/redis/")
       problem("belongs into lib/redis")
     elseif(line MATCHES "[<\"](httplib\\.h|prometheus/|ironjar/(testing/)?(httplib|prometheus)[./])" AND

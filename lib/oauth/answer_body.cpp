@@ -1,7 +1,9 @@
 #include "oauth/answer_body.hpp"
 
 #include "base/percent.hpp"
+#include "http/content_coding.hpp"
 #include "json/json_lenient.hpp"
+#include "oauth/policy.hpp"
 
 #include <algorithm>
 
@@ -49,15 +51,24 @@ std::vector<std::string> namesOf(const AnswerPointers& pointers) {
   return names;
 }
 
+// Where an object begins, whatever calls it something else.
+bool isObject(std::string_view text) {
+  const std::string_view body = withoutByteOrderMark(text);
+  const std::size_t begin = body.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && body[begin] == '{';
+}
+
 }  // namespace
 
-// A form is never an object: what is one is JSON whatever it calls itself.
+// A form is never an object, nor is what gzip or deflate made: an object is JSON whatever its fields say. A transport
+// of the application's may have undone a coding and left the field.
 Result<Json> answerBody(const Response& answer, const AnswerPointers& pointers) {
   const std::vector<std::string> exact = namesOf(pointers);
-  const std::string_view text = withoutByteOrderMark(answer.body);
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  const bool isObject = begin != std::string_view::npos && text[begin] == '{';
-  return isForm(answer) && !isObject ? formBody(text, exact) : parseLenientJson(answer.body, exact);
+  if (answer.body.size() <= maxAnswerSize && isObject(answer.body)) return parseLenientJson(answer.body, exact);
+  const Result<std::string> text = decodedBody(answer, maxAnswerSize);
+  if (!text) return text.error();
+  return isForm(answer) && !isObject(*text) ? formBody(withoutByteOrderMark(*text), exact)
+                                            : parseLenientJson(*text, exact);
 }
 
 bool hasKnownType(const Response& answer) { return isForm(answer) || typeOf(answer).find("json") != std::string::npos; }

@@ -9,6 +9,7 @@
 #include "json/simdjson.hpp"
 #include "oauth/answer_body.hpp"
 #include "oauth/jwt.hpp"
+#include "oauth/policy.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,9 +21,8 @@ namespace {
 using detail::AnswerMeaning;
 using detail::TokenAnswer;
 
-constexpr std::size_t maxAnswerSize = 1024 * 1024;
-constexpr std::size_t maxTokenSize = 16 * 1024;
-constexpr std::size_t maxTextSize = 2048;  // of what is kept with the tokens: all of it has to fit a cookie
+using detail::maxTextSize;
+using detail::maxTokenSize;
 
 constexpr std::array<std::string_view, 2> errorsOfTheClient = {"invalid_client", "unsupported_grant_type"};
 constexpr std::string_view errorOfTheResource = "invalid_target";  // RFC 8707
@@ -56,23 +56,20 @@ std::optional<double> numberIn(const Json* value) {
   return number ? std::optional(static_cast<double>(*number)) : std::nullopt;
 }
 
-constexpr double longestLifetime = 10.0 * 365 * 24 * 3600;
-
 std::optional<Seconds> lifetime(double seconds) {
-  if (!(seconds >= 1 && seconds <= longestLifetime)) return std::nullopt;
+  constexpr Seconds longest = detail::longestLifetime;
+  if (!(seconds >= 1 && seconds <= static_cast<double>(longest.count()))) return std::nullopt;
   return Seconds{static_cast<std::int64_t>(std::floor(seconds))};
 }
 
 std::optional<TimePoint> timeIn(const Json* expiresAt) {
-  constexpr double leastMilliseconds = 1e11;  // as seconds, the year 5138
-  constexpr double latest = 1e13;
   if (expiresAt != nullptr && expiresAt->is_string()) {
     if (const auto time = detail::parseRfc3339(expiresAt->get_ref<const std::string&>())) return time;
   }
   const auto number = numberIn(expiresAt);
-  if (!number || !(*number > 0 && *number < latest)) return std::nullopt;
+  if (!number || !(*number > 0 && *number < detail::latestMilliseconds)) return std::nullopt;
   return detail::fromUnixMilliseconds(
-      static_cast<std::int64_t>(*number < leastMilliseconds ? *number * 1000 : *number));
+      static_cast<std::int64_t>(*number < detail::leastMilliseconds ? *number * 1000 : *number));
 }
 
 // RFC 6749 section 3.3 has words with spaces between; some write an array.
@@ -180,9 +177,7 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
                    "token endpoint: " + std::string(describe(how)));
   }
   const int status = answer->status;
-  const bool isTooLarge = answer->body.size() > maxAnswerSize;
-  if (isTooLarge && isSuccess(status)) return lost(Errc::tooLarge);
-  const Result<Json> body = isTooLarge ? fail(Errc::tooLarge) : answerBody(*answer, endpoint.answer);
+  const Result<Json> body = answerBody(*answer, endpoint.answer);
   const bool isObject = body && body->is_object();
   if (isSuccess(status) && isObject && needsProof(*body)) {
     return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed,
@@ -197,8 +192,10 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
   if ((isSuccess(status) || isClientError(status)) && !hasTokens && error) return refused(status, *error, endpoint);
   const std::string seen = "the token endpoint answered " + std::to_string(status);
   if (isSuccess(status) && !body) {
-    if (hasKnownType(*answer)) return lost(Errc::malformed);
-    return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed, seen + " without JSON");
+    const bool isCoded = body.error().code == Errc::unsupported;
+    if (body.error().code == Errc::tooLarge || (!isCoded && hasKnownType(*answer))) return lost(body.error().code);
+    return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed,
+                   seen + (isCoded ? " in a content coding that is not known" : " without JSON"));
   }
   if (mayHaveArrived(status)) {
     return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed, seen);

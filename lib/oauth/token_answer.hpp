@@ -6,8 +6,9 @@
 // | 2 2xx or 4xx but 408 and 429: JSON without an access token, whose  | loginOver    | well                         |
 // |   error is one of grantErrors                                      |              |                              |
 // | 3 none, though the request may have arrived; 2xx of a JSON or form | lost         | failing                      |
-// |   type that cannot be read                                         |              |                              |
-// | 4 500, 502, 504; 2xx of no such type that is no JSON               | possiblyUsed | failing                      |
+// |   type that cannot be read, or of more than 1 MiB                  |              |                              |
+// | 4 500, 502, 504; 2xx of no such type that is no JSON, or in a      | possiblyUsed | failing                      |
+// |   content coding other than gzip and deflate                       |              |                              |
 // | 5 4xx with invalid_client or unsupported_grant_type; tokens that   | client       | refusesClient                |
 // |   need a proof of possession                                       |              |                              |
 // |   none, since nothing could be sent                                | unreachable  | unreachable                  |
