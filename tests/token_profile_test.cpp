@@ -327,3 +327,35 @@ TEST_CASE("tokens that need a proof are not sent as Bearer, and a resource that 
   CHECK(errorOf(answer.tokens) == Errc::notAllowed);
   CHECK(answer.endpoint == EndpointState::well);
 }
+
+TEST_CASE("further members of the answer are kept by name: text, numbers and booleans, bounded") {
+  TokenEndpoint from = endpoint();
+  from.answer.extra = {{"instance", "/instance_url"}, {"team", "/team/id"}, {"missing", "/no/such"}};
+  const auto tokens = read(from, json("{" + someTokens + R"(,"instance_url":"https://eu7.example","team":{"id":7}})"));
+  CHECK(tokens->extra == std::map<std::string, std::string>{{"instance", "https://eu7.example"}, {"team", "7"}});
+  for (const char* value : {"null", "[1]", R"({"a":1})"}) {
+    CAPTURE(value);
+    CHECK(read(from, json("{" + someTokens + ",\"instance_url\":" + value + "}"))->extra.empty());
+  }
+  const auto extraOf = [&](const std::string& value) {
+    return read(from, json("{" + someTokens + ",\"instance_url\":" + value + "}"))->extra["instance"];
+  };
+  CHECK(extraOf("true") == "true");
+  CHECK(extraOf("12.5") == "12.5");
+  CHECK(extraOf('"' + std::string(2048, 'x') + '"').size() == 2048);
+  CHECK(extraOf('"' + std::string(2049, 'x') + '"').empty());
+  CHECK(extraOf("\"a\xffz\"") == "a\xef\xbf\xbdz");
+  CHECK(extraOf(R"("a","instance_url":"b")") == "b");  // twice: it costs no login
+  Response form{.status = 200, .headers = {{"Content-Type", "application/x-www-form-urlencoded"}}};
+  form.body = "access_token=A&instance_url=https%3A%2F%2Feu7.example";
+  CHECK(read(from, form)->extra["instance"] == "https://eu7.example");
+}
+
+TEST_CASE("further members of the answer that cannot be named are refused at start-up") {
+  for (const auto& [name, pointer] :
+       {std::pair("", "/a"), std::pair("a", ""), std::pair("a", "b"), std::pair("\xff", "/a")}) {
+    TokenEndpoint from = endpoint();
+    from.answer.extra = {{name, pointer}};
+    CHECK_THROWS_AS(detail::requireValid(from), std::invalid_argument);
+  }
+}

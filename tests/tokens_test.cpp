@@ -61,3 +61,17 @@ TEST_CASE("numbers of tokens are read as JavaScript reads them, with or without 
   session.set("accessTokenLifetime", 0.5);
   CHECK_FALSE(session.tokens()->lifetime);
 }
+
+TEST_CASE("further members are an object of texts, each resource's apart; others of that name are none") {
+  Session session;
+  session.setTokens({.accessToken = "at", .refreshToken = "rt", .extra = {{"instance", "eu7"}}});
+  CHECK(session.data()["accessTokenExtra"] == Json{{"instance", "eu7"}});
+  session.setTokens({.accessToken = "mail", .refreshToken = "rt", .extra = {{"instance", "m1"}}, .resource = "mail"});
+  CHECK(session.tokens("mail")->extra.at("instance") == "m1");
+  session.setTokens({.accessToken = "at", .refreshToken = "rt"});
+  CHECK_FALSE(session.contains("accessTokenExtra"));
+  for (const Json& other : {Json("eu7"), Json(7), Json::array({"eu7"}), Json{{"instance", 7}, {"zone", nullptr}}}) {
+    session.set("accessTokenExtra", other);
+    CHECK(session.tokens()->extra.empty());
+  }
+}

@@ -43,6 +43,7 @@ struct TokenNames {
   std::string lifetime = "accessTokenLifetime";  // seconds
   std::string subject = "accessTokenSubject";
   std::string cookies = "accessTokenCookies";
+  std::string extra = "accessTokenExtra";  // an object of texts
   std::string resources = "accessTokens";  // an object: those for named resources, each with the members above
 };
 

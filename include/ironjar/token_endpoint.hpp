@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +63,10 @@ struct AnswerPointers {
   std::string scope = "/scope";           // text, or an array of texts
   std::string error = "/error";           // RFC 6749 section 5.2: text, or a whole number
   std::string idToken = "/id_token";      // OpenID Connect: a refresh that brings another user's ends the login
+  // Further members to keep, in TokenSet::extra by a name of yours: {{"instance_url", "/instance_url"}}. Text, numbers
+  // and booleans as JSON writes them, up to 2 KiB each; they count for nothing else, and take room in the cookie. What
+  // a later answer leaves out stays as it was.
+  std::map<std::string, std::string> extra = {};
 };
 
 // What a provider makes of a refresh token that it gets a second time, when the answer to the first was lost. Unknown
@@ -117,8 +122,9 @@ struct TokenEndpoint {
 //   their holder's key can use (DPoP). Configuration: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
-// The body is JSON, or a form where its Content-Type says so. A byte order mark, bytes that are no UTF-8 and members
-// that come twice are taken as they are in all that AnswerPointers does not name.
+// The body is JSON, or a form where its Content-Type says so, in gzip or deflate too (RFC 9110 section 8.4). A byte
+// order mark, bytes that are no UTF-8 and members that come twice are taken as they are in all that AnswerPointers does
+// not name, and in `extra`.
 [[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now);
 
 // How long a response asks to be left alone: its Retry-After, in seconds or as a date (RFC 9110 section 10.2.3).

@@ -6,6 +6,7 @@
 //   if (const auto tokens = session.tokens()) std::cout << tokens->scope << '\n';
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -15,13 +16,14 @@ namespace ironjar {
 
 struct TokenSet {
   std::string accessToken = {};
-  std::string refreshToken = {};            // empty: none was issued
-  std::optional<TimePoint> expiresAt = {};  // of the access token; unset: unknown
-  std::string scope = {};                   // empty: as requested (RFC 6749 section 3.3)
-  std::optional<Seconds> lifetime = {};     // of the access token when it was issued; unset: unknown
-  std::string subject = {};                 // whose they are: the id_token's `sub`; empty: none came
-  std::string cookies = {};                 // that came with them and go with each request: `a=1; b=2`
-  std::string resource = {};                // what the access token is for, as TokenEndpoint::resource
+  std::string refreshToken = {};                  // empty: none was issued
+  std::optional<TimePoint> expiresAt = {};        // of the access token; unset: unknown
+  std::string scope = {};                         // empty: as requested (RFC 6749 section 3.3)
+  std::optional<Seconds> lifetime = {};           // of the access token when it was issued; unset: unknown
+  std::string subject = {};                       // whose they are: the id_token's `sub`; empty: none came
+  std::string cookies = {};                       // that came with them and go with each request: `a=1; b=2`
+  std::map<std::string, std::string> extra = {};  // what came with them, by the names of AnswerPointers::extra
+  std::string resource = {};                      // what the access token is for, as TokenEndpoint::resource
 
   friend bool operator==(const TokenSet&, const TokenSet&) = default;
 };

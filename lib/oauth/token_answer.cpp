@@ -85,6 +85,13 @@ std::string scopeIn(const Json* scope) {
   return text.size() <= maxTextSize ? text : std::string();
 }
 
+// What is kept of a further member.
+std::optional<std::string> textIn(const Json* member) {
+  if (member == nullptr || member->is_structured() || member->is_null()) return std::nullopt;
+  std::string text = member->is_string() ? member->get<std::string>() : member->dump();
+  return text.size() <= maxTextSize ? std::optional(std::move(text)) : std::nullopt;
+}
+
 // An error by name, or by number.
 std::optional<std::string> errorIn(const Json* error) {
   if (error != nullptr && error->is_string()) return error->get<std::string>();
@@ -130,6 +137,9 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
   if (idToken != nullptr && idToken->is_string()) {
     tokens.subject = detail::jwtSubject(idToken->get_ref<const std::string&>()).substr(0, maxTextSize);
     while (!detail::isUtf8(tokens.subject)) tokens.subject.pop_back();  // a character was cut
+  }
+  for (const auto& [name, pointer] : endpoint.answer.extra) {
+    if (auto text = textIn(detail::memberAt(body, pointer))) tokens.extra[name] = *std::move(text);
   }
   tokens.cookies = detail::withCookiesOf(answer, endpoint.cookies, "");
   tokens.resource = endpoint.resource;

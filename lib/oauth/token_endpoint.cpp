@@ -127,6 +127,28 @@ void requireParameters(const TokenEndpoint& endpoint) {
   }
 }
 
+void requirePointer(const std::string& pointer) {
+  try {
+    const Json::json_pointer parsed(pointer);
+  } catch (const Json::exception&) {
+    refuse("TokenEndpoint.answer: `" + pointer + "` is not a JSON pointer such as /data/access_token");
+  }
+}
+
+void requireAnswer(const AnswerPointers& answer) {
+  for (const std::string* pointer : {&answer.accessToken, &answer.refreshToken, &answer.expiresIn, &answer.expiresAt,
+                                     &answer.scope, &answer.error, &answer.idToken}) {
+    requirePointer(*pointer);
+  }
+  if (answer.accessToken.empty()) refuse("TokenEndpoint.answer.accessToken is empty");
+  for (const auto& [name, pointer] : answer.extra) {
+    requirePointer(pointer);
+    if (name.empty() || !detail::isUtf8(name) || pointer.empty()) {
+      refuse("TokenEndpoint.answer.extra has an empty name or pointer, or a name that is no UTF-8");
+    }
+  }
+}
+
 void requireSafe(const std::string& member, const std::string& text, const TokenEndpoint& endpoint) {
   const Result<detail::Url> url = detail::parseUrl(text);
   if (!url) refuse("TokenEndpoint." + member + ": " + url.error().detail);
@@ -189,16 +211,7 @@ void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
     refuse("TokenEndpoint.expiresInUnit must be positive, and a day at most");
   }
   requireParameters(endpoint);
-  const AnswerPointers& answer = endpoint.answer;
-  for (const std::string& pointer : {answer.accessToken, answer.refreshToken, answer.expiresIn, answer.expiresAt,
-                                     answer.scope, answer.error, answer.idToken}) {
-    try {
-      const Json::json_pointer parsed(pointer);
-    } catch (const Json::exception&) {
-      refuse("TokenEndpoint.answer: `" + pointer + "` is not a JSON pointer such as /data/access_token");
-    }
-  }
-  if (answer.accessToken.empty()) refuse("TokenEndpoint.answer.accessToken is empty");
+  requireAnswer(endpoint.answer);
 }
 
 Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {

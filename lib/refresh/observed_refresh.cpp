@@ -94,6 +94,7 @@ TokenSet successorOf(const TokenSet& spent, TokenSet answer) {
   if (answer.refreshToken.empty()) answer.refreshToken = spent.refreshToken;
   if (answer.scope.empty() && answer.resource == spent.resource) answer.scope = spent.scope;
   if (answer.subject.empty()) answer.subject = spent.subject;
+  if (answer.resource == spent.resource) answer.extra.insert(spent.extra.begin(), spent.extra.end());
   return answer;
 }
 

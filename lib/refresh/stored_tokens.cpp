@@ -20,6 +20,11 @@ std::size_t sizeOf(const T&) {
   return sizeof(T);
 }
 std::size_t sizeOf(const std::string& text) { return sizeof(std::size_t) + text.size(); }
+std::size_t sizeOf(const std::map<std::string, std::string>& texts) {
+  std::size_t size = sizeof size;
+  for (const auto& [name, text] : texts) size += sizeOf(name) + sizeOf(text);
+  return size;
+}
 
 template <class T>
 void write(unsigned char*& to, const T& value) {
@@ -31,6 +36,13 @@ void write(unsigned char*& to, const std::string& text) {
   write(to, text.size());
   std::memcpy(to, text.data(), text.size());
   to += text.size();
+}
+void write(unsigned char*& to, const std::map<std::string, std::string>& texts) {
+  write(to, texts.size());
+  for (const auto& [name, text] : texts) {
+    write(to, name);
+    write(to, text);
+  }
 }
 
 template <class T>
@@ -44,6 +56,16 @@ void read(const unsigned char*& from, std::string& text) {
   read(from, size);
   text.assign(reinterpret_cast<const char*>(from), size);
   from += size;
+}
+void read(const unsigned char*& from, std::map<std::string, std::string>& texts) {
+  std::size_t size = 0;
+  read(from, size);
+  texts.clear();
+  std::string name;
+  for (; size > 0; --size) {
+    read(from, name);
+    read(from, texts[name]);
+  }
 }
 
 std::size_t sizeAt(const unsigned char* memory) {

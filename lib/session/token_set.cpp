@@ -29,16 +29,12 @@ const Json& memberOf(const Json& data, std::string_view key) {
   return member != data.end() && member->is_object() ? *member : none;
 }
 
-// Of the texts among a TokenSet's members.
-template <class Set, class Visit>
-void forEachText(Set& tokens, const Visit& visit) {
-  forEachTokenMember([&](const auto& member) {
-    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(tokens.*member.value)>, std::string>) {
-      visit(tokens.*member.value);
-    }
-  });
-  visit(tokens.resource);
+void wipeMember(std::string& text) { detail::wipe(detail::writable(text.data(), text.size())); }
+void wipeMember(std::map<std::string, std::string>& texts) {
+  for (auto& [name, text] : texts) wipeMember(text);
 }
+template <class T>
+void wipeMember(std::optional<T>&) {}  // a time
 
 }  // namespace
 
@@ -60,6 +56,7 @@ std::optional<std::int64_t> wholeNumberAt(const Json& object, std::string_view k
 Json tokenJson(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json tokenJson(const std::optional<TimePoint>& time) { return time ? Json(unixMilliseconds(*time)) : Json(); }
 Json tokenJson(const std::optional<Seconds>& duration) { return duration ? Json(duration->count()) : Json(); }
+Json tokenJson(const std::map<std::string, std::string>& texts) { return texts.empty() ? Json() : Json(texts); }
 
 void readTokenJson(const Json& object, std::string_view key, std::string& text) {
   const auto member = object.find(key);
@@ -75,8 +72,17 @@ void readTokenJson(const Json& object, std::string_view key, std::optional<Secon
   if (seconds && *seconds > 0 && *seconds <= longestLifetime.count()) duration = Seconds{*seconds};
 }
 
+void readTokenJson(const Json& object, std::string_view key, std::map<std::string, std::string>& texts) {
+  const auto member = object.find(key);
+  if (member == object.end() || !member->is_object()) return;
+  for (const auto& [name, text] : member->items()) {
+    if (text.is_string()) texts[name] = text.get<std::string>();
+  }
+}
+
 void wipe(TokenSet& tokens) {
-  forEachText(tokens, [](std::string& text) { wipe(writable(text.data(), text.size())); });
+  forEachTokenMember([&](const auto& member) { wipeMember(tokens.*member.value); });
+  wipeMember(tokens.resource);
   tokens = {};
 }
 

@@ -40,7 +40,8 @@ inline constexpr auto tokenMembers = std::make_tuple(
     tokenMember(&TokenSet::scope, &TokenNames::scope, "scope", "s", TokenScope::resource),
     tokenMember(&TokenSet::lifetime, &TokenNames::lifetime, "lifetime", "l", TokenScope::resource),
     tokenMember(&TokenSet::subject, &TokenNames::subject, "subject", "u", TokenScope::login),
-    tokenMember(&TokenSet::cookies, &TokenNames::cookies, "cookies", "c", TokenScope::login));
+    tokenMember(&TokenSet::cookies, &TokenNames::cookies, "cookies", "c", TokenScope::login),
+    tokenMember(&TokenSet::extra, &TokenNames::extra, "extra", "x", TokenScope::resource));
 
 template <class Visit>
 constexpr void forEachTokenMember(const Visit& visit) {
@@ -51,9 +52,11 @@ constexpr void forEachTokenMember(const Visit& visit) {
 [[nodiscard]] Json tokenJson(const std::string& text);
 [[nodiscard]] Json tokenJson(const std::optional<TimePoint>& time);  // unix milliseconds
 [[nodiscard]] Json tokenJson(const std::optional<Seconds>& duration);
+[[nodiscard]] Json tokenJson(const std::map<std::string, std::string>& texts);
 void readTokenJson(const Json& object, std::string_view key, std::string& text);
 void readTokenJson(const Json& object, std::string_view key, std::optional<TimePoint>& time);
 void readTokenJson(const Json& object, std::string_view key, std::optional<Seconds>& duration);
+void readTokenJson(const Json& object, std::string_view key, std::map<std::string, std::string>& texts);
 
 // A member as JavaScript reads a number of milliseconds or seconds: 1900000000000.0, as Python and C++ write one, is
 // that number, and a fraction is cut off. None for what is no number, and beyond JavaScript's last date.

@@ -25,6 +25,7 @@ TokenEndpoint endpointFor(unsigned variant) {
     endpoint.answer = {.accessToken = "/data/authorization/access_token",
                        .refreshToken = "/data/authorization/refresh_token"};
   if ((variant & 2U) != 0) endpoint.cookies = {"sso_session"};
+  if ((variant & 4U) != 0) endpoint.answer.extra = {{"instance", "/instance_url"}};
   return endpoint;
 }
 

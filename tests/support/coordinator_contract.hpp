@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -125,10 +126,26 @@ inline void everythingOfATokenSetArrives(const Coordinators& c) {
                        .lifetime = 3600s,
                        .subject = "ada",
                        .cookies = "sso=1; x=2",
+                       .extra = {{"instance", "https://eu7.example"}, {"zone", ""}},
                        .resource = "https://api.example"};
   REQUIRE(c.one.refresh(tokens("a"), {.tokens = whole}));
   CHECK(c.other.refresh("a", "x")->tokens == whole);
   CHECK(c.calls() == 1);
+}
+
+inline void whatALaterAnswerLeavesOutStays(const Coordinators& c) {
+  TokenSet first = tokens("a");
+  first.scope = "mail";
+  first.subject = "ada";
+  first.extra = {{"instance", "eu7"}, {"zone", "1"}};
+  TokenSet second = tokens("b");
+  second.extra = {{"zone", "2"}};
+  REQUIRE(c.one.refresh(first, {.tokens = second}));
+  const auto late = c.other.refresh("a", "x");
+  REQUIRE(late);
+  CHECK(late->tokens.scope == "mail");
+  CHECK(late->tokens.subject == "ada");
+  CHECK(late->tokens.extra == std::map<std::string, std::string>{{"instance", "eu7"}, {"zone", "2"}});
 }
 
 inline void withoutRotationEachExpiryIsAskedAboutOnce(const Coordinators& c) {
@@ -323,6 +340,7 @@ inline const std::vector<CoordinatorRule> coordinatorContract = {
     {"late requests get the chain's end", contract::lateRequestsGetTheChainsEnd},
     {"a chain is followed, whoever has made it", contract::aChainIsFollowedWhoeverHasMadeIt},
     {"everything of a token set arrives", contract::everythingOfATokenSetArrives},
+    {"what a later answer leaves out stays", contract::whatALaterAnswerLeavesOutStays},
     {"without rotation each expiry is asked about once", contract::withoutRotationEachExpiryIsAskedAboutOnce},
     {"issuers and clients share nothing", contract::clientsShareNothing},
     {"an invalid grant ends the login", contract::anInvalidGrantEndsTheLogin},
