@@ -206,6 +206,9 @@ export class History {
     this.requests += 1;
     if (status >= 400) throw new Violation(`read is answered ${status} ${when}`);
     this.#require(this.#allowed(this.shadow), opened, `${when} one is`);
+    if (opened === 'nobody' && this.#isUnique() && this.shadow.isUntold(this.now, this.denied)) {
+      this.#excuse('Fe26.2 in both forms under a __Host- name');
+    }
     const writes = this.shadow.writes(opened, this.now);
     if (opened !== 'nobody' && !writes.has(write)) {
       throw new Violation(`${when} ${opened} holds what request ${write} wrote, not ${[...writes].join(' or ')}`);
@@ -214,8 +217,10 @@ export class History {
   }
 
   #allowed(shadow) {
-    const isUnique = this.options.cookieName.startsWith('__Host-');
-    return shadow.allowed(this.now, this.denied, isUnique);
+    return shadow.allowed(this.now, this.denied, this.#isUnique());
+  }
+  #isUnique() {
+    return this.options.cookieName.startsWith('__Host-');
   }
   #require(allowed, who, what) {
     if (!allowed.has(who)) throw new Violation(`${what} ${who}, not ${[...allowed].join(' or ')}`);

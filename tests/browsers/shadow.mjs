@@ -14,9 +14,12 @@ export class Shadow {
   constructor(knowsPartitioned, places = new Map()) {
     this.knowsPartitioned = knowsPartitioned;
     this.places = places;
+    this.inFe26 = new Set(); // sids
   }
   copy() {
-    return new Shadow(this.knowsPartitioned, new Map(this.places));
+    const copied = new Shadow(this.knowsPartitioned, new Map(this.places));
+    copied.inFe26 = new Set(this.inFe26);
+    return copied;
   }
 
   #key({ domain, path, partitioned }, form) {
@@ -29,6 +32,7 @@ export class Shadow {
     else this.#doubtFormer(options);
     const other = form === 'whole' ? 'chunks' : 'whole';
     if (other === 'whole' || options.chunk || brought.chunks) this.places.delete(this.#key(options, other));
+    if (options.formats[0] === 'fe26') this.inFe26.add(sid);
     const { seal, cookie } = livesFor(options, committed);
     const { cookie: delivered } = livesFor(options, now);
     this.places.set(this.#key(options, form), {
@@ -85,11 +89,21 @@ export class Shadow {
     return [...this.places.values()].some(({ isLate }) => isLate);
   }
 
+  // Under a __Host- name, whether two cookies may be of one session and not be known as such: Fe26.2 does not tell, nor
+  // does what was sealed natively of such ones.
+  isUntold(now, denied) {
+    const open = this.#open(now, denied);
+    return open.length > 1 && open.some(({ sid }) => this.inFe26.has(sid));
+  }
+  #open(now, denied) {
+    return [...this.places.values()].filter(({ sid, gone }) => !denied.has(sid) && now < gone);
+  }
+
   // Who one may be now: sessions' sids, and `nobody`.
   allowed(now, denied, isUnique) {
-    const open = [...this.places.values()].filter(({ sid, gone }) => !denied.has(sid) && now < gone);
+    const open = this.#open(now, denied);
     const who = new Set(open.map(({ sid }) => sid));
-    const planted = isUnique && who.size > 1; // under a __Host- name
+    const planted = isUnique && (who.size > 1 || this.isUntold(now, denied));
     if (!open.some(({ end }) => now < end) || planted) who.add('nobody');
     return who;
   }
