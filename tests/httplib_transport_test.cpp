@@ -164,3 +164,38 @@ TEST_CASE("TLS: a common name is nobody's name") {
     CHECK(errorOf(trusting({.url = origin}, in(5s))) == Errc::unreachable);
   }
 }
+
+TEST_CASE("an upload that the API refuses unread is sent again with newer tokens") {
+  std::atomic<int> uploads = 0;
+  const RawServer api([&](Peer& peer) {
+    if (++uploads == 1) {
+      peer.put("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      return;
+    }
+    std::size_t size = peer.readRequest().size();
+    while (size < 8'000'000) size += peer.get().size();
+    peer.put("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+    peer.waitForHangUp();
+  });
+  const Transport sockets = httplibTransport();
+  const Fetcher fetcher({.transport = [&](const Request& request, Deadline deadline) -> Result<Response> {
+                           if (request.url != "https://id.example/token") return sockets(request, deadline);
+                           return Response{.status = 200, .body = R"({"access_token":"at-2","refresh_token":"rt-2"})"};
+                         },
+                         .allowedOrigins = {api.origin()},
+                         .allowHttpOnLoopback = true,
+                         .tokenEndpoint = {.url = "https://id.example/token", .clientAuth = publicClient("web")}});
+  Session session;
+  session.setTokens({.accessToken = "at-1", .refreshToken = "rt-1"});
+  int begun = 0;
+  Request upload{.method = "POST", .url = api.origin() + "/files"};
+  upload.openBody = [&begun] {
+    ++begun;
+    return [left = 8]() mutable -> Result<std::string> { return std::string(left-- > 0 ? 1'000'000 : 0, 'x'); };
+  };
+  const auto response = fetcher.performFetch(session, upload);
+  REQUIRE(response);
+  CHECK(response->status == 201);
+  CHECK(begun == 2);
+  CHECK(session.tokens()->accessToken == "at-2");
+}

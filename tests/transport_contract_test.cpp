@@ -17,8 +17,8 @@ using support::FaultyTransport;
 
 namespace {
 
-const std::vector<std::string> rules = {"response", "target", "fields",  "body",   "interim",  "once",    "leavings",
-                                        "groups",   "limits", "threads", "errors", "deadline", "lifetime"};
+const std::vector<std::string> rules = {"response", "target", "fields", "body",    "early",  "interim",  "once",
+                                        "leavings", "groups", "limits", "threads", "errors", "deadline", "lifetime"};
 
 std::vector<std::string> allBut(const std::string& one) {
   std::vector<std::string> others = rules;
@@ -148,6 +148,11 @@ TEST_CASE("a transport that breaks one rule is told which one; without its fault
     CHECK(listed(checkTransport(FaultyTransport::make(Fault::none), only)) == "");
     CHECK(rulesOf(checkTransport(FaultyTransport::make(fault), only)) == std::set{rule});
   }
+}
+
+TEST_CASE("a transport that reads nothing before it has sent all does not see an early answer") {
+  CHECK(rulesOf(checkTransport(FaultyTransport::make(Fault::none), {.except = allBut("early")})) ==
+        std::set<std::string>{"early"});
 }
 
 TEST_CASE("whatever else a transport may do wrong is seen") {

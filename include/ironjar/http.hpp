@@ -82,6 +82,7 @@ struct Response {
 // - A request is sent once. Nobody but the caller knows whether it may be repeated, on a kept connection neither.
 // - Path and query are sent byte for byte as the URL has them. Of the fields, those that are the transport's
 //   (isTransportField) are written by it; all others are sent as they are.
+// - A response that comes while the request is still being sent is returned, whether the server reads the rest or not.
 // - Interim responses (1xx) and trailer fields are skipped. Heads and bodies are bounded, however slowly they come.
 // - A connection is kept only for requests of the same connectionGroup, only when the response was read to an end that
 //   its length or its chunks told, and only while nothing is left in it: no byte, and no TLS record.

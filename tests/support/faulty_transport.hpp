@@ -1,4 +1,5 @@
-// A transport of few lines that has one fault: the control of checkTransport.
+// A transport of few lines that has one fault: the control of checkTransport. Without one it still reads nothing before
+// all is sent.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <ironjar/httplib/transport.hpp>
@@ -52,7 +54,7 @@ class FaultyTransport {
       kept.connection = std::make_unique<ironjar::detail::Connection>(*std::move(socket));
     }
     kept.connection->beginRequest();
-    if (auto problem = kept.connection->write(*head + *body, deadline)) return *problem;
+    if (auto problem = write(*kept.connection, *head + *body, deadline)) return *problem;
     return receive(request, std::move(kept), key, deadline);
   }
 
@@ -75,6 +77,18 @@ class FaultyTransport {
     kept_.erase(found);
     if (fault_ != Fault::takesLeavings && (!kept.left.empty() || !kept.connection->isQuiet())) return {};
     return kept;
+  }
+
+  static std::optional<ironjar::Error> write(ironjar::detail::Connection& peer, std::string_view bytes,
+                                             ironjar::Deadline deadline) {
+    while (!bytes.empty()) {
+      const auto done = peer.writeSome(bytes, deadline);
+      if (!done) return done.error();
+      if (*done == 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+      if (std::chrono::steady_clock::now() >= deadline) return ironjar::fail(ironjar::Errc::timeout);
+      bytes.remove_prefix(*done);
+    }
+    return std::nullopt;
   }
 
   static ironjar::Result<std::string> bodyOf(const ironjar::Request& request) {

@@ -45,16 +45,17 @@ class Socket {
   [[nodiscard]] int get() const { return descriptor_; }
   [[nodiscard]] bool isOpen() const { return descriptor_ >= 0; }
 
-  // Until something of `events` can be done or has failed; false when the deadline passes first.
-  [[nodiscard]] bool wait(short events, Deadline deadline) const {
+  // What of `events` can be done, or has failed; 0 when the deadline passes first.
+  [[nodiscard]] short wait(short events, Deadline deadline) const {
     while (true) {
       const auto left = deadline - std::chrono::steady_clock::now();
-      if (left <= left.zero()) return false;
+      if (left <= left.zero()) return 0;
       const auto time = std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(left),
                                                             std::chrono::minutes{1});
       pollfd watched{.fd = descriptor_, .events = events, .revents = 0};
       const int ready = ::poll(&watched, 1, static_cast<int>(time.count()));
-      if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+      if (ready > 0) return watched.revents;
+      if (ready < 0 && errno != EINTR) return POLLERR;
     }
   }
 
@@ -82,7 +83,7 @@ inline Result<Socket> connectTo(const HttpTarget& target, std::chrono::milliseco
     const bool connected = ::connect(socket.get(), a->ai_addr, a->ai_addrlen) == 0;
     if (!connected && errno != EINPROGRESS) continue;
     const Deadline until = std::min(deadline, std::chrono::steady_clock::now() + timeout);
-    if (!connected && !socket.wait(POLLOUT, until)) {
+    if (!connected && socket.wait(POLLOUT, until) == 0) {
       late = std::chrono::steady_clock::now() >= deadline;
       continue;
     }
@@ -151,7 +152,7 @@ class Connection {
       ERR_clear_error();
       return unreachable("TLS: the connection cannot be set up");
     }
-    const auto done = tls(deadline, [this] { return SSL_connect(ssl_.get()); });
+    const auto done = tls(POLLOUT, deadline, [this] { return SSL_connect(ssl_.get()); });
     if (done && *done > 0) return std::nullopt;
     isIntact_ = false;
     if (SSL_get_verify_result(ssl_.get()) != X509_V_OK) return unreachable("TLS: the peer's certificate is refused");
@@ -161,25 +162,31 @@ class Connection {
 
   void beginRequest() { hasSent_ = false; }
 
-  // Errc::unreachable when certainly nothing of the request has left.
-  [[nodiscard]] std::optional<Error> write(std::string_view bytes, Deadline deadline) {
-    while (!bytes.empty()) {
-      const Result<std::size_t> done = writeSome(bytes, deadline);
-      if (!done) return hasSent_ ? done.error() : unreachable("the connection broke before anything was sent");
-      bytes.remove_prefix(*done);
-    }
-    return std::nullopt;
+  // How much was written; 0 when nothing can be for now, and something may be read. Errc::unreachable when certainly
+  // nothing of the request has left.
+  [[nodiscard]] Result<std::size_t> writeSome(std::string_view bytes, Deadline deadline) {
+    Result<std::size_t> done = put(bytes, deadline);
+    if (!done && !hasSent_) return unreachable("the connection broke before anything was sent");
+    return done;
   }
 
   // Reads at least one byte; 0 when the peer has closed.
   [[nodiscard]] Result<std::size_t> read(char* bytes, std::size_t size, Deadline deadline) {
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
     if (ssl_) {
-      return tls(deadline,
+      return tls(POLLOUT, deadline,
                  [&] { return SSL_read(ssl_.get(), bytes, static_cast<int>(std::min<std::size_t>(size, INT_MAX))); });
     }
 #endif
     return plain(POLLIN, deadline, [&] { return ::recv(socket_.get(), bytes, size, 0); });
+  }
+
+  // What has come already; nothing when nothing has.
+  [[nodiscard]] Result<std::optional<std::size_t>> readAtOnce(char* bytes, std::size_t size) {
+    const Result<std::size_t> got = read(bytes, size, Deadline());
+    if (got) return std::optional(*got);
+    if (got.error().code == Errc::timeout) return std::optional<std::size_t>();
+    return got.error();
   }
 
   // Nothing has come since the last response: no byte in the socket, and nothing of a TLS record in OpenSSL.
@@ -192,19 +199,26 @@ class Connection {
   }
 
  private:
-  Result<std::size_t> writeSome(std::string_view bytes, Deadline deadline) {
+  Result<std::size_t> put(std::string_view bytes, Deadline deadline) {
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
     if (ssl_) {
       const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
       hasSent_ = true;  // a part of the record may leave before OpenSSL fails
-      Result<std::size_t> done = tls(deadline, [&] { return SSL_write(ssl_.get(), bytes.data(), size); });
-      return done && *done == 0 ? fail(Errc::transport, "the peer closed") : std::move(done);
+      return tls(POLLOUT | POLLIN, deadline, [&] { return SSL_write(ssl_.get(), bytes.data(), size); });
     }
 #endif
-    Result<std::size_t> done =
-        plain(POLLOUT, deadline, [&] { return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
-    if (done) hasSent_ = true;
+    Result<std::size_t> done = plain(POLLOUT | POLLIN, deadline,
+                                     [&] { return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
+    if (done && *done > 0) hasSent_ = true;
     return done;
+  }
+
+  // Until a step that could not be done can be tried again; or, where that is a write, something should be read first.
+  enum class Next { tryAgain, readFirst, tooLate };
+  [[nodiscard]] Next waitFor(short events, Deadline deadline) const {
+    const short ready = socket_.wait(events, deadline);
+    if (ready == 0) return Next::tooLate;
+    return (events & POLLOUT) != 0 && (ready & ~POLLIN) == 0 ? Next::readFirst : Next::tryAgain;
   }
 
   template <class Step>
@@ -214,7 +228,9 @@ class Connection {
       if (done >= 0) return static_cast<std::size_t>(done);
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) return fail(Errc::transport, "the connection broke");
-      if (!socket_.wait(events, deadline)) return fail(Errc::timeout, "no complete response by the deadline");
+      const Next next = waitFor(events, deadline);
+      if (next == Next::tooLate) return fail(Errc::timeout, "no complete response by the deadline");
+      if (next == Next::readFirst) return std::size_t{0};
     }
   }
 
@@ -232,9 +248,10 @@ class Connection {
                     const_cast<char*>(host.c_str())) == 1;  // SSL_set_tlsext_host_name is a macro with a C cast
   }
 
-  // A peer that closes without close_notify has broken the connection: somebody else may have cut it.
+  // A peer that closes without close_notify has broken the connection: somebody else may have cut it. `toWrite` is what
+  // is waited for when OpenSSL wants to write.
   template <class Step>
-  Result<std::size_t> tls(Deadline deadline, Step step) {
+  Result<std::size_t> tls(short toWrite, Deadline deadline, Step step) {
     while (true) {
       ERR_clear_error();
       const int done = step();
@@ -246,9 +263,9 @@ class Connection {
         isIntact_ = false;
         return fail(Errc::transport, "the TLS connection broke");
       }
-      if (!socket_.wait(why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) {
-        return fail(Errc::timeout, "no complete response by the deadline");
-      }
+      const Next next = waitFor(why == SSL_ERROR_WANT_READ ? POLLIN : toWrite, deadline);
+      if (next == Next::tooLate) return fail(Errc::timeout, "no complete response by the deadline");
+      if (next == Next::readFirst) return std::size_t{0};
     }
   }
 #endif

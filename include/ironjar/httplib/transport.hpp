@@ -156,6 +156,107 @@ class IdleConnections {
   std::thread sweeper_;
 };
 
+// One request and its response. What has come while the request is being sent is read between its pieces, since a
+// server may answer before it has read all of it (RFC 9112 section 9.5): with the response complete nothing more is
+// sent.
+class Exchange {
+ public:
+  Exchange(Connection& peer, ResponseReader reader, Deadline deadline)
+      : peer_(peer), reader_(std::move(reader)), deadline_(deadline) {
+    peer_.beginRequest();
+  }
+
+  using Problem = std::optional<Error>;
+  // The response is complete then.
+  [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
+    Problem problem = body ? writeChunks(head, body) : writeWhole(std::move(head), request.body);
+    hasSentAll_ = !problem && !reader_.complete();
+    // A server that closes with a part of the request unread breaks the connection behind its answer, which can be read
+    // all the same. OpenSSL wants no more I/O after a write that failed; but its two directions are apart (RFC 8446
+    // section 6.1), and there is no other way to what came before.
+    if (isBroken_ && !receive()) return std::nullopt;
+    return problem ? problem : receive();
+  }
+  [[nodiscard]] bool mayKeep() const { return hasSentAll_ && reader_.mayKeep(); }
+  [[nodiscard]] Response take() { return reader_.take(); }
+
+ private:
+  static constexpr std::size_t step = 16 * 1024;
+
+  // One write where it costs little: one packet instead of two.
+  Problem writeWhole(std::string head, const std::string& body) {
+    const bool together = body.size() <= step;
+    if (together) head.append(body);
+    auto problem = write(head);
+    return problem || together ? problem : write(body);
+  }
+
+  // RFC 9112 section 7.1.
+  Problem writeChunks(const std::string& head, const BodyReader& next) {
+    if (auto problem = write(head)) return problem;
+    while (!reader_.complete()) {
+      const Result<std::string> piece = detail::read(next);
+      if (!piece) return piece.error();
+      // A peer that takes all must not let a slow reader outrun the deadline.
+      if (std::chrono::steady_clock::now() >= deadline_) {
+        return fail(Errc::timeout, "the request was not sent by the deadline");
+      }
+      if (piece->empty()) return write("0\r\n\r\n");
+      std::array<char, 2 * sizeof(std::size_t)> size{};
+      char* const end = std::to_chars(size.data(), size.data() + size.size(), piece->size(), 16).ptr;
+      std::string chunk(size.data(), end);
+      if (auto problem = write(chunk.append("\r\n").append(*piece).append("\r\n"))) return problem;
+    }
+    return std::nullopt;
+  }
+
+  Problem write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      if (hasBegun_) {
+        if (auto problem = receiveAtOnce()) return problem;
+        if (reader_.complete()) return std::nullopt;
+      }
+      const Result<std::size_t> done = peer_.writeSome(bytes.substr(0, step), deadline_);
+      if (!done) {
+        isBroken_ = done.error().code == Errc::transport;
+        return done.error();
+      }
+      hasBegun_ = true;
+      bytes.remove_prefix(*done);
+    }
+    return std::nullopt;
+  }
+
+  Problem receiveAtOnce() {
+    const auto got = peer_.readAtOnce(buffer_.data(), buffer_.size());
+    if (!got) return got.error();
+    return *got ? take(**got) : std::nullopt;
+  }
+
+  Problem receive() {
+    while (!reader_.complete()) {
+      const Result<std::size_t> got = peer_.read(buffer_.data(), buffer_.size(), deadline_);
+      if (!got) return got.error();
+      // A peer that never lets the socket run dry must not outrun the deadline.
+      if (std::chrono::steady_clock::now() >= deadline_) {
+        return fail(Errc::timeout, "no complete response by the deadline");
+      }
+      if (auto problem = take(*got)) return problem;
+    }
+    return std::nullopt;
+  }
+
+  Problem take(std::size_t size) { return size == 0 ? reader_.end() : reader_.read({buffer_.data(), size}); }
+
+  Connection& peer_;
+  ResponseReader reader_;
+  const Deadline deadline_;
+  std::array<char, step> buffer_;
+  bool hasBegun_ = false;  // to send
+  bool isBroken_ = false;  // while it was being sent
+  bool hasSentAll_ = false;
+};
+
 class HttplibTransport {
  public:
   explicit HttplibTransport(HttplibTransportOptions options)
@@ -179,13 +280,12 @@ class HttplibTransport {
       if (!opened) return std::move(opened).error();
       connection = *std::move(opened);
     }
-    Connection& peer = *connection;
-    peer.beginRequest();
-    if (auto problem = write(peer, *std::move(head), request, body, deadline)) return *std::move(problem);
-    ResponseReader reader(request.method, {options_.maxHeadSize, options_.maxBodySize});
-    if (auto problem = read(peer, reader, deadline)) return *std::move(problem);
-    if (!key.empty() && reader.mayKeep()) idle_.give(key, std::move(connection));
-    return reader.take();
+    if (std::chrono::steady_clock::now() >= deadline) return unreachable("no time left to send the request");
+    Exchange exchange(*connection, ResponseReader(request.method, {options_.maxHeadSize, options_.maxBodySize}),
+                      deadline);
+    if (auto problem = exchange.send(*std::move(head), request, body)) return *std::move(problem);
+    if (!key.empty() && exchange.mayKeep()) idle_.give(key, std::move(connection));
+    return exchange.take();
   }
 
  private:
@@ -211,54 +311,6 @@ class HttplibTransport {
     return connection;
   }
 
-  using Problem = std::optional<Error>;
-
-  // One write where it costs little: one packet instead of two.
-  static Problem write(Connection& peer, std::string head, const Request& request, const BodyReader& body,
-                       Deadline deadline) {
-    constexpr std::size_t small = 16 * 1024;
-    if (std::chrono::steady_clock::now() >= deadline) return unreachable("no time left to send the request");
-    if (body) {
-      if (auto problem = peer.write(head, deadline)) return problem;
-      return writeChunks(peer, body, deadline);
-    }
-    const bool together = request.body.size() <= small;
-    if (together) head.append(request.body);
-    auto problem = peer.write(head, deadline);
-    return problem || together ? problem : peer.write(request.body, deadline);
-  }
-
-  // RFC 9112 section 7.1.
-  static Problem writeChunks(Connection& peer, const BodyReader& next, Deadline deadline) {
-    while (true) {
-      const Result<std::string> piece = detail::read(next);
-      if (!piece) return piece.error();
-      // A peer that takes all must not let a slow reader outrun the deadline.
-      if (std::chrono::steady_clock::now() >= deadline) {
-        return fail(Errc::timeout, "the request was not sent by the deadline");
-      }
-      if (piece->empty()) return peer.write("0\r\n\r\n", deadline);
-      std::array<char, 2 * sizeof(std::size_t)> size{};
-      char* const end = std::to_chars(size.data(), size.data() + size.size(), piece->size(), 16).ptr;
-      std::string chunk(size.data(), end);
-      if (auto problem = peer.write(chunk.append("\r\n").append(*piece).append("\r\n"), deadline)) return problem;
-    }
-  }
-
-  static Problem read(Connection& peer, ResponseReader& reader, Deadline deadline) {
-    std::array<char, 16 * 1024> buffer;
-    while (!reader.complete()) {
-      const Result<std::size_t> got = peer.read(buffer.data(), buffer.size(), deadline);
-      if (!got) return got.error();
-      // A peer that never lets the socket run dry must not outrun the deadline.
-      if (std::chrono::steady_clock::now() >= deadline) {
-        return fail(Errc::timeout, "no complete response by the deadline");
-      }
-      if (auto problem = *got == 0 ? reader.end() : reader.read({buffer.data(), *got})) return problem;
-    }
-    return std::nullopt;
-  }
-
   const HttplibTransportOptions options_;
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
   TlsContext tls_{options_.caCertFile};
@@ -272,7 +324,7 @@ class HttplibTransport {
 // neither its limits nor its bugs as a client matter. Thread-safe; copies share the connections. Resolving a host's
 // name is the one step that a deadline cannot cut short. Ignores SIGPIPE for the process, if nobody handles it, when it
 // first uses TLS. Content codings are neither asked for nor undone; User-Agent and Accept are set where the request has
-// none. A peer that answers and closes before it has read the request is Errc::transport: its answer may be lost.
+// none. A peer may answer, and close, before it has read all of a request.
 // Link OpenSSL's libssl where httplib has CPPHTTPLIB_OPENSSL_SUPPORT; without it, https is Errc::unsupported.
 [[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
   return [transport = std::make_shared<detail::HttplibTransport>(std::move(options))](

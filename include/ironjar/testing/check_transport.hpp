@@ -25,6 +25,7 @@ namespace ironjar::testing {
 // - target: path and query byte for byte
 // - fields: the transport's own are written by it, all others as they are; nothing breaks out of its line
 // - body: in memory or in pieces, opened once; a body that fails is never sent as a whole one
+// - early: an answer to a request that the server does not read to its end is returned
 // - interim: 1xx and trailers are skipped
 // - once: nothing is sent twice, on a kept connection neither
 // - leavings: nothing of an earlier answer is taken for the next one
@@ -42,11 +43,11 @@ namespace ironjar::testing {
                                                              const TransportCheck& options = {}) {
   using Rule = std::pair<const char*, void (*)(detail::TransportProbe&)>;
   constexpr Rule rules[] = {
-      {"response", detail::checkResponse}, {"target", detail::checkTarget},   {"fields", detail::checkFields},
-      {"body", detail::checkBody},         {"interim", detail::checkInterim}, {"once", detail::checkOnce},
-      {"leavings", detail::checkLeavings}, {"groups", detail::checkGroups},   {"limits", detail::checkLimits},
-      {"threads", detail::checkThreads},   {"errors", detail::checkErrors},   {"deadline", detail::checkDeadline},
-      {"lifetime", detail::checkLifetime}};
+      {"response", detail::checkResponse}, {"target", detail::checkTarget},     {"fields", detail::checkFields},
+      {"body", detail::checkBody},         {"early", detail::checkEarlyAnswer}, {"interim", detail::checkInterim},
+      {"once", detail::checkOnce},         {"leavings", detail::checkLeavings}, {"groups", detail::checkGroups},
+      {"limits", detail::checkLimits},     {"threads", detail::checkThreads},   {"errors", detail::checkErrors},
+      {"deadline", detail::checkDeadline}, {"lifetime", detail::checkLifetime}};
   for (const std::string& name : options.except) {
     if (std::none_of(std::begin(rules), std::end(rules), [&](const Rule& rule) { return rule.first == name; })) {
       throw std::invalid_argument("ironjar: no such rule of a transport: " + name);

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
+#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -115,6 +116,12 @@ class Peer {
       request.complete = chunked ? takeChunks(request.body) : takeLength(request.head, request.body);
       peer_.note(request);
       return request.complete ? std::optional(request) : std::nullopt;
+    }
+
+    // Reads nothing until the other side has hung up, or for that time.
+    void waitUntilLeft(std::chrono::milliseconds patience) const {
+      pollfd watched{.fd = socket_, .events = POLLRDHUP, .revents = 0};
+      static_cast<void>(::poll(&watched, 1, static_cast<int>(patience.count())));
     }
 
     // Reads on until the other side hangs up, or for that time.
