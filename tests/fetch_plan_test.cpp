@@ -49,6 +49,30 @@ std::string word(const FetchPlan::Step& step) {
 
 }  // namespace
 
+TEST_CASE("a GET or HEAD whose connection broke is sent once more, on a connection of its own") {
+  const auto broken = [](Request request, const SessionFacts& session, Errc how = Errc::transport) {
+    FetchPlan sent = plan(options(), std::move(request));
+    static_cast<void>(sent.begin(session));
+    return word(sent.answered(fail(how), session));
+  };
+  CHECK(broken({.url = api + "/items"}, holding("a")) == "send 2 Bearer at-a");
+  CHECK(broken({.method = "HEAD", .url = api + "/items"}, holding("a")) == "send 2 Bearer at-a");
+  for (const char* method : {"POST", "PUT", "DELETE", "PATCH", "get"}) {
+    CHECK(broken({.method = method, .url = api + "/items"}, holding("a")) == "return transport");
+  }
+  for (const Errc how : {Errc::timeout, Errc::unreachable, Errc::tooLarge, Errc::malformed}) {
+    CHECK(broken({.url = api + "/items"}, holding("a"), how) == "return " + std::string(nameOf(how)));
+  }
+  // These have not been on a kept connection.
+  CHECK(broken({.url = api + "/items", .freshConnection = true}, holding("a")) == "return transport");
+  CHECK(broken({.url = api + "/items"}, {}) == "return transport");
+  FetchPlan twice = plan();
+  static_cast<void>(twice.begin(holding("a")));
+  const auto again = twice.answered(fail(Errc::transport), holding("a"));
+  CHECK(std::get<FetchPlan::Send>(again).request->freshConnection);
+  CHECK(word(twice.answered(fail(Errc::transport), holding("a"))) == "return transport");
+}
+
 TEST_CASE("a request goes out with the session's token, or anonymously, and an answer is the answer") {
   FetchPlan with = plan();
   CHECK(word(with.begin(holding("a"))) == "send 1 Bearer at-a");

@@ -110,7 +110,9 @@ class Fetcher {
   // access token the API refuses again and again, though it has not ended, is refreshed three times, then once in 30 s:
   // meanwhile its 401 is the response. New tokens are in the session when it returns, so that the next commit() writes
   // them into the cookie. The request's own Authorization and Cookie headers do not travel (the tokens' own cookies
-  // do), nor do those that are the transport's (isTransportField), nor its connectionGroup. Errors:
+  // do), nor do those that are the transport's (isTransportField), nor its connectionGroup. A GET or HEAD whose
+  // connection breaks is sent once more, since the API may close a kept one at any moment (RFC 9112 section 9.3.1).
+  // Errors:
   // - Errc::loginRequired without Error::end: the API wants a token and the session has none. Its cookie stays.
   // - Errc::loginRequired with Error::end: the login is over. Where keepsCookie() holds, the session is detached: it is
   //   nobody's, and its cookie stays, since the browser may hold a newer one. Else it is destroyed, and the next

@@ -106,7 +106,7 @@ struct RefreshFailed {
   Duration took{};
 };
 
-// performFetch sends a request again with newer tokens.
+// performFetch sends a request again: with newer tokens, or since its connection broke.
 struct FetchRetried {
   std::string session;
   unsigned attempt = 2;

@@ -96,8 +96,12 @@ FetchPlan::Step FetchPlan::refreshed(const Result<RefreshedBy>& by, const Sessio
 FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFacts& session) {
   expect(State::sending);
   request_.openBody = nullptr;  // its reader may hold what the next one needs, such as a file's lock
-  if (!response) return finish(std::move(response));
+  if (!response && !mayRepeat(response.error())) return finish(std::move(response));
   ++trace_.attempts;
+  if (!response) {
+    hasRepeated_ = request_.freshConnection = true;
+    return send(session);
+  }
   response_ = *std::move(response);
   response_->trace = trace_;
   const auto& refusesToken = options_->refusesToken;
@@ -118,6 +122,14 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
   if (hasRefreshed_) return sendAgain(session);
   state_ = State::refreshing;
   return Refresh{RefreshTrigger::unauthorized, true};
+}
+
+// RFC 9112 section 9.3.1: a server may close a kept connection at any moment, also while a request is on its way. What
+// is safe may be sent again (RFC 9110 section 9.2.2).
+bool FetchPlan::mayRepeat(const Error& error) const {
+  const bool isSafe = request_.method == "GET" || request_.method == "HEAD";
+  const bool mayHaveBeenKept = !request_.freshConnection && !request_.connectionGroup.empty();
+  return error.code == Errc::transport && isSafe && mayHaveBeenKept && !openBody_ && !hasRepeated_;
 }
 
 FetchPlan::Step FetchPlan::waited(const SessionFacts& session) {

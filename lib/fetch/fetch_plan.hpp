@@ -8,7 +8,8 @@
 // |            | the login is over                               | Return: the error                                 |
 // |            | another error, the access token still good      | Send                                              |
 // |            | another error                                   | Return: the error                                 |
-// | sending    | an error                                        | Return: the error                                 |
+// | sending    | the connection broke, GET or HEAD, first time   | Send, on a connection of its own                  |
+// |            | another error                                   | Return: the error                                 |
 // |            | no 401, or one that newer tokens would not meet | Return: the response                              |
 // |            | 401, no tokens                                  | Return: Errc::loginRequired; Errc::expired when   |
 // |            |                                                 | the session that came was past its end            |
@@ -83,6 +84,7 @@ class FetchPlan {
   [[nodiscard]] Step finish(Result<Response> result, bool endsSession = false);
   [[nodiscard]] Step finishWithResponse();
   [[nodiscard]] bool putCredentials(const SessionFacts& session);
+  [[nodiscard]] bool mayRepeat(const Error& error) const;
   void expect(State state) const;
 
   std::shared_ptr<const FetchOptions> options_;
@@ -94,6 +96,7 @@ class FetchPlan {
   std::string apiCookies_;            // those that the API has set on the way
   unsigned retries_ = 0;
   unsigned caughtUp_ = 0;
+  bool hasRepeated_ = false;
   bool hasRefreshed_ = false;  // a call has brought these tokens: one request spends no more than one refresh token
 };
 
