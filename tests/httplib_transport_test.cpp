@@ -199,3 +199,144 @@ TEST_CASE("an upload that the API refuses unread is sent again with newer tokens
   CHECK(begun == 2);
   CHECK(session.tokens()->accessToken == "at-2");
 }
+
+namespace {
+
+// TLS, from a server that asks for a certificate of this authority.
+class MutualTls {
+ public:
+  explicit MutualTls(const Certificate& own)
+      : server_(
+            [](Peer& peer) {
+              if (peer.readRequest().empty()) return;
+              peer.put("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+              peer.waitForHangUp();
+            },
+            &own, &own) {}
+  [[nodiscard]] std::string origin() const { return server_.origin(); }
+
+ private:
+  RawServer server_;
+};
+
+// An HTTP proxy that opens tunnels, to whatever port is named of this machine.
+class Tunnels {
+ public:
+  explicit Tunnels(std::string answer = "HTTP/1.1 200 Connection established\r\n\r\n")
+      : server_([this, answer = std::move(answer)](Peer& peer) {
+          const std::string head = peer.readRequest();
+          {
+            const std::lock_guard lock(mutex_);
+            heads_.push_back(head);
+          }
+          peer.put(answer);
+          const int port = std::atoi(head.c_str() + head.find(':') + 1);
+          if (answer.find(" 200 ") != std::string::npos) support::relay(peer, port);
+        }) {}
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port()); }
+  [[nodiscard]] std::vector<std::string> heads() const {
+    const std::lock_guard lock(mutex_);
+    return heads_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> heads_;
+  RawServer server_;  // last: its threads use all of the above
+};
+
+std::string wordOf(const Result<Response>& response) {
+  return response ? std::to_string(response->status) + " " + response->body
+                  : std::string(nameOf(response.error().code));
+}
+
+}  // namespace
+
+TEST_CASE("a server that asks for a client certificate gets it; without one there is no answer") {
+  const Certificate certificate;
+  const std::string file = certificate.file.string();
+  const MutualTls server(certificate);
+  const Transport with = httplibTransport({.caCertFile = file, .clientCertFile = file, .clientKeyFile = file});
+  CHECK(wordOf(with({.url = server.origin()}, in(5s))) == "200 ok");
+  const auto without = httplibTransport({.caCertFile = file})({.url = server.origin()}, in(5s));
+  CHECK_FALSE(without.has_value());
+}
+
+TEST_CASE("a client certificate that cannot be used is refused at start-up") {
+  const Certificate certificate;
+  const Certificate other;
+  const std::string file = certificate.file.string();
+  for (const auto& [cert, key] : {std::pair(file, std::string()), std::pair(file, file + ".no"),
+                                  std::pair(file + ".no", file), std::pair(std::string("/dev/null"), file)}) {
+    CHECK_THROWS_AS(static_cast<void>(httplibTransport({.clientCertFile = cert, .clientKeyFile = key})),
+                    std::invalid_argument);
+  }
+}
+
+TEST_CASE("https goes through the proxy, which learns the host alone; http does not") {
+  const Certificate certificate;
+  const RawServer server(
+      [](Peer& peer) {
+        static_cast<void>(peer.readRequest());
+        peer.put("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        peer.waitForHangUp();
+      },
+      &certificate);
+  const Tunnels proxy;
+  const Transport transport = httplibTransport(
+      {.caCertFile = certificate.file.string(), .proxy = proxy.url(), .proxyAuthorization = "Basic dXNlcjpwYXNz"});
+  const Request request{.url = server.origin() + "/secret?path", .headers = {{"Authorization", "Bearer at"}}};
+  CHECK(wordOf(transport(request, in(5s))) == "200 ok");
+  const std::string target = "localhost:" + std::to_string(server.port());
+  CHECK(proxy.heads() == std::vector<std::string>{"CONNECT " + target + " HTTP/1.1\r\nHost: " + target +
+                                                  "\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n"});
+  const RawServer plain([](Peer& peer) {
+    static_cast<void>(peer.readRequest());
+    peer.put("HTTP/1.1 204 No Content\r\n\r\n");
+  });
+  CHECK(wordOf(transport({.url = plain.origin()}, in(5s))) == "204 ");
+  CHECK(proxy.heads().size() == 1);
+}
+
+TEST_CASE("a proxy that refuses, says nothing sensible or nothing at all: nothing was sent") {
+  const Certificate certificate;
+  for (const char* answer :
+       {"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 9\r\n\r\nlogged in",
+        "HTTP/1.1 502 Bad Gateway\r\n\r\n", "SSH-2.0-OpenSSH\r\n", "", "HTTP/1.1 302 Found\r\n\r\n"}) {
+    CAPTURE(answer);
+    const Tunnels proxy(answer);
+    const Transport transport = httplibTransport({.connectTimeout = 300ms, .proxy = proxy.url()});
+    CHECK(wordOf(transport({.method = "POST", .url = "https://localhost:1/", .body = "x"}, in(5s))) == "unreachable");
+  }
+  const Transport gone = httplibTransport({.proxy = "http://127.0.0.1:1"});
+  CHECK(wordOf(gone({.url = "https://localhost:1/"}, in(5s))) == "unreachable");
+}
+
+TEST_CASE("a proxy that is no URL of one is refused at start-up") {
+  for (const char* url : {"proxy:3128", "https://proxy.example", "http://proxy.example/path",
+                          "http://u:p@proxy.example", "socks5://proxy.example"}) {
+    CHECK_THROWS_AS(static_cast<void>(httplibTransport({.proxy = url})), std::invalid_argument);
+  }
+  CHECK_THROWS_AS(static_cast<void>(httplibTransport({.proxyAuthorization = "Basic x\r\nX: y"})),
+                  std::invalid_argument);
+}
+
+TEST_CASE("an address that does not answer costs a quarter of a second") {
+  const support::DeafListener deaf;
+  const RawServer server([](Peer& peer) { peer.waitForHangUp(); });
+  const std::vector<detail::Address> dead = detail::addressesOf("127.0.0.1", std::to_string(deaf.port()));
+  const std::vector<detail::Address> good = detail::addressesOf("127.0.0.1", std::to_string(server.port()));
+  const std::vector<detail::Address> refused = detail::addressesOf("127.0.0.1", "1");
+  REQUIRE(dead.size() == 1);
+  const auto connecting = [](std::vector<std::vector<detail::Address>> lists, std::chrono::milliseconds timeout) {
+    std::vector<detail::Address> addresses;
+    for (const auto& list : lists) addresses.insert(addresses.end(), list.begin(), list.end());
+    return detail::Connecting(addresses, timeout, in(5s)).run();
+  };
+  CHECK(timeOf([&] { CHECK(connecting({dead, dead, good}, 2s)); }) < 1500ms);
+  CHECK(timeOf([&] { CHECK(connecting({refused, refused, good}, 2s)); }) < 200ms);
+  const auto took = timeOf([&] { CHECK(errorOf(connecting({dead, refused, dead}, 400ms)) == Errc::unreachable); });
+  CHECK(took >= 400ms);
+  CHECK(took < 2s);
+  CHECK(timeOf([&] { CHECK(errorOf(detail::Connecting(dead, 5s, in(100ms)).run()) == Errc::unreachable); }) < 2s);
+}

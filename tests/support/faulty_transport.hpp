@@ -49,7 +49,7 @@ class FaultyTransport {
     const std::string key = keyOf(request, *target);
     Kept kept = take(key);
     if (!kept.connection) {
-      auto socket = ironjar::detail::connectTo(*target, std::chrono::seconds{2}, deadline);
+      auto socket = ironjar::detail::connectTo(target->host, target->port, std::chrono::seconds{2}, deadline);
       if (!socket) return socket.error();
       kept.connection = std::make_unique<ironjar::detail::Connection>(*std::move(socket));
     }

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -89,21 +90,84 @@ class Peer {
   void waitForHangUp() {
     while (!get().empty()) continue;
   }
+  [[nodiscard]] int socket() const { return socket_; }
 
  private:
   int socket_;
   SSL* ssl_;
 };
 
+// What a plain peer sends goes to a port of this machine, and what comes from there to it, until one of them hangs up.
+inline void relay(const Peer& peer, int port) {
+  const int other = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  bool goesOn = ::connect(other, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  while (goesOn) {
+    pollfd ends[] = {{.fd = peer.socket(), .events = POLLIN, .revents = 0},
+                     {.fd = other, .events = POLLIN, .revents = 0}};
+    ::poll(ends, 2, -1);
+    for (int from = 0; from < 2 && goesOn; ++from) {
+      if (ends[from].revents == 0) continue;
+      char buffer[4096];
+      const ssize_t size = ::recv(ends[from].fd, buffer, sizeof buffer, 0);
+      goesOn = size > 0 && ::send(ends[1 - from].fd, buffer, static_cast<std::size_t>(size), MSG_NOSIGNAL) == size;
+    }
+  }
+  ::close(other);
+}
+
+// A port whose backlog is full: connecting to it gets no answer.
+class DeafListener {
+ public:
+  DeafListener() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 0) != 0 ||
+        ::getsockname(listener_, generic, &size) != 0) {
+      throw std::runtime_error("no port to listen on");
+    }
+    port_ = ntohs(address.sin_port);
+    for (int& socket : waiting_) {
+      socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      static_cast<void>(::connect(socket, generic, size));
+    }
+    ::poll(nullptr, 0, 50);
+  }
+  DeafListener(const DeafListener&) = delete;
+  DeafListener& operator=(const DeafListener&) = delete;
+  ~DeafListener() {
+    for (const int socket : waiting_) ::close(socket);
+    ::close(listener_);
+  }
+  [[nodiscard]] int port() const { return port_; }
+
+ private:
+  int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int port_ = 0;
+  int waiting_[4] = {-1, -1, -1, -1};
+};
+
 class RawServer {
  public:
   // `behave` runs on a thread of each connection's own, which ends with it.
-  explicit RawServer(std::function<void(Peer&)> behave, const Certificate* certificate = nullptr)
+  // With `clients`, a certificate that its visitors must show.
+  explicit RawServer(std::function<void(Peer&)> behave, const Certificate* certificate = nullptr,
+                     const Certificate* clients = nullptr)
       : behave_(std::move(behave)) {
     if (certificate != nullptr) {
       tls_.reset(SSL_CTX_new(TLS_server_method()));
       SSL_CTX_use_certificate(tls_.get(), certificate->x509.get());
       SSL_CTX_use_PrivateKey(tls_.get(), certificate->key.get());
+    }
+    if (clients != nullptr) {
+      SSL_CTX_load_verify_locations(tls_.get(), clients->file.c_str(), nullptr);
+      SSL_CTX_set_verify(tls_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};

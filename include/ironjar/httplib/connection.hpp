@@ -4,101 +4,50 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
-#include <chrono>
 #include <climits>
 #include <csignal>
 #include <memory>
 #include <mutex>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <optional>
 #include <poll.h>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 #include <httplib.h>  // brings OpenSSL where the application's httplib has it
 #include <ironjar/http1.hpp>
+#include <ironjar/httplib/socket.hpp>
 
 namespace ironjar::detail {
 
-inline Error unreachable(std::string what) { return fail(Errc::unreachable, std::move(what)); }
-
-class Socket {
- public:
-  Socket() = default;
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
-  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  Socket& operator=(Socket&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  [[nodiscard]] int get() const { return descriptor_; }
-  [[nodiscard]] bool isOpen() const { return descriptor_ >= 0; }
-
-  // What of `events` can be done, or has failed; 0 when the deadline passes first.
-  [[nodiscard]] short wait(short events, Deadline deadline) const {
-    while (true) {
-      const auto left = deadline - std::chrono::steady_clock::now();
-      if (left <= left.zero()) return 0;
-      const auto time = std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(left),
-                                                            std::chrono::minutes{1});
-      pollfd watched{.fd = descriptor_, .events = events, .revents = 0};
-      const int ready = ::poll(&watched, 1, static_cast<int>(time.count()));
-      if (ready > 0) return watched.revents;
-      if (ready < 0 && errno != EINTR) return POLLERR;
-    }
-  }
-
- private:
-  int descriptor_ = -1;
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+struct TlsFiles {
+  std::string authorities = {};        // empty: the system's
+  std::string clientCertificate = {};  // with what leads to its authority; empty: none
+  std::string clientKey = {};
 };
 
-// Connected, or Errc::unreachable. Resolving the name is not bounded by the deadline: getaddrinfo takes none.
-inline Result<Socket> connectTo(const HttpTarget& target, std::chrono::milliseconds timeout, Deadline deadline) {
-  if (std::chrono::steady_clock::now() >= deadline) return unreachable("no time left to connect");
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found) != 0) {
-    return unreachable("the host's name has no address");
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
-  bool late = false;
-  for (const addrinfo* a = addresses.get(); a != nullptr && !late; a = a->ai_next) {
-    Socket socket(::socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol));
-    if (!socket.isOpen()) continue;
-    const int on = 1;  // head and body may leave in two writes: Nagle would hold the second for 40 ms
-    static_cast<void>(::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
-    const bool connected = ::connect(socket.get(), a->ai_addr, a->ai_addrlen) == 0;
-    if (!connected && errno != EINPROGRESS) continue;
-    const Deadline until = std::min(deadline, std::chrono::steady_clock::now() + timeout);
-    if (!connected && socket.wait(POLLOUT, until) == 0) {
-      late = std::chrono::steady_clock::now() >= deadline;
-      continue;
-    }
-    int problem = 0;
-    socklen_t size = sizeof problem;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0) return socket;
-  }
-  return unreachable(late ? "the deadline passed while connecting" : "no connection to any of the host's addresses");
-}
-
-#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
-// What all TLS connections of a transport share. Authorities are loaded once, when the first connection needs them.
+// What all TLS connections of a transport share. Authorities are loaded once, when the first connection needs them; a
+// client certificate at once.
 class TlsContext {
  public:
-  explicit TlsContext(std::string caCertFile) : caCertFile_(std::move(caCertFile)) {}
+  // Throws std::invalid_argument for a client certificate and key that cannot be read, or do not go together.
+  explicit TlsContext(const TlsFiles& files) : authorities_(files.authorities) {
+    if (files.clientCertificate.empty()) return;
+    SSL_CTX* const context = context_.get();
+    const bool isLoaded = context != nullptr &&
+                          SSL_CTX_use_certificate_chain_file(context, files.clientCertificate.c_str()) == 1 &&
+                          SSL_CTX_use_PrivateKey_file(context, files.clientKey.c_str(), SSL_FILETYPE_PEM) == 1 &&
+                          SSL_CTX_check_private_key(context) == 1;
+    ERR_clear_error();
+    if (isLoaded) return;
+    throw std::invalid_argument(
+        "ironjar: HttplibTransportOptions: clientCertFile and clientKeyFile are not PEM files of a "
+        "certificate and its key that can be read");
+  }
 
   // Null when the authorities cannot be loaded.
   [[nodiscard]] SSL_CTX* get() {
@@ -120,12 +69,12 @@ class TlsContext {
     SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);  // what is no data must not keep a read inside past the deadline
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-    loaded_ = (caCertFile_.empty() ? SSL_CTX_set_default_verify_paths(context)
-                                   : SSL_CTX_load_verify_locations(context, caCertFile_.c_str(), nullptr)) == 1;
+    loaded_ = (authorities_.empty() ? SSL_CTX_set_default_verify_paths(context)
+                                    : SSL_CTX_load_verify_locations(context, authorities_.c_str(), nullptr)) == 1;
     ERR_clear_error();
   }
 
-  const std::string caCertFile_;
+  const std::string authorities_;
   std::once_flag once_;
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
   bool loaded_ = false;

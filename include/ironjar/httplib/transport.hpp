@@ -6,8 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <list>
@@ -15,14 +13,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <ironjar/http1.hpp>
-#include <ironjar/httplib/connection.hpp>
+#include <ironjar/httplib/exchange.hpp>
 
 namespace ironjar {
 
@@ -38,25 +35,18 @@ struct HttplibTransportOptions {
   // answer to another. What has come when a connection is taken is noticed; what comes a moment later is not.
   bool shareAmongGroups = false;
   std::string caCertFile = {};  // PEM; empty: the system's authorities
+  // PEM: a certificate that servers are shown who ask for one, and its key; read at once. At a token endpoint it is
+  // client authentication (RFC 8705 section 2), with publicClient(). Empty: none.
+  std::string clientCertFile = {};
+  std::string clientKeyFile = {};
+  // `http://proxy.example:3128`: https requests go through it (CONNECT, RFC 9110 section 9.3.6), which sees no more
+  // than the host's name; http requests, which are for this machine, do not. Empty: none, whatever the environment
+  // says.
+  std::string proxy = {};
+  std::string proxyAuthorization = {};  // the proxy's credentials as a field's value, such as "Basic dXNlcjpwYXNz"
 };
 
 namespace detail {
-
-// What the application's code throws is an error of the body's; a transport does not throw.
-inline Result<std::string> read(const BodyReader& next) {
-  try {
-    return next();
-  } catch (...) {
-    return fail(Errc::malformed, "the body's reader threw an exception");
-  }
-}
-inline BodyReader beginBody(const Request& request) {
-  try {
-    return request.openBody ? request.openBody() : nullptr;
-  } catch (...) {
-    return nullptr;
-  }
-}
 
 // The kept connections. Closes those that have been idle for long enough, whether anybody asks or not.
 class IdleConnections {
@@ -156,107 +146,6 @@ class IdleConnections {
   std::thread sweeper_;
 };
 
-// One request and its response. What has come while the request is being sent is read between its pieces, since a
-// server may answer before it has read all of it (RFC 9112 section 9.5): with the response complete nothing more is
-// sent.
-class Exchange {
- public:
-  Exchange(Connection& peer, ResponseReader reader, Deadline deadline)
-      : peer_(peer), reader_(std::move(reader)), deadline_(deadline) {
-    peer_.beginRequest();
-  }
-
-  using Problem = std::optional<Error>;
-  // The response is complete then.
-  [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
-    Problem problem = body ? writeChunks(head, body) : writeWhole(std::move(head), request.body);
-    hasSentAll_ = !problem && !reader_.complete();
-    // A server that closes with a part of the request unread breaks the connection behind its answer, which can be read
-    // all the same. OpenSSL wants no more I/O after a write that failed; but its two directions are apart (RFC 8446
-    // section 6.1), and there is no other way to what came before.
-    if (isBroken_ && !receive()) return std::nullopt;
-    return problem ? problem : receive();
-  }
-  [[nodiscard]] bool mayKeep() const { return hasSentAll_ && reader_.mayKeep(); }
-  [[nodiscard]] Response take() { return reader_.take(); }
-
- private:
-  static constexpr std::size_t step = 16 * 1024;
-
-  // One write where it costs little: one packet instead of two.
-  Problem writeWhole(std::string head, const std::string& body) {
-    const bool together = body.size() <= step;
-    if (together) head.append(body);
-    auto problem = write(head);
-    return problem || together ? problem : write(body);
-  }
-
-  // RFC 9112 section 7.1.
-  Problem writeChunks(const std::string& head, const BodyReader& next) {
-    if (auto problem = write(head)) return problem;
-    while (!reader_.complete()) {
-      const Result<std::string> piece = detail::read(next);
-      if (!piece) return piece.error();
-      // A peer that takes all must not let a slow reader outrun the deadline.
-      if (std::chrono::steady_clock::now() >= deadline_) {
-        return fail(Errc::timeout, "the request was not sent by the deadline");
-      }
-      if (piece->empty()) return write("0\r\n\r\n");
-      std::array<char, 2 * sizeof(std::size_t)> size{};
-      char* const end = std::to_chars(size.data(), size.data() + size.size(), piece->size(), 16).ptr;
-      std::string chunk(size.data(), end);
-      if (auto problem = write(chunk.append("\r\n").append(*piece).append("\r\n"))) return problem;
-    }
-    return std::nullopt;
-  }
-
-  Problem write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      if (hasBegun_) {
-        if (auto problem = receiveAtOnce()) return problem;
-        if (reader_.complete()) return std::nullopt;
-      }
-      const Result<std::size_t> done = peer_.writeSome(bytes.substr(0, step), deadline_);
-      if (!done) {
-        isBroken_ = done.error().code == Errc::transport;
-        return done.error();
-      }
-      hasBegun_ = true;
-      bytes.remove_prefix(*done);
-    }
-    return std::nullopt;
-  }
-
-  Problem receiveAtOnce() {
-    const auto got = peer_.readAtOnce(buffer_.data(), buffer_.size());
-    if (!got) return got.error();
-    return *got ? take(**got) : std::nullopt;
-  }
-
-  Problem receive() {
-    while (!reader_.complete()) {
-      const Result<std::size_t> got = peer_.read(buffer_.data(), buffer_.size(), deadline_);
-      if (!got) return got.error();
-      // A peer that never lets the socket run dry must not outrun the deadline.
-      if (std::chrono::steady_clock::now() >= deadline_) {
-        return fail(Errc::timeout, "no complete response by the deadline");
-      }
-      if (auto problem = take(*got)) return problem;
-    }
-    return std::nullopt;
-  }
-
-  Problem take(std::size_t size) { return size == 0 ? reader_.end() : reader_.read({buffer_.data(), size}); }
-
-  Connection& peer_;
-  ResponseReader reader_;
-  const Deadline deadline_;
-  std::array<char, step> buffer_;
-  bool hasBegun_ = false;  // to send
-  bool isBroken_ = false;  // while it was being sent
-  bool hasSentAll_ = false;
-};
-
 class HttplibTransport {
  public:
   explicit HttplibTransport(HttplibTransportOptions options)
@@ -299,11 +188,16 @@ class HttplibTransport {
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
     if (target.https) return fail(Errc::unsupported, "httplib is compiled without OpenSSL");
 #endif
-    Result<Socket> socket = connectTo(target, options_.connectTimeout, deadline);
+    const bool isProxied = target.https && proxy_;
+    const HttpTarget& peer = isProxied ? *proxy_ : target;
+    Result<Socket> socket = connectTo(peer.host, peer.port, options_.connectTimeout, deadline);
     if (!socket) return std::move(socket).error();
     auto connection = std::make_unique<Connection>(*std::move(socket));
-#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
     const Deadline until = std::min(deadline, std::chrono::steady_clock::now() + options_.connectTimeout);
+    if (isProxied) {
+      if (auto problem = tunnel(*connection, target, until)) return *std::move(problem);
+    }
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
     if (target.https) {
       if (auto problem = connection->startTls(tls_.get(), target, until)) return *std::move(problem);
     }
@@ -311,9 +205,41 @@ class HttplibTransport {
     return connection;
   }
 
+  // RFC 9110 section 9.3.6. Whatever fails, nothing has been sent to the target.
+  [[nodiscard]] std::optional<Error> tunnel(Connection& proxy, const HttpTarget& target, Deadline until) const {
+    const std::string host = target.host.find(':') == std::string::npos ? target.host : '[' + target.host + ']';
+    std::string head =
+        "CONNECT " + host + ':' + target.port + " HTTP/1.1\r\nHost: " + host + ':' + target.port + "\r\n";
+    const std::string& credentials = options_.proxyAuthorization;
+    head += (credentials.empty() ? "" : "Proxy-Authorization: " + credentials + "\r\n") + "\r\n";
+    // The answer ends with its head, as a HEAD's does.
+    Exchange exchange(proxy, ResponseReader("HEAD", {options_.maxHeadSize, 0}), until);
+    if (auto problem = exchange.send(std::move(head), {}, nullptr)) {
+      return unreachable("the proxy: " + std::string(describe(problem->code)));
+    }
+    const int status = exchange.take().status;
+    if (status >= 200 && status <= 299) return std::nullopt;
+    return unreachable("the proxy answered " + std::to_string(status));
+  }
+
+  // Throws std::invalid_argument.
+  static std::optional<HttpTarget> proxyOf(const HttplibTransportOptions& options) {
+    const auto refuse = [](const char* why) {
+      throw std::invalid_argument(std::string("ironjar: HttplibTransportOptions: ") + why);
+    };
+    const std::string& credentials = options.proxyAuthorization;
+    if (credentials.find_first_of(std::string("\r\n\0", 3)) != std::string::npos)
+      refuse("proxyAuthorization breaks its line");
+    if (options.proxy.empty()) return std::nullopt;
+    Result<HttpTarget> proxy = readTarget(options.proxy);
+    if (!proxy || proxy->https || proxy->target != "/") refuse("proxy is not a URL such as http://proxy.example:3128");
+    return *std::move(proxy);
+  }
+
   const HttplibTransportOptions options_;
+  const std::optional<HttpTarget> proxy_ = proxyOf(options_);
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
-  TlsContext tls_{options_.caCertFile};
+  TlsContext tls_{{options_.caCertFile, options_.clientCertFile, options_.clientKeyFile}};
 #endif
   IdleConnections idle_;
 };

@@ -1,0 +1,134 @@
+// One request and its response on a connection. Part of <ironjar/httplib/transport.hpp>.
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <ironjar/httplib/connection.hpp>
+
+namespace ironjar::detail {
+
+// What the application's code throws is an error of the body's; a transport does not throw.
+inline Result<std::string> read(const BodyReader& next) {
+  try {
+    return next();
+  } catch (...) {
+    return fail(Errc::malformed, "the body's reader threw an exception");
+  }
+}
+inline BodyReader beginBody(const Request& request) {
+  try {
+    return request.openBody ? request.openBody() : nullptr;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+// One request and its response. What has come while the request is being sent is read between its pieces, since a
+// server may answer before it has read all of it (RFC 9112 section 9.5): with the response complete nothing more is
+// sent.
+class Exchange {
+ public:
+  Exchange(Connection& peer, ResponseReader reader, Deadline deadline)
+      : peer_(peer), reader_(std::move(reader)), deadline_(deadline) {
+    peer_.beginRequest();
+  }
+
+  using Problem = std::optional<Error>;
+  // The response is complete then.
+  [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
+    Problem problem = body ? writeChunks(head, body) : writeWhole(std::move(head), request.body);
+    hasSentAll_ = !problem && !reader_.complete();
+    // A server that closes with a part of the request unread breaks the connection behind its answer, which can be read
+    // all the same. OpenSSL wants no more I/O after a write that failed; but its two directions are apart (RFC 8446
+    // section 6.1), and there is no other way to what came before.
+    if (isBroken_ && !receive()) return std::nullopt;
+    return problem ? problem : receive();
+  }
+  [[nodiscard]] bool mayKeep() const { return hasSentAll_ && reader_.mayKeep(); }
+  [[nodiscard]] Response take() { return reader_.take(); }
+
+ private:
+  static constexpr std::size_t step = 16 * 1024;
+
+  // One write where it costs little: one packet instead of two.
+  Problem writeWhole(std::string head, const std::string& body) {
+    const bool together = body.size() <= step;
+    if (together) head.append(body);
+    auto problem = write(head);
+    return problem || together ? problem : write(body);
+  }
+
+  // RFC 9112 section 7.1.
+  Problem writeChunks(const std::string& head, const BodyReader& next) {
+    if (auto problem = write(head)) return problem;
+    while (!reader_.complete()) {
+      const Result<std::string> piece = detail::read(next);
+      if (!piece) return piece.error();
+      // A peer that takes all must not let a slow reader outrun the deadline.
+      if (std::chrono::steady_clock::now() >= deadline_) {
+        return fail(Errc::timeout, "the request was not sent by the deadline");
+      }
+      if (piece->empty()) return write("0\r\n\r\n");
+      std::array<char, 2 * sizeof(std::size_t)> size{};
+      char* const end = std::to_chars(size.data(), size.data() + size.size(), piece->size(), 16).ptr;
+      std::string chunk(size.data(), end);
+      if (auto problem = write(chunk.append("\r\n").append(*piece).append("\r\n"))) return problem;
+    }
+    return std::nullopt;
+  }
+
+  Problem write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      if (hasBegun_) {
+        if (auto problem = receiveAtOnce()) return problem;
+        if (reader_.complete()) return std::nullopt;
+      }
+      const Result<std::size_t> done = peer_.writeSome(bytes.substr(0, step), deadline_);
+      if (!done) {
+        isBroken_ = done.error().code == Errc::transport;
+        return done.error();
+      }
+      hasBegun_ = true;
+      bytes.remove_prefix(*done);
+    }
+    return std::nullopt;
+  }
+
+  Problem receiveAtOnce() {
+    const auto got = peer_.readAtOnce(buffer_.data(), buffer_.size());
+    if (!got) return got.error();
+    return *got ? take(**got) : std::nullopt;
+  }
+
+  Problem receive() {
+    while (!reader_.complete()) {
+      const Result<std::size_t> got = peer_.read(buffer_.data(), buffer_.size(), deadline_);
+      if (!got) return got.error();
+      // A peer that never lets the socket run dry must not outrun the deadline.
+      if (std::chrono::steady_clock::now() >= deadline_) {
+        return fail(Errc::timeout, "no complete response by the deadline");
+      }
+      if (auto problem = take(*got)) return problem;
+    }
+    return std::nullopt;
+  }
+
+  Problem take(std::size_t size) { return size == 0 ? reader_.end() : reader_.read({buffer_.data(), size}); }
+
+  Connection& peer_;
+  ResponseReader reader_;
+  const Deadline deadline_;
+  std::array<char, step> buffer_;
+  bool hasBegun_ = false;  // to send
+  bool isBroken_ = false;  // while it was being sent
+  bool hasSentAll_ = false;
+};
+
+}  // namespace ironjar::detail
