@@ -112,6 +112,10 @@ Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, co
     Part& part = partOf(key);
     const auto lock = locked(part, now);
     const auto* entry = part.states.isSettled(key) ? nullptr : part.states.find(key);
+    if (entry && entry->state == TokenState::rotated) {  // both are read below: each is a miss in a large table
+      entry->tokens.prefetch();
+      partOf(entry->successor).states.prefetch(entry->successor);
+    }
     const bool isFromCookie = from == RefreshCoordinator::From::cookie;
     if (entry && isFromCookie && !entry->wasBrought) toConfirm = part.states.bring(key, now);
     isNewest = (!entry || entry->state == TokenState::issued) && !part.states.isLoggedOut(key, context.begun);

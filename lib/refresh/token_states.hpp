@@ -81,6 +81,9 @@ class TokenStates {
   // Issued, and a request's cookie has brought it: the usual case of those that find() finds, known without.
   [[nodiscard]] bool isSettled(const TokenKey& key) const { return entries_.isMarked(key); }
 
+  // Begins to read what isSettled() and find() read first.
+  void prefetch(const TokenKey& key) const { entries_.prefetch(key); }
+
   void begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> inFlight);
   // The call was not made, or says nothing of the token.
   void withdraw(const TokenKey& key, MonotonicTime now);
