@@ -94,6 +94,92 @@ TEST_CASE("R24 a response of the old login that was refreshed before the new one
   CHECK(site.save(slow) == "");
 }
 
+namespace {
+
+// A login that takes another's place in a browser: whose both are, and what the endpoint's setting is.
+struct Replacement {
+  explicit Replacement(RevokeReplaced setting, const std::string& formerSubject = "ada",
+                       const std::string& newSubject = "eve")
+      : site([setting](FetchOptions& fetch, SessionOptions&) {
+          fetch.tokenEndpoint.revokeReplaced = setting;
+          fetch.coordinator = std::make_shared<LocalCoordinator>(
+              LocalCoordinatorOptions{.refusedBurst = 1'000'000, .threads = 1});  // revocations come in order
+        }),
+        former(tokensOf(formerSubject)),
+        fresh(tokensOf(newSubject)) {
+    Session session = site.jar->open("");
+    session.setTokens(former);
+    old = site.save(session);
+    Session next = site.jar->open(old);
+    next.replace();
+    next.setTokens(fresh);
+    cookie = site.save(next);
+  }
+  TokenSet tokensOf(const std::string& subject) {
+    TokenSet tokens = provider().login();
+    tokens.subject = subject;
+    return tokens;
+  }
+  testing::Provider& provider() { return site.upstream.provider; }
+  // Of the former tokens, when the new login's have been revoked too.
+  int revocationsOfFormer() {
+    Session leaving = site.jar->open(cookie);
+    site.fetcher->signOut(leaving);
+    while (provider().revocationsOf(fresh.refreshToken) == 0) std::this_thread::yield();
+    return provider().revocationsOf(former.refreshToken);
+  }
+
+  Site site;
+  TokenSet former;
+  TokenSet fresh;
+  std::string old;
+  std::string cookie;
+};
+
+}  // namespace
+
+TEST_CASE("a login over another user's session revokes the former tokens, once, and never the new ones") {
+  for (const RevokeReplaced setting : {RevokeReplaced::otherUsers, RevokeReplaced::always}) {
+    Replacement login(setting);
+    login.provider().waitForRevocations(1);
+    CHECK(login.provider().revocationsOf(login.former.refreshToken) == 1);
+    CHECK(login.provider().revocationsOf(login.fresh.refreshToken) == 0);
+    Session again = login.site.jar->open(login.cookie);
+    again.set("cart", 1);
+    CHECK(login.site.save(again) != "");  // a later write of the new login
+    login.provider().expireAccessTokens();
+    Session next = login.site.jar->open(login.cookie);
+    CHECK(login.site.fetcher->performFetch(next, items)->status == 200);
+    Session late = login.site.jar->open(login.old);
+    CHECK(errorOf(login.site.fetcher->performFetch(late, items)) == RefreshEnd::loggedOut);
+    late.set("cart", 1);
+    CHECK(login.site.save(late) == "");
+    CHECK(login.provider().counts().revocations == 1);
+  }
+}
+
+TEST_CASE("what a replaced login had become is revoked, whatever its cookie still said") {
+  Replacement login(RevokeReplaced::otherUsers);
+  login.provider().waitForRevocations(1);
+  login.provider().expireAccessTokens();
+  Session session = login.site.jar->open(login.cookie);
+  CHECK(login.site.fetcher->performFetch(session, items)->status == 200);  // the response that brings it is lost
+  Session next = login.site.jar->open(login.cookie);
+  next.replace();
+  next.setTokens(login.tokensOf("bob"));
+  CHECK(login.site.save(next) != "");
+  login.provider().waitForRevocations(2);
+  CHECK(login.provider().revocationsOf(session.tokens()->refreshToken) == 1);
+}
+
+TEST_CASE("a login over one's own session, or one whose user is unknown, revokes where the endpoint says always") {
+  for (const auto& [former, fresh] : {std::pair{"ada", "ada"}, {"", "ada"}, {"ada", ""}, {"", ""}}) {
+    CHECK(Replacement(RevokeReplaced::otherUsers, former, fresh).revocationsOfFormer() == 0);
+    CHECK(Replacement(RevokeReplaced::always, former, fresh).revocationsOfFormer() == 1);
+  }
+  CHECK(Replacement(RevokeReplaced::never).revocationsOfFormer() == 0);
+}
+
 TEST_CASE("replace() with the same login's tokens, rotated or not, ends nothing") {
   Site site;
   std::string cookie = site.login();

@@ -147,8 +147,8 @@ class Fetcher {
   // makes a logout final: what is under way for that login is discarded, requests still coming with its cookies are
   // nobody's, and its tokens are revoked if TokenEndpoint::revocationUrl is set. A session whose login has ended
   // elsewhere is not written at all: begin a new one with replace(). After: a login that another one has replaced
-  // (Session::replace) ends likewise, so that a late response of it does not take the new one's place; but nothing is
-  // revoked, since some providers would revoke the new one too. Copies of them may outlive the Fetcher.
+  // (Session::replace) ends likewise, so that a late response of it does not take the new one's place; its tokens are
+  // revoked as TokenEndpoint::revokeReplaced says. Copies of them may outlive the Fetcher.
   [[nodiscard]] CommitHooks commitHooks() const;
 
   // Ends the login and destroys the session, as destroy() does for a jar with commitHooks().

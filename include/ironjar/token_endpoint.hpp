@@ -81,6 +81,15 @@ struct ReplayPolicy {
 // not in the body.
 enum class EndpointBearer { none, accessToken, refreshToken };
 
+// Whose refresh token is revoked when a new login takes its place in a browser (Session::replace). Providers differ in
+// what a revocation ends: the tokens of one login, or all that the user has granted to the client, the new login
+// included.
+enum class RevokeReplaced {
+  never,
+  otherUsers,  // of a login whose subject is known to be another one's than the new login's
+  always,      // for providers where a revocation ends that login and no other
+};
+
 // How to ask for tokens. The default is RFC 6749 section 6: a form with grant_type=refresh_token.
 struct TokenEndpoint {
   std::string url;
@@ -105,7 +114,8 @@ struct TokenEndpoint {
   std::chrono::milliseconds expiresInUnit = Seconds{1};  // what AnswerPointers::expiresIn counts
   // Names of cookies that it sets along with the tokens and the API wants, such as sso_session.
   std::vector<std::string> cookies = {};
-  std::string revocationUrl = {};    // RFC 7009; empty: tokens of an ended login are not revoked
+  std::string revocationUrl = {};  // RFC 7009; empty: tokens of an ended login are not revoked
+  RevokeReplaced revokeReplaced = RevokeReplaced::otherUsers;
   bool allowHttpOnLoopback = false;  // for development; anywhere else the URL must be https
 };
 

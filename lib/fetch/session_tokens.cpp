@@ -48,6 +48,7 @@ SessionTokens::SessionTokens(const FetchOptions& options)
       client_(clientOf(options)),
       call_(refreshCall(callOptions(options))),
       revoke_(revokeCall(callOptions(options))),
+      revokeReplaced_(options.tokenEndpoint.revokeReplaced),
       threshold_(options.refreshThreshold),
       now_(options.now),
       observer_(options.observer) {}
@@ -113,12 +114,17 @@ void SessionTokens::end(const Session& session) const {
   }
 }
 
-// Some providers would revoke the new login along with the old one (Google does).
 void SessionTokens::endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const {
   for (const TokenSet& login : logins) {
-    if (!login.refreshToken.empty() && (!by || !isSameLogin(login, *by)))
-      coordinator_->end(client_, login, nullptr, {.at = now_()});
+    if (login.refreshToken.empty() || (by && isSameLogin(login, *by))) continue;
+    coordinator_->end(client_, login, mayRevoke(login, by) ? revoke_ : nullptr, {.at = now_()});
   }
+}
+
+// With most providers the new login's tokens survive what ends another user's grant; of one user both may be one grant.
+bool SessionTokens::mayRevoke(const TokenSet& replaced, const std::optional<TokenSet>& by) const {
+  if (revokeReplaced_ != RevokeReplaced::otherUsers) return revokeReplaced_ == RevokeReplaced::always;
+  return by && !by->subject.empty() && !replaced.subject.empty() && by->subject != replaced.subject;
 }
 
 // `current` is the newest of its login.

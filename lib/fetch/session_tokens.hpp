@@ -37,7 +37,7 @@ class SessionTokens {
 
   // Ends the logins of a session that was destroyed.
   void end(const Session& session) const;
-  // Ends logins that another one has taken the place of; nothing is revoked.
+  // Ends logins that another one has taken the place of; TokenEndpoint::revokeReplaced says which are revoked.
   void endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const;
 
   // By its own expiry the access token is good.
@@ -53,6 +53,7 @@ class SessionTokens {
  private:
   [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session,
                                                          const std::optional<TokenSet>& held) const;
+  [[nodiscard]] bool mayRevoke(const TokenSet& replaced, const std::optional<TokenSet>& by) const;
   [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
 
   std::shared_ptr<RefreshCoordinator> coordinator_;
@@ -60,6 +61,7 @@ class SessionTokens {
   std::string client_;  // what sets this issuer and client apart at the coordinator
   RefreshCall call_;
   RevokeCall revoke_;
+  RevokeReplaced revokeReplaced_;
   Seconds threshold_;
   Clock now_;
   Observer observer_;

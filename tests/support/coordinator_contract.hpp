@@ -233,6 +233,19 @@ inline void aLogoutEndsTheWholeChain(const Coordinators& c) {
   CHECK(revoked == 1);
 }
 
+// What a login does to the one whose place it takes: `begun` is not known, and later sessions are not meant.
+inline void aReplacedLoginIsRevokedFromWhereverItStands(const Coordinators& c) {
+  REQUIRE(c.one.refresh("a", "b"));
+  std::atomic<int> revoked = 0;
+  c.other.end("a", counting(revoked, "b"), {.at = at(10'000'000)});
+  CHECK(within(5s, [&] { return revoked > 0; }));
+  CHECK(revoked == 1);
+  for (const Asker& asker : {c.one, c.other}) {
+    CHECK(errorOf(asker.refresh("b", "x", {.begun = at(1'000'000)})) == RefreshEnd::loggedOut);
+  }
+  CHECK(c.calls() == 1);
+}
+
 inline void aLogoutDiscardsWhatIsUnderWay(const Coordinators& c) {
   for (const bool isOther : {false, true}) {
     const Asker& who = isOther ? c.other : c.one;  // signs out
@@ -347,6 +360,7 @@ inline const std::vector<CoordinatorRule> coordinatorContract = {
     {"a token that failed has a pause, longer each time", contract::aTokenThatFailedHasALongerPauseEachTime},
     {"what the server asked for is waited, ten minutes at most", contract::whatTheServerAskedForIsWaited},
     {"a logout ends the whole chain, and revokes its last tokens once", contract::aLogoutEndsTheWholeChain},
+    {"a replaced login is revoked, from wherever it stands", contract::aReplacedLoginIsRevokedFromWhereverItStands},
     {"a logout discards and revokes what is under way", contract::aLogoutDiscardsWhatIsUnderWay},
     {"a logout is for sessions that began before", contract::aLogoutIsForSessionsThatBeganBefore},
     {"an earlier logout takes nothing back", contract::anEarlierLogoutTakesNothingBack},
