@@ -46,6 +46,14 @@ TEST_CASE("an answer dropped before the commit spends nothing, one dropped after
   for (int i = 0; i < 5; ++i) CHECK(errorOf(world.ask(a.refreshToken)) == Errc::transport);
 }
 
+TEST_CASE("a gateway's 504 after the commit: the token is spent, and the answer says nothing of it") {
+  World world({.dropAfterCommit = {.times = 1, .how = Drop::How::gateway}});
+  const TokenSet a = world.provider.login();
+  CHECK(world.ask(a.refreshToken)->status == 504);
+  CHECK(world.provider.counts().refreshes == 1);
+  CHECK(world.refresh(a.refreshToken) == refusedTokens);
+}
+
 TEST_CASE("a call that hangs: until its deadline, or until it is released") {
   for (const bool after : {false, true}) {
     const Drop hang = {.times = 2, .how = Drop::How::hang};

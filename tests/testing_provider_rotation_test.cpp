@@ -33,6 +33,17 @@ TEST_CASE("strict rotation: a refresh token works once, the second time ends the
   CHECK(world.provider.refreshesOf(b.refreshToken) == 0);
 }
 
+TEST_CASE("single use: a refresh token works once, and the login goes on with the one that it gave") {
+  World world({.rotation = Rotation::singleUse});
+  const TokenSet a = world.provider.login();
+  const TokenSet b = world.refresh(a.refreshToken);
+  for (int i = 0; i < 2; ++i) CHECK(world.refresh(a.refreshToken) == refusedTokens);
+  CHECK(world.isGood(b));
+  CHECK(world.refresh(b.refreshToken) != refusedTokens);
+  CHECK(world.provider.counts().reuses == 2);
+  CHECK(world.provider.counts().familiesKilled == 0);
+}
+
 TEST_CASE("no rotation: one refresh token for ever, said again or left out") {
   for (const bool omits : {false, true}) {
     World world({.rotation = Rotation::none, .omitRefreshToken = omits});

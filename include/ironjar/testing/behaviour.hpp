@@ -19,6 +19,7 @@ namespace ironjar::testing {
 enum class Rotation {
   none,                          // it stays good
   strict,                        // using it again is reuse
+  singleUse,                     // using it again is refused, and the login goes on
   graceSamePair,                 // for `grace` after its first use it gives the same pair again
   graceNewChild,                 // for `grace` it gives another new pair, and all of them are good
   graceNewChildRevokesPrevious,  // for `grace` it gives another new pair, and what it gave before is good no more
@@ -28,8 +29,9 @@ enum class Rotation {
 // Answers that get lost: the next `times` of them.
 struct Drop {
   enum class How {
-    reset,  // the connection breaks: Errc::transport
-    hang,   // nothing comes until the caller's deadline (Errc::timeout), or until release() breaks the connection
+    reset,    // the connection breaks: Errc::transport
+    hang,     // nothing comes until the caller's deadline (Errc::timeout), or until release() breaks the connection
+    gateway,  // a gateway in between answers 504
   };
   static constexpr unsigned always = std::numeric_limits<unsigned>::max();
 
@@ -45,10 +47,12 @@ struct ProviderBehaviour {
   Seconds accessTokenLifetime{3600};   // the API accepts it for so long
   std::optional<Json> expiresIn = {};  // what the answer says of that, be it nonsense; unset: the truth
   bool omitExpiresIn = false;
-  bool idToken = false;                   // an id_token comes along: a JWT in shape, signed by nobody
-  std::string idTokenSubject = {};        // its `sub`; empty: the user's name
-  std::string scope = {};                 // granted; empty: not mentioned
-  std::vector<std::string> cookies = {};  // Set-Cookie values that come with tokens, e.g. "sso_session=1; Path=/"
+  bool idToken = false;                     // an id_token comes along: a JWT in shape, signed by nobody
+  std::string idTokenSubject = {};          // its `sub`; empty: the user's name
+  std::string scope = {};                   // granted; empty: not mentioned
+  std::vector<std::string> cookies = {};    // Set-Cookie values that come with tokens, e.g. "sso_session=1; Path=/"
+  std::optional<Response> endedGrant = {};  // what a refresh token that is not good gets; unset: a 400, invalid_grant
+  bool formAnswers = false;                 // tokens and endedGrant come as a form, unless Accept asks for JSON
   // Before the provider has made up its books, and after. On a caller that gives up meanwhile the books are made up
   // all the same, as a real provider's would be.
   std::chrono::milliseconds latencyBeforeCommit{0};

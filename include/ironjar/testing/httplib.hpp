@@ -55,12 +55,15 @@ httplib::Server::Handler handlerOf(Server& server, Seconds patience) {
 
 }  // namespace detail
 
-// GET /authorize, POST /token, POST /revoke, GET /stats. What Provider's answers end in an error, ends in a connection
-// that is closed before its time. A call that is held or hangs keeps one of the server's threads until release(), or
-// until `patience` ends: call release() before the server is stopped. The provider must outlive the server.
+// GET /authorize and /stats, POST ProviderOptions::tokenPath and revocationPath. What Provider's answers end in an
+// error, ends in a connection that is closed before its time. A call that is held or hangs keeps one of the server's
+// threads until release(), or until `patience` ends: call release() before the server is stopped. The provider must
+// outlive the server.
 inline void mount(httplib::Server& server, Provider& provider, Seconds patience = Seconds{30}) {
   const auto handler = detail::handlerOf(provider, patience);
-  server.Get("/authorize", handler).Get("/stats", handler).Post("/token", handler).Post("/revoke", handler);
+  const ProviderOptions& options = provider.options();
+  server.Get("/authorize", handler).Get("/stats", handler);
+  server.Post(options.tokenPath, handler).Post(options.revocationPath, handler);
 }
 
 // Every path and method. Likewise.

@@ -112,6 +112,10 @@ class Ledger {
 
   std::optional<Pair> again(const std::string& presented, Grant& grant, const ProviderBehaviour& behaviour,
                             Deadline now) {
+    if (behaviour.rotation == Rotation::singleUse) {
+      ++counts.reuses;
+      return std::nullopt;
+    }
     const bool confirms = behaviour.rotation == Rotation::untilConfirmed;
     const std::optional<Deadline> from = confirms ? grant.confirmedAt : grant.spentAt;
     const bool inGrace = behaviour.rotation != Rotation::strict && (!from || now - *from < behaviour.grace);

@@ -34,6 +34,8 @@ struct ProviderOptions {
   std::optional<VirtualClock> clock = {};  // on which tokens end and latencies pass; unset: real time
   std::optional<ClientAuth> client = {};   // who may ask; unset: anybody
   bool randomTokens = false;               // unset: at-1, rt-1, at-2, …, the same in every run
+  std::string tokenPath = "/token";
+  std::string revocationPath = "/revoke";
 };
 
 // Thread-safe. Must outlive whatever uses its transport; a call that is held or hangs is inside it until its deadline.
@@ -48,8 +50,8 @@ class Provider {
   Provider& operator=(const Provider&) = delete;
 
   [[nodiscard]] const ProviderOptions& options() const { return options_; }
-  [[nodiscard]] std::string tokenUrl() const { return options_.origin + "/token"; }
-  [[nodiscard]] std::string revocationUrl() const { return options_.origin + "/revoke"; }
+  [[nodiscard]] std::string tokenUrl() const { return options_.origin + options_.tokenPath; }
+  [[nodiscard]] std::string revocationUrl() const { return options_.origin + options_.revocationPath; }
 
   // The knobs as they are, with what is left of the drops; and all of them anew from now on, for calls that are inside
   // too. What is left out has its default: start from behaviour() to change one.
@@ -109,13 +111,13 @@ class Provider {
   }
   [[nodiscard]] int revocationsOf(const std::string& token) const { return find(revocationsOf_, token); }
 
-  // POST /token, POST /revoke, GET /authorize, GET /stats (the counts as JSON), whatever the origin. The errors are
-  // those of a Transport.
+  // POST tokenPath and revocationPath, GET /authorize, GET /stats (the counts as JSON), whatever the origin. The errors
+  // are those of a Transport.
   Result<Response> handle(const Request& request, Deadline deadline) {
     const std::string_view path = detail::pathOf(request.url);
     const bool posts = request.method == "POST";
-    if (path == "/token") return posts ? token(request, deadline) : Response{.status = 405};
-    if (path == "/revoke") return posts ? revoke(request) : Response{.status = 405};
+    if (path == options_.tokenPath) return posts ? token(request, deadline) : Response{.status = 405};
+    if (path == options_.revocationPath) return posts ? revoke(request) : Response{.status = 405};
     if (path == "/authorize") return authorizeFrom(detail::formFields(detail::queryOf(request.url)));
     if (path == "/stats") return json(200, counts());
     return Response{.status = 404};
@@ -167,7 +169,8 @@ class Provider {
     if (drop.times != Drop::always) --drop.times;
     return true;
   }
-  Error dropped(detail::Gate::Lock& lock, Drop::How how, Deadline deadline) const {
+  Result<Response> dropped(detail::Gate::Lock& lock, Drop::How how, Deadline deadline) const {
+    if (how == Drop::How::gateway) return Response{.status = 504, .body = "<h1>Gateway Timeout</h1>"};
     const bool broken = how == Drop::How::reset || gate_.hang(lock, deadline);
     return fail(broken ? Errc::transport : Errc::timeout);
   }
@@ -175,14 +178,32 @@ class Provider {
   Response granted(const Request& request) {
     const detail::Fields fields = detail::bodyFields(request);
     if (!isClient(request, fields)) return invalidClient();
-    const std::string grant = member(fields, "grant_type");
+    const bool isInQuery = !fields.contains("grant_type");
+    const std::string grant =
+        member(isInQuery ? detail::formFields(detail::queryOf(request.url)) : fields, "grant_type");
     if (grant == "authorization_code") return codeExchanged(fields);
     if (grant != "refresh_token") return refused("unsupported_grant_type");
     if (!fields.contains("refresh_token")) return refused("invalid_request");
     const auto pair = ledger_.refresh(member(fields, "refresh_token"), behaviour_, gate_.now());
-    if (!pair) return refused("invalid_grant");
+    if (!pair) return encoded(behaviour_.endedGrant.value_or(refused("invalid_grant")), request);
     ledger_.bind(pair->accessToken, member(fields, "resource"));
-    return answerWith(*pair, !behaviour_.omitRefreshToken);
+    return encoded(answerWith(*pair, !behaviour_.omitRefreshToken), request);
+  }
+
+  // As ProviderBehaviour::formAnswers says.
+  [[nodiscard]] Response encoded(Response answer, const Request& request) const {
+    const bool asksForJson = findHeader(request.headers, "Accept").value_or("").find("json") != std::string_view::npos;
+    if (!behaviour_.formAnswers || asksForJson) return answer;
+    const Json body = Json::parse(answer.body);
+    std::string form;
+    for (const auto& [name, value] : body.items()) {
+      const std::string text = value.is_string() ? value.template get<std::string>() : value.dump();
+      form += (form.empty() ? "" : "&") + detail::percentEncoded(name) + "=" + detail::percentEncoded(text);
+    }
+    eraseHeader(answer.headers, "Content-Type");
+    answer.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    answer.body = std::move(form);
+    return answer;
   }
 
   // RFC 6749 section 4.1.3: a code works once, and with the redirect_uri that it was asked for with.
