@@ -9,6 +9,7 @@
 #include <ironjar/http.hpp>
 #include <ironjar/http1.hpp>
 #include <ironjar/passwords.hpp>
+#include <ironjar/profiles.hpp>
 #include <ironjar/refresh_service.hpp>
 #include <ironjar/revocation.hpp>
 #include <ironjar/seal.hpp>

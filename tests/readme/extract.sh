@@ -55,7 +55,7 @@ for block in "$out"/*.cpp; do
 done
 {
   echo "$prelude"
-  printf '#include <ironjar/testing/%s.hpp>\n' api check_transport httplib
+  printf '#include <ironjar/testing/%s.hpp>\n' api check_transport httplib profiles
   cat "$headers"
 } >"$out/headers.cpp"
 rm "$headers"
