@@ -112,6 +112,7 @@ TEST_CASE("configuration that cannot be is refused at start-up (G11 url)") {
   refuses([](FetchOptions& o) { o.tokenScheme = "Bearer "; });
   refuses([](FetchOptions& o) { o.refreshThreshold = Seconds{-1}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.timeout = Seconds{0}; });
+  refuses([](FetchOptions& o) { o.tokenEndpoint.timeout = Seconds{301}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.replay = {.grace = Seconds{-1}}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.replay = {.grace = Seconds{30}, .strict = true}; });
   refuses([](FetchOptions& o) { o.tokenEndpoint.refreshTokenCookie = "a b"; });

@@ -112,6 +112,19 @@ TEST_CASE("a login that ends before its call begins, or during it, is nobody's a
   CHECK(f.newest("y") == "");
 }
 
+TEST_CASE("a call that takes longer than a logout is remembered: its token is spent, and nobody's") {
+  Fixture f;
+  const auto called = f.waiting("x");
+  REQUIRE(f.flights.start(called.call, f.time()));
+  CHECK_FALSE(f.flights.end("c", tokens("x"), nullptr, {}, f.time()));
+  f.time.advance(601s);
+  CHECK(f.refusal("x") == Errc::refreshFailed);
+  CHECK(f.flights.complete(called.call, {.tokens = tokens("y")}, f.time()) == tokens("y"));
+  CHECK(f.refusal("x") == Errc::loginRequired);
+  f.time.advance(599s);
+  CHECK(f.refusal("x") == Errc::loginRequired);
+}
+
 TEST_CASE("V06 of a long chain the last links lead on, others are known as spent, the oldest not at all") {
   for (const std::size_t entries : {std::size_t{1000}, std::size_t{100'000}}) {  // in one part, and in many
     Fixture f({.maxEntries = entries});

@@ -106,7 +106,7 @@ struct TokenEndpoint {
   EndpointBearer bearer = EndpointBearer::none;
   // A name: the refresh token travels as this cookie instead of in the body, and a new one comes as Set-Cookie.
   std::string refreshTokenCookie = {};
-  Seconds timeout{10};  // of one call, counted apart from the request that needs it
+  Seconds timeout{10};  // of one call, counted apart from the request that needs it; 5 min at most
   ReplayPolicy replay = ReplayPolicy();
   // The errors by which this provider says that a refresh token is no longer good. Dex also says invalid_request; a
   // number is written in decimal.

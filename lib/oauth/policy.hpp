@@ -6,6 +6,10 @@
 
 namespace ironjar::detail {
 
+// Of TokenEndpoint::timeout: half of the time for which a logout is remembered, as one must be while a call is in
+// flight.
+inline constexpr std::chrono::minutes longestCall{5};
+
 // Of a token endpoint's answer, decoded.
 inline constexpr std::size_t maxAnswerSize = 1024 * 1024;
 inline constexpr std::size_t maxTokenSize = 16 * 1024;

@@ -6,6 +6,7 @@
 #include "http/field.hpp"
 #include "json/json.hpp"
 #include "json/simdjson.hpp"
+#include "oauth/policy.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -182,8 +183,8 @@ void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
   if (endpoint.replay.grace < Seconds{0} || (endpoint.replay.grace > Seconds{0} && endpoint.replay.strict)) {
     refuse("TokenEndpoint.replay: grace must not be negative, and excludes strict");
   }
-  if (endpoint.timeout <= Seconds{0} || endpoint.timeout > Seconds{3600}) {
-    refuse("TokenEndpoint.timeout must be positive, and an hour at most");
+  if (endpoint.timeout <= Seconds{0} || endpoint.timeout > detail::longestCall) {
+    refuse("TokenEndpoint.timeout must be positive, and five minutes at most");
   }
   if (!detail::isSendable(endpoint.headers)) refuse("TokenEndpoint.headers holds what cannot be sent");
   for (const auto& [name, value] : endpoint.headers) {

@@ -234,7 +234,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
     const bool isInFlight = end.entry && end.entry->inFlight;
     const bool isInvalid = end.entry && end.entry->state == TokenState::invalidGrant;  // nothing to revoke
     if (isInFlight) {
-      end.entry->inFlight->loggedOut = true;
+      end.entry->inFlight->loggedOut = logout.at;
       end.entry->inFlight->revoke = revoke;
     } else if (!isInvalid) {
       last = end.tokens.value_or(tokens);

@@ -38,7 +38,7 @@ struct InFlightRefresh {
   CircuitBreaker::Permit permit{};
   // Under the lock of the token's part, until the call is completed.
   std::vector<Waiter> waiters = {};
-  bool loggedOut = false;  // meanwhile: what it brings is nobody's
+  std::optional<TimePoint> loggedOut = {};  // when the login was ended meanwhile: what it brings is to be revoked
   RevokeCall revoke = {};
 };
 

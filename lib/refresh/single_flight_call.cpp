@@ -85,9 +85,11 @@ std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAn
   {
     Part& part = partOf(call->key);
     const PartsLock lock(part, partOf(successor), now);
-    isOrphaned = call->loggedOut;
+    isOrphaned = call->loggedOut.has_value();
     if (isOrphaned) {
       part.states.withdraw(call->key, now);
+      part.states.logOut(call->key, *call->loggedOut,
+                         now);  // anew: the call may have taken longer than it is remembered
     } else if (fresh) {
       rotation = rotate(*call, *fresh, successor, now);
       result = *fresh;

@@ -115,7 +115,7 @@ class Schedule {
       answer = {.tokens = tokens(call.login, ++generation_[call.login])};
     }
     const auto orphaned = flights_.complete(call.call, answer, now_);
-    fuzz::require(orphaned.has_value() == call.call->loggedOut, "who signed out leaves nothing behind");
+    fuzz::require(orphaned.has_value() == call.call->loggedOut.has_value(), "who signed out leaves nothing behind");
   }
 
   void spend(const std::string& refreshToken) {
