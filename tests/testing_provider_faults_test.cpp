@@ -125,3 +125,14 @@ TEST_CASE("without a virtual clock latency is real, and released early all the s
   provider.behave({.latencyAfterCommit = 1ms});
   CHECK(provider.handle(request, soon())->status == 400);
 }
+
+TEST_CASE("answers in a content coding that nobody has asked for are read") {
+  testing::Provider provider({}, {.deflates = true});
+  const TokenSet first = provider.login("ada");
+  const TokenEndpoint endpoint{.url = provider.tokenUrl(), .clientAuth = publicClient("web")};
+  const auto answer = provider.handle(refreshRequest(endpoint, first), std::chrono::steady_clock::now() + Seconds{5});
+  REQUIRE(answer);
+  CHECK(findHeader(answer->headers, "Content-Encoding") == "deflate");
+  CHECK(answer->body.front() == '\x01');
+  CHECK(readTokenAnswer(*answer, endpoint, systemClock())->refreshToken == "rt-2");
+}

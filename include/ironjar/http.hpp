@@ -83,7 +83,8 @@ struct Response {
 // - Path and query are sent byte for byte as the URL has them. Of the fields, those that are the transport's
 //   (isTransportField) are written by it; all others are sent as they are.
 // - A response that comes while the request is still being sent is returned, whether the server reads the rest or not.
-// - Interim responses (1xx) and trailer fields are skipped. Heads and bodies are bounded, however slowly they come.
+// - Interim responses (1xx) and trailer fields are skipped. A head of 16 KiB is read; heads and bodies are bounded,
+// however slowly they come.
 // - A connection is kept only for requests of the same connectionGroup, only when the response was read to an end that
 //   its length or its chunks told, and only while nothing is left in it: no byte, and no TLS record.
 // - It returns at the deadline, be it in the past: then nothing is sent. Resolving a name counts; a transport whose

@@ -53,6 +53,7 @@ struct ProviderBehaviour {
   std::vector<std::string> cookies = {};    // Set-Cookie values that come with tokens, e.g. "sso_session=1; Path=/"
   std::optional<Response> endedGrant = {};  // what a refresh token that is not good gets; unset: a 400, invalid_grant
   bool formAnswers = false;                 // tokens and endedGrant come as a form, unless Accept asks for JSON
+  bool deflates = false;                    // every answer is in the content coding deflate, whoever asked for it
   // Before the provider has made up its books, and after. On a caller that gives up meanwhile the books are made up
   // all the same, as a real provider's would be.
   std::chrono::milliseconds latencyBeforeCommit{0};

@@ -116,7 +116,7 @@ class Provider {
   Result<Response> handle(const Request& request, Deadline deadline) {
     const std::string_view path = detail::pathOf(request.url);
     const bool posts = request.method == "POST";
-    if (path == options_.tokenPath) return posts ? token(request, deadline) : Response{.status = 405};
+    if (path == options_.tokenPath) return posts ? deflated(token(request, deadline)) : Response{.status = 405};
     if (path == options_.revocationPath) return posts ? revoke(request) : Response{.status = 405};
     if (path == "/authorize") return authorizeFrom(detail::formFields(detail::queryOf(request.url)));
     if (path == "/stats") return json(200, counts());
@@ -203,6 +203,21 @@ class Provider {
     eraseHeader(answer.headers, "Content-Type");
     answer.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     answer.body = std::move(form);
+    return answer;
+  }
+
+  // As ProviderBehaviour::deflates says: one block that is stored as it is (RFC 1951 section 3.2.4).
+  [[nodiscard]] Result<Response> deflated(Result<Response> answer) const {
+    const auto lock = gate_.lock();
+    if (!behaviour_.deflates || !answer || answer->body.size() > 0xffff) return answer;
+    const auto size = static_cast<unsigned>(answer->body.size());
+    std::string block = "\x01";
+    for (const unsigned number : {size, ~size}) {
+      block.push_back(static_cast<char>(number & 0xffU));
+      block.push_back(static_cast<char>(number >> 8U & 0xffU));
+    }
+    answer->body.insert(0, block);
+    answer->headers.emplace_back("Content-Encoding", "deflate");
     return answer;
   }
 

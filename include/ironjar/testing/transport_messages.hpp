@@ -53,6 +53,8 @@ inline void checkResponse(TransportProbe& probe) {
       {"an answer to HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, ""},
       {"204", "POST", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""},
       {"304", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, ""},
+      {"a field of 12,000 bytes", "GET",
+       "HTTP/1.1 200 OK\r\nX-Long: " + std::string(12'000, 'x') + "\r\nContent-Length: 2\r\n\r\nok", 200, "ok"},
       {"a body in chunks", "GET",
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\n\r\n", 200, "ok"},
   };
