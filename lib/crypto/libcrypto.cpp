@@ -156,6 +156,12 @@ void Pbkdf2Password::derive(MutableBytes key, Bytes salt, unsigned iterations) c
   }
 }
 
+void sha256(std::span<unsigned char, sha256Size> hash, Bytes message) {
+  Sha256 state;
+  state.add(message);
+  state.finish(hash.data());
+}
+
 void hmacSha256(std::span<unsigned char, sha256Size> mac, std::span<const unsigned char, sha256Size> key,
                 Bytes message) {
   auto inner = keyed<Sha256>(key, innerPad);

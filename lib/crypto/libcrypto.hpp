@@ -32,6 +32,8 @@ class Pbkdf2Password {
   std::unique_ptr<const State> state_;
 };
 
+void sha256(std::span<unsigned char, sha256Size> hash, Bytes message);
+
 void hmacSha256(std::span<unsigned char, sha256Size> mac, std::span<const unsigned char, sha256Size> key,
                 Bytes message);
 

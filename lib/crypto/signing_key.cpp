@@ -3,14 +3,18 @@
 #include "base/bytes.hpp"
 #include "base/handle.hpp"
 #include "crypto/libcrypto.hpp"
+#include "crypto/secret.hpp"
 
 #include <array>
 #include <stdexcept>
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
@@ -19,7 +23,8 @@ namespace {
 
 constexpr int leastRsaBits = 2048;
 constexpr std::size_t leastSecret = 32;  // as long as the hash (RFC 7518 section 3.2)
-constexpr int coordinateSize = 32;       // of a P-256 signature's two numbers (RFC 7518 section 3.4)
+constexpr int numberSize = p256Size;     // of each of a P-256 signature's (RFC 7518 section 3.4) and a point's
+constexpr std::size_t pointSize = 1 + 2 * p256Size;  // 4, x, y (SEC 1 section 2.3.3)
 
 [[noreturn]] void refuse(const char* why) {
   ERR_clear_error();
@@ -53,12 +58,43 @@ std::string joinedNumbers(const std::string& der) {
   const auto* begin = static_cast<const unsigned char*>(static_cast<const void*>(der.data()));
   const Handle<ECDSA_SIG, ECDSA_SIG_free> numbers(d2i_ECDSA_SIG(nullptr, &begin, static_cast<long>(der.size())));
   requireDone(numbers != nullptr, "to read an ECDSA signature");
-  std::array<unsigned char, 2UL * coordinateSize> both{};
-  requireDone(
-      BN_bn2binpad(ECDSA_SIG_get0_r(numbers.get()), both.data(), coordinateSize) == coordinateSize &&
-          BN_bn2binpad(ECDSA_SIG_get0_s(numbers.get()), both.data() + coordinateSize, coordinateSize) == coordinateSize,
-      "an ECDSA signature");
+  std::array<unsigned char, 2 * p256Size> both{};
+  requireDone(BN_bn2binpad(ECDSA_SIG_get0_r(numbers.get()), both.data(), numberSize) == numberSize &&
+                  BN_bn2binpad(ECDSA_SIG_get0_s(numbers.get()), both.data() + numberSize, numberSize) == numberSize,
+              "an ECDSA signature");
   return {both.begin(), both.end()};
+}
+
+// The public key of a private one; false where that is out of range.
+bool putPoint(std::array<unsigned char, pointSize>& point, const BIGNUM* number) {
+  const Handle<EC_GROUP, EC_GROUP_free> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  requireDone(group != nullptr, "P-256");
+  if (BN_is_zero(number) || BN_cmp(number, EC_GROUP_get0_order(group.get())) >= 0) return false;
+  const Handle<EC_POINT, EC_POINT_free> product(EC_POINT_new(group.get()));
+  requireDone(product != nullptr, "memory");
+  requireDone(EC_POINT_mul(group.get(), product.get(), number, nullptr, nullptr, nullptr) == 1 &&
+                  EC_POINT_point2oct(group.get(), product.get(), POINT_CONVERSION_UNCOMPRESSED, point.data(),
+                                     point.size(), nullptr) == point.size(),
+              "a P-256 point");
+  return true;
+}
+
+std::shared_ptr<EVP_PKEY> p256Key(const BIGNUM* number, std::array<unsigned char, pointSize>& point) {
+  Secret<p256Size> native;  // as the machine has numbers
+  requireDone(BN_bn2nativepad(number, native.fill().data(), numberSize) == numberSize, "a P-256 number");
+  std::string group = "prime256v1";
+  std::array<OSSL_PARAM, 4> members = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), group.size()),
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native.fill().data(), p256Size),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
+      OSSL_PARAM_construct_end()};
+  const Handle<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  requireDone(context != nullptr, "memory");
+  EVP_PKEY* key = nullptr;
+  requireDone(EVP_PKEY_fromdata_init(context.get()) == 1 &&
+                  EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, members.data()) == 1,
+              "a P-256 key");
+  return {key, EVP_PKEY_free};
 }
 
 }  // namespace
@@ -80,6 +116,26 @@ SigningKey SigningKey::ofSecret(std::string_view secret) {
       EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, nullptr, bytes(secret).data(), secret.size()), EVP_PKEY_free);
   requireDone(key != nullptr, "an HMAC key");
   return {std::move(key), "HS256"};
+}
+
+std::optional<SigningKey> SigningKey::ofP256(Bytes number) {
+  if (number.size() != p256Size) return std::nullopt;
+  const Handle<BIGNUM, BN_clear_free> secret(BN_bin2bn(number.data(), numberSize, nullptr));
+  requireDone(secret != nullptr, "memory");
+  BN_set_flags(secret.get(), BN_FLG_CONSTTIME);
+  std::array<unsigned char, pointSize> point{};
+  if (!putPoint(point, secret.get())) return std::nullopt;
+  return SigningKey(p256Key(secret.get(), point), "ES256");
+}
+
+std::string SigningKey::p256Point() const {
+  std::array<unsigned char, pointSize> point{};
+  std::size_t size = 0;
+  requireDone(
+      EVP_PKEY_get_octet_string_param(key_.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(), &size) == 1 &&
+          size == point.size(),
+      "a P-256 key's point");
+  return {point.begin() + 1, point.end()};
 }
 
 std::string SigningKey::sign(std::string_view message) const {

@@ -1,13 +1,18 @@
 // Keys that sign, as JSON Web Signatures need them (RFC 7518 section 3, RFC 8037).
 #pragma once
 
+#include "base/bytes.hpp"
+
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 struct evp_pkey_st;
 
 namespace ironjar::detail {
+
+inline constexpr std::size_t p256Size = 32;
 
 // Immutable: one object serves any number of threads. Throws std::runtime_error where libcrypto refuses what must work.
 class SigningKey {
@@ -16,9 +21,13 @@ class SigningKey {
   // encrypted; an empty algorithm is the key's usual one.
   static SigningKey ofPem(std::string_view pem, std::string_view algorithm);
   static SigningKey ofSecret(std::string_view secret);  // HS256
+  // ES256. The private key is a number, in p256Size bytes; nothing for one that is none (SEC 1 section 3.2.1).
+  static std::optional<SigningKey> ofP256(Bytes number);
 
   [[nodiscard]] const std::string& algorithm() const { return algorithm_; }
   [[nodiscard]] std::string sign(std::string_view message) const;  // the signature's bytes
+  // Of ES256: the public key's x and y, p256Size bytes each.
+  [[nodiscard]] std::string p256Point() const;
 
  private:
   SigningKey(std::shared_ptr<evp_pkey_st> key, std::string algorithm)
