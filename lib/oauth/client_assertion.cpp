@@ -1,11 +1,9 @@
-#include "base/base64url.hpp"
 #include "base/time.hpp"
 #include "base/utf8.hpp"
 #include "crypto/secret.hpp"
 #include "crypto/signing_key.hpp"
-#include "crypto/sodium.hpp"
+#include "oauth/jwt.hpp"
 
-#include <array>
 #include <memory>
 #include <stdexcept>
 
@@ -31,33 +29,19 @@ void requireValid(const ClientAssertion& assertion) {
   if (!assertion.now) refuse("now is no clock");
 }
 
-void appendPart(std::string& text, const Json& part) {
-  const std::string json = part.dump();
-  detail::appendBase64url(text, detail::bytes(json));
-}
-
 // A JSON Web Token (RFC 7519) with the claims of RFC 7523 section 3.
 std::string signedBy(const detail::SigningKey& key, const ClientAssertion& assertion) {
-  std::array<unsigned char, 16> random{};
-  detail::random(random);
-  std::string id;
-  detail::appendBase64url(id, random);
   const std::int64_t now = detail::unixSeconds(assertion.now());
   Json header = {{"alg", key.algorithm()}, {"typ", "JWT"}};
   if (!assertion.keyId.empty()) header["kid"] = assertion.keyId;
-  std::string token;
-  appendPart(token, header);
-  token += '.';
-  appendPart(token, {{"iss", assertion.clientId},
-                     {"sub", assertion.clientId},
-                     {"aud", assertion.audience},
-                     {"jti", id},
-                     {"iat", now},
-                     {"exp", now + assertion.lifetime.count()}});
-  const std::string signature = key.sign(token);
-  token += '.';
-  detail::appendBase64url(token, detail::bytes(signature));
-  return token;
+  return detail::signedJwt(key, header,
+                           {{"iss", assertion.clientId},
+                            {"sub", assertion.clientId},
+                            {"aud", assertion.audience},
+                            {"jti", detail::freshJwtId()},
+                            {"iat", now},
+                            {"exp", now + assertion.lifetime.count()}})
+      .value();
 }
 
 using KeyNow = std::function<detail::SigningKey()>;

@@ -1,7 +1,10 @@
 #include "oauth/jwt.hpp"
 
 #include "base/base64url.hpp"
+#include "crypto/sodium.hpp"
 #include "json/json.hpp"
+
+#include <array>
 
 namespace ironjar::detail {
 
@@ -34,6 +37,28 @@ std::string jwtSubject(std::string_view token) {
   const std::optional<Json> claims = claimsOf(token);
   if (!claims || !claims->contains("sub") || !claims->at("sub").is_string()) return {};
   return claims->at("sub").get<std::string>();
+}
+
+Result<std::string> signedJwt(const SigningKey& key, const Json& header, const Json& claims) {
+  std::string token;
+  for (const Json* part : {&header, &claims}) {
+    const Result<std::string> json = writeJson(*part);
+    if (!json) return json.error();
+    if (!token.empty()) token += '.';
+    appendBase64url(token, bytes(*json));
+  }
+  const std::string signature = key.sign(token);
+  token += '.';
+  appendBase64url(token, bytes(signature));
+  return token;
+}
+
+std::string freshJwtId() {
+  std::array<unsigned char, 16> number{};
+  random(number);
+  std::string id;
+  appendBase64url(id, number);
+  return id;
 }
 
 }  // namespace ironjar::detail

@@ -1,11 +1,14 @@
-// A JWT's claims (RFC 7519 section 4.1), read and not trusted: nothing is verified. They come from the token endpoint
-// itself over TLS, and tell when to refresh and whose the tokens are.
+// JSON Web Tokens (RFC 7519): those that are signed here, and claims that are read and not trusted: nothing is
+// verified. They come from the token endpoint itself over TLS, and tell when to refresh and whose the tokens are.
 #pragma once
+
+#include "crypto/signing_key.hpp"
 
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <ironjar/error.hpp>
 #include <ironjar/types.hpp>
 
 namespace ironjar::detail {
@@ -14,5 +17,10 @@ namespace ironjar::detail {
 [[nodiscard]] std::optional<TimePoint> jwtExpiry(std::string_view token);
 // Its `sub`; empty when there is none.
 [[nodiscard]] std::string jwtSubject(std::string_view token);
+
+// Signed in the compact form (RFC 7515 section 3.1). Errc::malformed for text that is no UTF-8.
+[[nodiscard]] Result<std::string> signedJwt(const SigningKey& key, const Json& header, const Json& claims);
+// A `jti`: 128 random bits.
+[[nodiscard]] std::string freshJwtId();
 
 }  // namespace ironjar::detail
