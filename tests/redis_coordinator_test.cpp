@@ -59,6 +59,18 @@ TEST_CASE_FIXTURE(Fixture, "three replicas with 50 requests each ask the provide
   CHECK(brought.size() == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "tokens with a text that cannot be stored reach the others without it, and with their key") {
+  Replica one;
+  Replica two;
+  TokenSet fresh = tokens("b");
+  fresh.scope = "\xff";
+  fresh.dpopKey = "key";
+  REQUIRE(one.refresh("a", RefreshAnswer{.tokens = fresh}));
+  fresh.scope.clear();
+  CHECK(two.refresh("a", "x")->tokens == fresh);
+  CHECK(two.calls == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "what another replica has asked for counts as shared") {
   Replica one;
   Replica two;

@@ -44,6 +44,7 @@ struct TokenNames {
   std::string subject = "accessTokenSubject";
   std::string cookies = "accessTokenCookies";
   std::string extra = "accessTokenExtra";  // an object of texts
+  std::string dpopKey = "dpopKey";
   std::string resources = "accessTokens";  // an object: those for named resources, each with the members above
 };
 

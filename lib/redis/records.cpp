@@ -47,6 +47,7 @@ TokenSet bare(const TokenSet& tokens) {
           .refreshToken = tokens.refreshToken,
           .expiresAt = tokens.expiresAt,
           .lifetime = tokens.lifetime,
+          .dpopKey = tokens.dpopKey,
           .resource = tokens.resource};
 }
 

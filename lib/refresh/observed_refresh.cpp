@@ -76,6 +76,7 @@ TokenSet caughtUp(TokenSet held, const TokenSet& newest) {
   held.refreshToken = newest.refreshToken;
   held.cookies = newest.cookies;
   held.subject = newest.subject;
+  held.dpopKey = newest.dpopKey;
   return held;
 }
 
@@ -95,6 +96,7 @@ TokenSet successorOf(const TokenSet& spent, TokenSet answer) {
   if (answer.scope.empty() && answer.resource == spent.resource) answer.scope = spent.scope;
   if (answer.subject.empty()) answer.subject = spent.subject;
   if (answer.resource == spent.resource) answer.extra.insert(spent.extra.begin(), spent.extra.end());
+  if (answer.dpopKey.empty()) answer.dpopKey = spent.dpopKey;
   return answer;
 }
 

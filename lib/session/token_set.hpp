@@ -41,7 +41,8 @@ inline constexpr auto tokenMembers = std::make_tuple(
     tokenMember(&TokenSet::lifetime, &TokenNames::lifetime, "lifetime", "l", TokenScope::resource),
     tokenMember(&TokenSet::subject, &TokenNames::subject, "subject", "u", TokenScope::login),
     tokenMember(&TokenSet::cookies, &TokenNames::cookies, "cookies", "c", TokenScope::login),
-    tokenMember(&TokenSet::extra, &TokenNames::extra, "extra", "x", TokenScope::resource));
+    tokenMember(&TokenSet::extra, &TokenNames::extra, "extra", "x", TokenScope::resource),
+    tokenMember(&TokenSet::dpopKey, &TokenNames::dpopKey, "dpopKey", "d", TokenScope::login));
 
 template <class Visit>
 constexpr void forEachTokenMember(const Visit& visit) {

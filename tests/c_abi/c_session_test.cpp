@@ -81,7 +81,7 @@ TEST_CASE("the options of a jar are those of the C++ SessionOptions") {
     "cookie": {"domain": "example.com", "path": "/app", "expires": 4102444800000, "httpOnly": false, "secure": true,
                "partitioned": true, "priority": "high", "sameSite": "none"},
     "tokenNames": {"accessToken": "a", "refreshToken": "b", "expiresAt": "c", "scope": "d", "lifetime": "e",
-                   "subject": "f", "cookies": "g", "extra": "x", "resources": "h"},
+                   "subject": "f", "cookies": "g", "extra": "x", "dpopKey": "i", "resources": "h"},
     "chunk": true, "maxCookieHeader": 8000})")));
   const abi::Session session = abi::open(jar, "");
   REQUIRE(abi::setData(session, R"({"user":"ada"})") == IRONJAR_OK);

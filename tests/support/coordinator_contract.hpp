@@ -127,6 +127,7 @@ inline void everythingOfATokenSetArrives(const Coordinators& c) {
                        .subject = "ada",
                        .cookies = "sso=1; x=2",
                        .extra = {{"instance", "https://eu7.example"}, {"zone", ""}},
+                       .dpopKey = "key",
                        .resource = "https://api.example"};
   REQUIRE(c.one.refresh(tokens("a"), {.tokens = whole}));
   CHECK(c.other.refresh("a", "x")->tokens == whole);
