@@ -26,11 +26,12 @@ struct Row {
   support::Failure why;
 };
 
-void check(const std::vector<Row>& rows, const TokenEndpoint& endpoint = {.url = "https://id.example/token"}) {
+void check(const std::vector<Row>& rows, const TokenEndpoint& endpoint = {.url = "https://id.example/token"},
+           const std::string& dpopKey = "") {
   for (const Row& row : rows) {
     CAPTURE(row.answer ? row.answer->status : 0);
     CAPTURE(row.answer ? row.answer->body : std::string(nameOf(row.answer.error().code)));
-    const auto read = detail::meaningOf(row.answer, endpoint, at(0));
+    const auto read = detail::meaningOf(row.answer, endpoint, at(0), dpopKey);
     CHECK(read.meaning == row.meaning);
     CHECK(read.endpoint == row.endpoint);
     CHECK(errorOf(read.tokens) == row.why);
@@ -94,6 +95,27 @@ TEST_CASE("row 5: the client, and what was never reached") {
            {error(429, name), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
   }
   check({{fail(Errc::unreachable), AnswerMeaning::unreachable, EndpointState::unreachable, Errc::refreshFailed}});
+}
+
+TEST_CASE("rows 1, 2 and 5 with a DPoP proof: nothing but tokens of another type changes") {
+  const auto typed = [](const std::string& type) {
+    return answer(200, tokens.substr(0, tokens.size() - 1) + R"(,"token_type":)" + type + "}");
+  };
+  const auto mismatched = [](Response of) {
+    return Row{std::move(of), AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed};
+  };
+  const Row well{typed(R"("DPoP")"), AnswerMeaning::tokens, EndpointState::well, std::nullopt};
+  check({well,
+         mismatched(answer(200, tokens)),
+         mismatched(typed(R"("Bearer")")),
+         mismatched(typed("7")),
+         mismatched(typed(R"("mac")")),
+         {error(200, "invalid_grant"), AnswerMeaning::loginOver, EndpointState::well, RefreshEnd::invalidGrant},
+         {error(400, "use_dpop_nonce"), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
+         {error(400, "invalid_dpop_proof"), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
+         {answer(200, "{}"), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed}},
+        {.url = "https://id.example/token"}, "key");
+  check({mismatched(well.answer.value())});
 }
 
 TEST_CASE("V07 row 6: everything else is this token's, and says more or less of the endpoint") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ironjar/client_assertion.hpp>
+#include <ironjar/dpop.hpp>
 #include <ironjar/cookie.hpp>
 #include <ironjar/coordinator.hpp>
 #include <ironjar/error.hpp>

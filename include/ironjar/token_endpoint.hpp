@@ -119,32 +119,42 @@ struct TokenEndpoint {
   bool allowHttpOnLoopback = false;  // for development; anywhere else the URL must be https
 };
 
+struct TokenRequestOptions {
+  std::string dpopKey = {};  // of generateDpopKey(): the tokens are bound to it, and have it in them
+  Clock now = systemClock;
+};
+
 // One request for tokens with a grant of your choice, such as `{{"grant_type", "authorization_code"}, {"code", code},
-// {"redirect_uri", uri}}` at login. Errors as for readTokenAnswer, and the transport's.
+// {"redirect_uri", uri}}` at login. With a dpopKey a second one, when the endpoint asks for a nonce (RFC 9449 section
+// 8). Errors as for readTokenAnswer, and the transport's; Errc::loginRequired for a dpopKey that is none.
 [[nodiscard]] Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint,
-                                             const Headers& fields, const Clock& now = systemClock);
+                                             const Headers& fields, const TokenRequestOptions& options = {});
 
 // What a token endpoint's answer means. Total. Errors:
 // - RefreshEnd::invalidGrant: the login is over. Only a JSON object without an access token says so, whose `error` is
 //   one of grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or
 //   403).
-// - Errc::notAllowed: invalid_client, unsupported_grant_type, invalid_target (RFC 8707), or tokens of a type that only
-//   their holder's key can use (DPoP). Configuration: nobody is logged out.
+// - Errc::notAllowed: invalid_client, unsupported_grant_type, invalid_target (RFC 8707), or tokens of another
+//   token_type than was asked for: DPoP without a dpopKey, and with one anything but DPoP. A client that wants the
+//   protection must discard tokens without it (RFC 9449 section 5); and an API that is given a Bearer token as a DPoP
+//   one refuses it. Configuration: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
 // The body is JSON, or a form where its Content-Type says so, in gzip or deflate too (RFC 9110 section 8.4). A byte
 // order mark, bytes that are no UTF-8 and members that come twice are taken as they are in all that AnswerPointers does
-// not name, and in `extra`.
-[[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now);
+// not name, and in `extra`. `dpopKey` is the key of the proof that went with the request, if one did.
+[[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now,
+                                               const std::string& dpopKey = {});
 
 // How long a response asks to be left alone: its Retry-After, in seconds or as a date (RFC 9110 section 10.2.3).
 [[nodiscard]] std::optional<Seconds> retryAfter(const Response& answer, TimePoint now);
 
-// The POST that revokes `tokens.refreshToken`, or the access token when there is no other (RFC 7009 section 2.1).
+// The POST that revokes `tokens.refreshToken`, or the access token when there is no other (RFC 7009 section 2.1). It
+// needs no DPoP proof.
 [[nodiscard]] Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
 
-// The POST that spends `tokens.refreshToken`. Throws what customAuth()'s function throws, and std::invalid_argument for
-// parameters of its that JSON cannot hold; so does revocationRequest().
+// The POST that spends `tokens.refreshToken`, without a DPoP proof (dpopProof() makes one). Throws what customAuth()'s
+// function throws, and std::invalid_argument for parameters of its that JSON cannot hold; so does revocationRequest().
 [[nodiscard]] Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens);
 
 // What a call has shown of the endpoint, apart from the token that it was about.

@@ -8,6 +8,7 @@
 #include "http/upstream_cookies.hpp"
 #include "json/simdjson.hpp"
 #include "oauth/answer_body.hpp"
+#include "oauth/dpop.hpp"
 #include "oauth/jwt.hpp"
 #include "oauth/policy.hpp"
 
@@ -146,9 +147,14 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
   return tokens;
 }
 
-bool needsProof(const Json& body) {
-  const Json* type = detail::memberAt(body, "/token_type");
-  return type != nullptr && type->is_string() && isAmong(detail::lower(type->get<std::string>()), typesWithProof);
+// Why tokens of this type are of no use with the proof that was sent; null: they are. An answer that names no type has
+// Bearer tokens.
+const char* mismatchOf(const Json& body, const std::string& dpopKey) {
+  const Json* member = detail::memberAt(body, "/token_type");
+  const std::string type = member != nullptr && member->is_string() ? detail::lower(member->get<std::string>()) : "";
+  if (!dpopKey.empty()) return type == "dpop" ? nullptr : "the token endpoint gave tokens that are not bound by DPoP";
+  return isAmong(type, typesWithProof) ? "the token endpoint gave tokens that need a proof, and none was sent"
+                                       : nullptr;
 }
 
 TokenAnswer without(AnswerMeaning meaning, EndpointState endpoint, Errc code, std::string seen) {
@@ -179,7 +185,8 @@ TokenAnswer refused(int status, const std::string& error, const TokenEndpoint& e
 
 }  // namespace
 
-TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoint& endpoint, TimePoint now) {
+TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoint& endpoint, TimePoint now,
+                              const std::string& dpopKey) {
   if (!answer) {
     const Errc how = answer.error().code;
     if (how != Errc::unreachable) return lost(how);
@@ -189,13 +196,16 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
   const int status = answer->status;
   const Result<Json> body = answerBody(*answer, endpoint.answer);
   const bool isObject = body && body->is_object();
-  if (isSuccess(status) && isObject && needsProof(*body)) {
-    return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed,
-                   "the token endpoint gave tokens that need a proof of possession, which is not supported");
-  }
   if (isSuccess(status) && isObject) {
     Result<TokenSet> tokens = tokensIn(*body, *answer, endpoint, now);
-    if (tokens) return {AnswerMeaning::tokens, std::move(tokens), EndpointState::well};
+    const char* mismatch = mismatchOf(*body, dpopKey);
+    if (tokens && mismatch != nullptr) {
+      return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed, mismatch);
+    }
+    if (tokens) {
+      tokens->dpopKey = dpopKey;
+      return {AnswerMeaning::tokens, std::move(tokens), EndpointState::well};
+    }
   }
   const auto error = errorIn(isObject ? memberAt(*body, endpoint.answer.error) : nullptr);
   const bool hasTokens = isObject && isThere(memberAt(*body, endpoint.answer.accessToken));
@@ -215,8 +225,16 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
                  seen + (isSuccess(status) ? " without a usable access token" : ""));
 }
 
-Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now) {
-  return detail::meaningOf(answer, endpoint, now).tokens;
+bool detail::refusesProof(const Response& answer, const TokenEndpoint& endpoint) {
+  if (!isClientError(answer.status) || answer.body.size() > maxAnswerSize) return false;
+  const Result<Json> body = answerBody(answer, endpoint.answer);
+  const auto error = errorIn(body && body->is_object() ? memberAt(*body, endpoint.answer.error) : nullptr);
+  return error == nonceWanted || error == proofInvalid;
+}
+
+Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now,
+                                 const std::string& dpopKey) {
+  return detail::meaningOf(answer, endpoint, now, dpopKey).tokens;
 }
 
 std::optional<Seconds> retryAfter(const Response& answer, TimePoint now) {

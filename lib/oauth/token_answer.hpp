@@ -10,7 +10,7 @@
 // | 4 500, 502, 504; 2xx of no such type that is no JSON, or in a      | possiblyUsed | failing                      |
 // |   content coding other than gzip and deflate                       |              |                              |
 // | 5 4xx with invalid_client or unsupported_grant_type; tokens that   | client       | refusesClient                |
-// |   need a proof of possession                                       |              |                              |
+// |   need a proof that was not sent, or not the one that was          |              |                              |
 // |   none, since nothing could be sent                                | unreachable  | unreachable                  |
 // | 6 anything else: 2xx or 4xx but 429 with a JSON error              | token        | well                         |
 // |   4xx without one, 429, 3xx                                        | token        | refusing                     |
@@ -33,6 +33,11 @@ struct TokenAnswer {
   EndpointState endpoint;
 };
 
-[[nodiscard]] TokenAnswer meaningOf(const Result<Response>& answer, const TokenEndpoint& endpoint, TimePoint now);
+// `dpopKey` is that of the proof that was sent; the tokens have it.
+[[nodiscard]] TokenAnswer meaningOf(const Result<Response>& answer, const TokenEndpoint& endpoint, TimePoint now,
+                                    const std::string& dpopKey = {});
+
+// Whether the answer is about the DPoP proof alone (RFC 9449 sections 5 and 8).
+[[nodiscard]] bool refusesProof(const Response& answer, const TokenEndpoint& endpoint);
 
 }  // namespace ironjar::detail

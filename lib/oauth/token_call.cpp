@@ -3,6 +3,7 @@
 #include "http/upstream_cookies.hpp"
 #include "oauth/token_answer.hpp"
 #include "oauth/token_endpoint.hpp"
+#include "oauth/token_request.hpp"
 
 namespace ironjar::detail {
 namespace {
@@ -18,6 +19,12 @@ RefreshAnswer anotherUsers() {
           .endpoint = EndpointState::well};
 }
 
+// What it is to the endpoint that no request could be made.
+EndpointState withoutRequest(Errc why) {
+  if (why == Errc::loginRequired) return EndpointState::notAsked;  // the DPoP key is none, and stays that
+  return why == Errc::notAllowed ? EndpointState::refusesClient : EndpointState::well;
+}
+
 // The token POST is repeated only when the first provably never left, or when the provider takes it twice.
 class EndpointCall {
  public:
@@ -25,21 +32,19 @@ class EndpointCall {
       : transport_(transport), endpoint_(endpoint), now_(now) {}
 
   RefreshAnswer operator()(const TokenSet& tokens) const {
-    const auto make = [&] { return authenticated([&] { return refreshRequest(endpoint_, tokens); }); };
-    Result<Request> request = make();
-    if (!request) {
-      const bool isOfClient = request.error().code == Errc::notAllowed;
-      return {.tokens = request.error(), .endpoint = isOfClient ? EndpointState::refusesClient : EndpointState::well};
-    }
+    const std::function<Request()> write = [&] { return refreshRequest(endpoint_, tokens); };
+    const TokenRequest tried{transport_, endpoint_, write, tokens.dpopKey, nonces_, now_};
+    Result<Request> request = tried.made();
+    if (!request) return {.tokens = request.error(), .endpoint = withoutRequest(request.error().code)};
     const Deadline begin = std::chrono::steady_clock::now();
     const bool replays = endpoint_.replay.grace > Seconds{0};
     const std::chrono::steady_clock::duration whole = endpoint_.timeout;
-    Result<Response> answer = transport_(*request, begin + (replays ? whole / 2 : whole));
-    TokenAnswer read = meaningOf(answer, endpoint_, now_());
+    Result<Response> answer = tried.sent(*request, begin + (replays ? whole / 2 : whole));
+    TokenAnswer read = meaningOf(answer, endpoint_, now_(), tokens.dpopKey);
     if (mayRepeat(read.meaning, begin) && std::chrono::steady_clock::now() < begin + whole) {
-      request = make();  // an assertion is good for one request (RFC 7523 section 3, `jti`)
-      if (request) answer = transport_(*request, begin + whole);
-      TokenAnswer second = meaningOf(answer, endpoint_, now_());
+      request = tried.made();  // an assertion is good for one request (RFC 7523 section 3, `jti`)
+      if (request) answer = tried.sent(*request, begin + whole);
+      TokenAnswer second = meaningOf(answer, endpoint_, now_(), tokens.dpopKey);
       if (saysMore(second)) read = std::move(second);
     }
     return answerFor(std::move(read), answer, tokens);
@@ -74,6 +79,7 @@ class EndpointCall {
   Transport transport_;
   TokenEndpoint endpoint_;
   Clock now_;
+  mutable DpopNonces nonces_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "json/json.hpp"
 #include "json/simdjson.hpp"
 #include "oauth/policy.hpp"
+#include "oauth/token_request.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -245,13 +246,16 @@ Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens)
 }
 
 Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint, const Headers& fields,
-                               const Clock& now) {
+                               const TokenRequestOptions& options) {
   detail::requireValid(endpoint);
-  const Result<Request> request = detail::authenticated([&] { return tokenRequest(endpoint, fields); });
+  detail::DpopNonces nonces;
+  const std::function<Request()> write = [&] { return tokenRequest(endpoint, fields); };
+  const detail::TokenRequest tried{transport, endpoint, write, options.dpopKey, nonces, options.now};
+  const Result<Request> request = tried.made();
   if (!request) return request.error();
-  const Result<Response> answer = transport(*request, std::chrono::steady_clock::now() + endpoint.timeout);
+  const Result<Response> answer = tried.sent(*request, std::chrono::steady_clock::now() + endpoint.timeout);
   if (!answer) return answer.error();
-  return readTokenAnswer(*answer, endpoint, now());
+  return readTokenAnswer(*answer, endpoint, options.now(), options.dpopKey);
 }
 
 }  // namespace ironjar
