@@ -276,6 +276,56 @@ TEST_CASE("a fetch in steps ends as performFetch does") {
   CHECK(upstream.provider.counts().refreshes == 1);
 }
 
+TEST_CASE(
+    "a 401 that asks for a nonce has the request sent again with it, once in a row, without a refresh or a retry") {
+  FetchOptions never = options();
+  never.maxRetries = 0;
+  int proofs = 0;
+  SessionFacts bound = holding("a");
+  bound.prove = [&proofs](Request& request) -> std::optional<Error> {
+    eraseHeader(request.headers, "DPoP");
+    request.headers.emplace_back("DPoP", std::to_string(++proofs));
+    return std::nullopt;
+  };
+  bound.hasNewNonce = true;
+  const Response asks = answer(401, {{"WWW-Authenticate", R"(Bearer x="y", DPoP error="use_dpop_nonce")"}});
+  FetchPlan once = plan(never);
+  CHECK(word(once.begin(bound)) == "send 1 DPoP at-a");
+  const FetchPlan::Step again = once.answered(asks, bound);
+  CHECK(word(again) == "send 2 DPoP at-a");
+  CHECK_FALSE(std::get<FetchPlan::Send>(again).isRetry);
+  CHECK(findHeader(std::get<FetchPlan::Send>(again).request->headers, "DPoP") == "2");
+  CHECK(word(once.answered(asks, bound)) == "return 401");
+
+  FetchPlan twice = plan();
+  static_cast<void>(twice.begin(bound));
+  static_cast<void>(twice.answered(asks, bound));
+  CHECK(word(twice.answered(answer(401), bound)) == "refresh unauthorized");
+  const FetchPlan::Step retried = twice.refreshed(RefreshedBy::self, bound);
+  CHECK(word(retried) == "send 3 DPoP at-a");
+  CHECK(std::get<FetchPlan::Send>(retried).isRetry);
+  CHECK(word(twice.answered(asks, bound)) == "send 4 DPoP at-a");
+  CHECK(word(twice.answered(answer(200), bound)) == "return 200");
+
+  SessionFacts withoutNonce = bound;
+  withoutNonce.hasNewNonce = false;
+  FetchPlan none = plan();
+  static_cast<void>(none.begin(bound));
+  CHECK(word(none.answered(asks, withoutNonce)) == "return 401");
+  FetchPlan invalid = plan();
+  static_cast<void>(invalid.begin(bound));
+  const Response refuses = answer(401, {{"WWW-Authenticate", R"(DPoP error="invalid_dpop_proof")"}});
+  CHECK(word(invalid.answered(refuses, withoutNonce)) == "return 401");
+  FetchPlan forbidden = plan();
+  static_cast<void>(forbidden.begin(bound));
+  CHECK(word(forbidden.answered(answer(403, asks.headers), bound)) == "return 403");
+
+  SessionFacts keyless = bound;
+  keyless.prove = [](Request&) -> std::optional<Error> { return fail(Errc::loginRequired); };
+  FetchPlan refused = plan();
+  CHECK(word(refused.begin(keyless)) == "return loginRequired");
+}
+
 TEST_CASE("a deadline of the call's own is kept, where it is earlier") {
   support::Upstream upstream;
   FetchOptions given = support::fetchOptions(upstream);

@@ -5,6 +5,7 @@
 #include "fetch/fetch_plan.hpp"
 #include "fetch/session_tokens.hpp"
 #include "http/field.hpp"
+#include "oauth/dpop.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "refresh/policy.hpp"
 
@@ -52,7 +53,8 @@ void requireValid(FetchOptions& options) {
     path = detail::normalizedPath(path);
   }
   const bool isFree = detail::isToken(options.tokenHeader) && !isTransportField(options.tokenHeader) &&
-                      !detail::equalIgnoringCase(options.tokenHeader, "Cookie");
+                      !detail::equalIgnoringCase(options.tokenHeader, "Cookie") &&
+                      !detail::equalIgnoringCase(options.tokenHeader, "DPoP");
   if (!isFree) refuse("tokenHeader is no header that may carry a token");
   if (!options.tokenScheme.empty() && !detail::isToken(options.tokenScheme)) refuse("tokenScheme is not one word");
   if (!options.now) refuse("now is empty: leave it out for the system's clock");
@@ -80,7 +82,10 @@ class Fetcher::State {
 
   const std::shared_ptr<const FetchOptions> options;
   const detail::SessionTokens sessionTokens;
+  const std::unique_ptr<detail::DpopNonces> nonces = std::make_unique<detail::DpopNonces>();  // of allowedOrigins
 
+  // Of one that was let pass: its URL is one.
+  [[nodiscard]] static std::string originOf(const Request& request) { return detail::parseUrl(request.url)->origin; }
   [[nodiscard]] Deadline deadline() const { return std::chrono::steady_clock::now() + options->timeout; }
   [[nodiscard]] detail::SessionFacts factsOf(const Session& session) const {
     return factsOf(session, sessionTokens.tokens(session));
@@ -89,6 +94,11 @@ class Fetcher::State {
     detail::SessionFacts facts{.tokens = std::move(tokens), .id = session.id()};
     facts.isGood = facts.tokens && sessionTokens.isGood(*facts.tokens);
     facts.hasEnded = session.rejection() && session.rejection()->code == Errc::expired;
+    if (facts.tokens && !facts.tokens->dpopKey.empty()) {
+      facts.prove = [this, key = facts.tokens->dpopKey, token = facts.tokens->accessToken](Request& request) {
+        return detail::prove(request, key, token, nonces->of(originOf(request)), options->now);
+      };
+    }
     return facts;
   }
 };
@@ -111,7 +121,12 @@ class Fetch::State {
     return told(plan_->begin(facts));
   }
   Step answered(Result<Response> response) {
-    return told(plan().answered(std::move(response), fetcher_->factsOf(session_)));
+    detail::FetchPlan& plan = this->plan();
+    detail::SessionFacts facts = fetcher_->factsOf(session_);
+    if (facts.prove && response && sent_ != nullptr) {
+      facts.hasNewNonce = fetcher_->nonces->take(Fetcher::State::originOf(*sent_), *response);
+    }
+    return told(plan.answered(std::move(response), facts));
   }
   Step refresh() {
     plan().expectRefresh();  // before a refresh token is spent
@@ -136,7 +151,8 @@ class Fetch::State {
   Step told(detail::FetchPlan::Step step) {
     using Plan = detail::FetchPlan;
     if (const auto* send = std::get_if<Plan::Send>(&step)) {
-      if (send->attempt > 1) {
+      sent_ = send->request;
+      if (send->isRetry) {
         detail::notify(fetcher_->options->observer, [&] { return event::FetchRetried{session_.tag(), send->attempt}; });
       }
       return Send{send->request, deadline_};
@@ -159,6 +175,7 @@ class Fetch::State {
   Request request_;
   const Deadline deadline_;
   std::optional<detail::FetchPlan> plan_;
+  const Request* sent_ = nullptr;                    // the plan's
   RefreshTrigger trigger_ = RefreshTrigger::expiry;  // of the Refresh that was asked for
   bool isPatient_ = true;
   bool hasBegun_ = false;

@@ -7,6 +7,7 @@
 #include "fetch/policy.hpp"
 #include "http/field.hpp"
 #include "http/upstream_cookies.hpp"
+#include "oauth/dpop.hpp"
 
 #include <algorithm>
 #include <array>
@@ -104,6 +105,12 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
   }
   response_ = *std::move(response);
   response_->trace = trace_;
+  const bool wasForNonce = std::exchange(isForNonce_, false);
+  if (session.prove && refusesProof(*response_)) {
+    if (wasForNonce || !session.hasNewNonce || !beginBodyAgain()) return finishWithResponse();
+    isForNonce_ = true;
+    return send(session);
+  }
   const auto& refusesToken = options_->refusesToken;
   const bool isRefused = refusesToken ? refusesToken(*response_) : response_->status == unauthorized;
   const bool isAboutTokens = isRefused && !wantsAnotherLogin(*response_);
@@ -137,15 +144,21 @@ FetchPlan::Step FetchPlan::waited(const SessionFacts& session) {
   return send(session);
 }
 
-FetchPlan::Step FetchPlan::sendAgain(const SessionFacts& session) {
-  if (hasRefreshed_) ++retries_;
+// False, and the response says so, when the body is there only once.
+bool FetchPlan::beginBodyAgain() {
   BodyReader reader = openBody_ ? openBody_() : nullptr;
   if (openBody_ ? !reader : request_.body.size() > options_->maxReplayBody) {
     response_->trace = {.attempts = trace_.attempts, .refreshedBy = trace_.refreshedBy, .retryable = true};
-    return finishWithResponse();
+    return false;
   }
   if (reader) request_.openBody = [reader = std::move(reader)] { return reader; };
   apiCookies_ = withCookiesOf(*response_, options_->cookies, apiCookies_);
+  return true;
+}
+
+FetchPlan::Step FetchPlan::sendAgain(const SessionFacts& session) {
+  if (hasRefreshed_) ++retries_;
+  if (!beginBodyAgain()) return finishWithResponse();
   if (options_->settleDelay.count() == 0) return send(session);
   state_ = State::waiting;
   return Wait{options_->settleDelay};
@@ -157,13 +170,13 @@ FetchPlan::Step FetchPlan::send(const SessionFacts& session) {
     if (!reader) return finish(fail(Errc::malformed, "openBody gave no reader"));
     request_.openBody = [reader = std::move(reader)] { return reader; };
   }
-  if (!putCredentials(session)) return finish(fail(Errc::malformed, "the access token cannot stand in a header"));
+  if (auto problem = putCredentials(session)) return finish(*std::move(problem));
   state_ = State::sending;
-  return Send{&request_, trace_.attempts + 1};
+  return Send{&request_, trace_.attempts + 1, trace_.attempts > 0 && !isForNonce_};
 }
 
 // In place of any that are there; and takes off what is the transport's.
-bool FetchPlan::putCredentials(const SessionFacts& session) {
+std::optional<Error> FetchPlan::putCredentials(const SessionFacts& session) {
   Headers& headers = request_.headers;
   std::erase_if(headers, [](const auto& field) { return isTransportField(field.first); });
   request_.connectionGroup = connectionGroup(session);
@@ -171,13 +184,16 @@ bool FetchPlan::putCredentials(const SessionFacts& session) {
   eraseHeader(headers, options_->tokenHeader);
   const auto& tokens = session.tokens;
   if (tokens && !tokens->accessToken.empty()) {
-    if (!isFieldValue(tokens->accessToken)) return false;
-    const std::string& scheme = options_->tokenScheme;
+    if (!isFieldValue(tokens->accessToken)) return fail(Errc::malformed, "the access token cannot stand in a header");
+    const std::string scheme = session.prove ? "DPoP" : options_->tokenScheme;
     headers.emplace_back(options_->tokenHeader, scheme + (scheme.empty() ? "" : " ") + tokens->accessToken);
+    if (session.prove) {
+      if (auto problem = session.prove(request_)) return problem;
+    }
   }
   const std::string cookies = joinedCookies(tokens ? tokens->cookies : std::string(), apiCookies_);
   if (!cookies.empty() && isFieldValue(cookies)) headers.emplace_back("Cookie", cookies);
-  return true;
+  return std::nullopt;
 }
 
 FetchPlan::Step FetchPlan::finish(Result<Response> result, bool endsSession) {

@@ -10,6 +10,9 @@
 // |            | another error                                   | Return: the error                                 |
 // | sending    | the connection broke, GET or HEAD, first time   | Send, on a connection of its own                  |
 // |            | another error                                   | Return: the error                                 |
+// |            | 401 that refuses the DPoP proof, the next one   | Send at once, which is no retry                   |
+// |            | has another nonce, the body can be sent again   |                                                   |
+// |            | the same otherwise, or just after such a Send   | Return: the response                              |
 // |            | no 401, or one that newer tokens would not meet | Return: the response                              |
 // |            | 401, no tokens                                  | Return: Errc::loginRequired; Errc::expired when   |
 // |            |                                                 | the session that came was past its end            |
@@ -23,6 +26,7 @@
 // | 401)       | newer tokens, and the body can be sent again    | Wait settleDelay, or Send at once                 |
 // |            | newer tokens, and it cannot                     | Return: the response, retryable                   |
 // | waiting    | waited                                          | Send                                              |
+// | any        | the tokens' DPoP key is none                    | in place of Send, Return: Errc::loginRequired     |
 #pragma once
 
 #include <memory>
@@ -44,6 +48,9 @@ struct SessionFacts {
   bool isGood = false;    // the access token has not ended, by the clock
   bool isDue = false;     // it is to be refreshed ahead of its end
   bool hasEnded = false;  // the cookie that came was past its end
+  // Puts a DPoP proof into a request, for tokens that have a key (detail::prove); empty for others.
+  std::function<std::optional<Error>(Request&)> prove = {};
+  bool hasNewNonce = false;  // the answer has changed what the next proof is made with
 };
 
 class FetchPlan {
@@ -51,6 +58,7 @@ class FetchPlan {
   struct Send {
     const Request* request;  // the plan's; until the next event
     unsigned attempt;        // from 1
+    bool isRetry;
   };
   struct Refresh {
     RefreshTrigger trigger;
@@ -81,9 +89,10 @@ class FetchPlan {
 
   [[nodiscard]] Step send(const SessionFacts& session);
   [[nodiscard]] Step sendAgain(const SessionFacts& session);
+  [[nodiscard]] bool beginBodyAgain();
   [[nodiscard]] Step finish(Result<Response> result, bool endsSession = false);
   [[nodiscard]] Step finishWithResponse();
-  [[nodiscard]] bool putCredentials(const SessionFacts& session);
+  [[nodiscard]] std::optional<Error> putCredentials(const SessionFacts& session);
   [[nodiscard]] bool mayRepeat(const Error& error) const;
   void expect(State state) const;
 
@@ -97,6 +106,7 @@ class FetchPlan {
   unsigned retries_ = 0;
   unsigned caughtUp_ = 0;
   bool hasRepeated_ = false;
+  bool isForNonce_ = false;    // what is under way is sent for a nonce
   bool hasRefreshed_ = false;  // a call has brought these tokens: one request spends no more than one refresh token
 };
 
