@@ -134,6 +134,7 @@ TEST_CASE("V25 what only a proxy in front may say does not go up, in any spellin
                            "Cookie",
                            "Cookie2",
                            "Authorization",
+                           "DPoP",
                            "Proxy-Authorization",
                            "Host",
                            "Content-Length",

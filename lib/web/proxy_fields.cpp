@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, n> names(const std::string_view (&list)[n
   return std::to_array(list);
 }
 
-constexpr auto credentials = names({"cookie", "cookie2", "authorization", "x-serverless-authorization"});
+constexpr auto credentials = names({"cookie", "cookie2", "authorization", "x-serverless-authorization", "dpop"});
 constexpr auto settledHere = names({"host", "origin", "referer", "accept-encoding", "range", "request-range",
                                     "if-range", "expect", "local-addr", "local-port"});
 constexpr auto whereFrom =
