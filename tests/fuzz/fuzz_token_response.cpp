@@ -33,9 +33,11 @@ TokenEndpoint endpointFor(unsigned variant) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  const TokenEndpoint endpoint = endpointFor(input.byte());
+  const unsigned variant = input.byte();
+  const TokenEndpoint endpoint = endpointFor(variant);
+  const std::string dpopKey = (variant & 4U) != 0 ? "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE" : "";
   const Response answer = answerFrom(input);
-  const Result<TokenSet> read = readTokenAnswer(answer, endpoint, fuzz::noon());
+  const Result<TokenSet> read = readTokenAnswer(answer, endpoint, fuzz::noon(), dpopKey);
   const auto pause = retryAfter(answer, fuzz::noon());
   fuzz::require(!pause || *pause >= Seconds{0}, "a pause is not negative");
   if (read) {
@@ -57,14 +59,17 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   }
 
   const Fetcher fetcher({.transport = [&](const Request& request, Deadline) -> Result<Response> {
+                           fuzz::require(findHeader(request.headers, "DPoP").has_value() != dpopKey.empty(),
+                                         "each request has a proof, where there is a key");
                            if (request.url.starts_with("https://id.example/")) return answer;
-                           return Response{.status = 401};
+                           const std::string nonce(findHeader(answer.headers, "DPoP-Nonce").value_or(""));
+                           return Response{.status = 401, .headers = {{"DPoP-Nonce", nonce}}};
                          },
                          .allowedOrigins = {api},
                          .tokenEndpoint = endpoint,
                          .now = fuzz::noon});
   Session session;
-  session.setTokens({.accessToken = "at-1", .refreshToken = "rt-1"});
+  session.setTokens({.accessToken = "at-1", .refreshToken = "rt-1", .dpopKey = dpopKey});
   session.set("user", "ada");
   const Json before = session.data();
   const Result<Response> got = fetcher.performFetch(session, {.url = std::string(api) + "/x"});
