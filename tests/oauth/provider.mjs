@@ -3,14 +3,17 @@
 //
 //   node provider.mjs MODULES_DIR METHOD
 //
-// METHOD is how the client authenticates: client_secret_basic, client_secret_jwt, or private_key_jwt with a key of P-256.
-import { generateKeyPairSync } from 'node:crypto';
+// METHOD is how the client authenticates: client_secret_basic, client_secret_jwt, or private_key_jwt with a key of P-256;
+// or dpop, a public client whose tokens are bound to a key of its own (RFC 9449): both servers then demand nonces, which
+// change all the time, and the line has a code in place of tokens.
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import path from 'node:path';
 
 const [modules, method] = process.argv.slice(2);
+const isBound = method === 'dpop';
 const entry = path.join(modules, 'node_modules/oidc-provider/lib/index.js');
 const { default: Provider } = await import(pathToFileURL(entry));
 const jose = await import(pathToFileURL(path.join(modules, 'node_modules/jose/dist/node/esm/index.js')));
@@ -18,17 +21,17 @@ const jose = await import(pathToFileURL(path.join(modules, 'node_modules/jose/di
 const client = {
   client_id: 'web',
   redirect_uris: ['https://app.example/back'],
-  token_endpoint_auth_method: method,
+  token_endpoint_auth_method: isBound ? 'none' : method,
 };
 let key;
 if (method === 'private_key_jwt') {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' });
   client.jwks = { keys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'k1', use: 'sig', alg: 'ES256' }] };
-} else {
+} else if (!isBound) {
   client.client_secret = 'a-secret-of-the-test-that-is-long-enough';
 }
-const counts = { refreshes: 0, refused: 0, loginsEnded: 0 };
+const counts = { refreshes: 0, refused: 0, nonces: 0, loginsEnded: 0 };
 const issued = new Set(); // access tokens that the API takes
 
 const listen = async () => {
@@ -42,7 +45,8 @@ const [api, apiOrigin] = await listen();
 console.warn = console.info = () => {}; // it advises on production use
 const provider = new Provider(issuer, {
   clients: [{ ...client, grant_types: ['authorization_code', 'refresh_token'] }],
-  clientAuthMethods: ['client_secret_basic', 'client_secret_jwt', 'private_key_jwt'],
+  clientAuthMethods: ['client_secret_basic', 'client_secret_jwt', 'private_key_jwt', 'none'],
+  features: isBound ? { dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } } : {},
   scopes: ['openid', 'offline_access'],
   pkce: { methods: ['S256'], required: () => false },
   rotateRefreshToken: true,
@@ -52,16 +56,47 @@ provider.on('grant.success', (ctx) => {
   if (ctx.oidc.params.grant_type === 'refresh_token') counts.refreshes += 1;
   issued.add(ctx.body.access_token);
 });
-provider.on('grant.error', () => (counts.refused += 1));
+provider.on('grant.error', (ctx, error) => (counts[error.error === 'use_dpop_nonce' ? 'nonces' : 'refused'] += 1));
 provider.on('grant.revoked', () => (counts.loginsEnded += 1));
 identity.on('request', provider.callback());
 
-api.on('request', (request, response) => {
+// What an API makes of a token and its proof (RFC 9449 sections 4.3, 7.1 and 9).
+const proofs = new Set();
+const nonces = ['n-0'];
+async function refusalOf(request) {
+  const token = (request.headers.authorization ?? '').replace(/^DPoP /, '');
+  if (!issued.has(token)) return 'invalid_token';
+  const known = await provider.AccessToken.find(token);
+  const { payload, protectedHeader } = await jose.jwtVerify(request.headers.dpop, jose.EmbeddedJWK, {
+    typ: 'dpop+jwt',
+    algorithms: ['ES256'],
+    maxTokenAge: '60s',
+  });
+  const isFor =
+    payload.htm === request.method &&
+    payload.htu === `${apiOrigin}${request.url.replace(/\?.*/, '')}` &&
+    payload.ath === createHash('sha256').update(token).digest('base64url') &&
+    known.jkt === (await jose.calculateJwkThumbprint(protectedHeader.jwk)) &&
+    !proofs.has(payload.jti);
+  proofs.add(payload.jti);
+  if (!isFor) return 'invalid_dpop_proof';
+  return nonces.slice(-2).includes(payload.nonce) ? undefined : 'use_dpop_nonce';
+}
+
+api.on('request', async (request, response) => {
   const answer = (status, body) => response.writeHead(status).end(JSON.stringify(body));
   if (request.url === '/stats') return answer(200, counts);
   if (request.url === '/expire') {
     issued.clear();
+    nonces.push(`n-${nonces.length}`, `n-${nonces.length + 1}`);
     return answer(200, {});
+  }
+  if (isBound) {
+    const error = await refusalOf(request).catch(() => 'invalid_dpop_proof');
+    if (error === 'invalid_dpop_proof') counts.refused += 1;
+    if (error !== 'invalid_token') response.setHeader('DPoP-Nonce', nonces.at(-1));
+    if (error) response.setHeader('WWW-Authenticate', `DPoP error="${error}", algs="ES256"`);
+    return answer(error ? 401 : 200, error ? {} : ['a jar']);
   }
   const bearer = (request.headers.authorization ?? '').replace(/^Bearer /, '');
   return issued.has(bearer) ? answer(200, ['a jar']) : answer(401, {});
@@ -120,6 +155,7 @@ const signIn = async () => {
   const loginPage = await visit(`/auth?${query}`);
   const consentPage = await visit(formIn(loginPage), { prompt: 'login', login: 'ada', password: 'x' });
   const code = await visit(formIn(consentPage), { prompt: 'consent' });
+  if (isBound) return { code };
   const { headers, fields } = await credentials();
   const answer = await fetch(`${issuer}/token`, {
     method: 'POST',
@@ -135,6 +171,6 @@ const signIn = async () => {
 };
 
 const tokens = await signIn();
-if (!tokens.refresh_token) throw new Error(`no refresh token: ${JSON.stringify(tokens)}`);
+if (!tokens.refresh_token && !tokens.code) throw new Error(`no refresh token: ${JSON.stringify(tokens)}`);
 console.log(JSON.stringify({ issuer, tokenEndpoint: `${issuer}/token`, api: apiOrigin, method, client, key, tokens }));
 process.stdin.resume().on('end', () => process.exit(0)); // until whoever started it is gone
