@@ -45,6 +45,7 @@ struct ApiBehaviour {
   Headers challenge = {};                      // of a 401, e.g. WWW-Authenticate
   std::vector<std::string> cookies = {};       // Set-Cookie values of an answer to a good token
   std::vector<std::string> cookiesOn401 = {};  // and of a 401
+  std::string dpopNonce = {};                  // asked for in proofs (RFC 9449 section 9); empty: none is
   std::chrono::milliseconds latency{0};        // on the provider's clock, before the token is looked at
 };
 
@@ -105,11 +106,15 @@ class Api {
     gate_.ring();
     if (!gate_.pass(lock, deadline) || !gate_.delay(lock, behaviour_.latency, deadline)) return fail(Errc::timeout);
     const ApiBehaviour behaviour = behaviour_;
-    const auto user = behaviour.always401 ? std::nullopt : provider_.userOf(bearerOf(request), options_.resource);
+    const std::string token = tokenOf(request, "bearer ");
+    const std::string bound = tokenOf(request, "dpop ");
+    const char* error = proofErrorOf(request, token, bound, behaviour.dpopNonce);
+    const bool refuses = behaviour.always401 || error != nullptr;
+    const auto user = refuses ? std::nullopt : provider_.userOf(token + bound, options_.resource);
     ++(user ? counts_.accepted : counts_.refused);
     if ((user || behaviour.processesBefore401) && isNew(request)) ++counts_.processed;
     lock.unlock();
-    return user ? accepted(request, *user, behaviour) : refused(behaviour);
+    return user ? accepted(request, *user, behaviour) : refused(behaviour, error);
   }
   [[nodiscard]] Transport transport() {
     return [this](const Request& request, Deadline deadline) { return handle(request, deadline); };
@@ -117,9 +122,20 @@ class Api {
 
  private:
   // RFC 6750 section 2.1; the scheme's case does not matter.
-  static std::string bearerOf(const Request& request) {
+  static std::string tokenOf(const Request& request, std::string_view scheme) {
     const std::string_view value = findHeader(request.headers, "Authorization").value_or("");
-    return detail::lower(value.substr(0, 7)) == "bearer " ? std::string(value.substr(7)) : std::string();
+    const bool has = detail::lower(value.substr(0, scheme.size())) == scheme;
+    return has ? std::string(value.substr(scheme.size())) : std::string();
+  }
+
+  // A token that is bound to a key comes as DPoP with a proof, any other as Bearer (RFC 9449 section 7.1).
+  const char* proofErrorOf(const Request& request, const std::string& bearer, const std::string& bound,
+                           const std::string& nonce) {
+    if (!bearer.empty()) return provider_.keyOf(bearer).empty() ? nullptr : "invalid_token";
+    if (bound.empty()) return nullptr;
+    const std::string key = provider_.keyOf(bound);
+    if (key.empty()) return "invalid_token";
+    return detail::proofError(request, {.key = key, .accessToken = bound, .nonce = nonce}, proofs_);
   }
 
   bool isNew(const Request& request) {
@@ -135,8 +151,12 @@ class Api {
     return response;
   }
 
-  static Response refused(const ApiBehaviour& behaviour) {
+  static Response refused(const ApiBehaviour& behaviour, const char* error) {
     Response response{.status = 401, .headers = behaviour.challenge, .body = R"({"error":"invalid_token"})"};
+    if (error != nullptr) {
+      response.headers.emplace_back("WWW-Authenticate", std::string("DPoP error=\"") + error + '"');
+      if (!behaviour.dpopNonce.empty()) response.headers.emplace_back("DPoP-Nonce", behaviour.dpopNonce);
+    }
     for (const std::string& cookie : behaviour.cookiesOn401) response.headers.emplace_back("Set-Cookie", cookie);
     return response;
   }
@@ -148,6 +168,7 @@ class Api {
   ApiCounts counts_;
   std::deque<Request> seen_;
   std::set<std::string> processedKeys_;
+  std::set<std::string> proofs_;  // the ids of those that came
 };
 
 // All of them, each at its origin; anywhere else is Errc::unreachable.

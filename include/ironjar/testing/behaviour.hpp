@@ -61,6 +61,7 @@ struct ProviderBehaviour {
   Drop dropBeforeCommit = Drop();
   Drop dropAfterCommit = Drop();
   std::optional<Result<Response>> instead = {};  // what every token call gets in place of its own answer: an outage
+  std::string dpopNonce = {};                    // asked for in proofs (RFC 9449 section 8); empty: none is
   int revocationStatus = 200;                    // any other: nothing is revoked
   std::string authorizeAs = "ada";               // who signs in at /authorize
 };

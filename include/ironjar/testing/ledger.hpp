@@ -29,9 +29,9 @@ class Ledger {
   explicit Ledger(bool randomTokens) : random_(randomTokens) {}
 
   // A login's first tokens.
-  Pair begin(const std::string& user, Seconds lifetime, Deadline now) {
+  Pair begin(const std::string& user, Seconds lifetime, Deadline now, std::string key = {}) {
     const int family = ++counts.logins;
-    families_[family] = {.user = user};
+    families_[family] = {.user = user, .key = std::move(key)};
     return issue(family, "", lifetime, now);
   }
 
@@ -67,6 +67,13 @@ class Ledger {
     return family.user;
   }
 
+  // The public key that a token's login is bound to (RFC 9449); empty: none is, or there is no such token.
+  std::string keyOf(const std::string& token) const {
+    const auto access = accessTokens_.find(token);
+    const auto grant = grants_.find(access == accessTokens_.end() ? token : access->second.refreshToken);
+    return grant == grants_.end() ? std::string() : families_.at(grant->second.family).key;
+  }
+
   // RFC 7009 section 2.1: with a refresh token goes everything of its login.
   void revoke(const std::string& token) {
     accessTokens_.erase(token);
@@ -92,6 +99,7 @@ class Ledger {
  private:
   struct Family {
     std::string user;
+    std::string key = {};
     bool alive = true;
   };
   // A refresh token.

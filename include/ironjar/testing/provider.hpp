@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,7 @@
 #include <ironjar/testing/clock.hpp>
 #include <ironjar/testing/gate.hpp>
 #include <ironjar/testing/ledger.hpp>
+#include <ironjar/testing/proof.hpp>
 #include <ironjar/testing/text.hpp>
 
 namespace ironjar::testing {
@@ -70,11 +72,13 @@ class Provider {
   }
 
   // A login's first tokens, without a request. Without a name, the users are `user-1`, `user-2` and so on.
-  TokenSet login(std::string user = {}) {
+  // With a key, of generateDpopKey(), they are bound to it; so are those of a code that comes with a proof.
+  TokenSet login(std::string user = {}, const std::string& dpopKey = {}) {
+    const std::string key = dpopKey.empty() ? std::string() : detail::publicKeyOf(dpopKey);
     const auto lock = gate_.lock();
     if (user.empty()) user = "user-" + std::to_string(ledger_.counts.logins + 1);
-    const detail::Pair pair = ledger_.begin(user, behaviour_.accessTokenLifetime, gate_.now());
-    return readTokenAnswer(answerWith(pair, true), {}, gate_.wallNow()).value();
+    const detail::Pair pair = ledger_.begin(user, behaviour_.accessTokenLifetime, gate_.now(), key);
+    return readTokenAnswer(answerWith(pair, true), {}, gate_.wallNow(), dpopKey).value();
   }
   // A code that buys a login's first tokens, once: what /authorize redirects with.
   std::string authorize(const std::string& user) {
@@ -91,6 +95,12 @@ class Provider {
   [[nodiscard]] std::optional<std::string> userOf(const std::string& accessToken, const std::string& resource = {}) {
     const auto lock = gate_.lock();
     return ledger_.admit(accessToken, resource, gate_.now());
+  }
+
+  // The public key, as JSON, that a token is bound to; empty: it is a Bearer token, or none.
+  [[nodiscard]] std::string keyOf(const std::string& token) const {
+    const auto lock = gate_.lock();
+    return ledger_.keyOf(token);
   }
 
   // Token calls wait at the door, where nothing has happened yet, until they are released or their deadline passes.
@@ -138,6 +148,11 @@ class Provider {
             .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
   }
   static Response refused(const char* error) { return json(400, {{"error", error}}); }
+  Response refusedWithNonce(const char* error) const {
+    Response answer = refused(error);
+    if (!behaviour_.dpopNonce.empty()) answer.headers.emplace_back("DPoP-Nonce", behaviour_.dpopNonce);
+    return answer;
+  }
 
   int find(const std::map<std::string, int>& counted, const std::string& token) const {
     const auto lock = gate_.lock();
@@ -178,10 +193,13 @@ class Provider {
   Response granted(const Request& request) {
     const detail::Fields fields = detail::bodyFields(request);
     if (!isClient(request, fields)) return invalidClient();
+    const std::string bound = ledger_.keyOf(member(fields, "refresh_token"));
+    const char* error = detail::proofError(request, {.key = bound, .nonce = behaviour_.dpopNonce}, proofs_);
+    if (error != nullptr) return refusedWithNonce(error);
     const bool isInQuery = !fields.contains("grant_type");
     const std::string grant =
         member(isInQuery ? detail::formFields(detail::queryOf(request.url)) : fields, "grant_type");
-    if (grant == "authorization_code") return codeExchanged(fields);
+    if (grant == "authorization_code") return codeExchanged(fields, detail::proofKeyOf(request));
     if (grant != "refresh_token") return refused("unsupported_grant_type");
     if (!fields.contains("refresh_token")) return refused("invalid_request");
     const auto pair = ledger_.refresh(member(fields, "refresh_token"), behaviour_, gate_.now());
@@ -222,18 +240,19 @@ class Provider {
   }
 
   // RFC 6749 section 4.1.3: a code works once, and with the redirect_uri that it was asked for with.
-  Response codeExchanged(const detail::Fields& fields) {
+  Response codeExchanged(const detail::Fields& fields, const std::string& key) {
     const auto known = codes_.find(member(fields, "code"));
     if (known == codes_.end()) return refused("invalid_grant");
     const Code code = known->second;
     codes_.erase(known);
     if (!code.redirectUri.empty() && code.redirectUri != member(fields, "redirect_uri"))
       return refused("invalid_grant");
-    return answerWith(ledger_.begin(code.user, behaviour_.accessTokenLifetime, gate_.now()), true);
+    return answerWith(ledger_.begin(code.user, behaviour_.accessTokenLifetime, gate_.now(), key), true);
   }
 
   Response answerWith(const detail::Pair& pair, bool withRefreshToken) const {
-    Json body = {{"access_token", pair.accessToken}, {"token_type", "Bearer"}};
+    const char* type = ledger_.keyOf(pair.refreshToken).empty() ? "Bearer" : "DPoP";
+    Json body = {{"access_token", pair.accessToken}, {"token_type", type}};
     if (withRefreshToken) body["refresh_token"] = pair.refreshToken;
     const auto left = std::max(Seconds{0}, std::chrono::ceil<Seconds>(pair.endsAt - gate_.now()));
     if (!behaviour_.omitExpiresIn) body["expires_in"] = behaviour_.expiresIn.value_or(Json(left.count()));
@@ -307,6 +326,7 @@ class Provider {
   std::deque<Result<Response>> answers_;
   std::map<std::string, Code> codes_;
   std::map<std::string, int> revocationsOf_;
+  std::set<std::string> proofs_;  // the ids of those that came
 };
 
 }  // namespace ironjar::testing

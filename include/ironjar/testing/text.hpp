@@ -121,6 +121,22 @@ inline std::string base64url(std::string_view bytes) {
   return out;
 }
 
+// Lenient: what is no base64url is left out.
+inline std::string base64urlDecoded(std::string_view text) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const char c : text) {
+    const std::size_t value = alphabet.find(c);
+    if (value == std::string_view::npos) continue;
+    bits = (bits << 6U) | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count >= 8) out.push_back(static_cast<char>((bits >> (count -= 8)) & 255U));
+  }
+  return out;
+}
+
 // A JWT in shape (RFC 7519 section 6.1): signed by nobody.
 inline std::string unsignedJwt(const Json& claims) {
   return base64url(R"({"alg":"none","typ":"JWT"})") + "." +
