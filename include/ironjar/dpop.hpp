@@ -6,7 +6,8 @@
 //   const std::string key = ironjar::generateDpopKey();  // at each login
 //   const ironjar::FetchOptions& options = fetcher.options();
 //   const auto tokens = ironjar::requestTokens(options.transport, options.tokenEndpoint,
-//                                              {{"grant_type", "authorization_code"}, {"code", "…"}}, {.dpopKey = key});
+//                                              {{"grant_type", "authorization_code"}, {"code", "…"}}, {.dpopKey =
+//                                              key});
 //   if (tokens) session.setTokens(*tokens);  // the key is among them: TokenSet::dpopKey
 #pragma once
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <ironjar/client_assertion.hpp>
-#include <ironjar/dpop.hpp>
 #include <ironjar/cookie.hpp>
 #include <ironjar/coordinator.hpp>
+#include <ironjar/dpop.hpp>
 #include <ironjar/error.hpp>
 #include <ironjar/fetch.hpp>
 #include <ironjar/http.hpp>
