@@ -36,7 +36,9 @@ ClientAuth authOf(const Json& provider) {
 TokenSet firstTokens(const FetchOptions& options, const Json& provider) {
   const Json& granted = provider.at("tokens");
   if (!granted.contains("code")) {
-    return {.accessToken = granted.at("access_token"), .refreshToken = granted.at("refresh_token")};
+    return {.accessToken = granted.at("access_token"),
+            .refreshToken = granted.at("refresh_token"),
+            .resource = options.tokenEndpoint.resource};
   }
   const Headers fields = {{"grant_type", "authorization_code"},
                           {"code", granted.at("code")},
@@ -47,17 +49,29 @@ TokenSet firstTokens(const FetchOptions& options, const Json& provider) {
 struct Load {
   explicit Load(const Json& provider)
       : api(provider.at("api").get<std::string>()),
-        fetcher(
-            {.transport = httplibTransport(),
-             .allowedOrigins = {api},
-             .allowHttpOnLoopback = true,
-             .tokenEndpoint = {.url = provider.at("tokenEndpoint").get<std::string>(),
-                               .clientAuth = authOf(provider),
-                               .allowHttpOnLoopback = true},
-             .coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.refusedBurst = 1'000'000})}),
+        fetchers(fetchersOf(provider)),
         jar({.cookieName = "session",
              .passwords = "a-password-of-this-test-that-is-long-enough",
-             .commitHooks = fetcher.commitHooks()}) {}
+             .commitHooks = fetchers.front().commitHooks()}) {}
+
+  // One for each resource, or for all there is.
+  std::vector<Fetcher> fetchersOf(const Json& provider) const {
+    FetchOptions options{
+        .transport = httplibTransport(),
+        .allowedOrigins = {api},
+        .allowHttpOnLoopback = true,
+        .tokenEndpoint = {.url = provider.at("tokenEndpoint").get<std::string>(),
+                          .clientAuth = authOf(provider),
+                          .allowHttpOnLoopback = true},
+        .coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.refusedBurst = 1'000'000})};
+    std::vector<Fetcher> made;
+    for (const Json& resource : provider.at("resources")) {
+      options.tokenEndpoint.resource = resource.get<std::string>();
+      made.emplace_back(options);
+    }
+    if (made.empty()) made.emplace_back(options);
+    return made;
+  }
 
   std::string save(Session& session) {
     const auto cookies = jar.commit(session).value();
@@ -67,7 +81,8 @@ struct Load {
   // Sends one request with this cookie; the cookie that the response sets.
   std::string visit(const std::string& cookie) {
     Session session = jar.open(cookie);
-    const auto response = fetcher.performFetch(session, {.url = api + "/items"});
+    const std::size_t which = begun++ % fetchers.size();
+    const auto response = fetchers[which].performFetch(session, {.url = api + "/" + std::to_string(which)});
     if (response && response->status == 200) {
       ++good;
     } else {
@@ -83,8 +98,9 @@ struct Load {
   }
 
   std::string api;
-  Fetcher fetcher;
+  std::vector<Fetcher> fetchers;
   SessionJar jar;
+  std::atomic<std::size_t> begun{0};
   std::atomic<int> good{0};
   std::atomic<int> logouts{0};
 };
@@ -102,7 +118,7 @@ int main(int argc, char** argv) {
   Load load(provider);
 
   Session session = load.jar.open("");
-  const TokenSet first = firstTokens(load.fetcher.options(), provider);
+  const TokenSet first = firstTokens(load.fetchers.front().options(), provider);
   session.setTokens(first);
   std::string cookie = load.save(session);
   for (int round = 0; round < rounds; ++round) {
@@ -119,11 +135,12 @@ int main(int argc, char** argv) {
   const int requests = rounds * (count + late);
   std::cout << requests << " requests, " << load.good << " answered, " << stats.at("refreshes") << " refreshes in "
             << rounds << " rounds, " << stats.at("refused") << " refused, " << load.logouts << " logouts\n";
-  const bool held = load.good == requests && load.logouts == 0 && stats.at("refreshes") == rounds &&
+  const auto due = static_cast<std::size_t>(rounds) * load.fetchers.size();
+  const bool held = load.good == requests && load.logouts == 0 && stats.at("refreshes") == due &&
                     stats.at("refused") == 0 && stats.at("loginsEnded") == 0 &&
                     (stats.at("nonces") > 0) == (provider.at("method") == "dpop");
   // The server does what the test is about: a refresh token that comes twice ends the login.
-  const FetchOptions& options = load.fetcher.options();
+  const FetchOptions& options = load.fetchers.front().options();
   const auto stolen = requestTokens(options.transport, options.tokenEndpoint,
                                     {{"grant_type", "refresh_token"}, {"refresh_token", first.refreshToken}},
                                     {.dpopKey = first.dpopKey});

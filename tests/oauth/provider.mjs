@@ -4,8 +4,9 @@
 //   node provider.mjs MODULES_DIR METHOD
 //
 // METHOD is how the client authenticates: client_secret_basic, client_secret_jwt, or private_key_jwt with a key of P-256;
-// or dpop, a public client whose tokens are bound to a key of its own (RFC 9449): both servers then demand nonces, which
-// change all the time, and the line has a code in place of tokens.
+// or resource, where an access token is for one of two APIs (RFC 8707), each of which takes its own; or dpop, a public
+// client whose tokens are bound to a key of its own (RFC 9449): both servers then demand nonces, which change all the
+// time, and the line has a code in place of tokens.
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -14,14 +15,17 @@ import path from 'node:path';
 
 const [modules, method] = process.argv.slice(2);
 const isBound = method === 'dpop';
+const resources = method === 'resource' ? ['https://items.example', 'https://reports.example'] : [];
+const authentication = { dpop: 'none', resource: 'client_secret_basic' }[method] ?? method;
+console.warn = console.info = () => {}; // it advises on production use, and on Node's version
 const entry = path.join(modules, 'node_modules/oidc-provider/lib/index.js');
 const { default: Provider } = await import(pathToFileURL(entry));
-const jose = await import(pathToFileURL(path.join(modules, 'node_modules/jose/dist/node/esm/index.js')));
+const jose = await import(pathToFileURL(path.join(modules, 'node_modules/jose/dist/webapi/index.js')));
 
 const client = {
   client_id: 'web',
   redirect_uris: ['https://app.example/back'],
-  token_endpoint_auth_method: isBound ? 'none' : method,
+  token_endpoint_auth_method: authentication,
 };
 let key;
 if (method === 'private_key_jwt') {
@@ -42,11 +46,19 @@ const listen = async () => {
 const [identity, issuer] = await listen();
 const [api, apiOrigin] = await listen();
 
-console.warn = console.info = () => {}; // it advises on production use
 const provider = new Provider(issuer, {
   clients: [{ ...client, grant_types: ['authorization_code', 'refresh_token'] }],
   clientAuthMethods: ['client_secret_basic', 'client_secret_jwt', 'private_key_jwt', 'none'],
-  features: isBound ? { dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } } : {},
+  features: {
+    ...(isBound && { dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } }),
+    ...(resources.length > 0 && {
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (ctx, resource) => ({ scope: 'read', audience: resource, accessTokenFormat: 'opaque' }),
+        useGrantedResource: () => true,
+      },
+    }),
+  },
   scopes: ['openid', 'offline_access'],
   pkce: { methods: ['S256'], required: () => false },
   rotateRefreshToken: true,
@@ -99,12 +111,14 @@ api.on('request', async (request, response) => {
     return answer(error ? 401 : 200, error ? {} : ['a jar']);
   }
   const bearer = (request.headers.authorization ?? '').replace(/^Bearer /, '');
-  return issued.has(bearer) ? answer(200, ['a jar']) : answer(401, {});
+  const wanted = resources[Number(request.url.slice(1))];
+  const isForUs = !wanted || (await provider.AccessToken.find(bearer))?.aud === wanted;
+  return issued.has(bearer) && isForUs ? answer(200, ['a jar']) : answer(401, {});
 });
 
 // The client's own request, as another library makes it.
 async function credentials() {
-  if (method === 'client_secret_basic') {
+  if (authentication === 'client_secret_basic') {
     return { headers: { authorization: `Basic ${btoa(`${client.client_id}:${client.client_secret}`)}` }, fields: {} };
   }
   const assertion = new jose.SignJWT({})
@@ -148,9 +162,10 @@ const signIn = async () => {
     client_id: client.client_id,
     redirect_uri: client.redirect_uris[0],
     response_type: 'code',
-    scope: 'openid offline_access',
+    scope: resources.length > 0 ? 'openid offline_access read' : 'openid offline_access',
     prompt: 'consent',
   });
+  for (const resource of resources) query.append('resource', resource);
   const formIn = (page) => /action="([^"]+)"/.exec(page)[1];
   const loginPage = await visit(`/auth?${query}`);
   const consentPage = await visit(formIn(loginPage), { prompt: 'login', login: 'ada', password: 'x' });
@@ -164,6 +179,7 @@ const signIn = async () => {
       grant_type: 'authorization_code',
       code,
       redirect_uri: client.redirect_uris[0],
+      ...(resources.length > 0 && { resource: resources[0] }),
       ...fields,
     }),
   });
@@ -172,5 +188,6 @@ const signIn = async () => {
 
 const tokens = await signIn();
 if (!tokens.refresh_token && !tokens.code) throw new Error(`no refresh token: ${JSON.stringify(tokens)}`);
-console.log(JSON.stringify({ issuer, tokenEndpoint: `${issuer}/token`, api: apiOrigin, method, client, key, tokens }));
+const tokenEndpoint = `${issuer}/token`;
+console.log(JSON.stringify({ issuer, tokenEndpoint, api: apiOrigin, method, client, key, resources, tokens }));
 process.stdin.resume().on('end', () => process.exit(0)); // until whoever started it is gone

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A real OAuth server with strict rotation, and one user of it under load: no request fails, nobody is logged out. With
-# each way in which a client may authenticate, and with tokens that are bound to a key (DPoP).
+# each way in which a client may authenticate, with an access token for each of two APIs, and with tokens that are bound
+# to a key (DPoP).
 #
 #   run.sh LOAD_BINARY MODULES_DIR [ROUNDS [THREADS]]
 #
@@ -34,4 +35,5 @@ binary=$1
 load client_secret_basic "${3:-20}" "${4:-100}"
 load private_key_jwt 3 20
 load client_secret_jwt 3 20
+load resource 5 40
 load dpop "${3:-20}" "${4:-100}"
