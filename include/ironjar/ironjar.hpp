@@ -1,6 +1,7 @@
 // The whole core. Adapters are included one by one: <ironjar/httplib.hpp>.
 #pragma once
 
+#include <ironjar/challenges.hpp>
 #include <ironjar/client_assertion.hpp>
 #include <ironjar/cookie.hpp>
 #include <ironjar/coordinator.hpp>
