@@ -10,7 +10,6 @@ using support::basicOptions;
 using support::Browser;
 using support::cookieOf;
 using support::deletes;
-using support::FakeClock;
 using support::fe26;
 using support::ironSeal;
 using support::isInstrumented;
@@ -18,10 +17,11 @@ using support::native;
 using support::user;
 using support::visit;
 using support::with;
+using testing::VirtualClock;
 
 TEST_CASE("V04 what does not open uses up no tries: any number of decoys, before and behind") {
   for (const char* name : {"sid", "__Host-sid"}) {
-    const SessionJar jar(with(FakeClock(), {native, fe26}, name));
+    const SessionJar jar(with(VirtualClock(), {native, fe26}, name));
     const std::string real = cookieOf(jar, {{"user", "ada"}});
     for (const char* decoy : {"=ij1.x; ", "=Fe26.2*1*x; ", "=junk; ", ".0=ij1.x; ", ".1=x; "}) {
       for (const std::size_t count : {8U, 800U}) {
@@ -37,7 +37,7 @@ TEST_CASE("V04 what does not open uses up no tries: any number of decoys, before
 }
 
 TEST_CASE("V04 of several seals of one session the one made last counts") {
-  const FakeClock clock;
+  const VirtualClock clock;
   for (const char* name : {"sid", "__Host-sid"}) {
     const SessionJar jar(with(clock, {native}, name));
     Browser browser;
@@ -52,7 +52,7 @@ TEST_CASE("V04 of several seals of one session the one made last counts") {
 }
 
 TEST_CASE("V04 of different sessions the one that began last counts, however it was sealed since") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar(basicOptions(clock));
   Browser first;
   visit(jar, first, [](Session& s) { s.set("user", "mallory"); });
@@ -68,7 +68,7 @@ TEST_CASE("V04 of different sessions the one that began last counts, however it 
 }
 
 TEST_CASE("V04 an Fe26.2 session began a ttl before its end, and one without an end is the oldest") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const std::int64_t now = 1'700'000'000'000;
   SessionOptions options = with(clock, {native, fe26});
   options.seal.ttl = 1000s;
@@ -87,7 +87,7 @@ TEST_CASE("V04 an Fe26.2 session began a ttl before its end, and one without an 
 }
 
 TEST_CASE("V04 two different sessions under a __Host- name: one was planted, and none counts") {
-  const FakeClock clock;
+  const VirtualClock clock;
   std::vector<std::string> told;
   for (const char* name : {"__Host-sid", "__Host-Http-sid", "__host-sid"}) {
     for (const bool chunk : {false, true}) {
@@ -131,7 +131,7 @@ TEST_CASE("V04 two different sessions under a __Host- name: one was planted, and
 }
 
 TEST_CASE("V04 a revoked session does not count, and does not shadow another") {
-  const FakeClock clock;
+  const VirtualClock clock;
   for (const char* name : {"sid", "__Host-sid"}) {
     SessionOptions options = with(clock, {native}, name);
     options.isRevoked = [](const Session& session) { return user(session) == "mallory"; };
@@ -148,7 +148,7 @@ TEST_CASE("V04 a revoked session does not count, and does not shadow another") {
 }
 
 TEST_CASE("V04 decoys of chunks do not hide a session, as many as browsers keep") {
-  const FakeClock clock;
+  const VirtualClock clock;
   for (const SealFormat format : {native, fe26}) {
     SessionOptions options = with(clock, {format});
     options.chunk = true;
@@ -175,7 +175,7 @@ TEST_CASE("V04 decoys of chunks do not hide a session, as many as browsers keep"
 }
 
 TEST_CASE("V04 sets of chunks and whole cookies count alike") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.chunk = true;
   const SessionJar jar(options);
@@ -196,7 +196,7 @@ TEST_CASE("V04 sets of chunks and whole cookies count alike") {
 }
 
 TEST_CASE("V04 the worst of chunks costs little, however many there are") {
-  const SessionJar jar(with(FakeClock(), {native, fe26}));
+  const SessionJar jar(with(VirtualClock(), {native, fe26}));
   std::string header;
   const std::string half = std::string(230, 'A');
   for (int i = 0; i < 400; ++i) header += "sid.0=ij1." + half + "; sid.1=x; sid.2=y; sid.3=z; ";

@@ -34,7 +34,7 @@ namespace {
 constexpr std::int64_t now = 1'700'000'000;
 
 SealOptions only(SealFormat format) {
-  return {.formats = {format}, .now = [] { return support::at(now * 1000); }};
+  return {.formats = {format}, .now = testing::VirtualClock(support::at(now * 1000)).wall()};
 }
 
 // What an authentic seal with this text inside gives, in both formats, which must agree.

@@ -9,7 +9,6 @@ using support::basicOptions;
 using support::Browser;
 using support::cookieOf;
 using support::Cookies;
-using support::FakeClock;
 using support::fe26;
 using support::forged;
 using support::ironSeal;
@@ -17,9 +16,10 @@ using support::native;
 using support::user;
 using support::visit;
 using support::with;
+using testing::VirtualClock;
 
 TEST_CASE("V14 a denied Fe26.2 session stays denied in its other spelling, whole or in chunks") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar plain(with(clock, {fe26}));
   const std::string cookie = cookieOf(plain, {{"user", "ada"}});
   REQUIRE(cookie.ends_with("~2"));
@@ -30,7 +30,7 @@ TEST_CASE("V14 a denied Fe26.2 session stays denied in its other spelling, whole
   CHECK(plain.open("sid.0=" + seal.substr(0, 200) + "; sid.1=" + seal.substr(200)).id() == id);
   CHECK(plain.open("sid.0=" + seal).id() == id);
   SessionOptions options = with(clock, {fe26});
-  const auto list = std::make_shared<LocalRevocationList>(RevocationOptions{.now = clock});
+  const auto list = std::make_shared<LocalRevocationList>(RevocationOptions{.now = clock.wall()});
   options.isRevoked = revokedBy(list);
   const SessionJar jar(options);
   list->deny({RevocationList::Mark::Kind::session, id});
@@ -49,7 +49,7 @@ TEST_CASE("V15 with absoluteTtl, what an Fe26.2 cookie brought ends no later tha
     for (const auto& [ttl, absolute] :
          std::vector<std::pair<Seconds, Seconds>>{{1000s, 3000s}, {1000s, 1000s}, {3000s, 1000s}, {0s, 2000s}}) {
       if (rolling && ttl == 0s) continue;
-      const FakeClock clock(begin);
+      const VirtualClock clock(support::at(begin));
       SessionOptions options = with(clock, {native, fe26});
       options.seal.ttl = ttl;
       options.absoluteTtl = absolute;
@@ -74,9 +74,9 @@ TEST_CASE("V15 with absoluteTtl, what an Fe26.2 cookie brought ends no later tha
         if (minute == 10) {
           Browser active;
           active.take({kept});
-          const FakeClock later(now);
+          const VirtualClock later(support::at(now));
           SessionOptions same = options;
-          same.seal.now = later;
+          same.seal.now = later.wall();
           const SessionJar there(same);
           for (int i = 0; i < 600; ++i, later.advance(10s)) {
             visit(there, active, [&](Session& s) {
@@ -94,7 +94,7 @@ TEST_CASE("V15 with absoluteTtl, what an Fe26.2 cookie brought ends no later tha
 }
 
 TEST_CASE("V15 with absoluteTtl, an Fe26.2 cookie without an end is refused, and left alone") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = with(clock, {native, fe26});
   options.absoluteTtl = 3000s;
   const SessionJar jar(options);
@@ -112,12 +112,12 @@ TEST_CASE("V19 a clock that moves while a session is committed never makes one t
   for (const SealFormat second : {native, fe26}) {
     for (int step = 0; step < 8; ++step) {
       const auto reads = std::make_shared<int>(-1000);
-      const FakeClock clock;
+      const VirtualClock clock;
       SessionOptions options = basicOptions(clock);
       if (second == fe26) options.seal.formats.push_back(fe26);
       options.seal.ttl = step % 2 == 0 ? 1000s : 0s;
       options.absoluteTtl = 3000s;
-      options.seal.now = [=] { return clock() + (++*reads > step ? 1s : 0s); };
+      options.seal.now = [=] { return clock.wallNow() + (++*reads > step ? 1s : 0s); };
       const SessionJar jar(options);
       Session session = jar.open("");
       session.set("user", "ada");
@@ -139,7 +139,7 @@ TEST_CASE("V19 a clock that moves while a session is committed never makes one t
 }
 
 TEST_CASE("V27 reading deletes neither what could not be verified nor what has ended") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar(with(clock, {native, fe26}));
   SessionOptions others = with(clock, {native});
   others.seal.purpose = "admin";
@@ -164,7 +164,7 @@ TEST_CASE("V27 reading deletes neither what could not be verified nor what has e
 }
 
 TEST_CASE("V28 forged seals cost no more iterations than an honest one") {
-  SessionOptions options = with(FakeClock(), {native, fe26});
+  SessionOptions options = with(VirtualClock(), {native, fe26});
   options.seal.fe26Iterations = {1, 8192};
   const SessionJar jar(options);
   const std::int64_t later = 1'700'000'900'000;

@@ -12,20 +12,20 @@ using Token = CircuitBreaker::Token;
 namespace {
 
 struct Fixture {
-  bool admits(Token token = Token::unknown) { return !breaker.refusal(time(), token); }
+  bool admits(Token token = Token::unknown) { return !breaker.refusal(time.monotonicNow(), token); }
   void call(unsigned char token, EndpointState outcome, std::optional<Seconds> retryAfter = std::nullopt) {
-    breaker.ended(breaker.begin(), TokenKey{token}, outcome, retryAfter, time());
+    breaker.ended(breaker.begin(), TokenKey{token}, outcome, retryAfter, time.monotonicNow());
   }
   void openWith(EndpointState outcome, std::optional<Seconds> retryAfter = std::nullopt) {
     for (int token = 1; token <= 3; ++token) call(static_cast<unsigned char>(token), outcome, retryAfter);
   }
   // How long from now until a call may start.
   Seconds pause(Token token = Token::unknown) {
-    const auto refusal = breaker.refusal(time(), token);
+    const auto refusal = breaker.refusal(time.monotonicNow(), token);
     return refusal ? std::chrono::ceil<Seconds>(*refusal) : 0s;
   }
 
-  support::FakeSteadyClock time;
+  testing::VirtualClock time;
   CircuitBreaker breaker;
 };
 
@@ -35,7 +35,7 @@ TEST_CASE("V07 one broken login, or two, open nothing, however often they fail")
   Fixture f;
   for (int i = 0; i < 100; ++i) f.call(static_cast<unsigned char>(i % 2), EndpointState::failing);
   CHECK(f.admits());
-  CHECK_FALSE(f.breaker.isOpen(f.time()));
+  CHECK_FALSE(f.breaker.isOpen(f.time.monotonicNow()));
 }
 
 TEST_CASE("V07 three different tokens that fail in a row open it, for as long as the failure calls for") {
@@ -45,7 +45,7 @@ TEST_CASE("V07 three different tokens that fail in a row open it, for as long as
     Fixture f;
     f.openWith(outcome);
     CHECK(f.pause() == pause);
-    CHECK(f.breaker.isOpen(f.time()));
+    CHECK(f.breaker.isOpen(f.time.monotonicNow()));
   }
 }
 
@@ -95,13 +95,13 @@ TEST_CASE("after its pause one call probes; each that succeeds lets twice as man
   Fixture f;
   f.openWith(EndpointState::failing);
   f.time.advance(4s);
-  CHECK_FALSE(f.breaker.isOpen(f.time()));
+  CHECK_FALSE(f.breaker.isOpen(f.time.monotonicNow()));
   for (unsigned atOnce = 1; atOnce <= 32; atOnce *= 2) {
     std::vector<CircuitBreaker::Permit> permits;
     while (permits.size() < 100 && f.admits()) permits.push_back(f.breaker.begin());
     CHECK(permits.size() == atOnce);
     CHECK(f.pause() == 1s);
-    f.breaker.ended(permits.back(), TokenKey{9}, EndpointState::well, std::nullopt, f.time());
+    f.breaker.ended(permits.back(), TokenKey{9}, EndpointState::well, std::nullopt, f.time.monotonicNow());
     permits.pop_back();
     for (const auto permit : permits) f.breaker.withdrawn(permit);
   }
@@ -118,8 +118,8 @@ TEST_CASE("a probe that fails opens it again, and what began before says nothing
   f.time.advance(4s);
   f.call(4, EndpointState::failing, 600s);
   CHECK(f.pause() == 4s);
-  f.breaker.ended(old, TokenKey{8}, EndpointState::failing, std::nullopt, f.time());
-  f.breaker.ended(old, TokenKey{8}, EndpointState::well, std::nullopt, f.time());
+  f.breaker.ended(old, TokenKey{8}, EndpointState::failing, std::nullopt, f.time.monotonicNow());
+  f.breaker.ended(old, TokenKey{8}, EndpointState::well, std::nullopt, f.time.monotonicNow());
   CHECK(f.pause() == 4s);
   CHECK_FALSE(f.breaker.isValid(old));
 }

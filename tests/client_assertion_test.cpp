@@ -91,7 +91,8 @@ Token tokenOf(const ClientAuth& auth) {
 }
 
 ClientAssertion web() {
-  return {.clientId = "web", .audience = "https://id.example", .now = [] { return at(1'700'000'000'900); }};
+  return {
+      .clientId = "web", .audience = "https://id.example", .now = testing::VirtualClock(at(1'700'000'000'900)).wall()};
 }
 
 std::string refusal(const std::function<void()>& make) {

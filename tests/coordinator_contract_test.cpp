@@ -10,8 +10,8 @@ using support::Coordinators;
 namespace {
 
 Coordinators local() {
-  const support::FakeSteadyClock time;
-  const support::Asker only{std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = time})};
+  const testing::VirtualClock time;
+  const support::Asker only{std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = time.monotonic()})};
   return {.time = time, .one = only, .other = only};
 }
 
@@ -47,7 +47,7 @@ class Faulty final : public RefreshCoordinator {
 
 void check(Faulty::Fault fault, void (*rule)(const Coordinators&)) {
   const support::Asker only{std::make_shared<Faulty>(fault)};
-  rule({.one = only, .other = only});
+  rule({.time = testing::VirtualClock(), .one = only, .other = only});
 }
 
 }  // namespace

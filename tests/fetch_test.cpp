@@ -157,9 +157,9 @@ TEST_CASE("only invalid_grant logs out (R34 R35 R36 R37)") {
   };
   for (const Case& test : all) {
     Upstream upstream;
-    const support::FakeSteadyClock time;
+    const testing::VirtualClock time;
     FetchOptions options = fetchOptions(upstream);
-    options.coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = time});
+    options.coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.now = time.monotonic()});
     const Fetcher fetcher(options);
     Session session = sessionWith(upstream.provider.login());
     const Json before = session.data();

@@ -5,15 +5,15 @@
 
 using namespace ironjar;
 using support::errorOf;
-using support::FakeClock;
 using support::vectors;
+using testing::VirtualClock;
 
 namespace {
 
 SessionOptions ironOptions() {
   return {.cookieName = "sid",
           .passwords = support::password,
-          .seal = {.formats = {SealFormat::fe26}, .now = FakeClock(1'795'000'000'000)},
+          .seal = {.formats = {SealFormat::fe26}, .now = VirtualClock(support::at(1'795'000'000'000)).wall()},
           .maxCookieHeader = 4 * 4096};
 }
 

@@ -8,18 +8,18 @@ using support::Replica;
 
 namespace {
 
-RedisCoordinatorOptions withClock(const support::FakeSteadyClock& time) { return {.local = {.now = time}}; }
+RedisCoordinatorOptions withClock(const testing::VirtualClock& time) { return {.local = {.now = time.monotonic()}}; }
 
 Coordinators oneReplica() {
   support::server().command("FLUSHALL");
-  const support::FakeSteadyClock time;
+  const testing::VirtualClock time;
   const support::Asker only{Replica(withClock(time)).coordinator};
   return {.time = time, .one = only, .other = only};
 }
 
 Coordinators twoReplicas() {
   support::server().command("FLUSHALL");
-  const support::FakeSteadyClock time;
+  const testing::VirtualClock time;
   const Replica second(withClock(time));
   return {.time = time,
           .one = {Replica(withClock(time)).coordinator},

@@ -97,21 +97,21 @@ TEST_CASE("while Redis is away what this replica has denied holds, and reaches t
 
 TEST_CASE("a denial that reaches Redis late does not take the place of a later one") {
   RedisServer server;
-  const support::FakeClock clock;
+  const testing::VirtualClock clock;
   const auto listAt = [&](TimePoint now) {
     const auto redis =
         std::make_shared<Redis>(RedisOptions{.passwords = support::password, .port = server.port(), .timeout = 5000ms});
-    return RedisRevocationList(redis, {.now = [now] { return now; }});
+    return RedisRevocationList(redis, {.now = testing::VirtualClock(now).wall()});
   };
   const Mark ada{.kind = Mark::Kind::sub, .value = "ada", .issuer = "https://id.example"};
-  listAt(clock() + 100s).deny(ada);
-  listAt(clock()).deny(ada);
-  RedisRevocationList anybodys = listAt(clock() + 200s);
-  CHECK(anybodys.denies({&ada, 1}, clock() + 50s));
-  CHECK(anybodys.denies({&ada, 1}, clock()));
-  CHECK_FALSE(anybodys.denies({&ada, 1}, clock() + 101s));
-  listAt(clock() + 150s).deny(ada);
-  CHECK(anybodys.denies({&ada, 1}, clock() + 101s));
+  listAt(clock.wallNow() + 100s).deny(ada);
+  listAt(clock.wallNow()).deny(ada);
+  RedisRevocationList anybodys = listAt(clock.wallNow() + 200s);
+  CHECK(anybodys.denies({&ada, 1}, clock.wallNow() + 50s));
+  CHECK(anybodys.denies({&ada, 1}, clock.wallNow()));
+  CHECK_FALSE(anybodys.denies({&ada, 1}, clock.wallNow() + 101s));
+  listAt(clock.wallNow() + 150s).deny(ada);
+  CHECK(anybodys.denies({&ada, 1}, clock.wallNow() + 101s));
 }
 
 TEST_CASE("whoever writes to Redis cannot deny anybody") {

@@ -117,7 +117,7 @@ TEST_CASE("no refresh begins after stop(), however late in a look it comes") {
   TokenSource source = f.source();
   source.now = [&] {
     service->stop();
-    return f.clock();
+    return f.clock.wallNow();
   };
   service = std::make_unique<RefreshService>(source, f.endingIn(1min), f.options());
   CHECK(errorOf(service->refreshNow()) == Errc::refreshFailed);

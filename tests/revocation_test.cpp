@@ -16,7 +16,7 @@ struct Site {
   explicit Site(SealFormat format = SealFormat::native)
       : jar({.cookieName = "sid",
              .passwords = support::password,
-             .seal = {.formats = {format}, .now = time},
+             .seal = {.formats = {format}, .now = time.wall()},
              .isRevoked = revokedBy(list)}) {}
 
   void signIn(const Json& claims) {
@@ -27,9 +27,9 @@ struct Site {
   }
   bool isSignedIn() const { return !jar.open(browser.header()).empty(); }
 
-  support::FakeClock time;
+  testing::VirtualClock time;
   std::shared_ptr<LocalRevocationList> list =
-      std::make_shared<LocalRevocationList>(RevocationOptions{.keep = 1000s, .now = time});
+      std::make_shared<LocalRevocationList>(RevocationOptions{.keep = 1000s, .now = time.wall()});
   SessionJar jar;
   Browser browser;
 };
@@ -171,8 +171,8 @@ TEST_CASE("empty claims are nobody's name") {
 }
 
 TEST_CASE("denying again begins anew; the oldest go when there are too many") {
-  support::FakeClock time;
-  LocalRevocationList list({.keep = 1000s, .maxEntries = 2, .now = time});
+  testing::VirtualClock time;
+  LocalRevocationList list({.keep = 1000s, .maxEntries = 2, .now = time.wall()});
   const auto denies = [&](const char* sid) {
     const std::vector<Mark> marks = {{Mark::Kind::sid, sid}};
     return list.denies(marks, {});

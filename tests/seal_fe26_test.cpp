@@ -7,12 +7,14 @@
 using namespace ironjar;
 using support::cases;
 using support::errorOf;
-using support::FakeClock;
 using support::recordedPasswords;
+using testing::VirtualClock;
 
 namespace {
 
-SealOptions fe26() { return {.formats = {SealFormat::fe26}, .now = FakeClock(1'795'000'000'000)}; }
+SealOptions fe26() {
+  return {.formats = {SealFormat::fe26}, .now = VirtualClock(support::at(1'795'000'000'000)).wall()};
+}
 
 std::string unhex(std::string_view text) {
   std::string bytes;
@@ -150,7 +152,7 @@ TEST_CASE("the expiry of iron: until 60 seconds after, to the millisecond, and o
       const double ttl = std::stod(recorded["ttl_s"].get<std::string>());
       if (ttl != std::floor(ttl) || ttl > 1e11) continue;  // Seconds cannot say the first, and refuse the second
       SealOptions options = fe26();
-      options.now = FakeClock(recorded["sealed_at_ms"].get<std::int64_t>());
+      options.now = VirtualClock(support::at(recorded["sealed_at_ms"].get<std::int64_t>())).wall();
       options.ttl = Seconds{static_cast<std::int64_t>(ttl)};
       const std::string seal = sealData({{"u", 1}}, support::password, options).value();
       CHECK(seal.find("*" + recorded["expiration_field_v9"].get<std::string>() + "*") != std::string::npos);
@@ -160,7 +162,7 @@ TEST_CASE("the expiry of iron: until 60 seconds after, to the millisecond, and o
     }
     ++opened;
     SealOptions options = fe26();
-    options.now = FakeClock(recorded["now_ms"].get<std::int64_t>());
+    options.now = VirtualClock(support::at(recorded["now_ms"].get<std::int64_t>())).wall();
     options.clockSkew = Seconds{recorded.value("timestampSkewSec", 60)};
     const auto data =
         unsealData(recorded["sealed"].get<std::string>(), recordedPasswords(recorded["password"]), options);
@@ -274,7 +276,7 @@ TEST_CASE("a forged seal never learns whether it would have expired (S25 iron-ex
   std::string seal = sealData({{"a", 1}}, support::password, options).value();
   seal[seal.size() - 4] = seal[seal.size() - 4] == 'A' ? 'B' : 'A';
   const auto now = errorOf(unsealData(seal, support::password, options));
-  options.now = FakeClock(2'000'000'000'000);
+  options.now = VirtualClock(support::at(2'000'000'000'000)).wall();
   CHECK(now == Errc::tampered);
   CHECK(errorOf(unsealData(seal, support::password, options)) == now);
 }

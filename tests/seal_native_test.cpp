@@ -4,16 +4,16 @@
 
 using namespace ironjar;
 using support::errorOf;
-using support::FakeClock;
 using support::recordedPasswords;
 using support::vectors;
+using testing::VirtualClock;
 
 namespace {
 
 SealOptions optionsOf(const Json& recorded) {
   return {.purpose = recorded["purpose"],
           .context = recorded["context"],
-          .now = FakeClock(recorded["now"].get<std::int64_t>() * 1000)};
+          .now = VirtualClock(support::at(recorded["now"].get<std::int64_t>() * 1000)).wall()};
 }
 
 std::string sealOf(const Json& recorded) {

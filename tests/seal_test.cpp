@@ -5,9 +5,9 @@
 
 using namespace ironjar;
 using support::errorOf;
-using support::FakeClock;
 using support::otherPassword;
 using support::password;
+using testing::VirtualClock;
 
 namespace {
 
@@ -161,11 +161,11 @@ TEST_CASE("size is bounded before any work (S27 size-bounds)") {
 }
 
 TEST_CASE("a seal opens until its end and a minute more, exact to the step of its clock (S15 expired/nbf)") {
-  const FakeClock clock;
-  SealOptions native{.ttl = Seconds{100}, .now = clock};
+  const VirtualClock clock;
+  SealOptions native{.ttl = Seconds{100}, .now = clock.wall()};
   const std::string seal = sealData(small, password, native).value();
   const auto at = [&](std::int64_t seconds, SealOptions options) {
-    options.now = FakeClock(1'700'000'000'000 + seconds * 1000);
+    options.now = VirtualClock(support::at(1'700'000'000'000 + seconds * 1000)).wall();
     return errorOf(unsealData(seal, password, options));
   };
   CHECK(at(159, native) == std::nullopt);
@@ -183,9 +183,9 @@ TEST_CASE("a seal opens until its end and a minute more, exact to the step of it
 TEST_CASE("times at the edges (S16 time-extremes, X06 ttl-zero)") {
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
     const auto after = [&](Seconds ttl, std::int64_t sealedAt, std::int64_t openedAt) {
-      SealOptions options{.formats = {format}, .ttl = ttl, .now = FakeClock(sealedAt)};
+      SealOptions options{.formats = {format}, .ttl = ttl, .now = VirtualClock(support::at(sealedAt)).wall()};
       const std::string seal = sealData(small, password, options).value();
-      options.now = FakeClock(openedAt);
+      options.now = VirtualClock(support::at(openedAt)).wall();
       return errorOf(unsealData(seal, password, options));
     };
     CHECK(after(Seconds{0}, 0, 9'000'000'000'000) == std::nullopt);                    // never expires

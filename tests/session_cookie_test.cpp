@@ -7,12 +7,12 @@ using support::Browser;
 using support::Cookies;
 using support::deletes;
 using support::errorOf;
-using support::FakeClock;
 using support::look;
 using support::ofBytes;
 using support::otherPassword;
 using support::password;
 using support::visit;
+using testing::VirtualClock;
 
 TEST_CASE("a session survives the round trip, and an untouched one sets no cookie (X08 unchanged)") {
   const SessionJar jar(basicOptions());
@@ -64,7 +64,7 @@ TEST_CASE("a seal of another cookie does not open (S11 cross-cookie)") {
 TEST_CASE(
     "cookies that have ended, and forged ones, are left alone until somebody signs in or out (X13 "
     "failed-load-clears)") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar(basicOptions(clock));
   Browser browser;
   browser.take({"sid=ij1.junk", "sid.0=ij1.junk", "sid.2=junk", "other=x"});
@@ -88,7 +88,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a read whose cookie has ended, and that is slower than a login, takes nothing from it (X13)") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.untilBrowserCloses = true;
   options.seal.ttl = Seconds{600};

@@ -5,13 +5,13 @@ using namespace ironjar;
 using support::Browser;
 using support::Cookies;
 using support::deletes;
-using support::FakeClock;
 using support::fe26;
 using support::ironSeal;
 using support::native;
 using support::ofBytes;
 using support::user;
 using support::with;
+using testing::VirtualClock;
 
 namespace {
 
@@ -34,7 +34,7 @@ std::string h3Seal(std::size_t size, char fill = 'x') {
        .iterations = 8192});
 }
 
-SessionOptions reading(const FakeClock& clock) {
+SessionOptions reading(const VirtualClock& clock) {
   SessionOptions options = with(clock, {native, fe26});
   options.seal.fe26Iterations = {1, 8192};
   return options;
@@ -48,7 +48,7 @@ std::string encoded(std::string seal, const std::string& star) {
 }  // namespace
 
 TEST_CASE("sessions of h3 2.x are read, in one cookie or in its chunks") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar(reading(clock));
   for (const std::size_t size : {100U, 2000U, 4000U, 8000U, 11'000U}) {
     const std::string cookies = h3Cookies(h3Seal(size));
@@ -61,7 +61,7 @@ TEST_CASE("sessions of h3 2.x are read, in one cookie or in its chunks") {
 }
 
 TEST_CASE("a head that tells another number, or parts that are missing, make no session") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar(reading(clock));
   const std::string cookies = h3Cookies(h3Seal(4000));
   REQUIRE(cookies.starts_with("sid=__chunked__2; sid.1="));
@@ -75,7 +75,7 @@ TEST_CASE("a head that tells another number, or parts that are missing, make no 
 }
 
 TEST_CASE("what h3 wrote is sealed anew, and its parts are deleted") {
-  const FakeClock clock;
+  const VirtualClock clock;
   for (const bool chunk : {false, true}) {
     SessionOptions options = reading(clock);
     options.chunk = chunk;
@@ -92,7 +92,7 @@ TEST_CASE("what h3 wrote is sealed anew, and its parts are deleted") {
 }
 
 TEST_CASE("a percent-encoded Fe26.2 cookie opens, whole or in chunks, as the same session (C04)") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar(with(clock, {fe26}));
   const std::string cookie = support::cookieOf(jar, {{"user", "ada"}});
   const std::string id = jar.open(cookie).id();
@@ -110,7 +110,7 @@ TEST_CASE("a percent-encoded Fe26.2 cookie opens, whole or in chunks, as the sam
   }
   CHECK(jar.open("sid=Fe26%2E2" + cookie.substr(10)).empty());
   SessionOptions options = with(clock, {fe26});
-  const auto list = std::make_shared<LocalRevocationList>(RevocationOptions{.now = clock});
+  const auto list = std::make_shared<LocalRevocationList>(RevocationOptions{.now = clock.wall()});
   options.isRevoked = revokedBy(list);
   list->deny({RevocationList::Mark::Kind::session, id});
   CHECK(SessionJar(options).open("sid=" + encoded(cookie.substr(4), "%2A")).empty());

@@ -6,12 +6,12 @@ using namespace std::chrono_literals;
 using support::basicOptions;
 using support::Cookies;
 using support::CookieStore;
-using support::FakeClock;
 using support::ofBytes;
+using testing::VirtualClock;
 
 namespace {
 
-SessionJar jarOf(const FakeClock& clock, const CookieShape& shape, std::vector<CookieShape> former = {},
+SessionJar jarOf(const VirtualClock& clock, const CookieShape& shape, std::vector<CookieShape> former = {},
                  SealFormat format = SealFormat::native) {
   SessionOptions options = basicOptions(clock);
   options.seal.formats = {format};
@@ -57,7 +57,7 @@ TEST_CASE("after a change of Domain, Path or Partitioned a login counts at once,
     for (const auto& [before, today] : std::vector<std::pair<CookieShape, CookieShape>>{
              {host, domain}, {domain, host}, {host, folder}, {folder, host}, {host, partition}, {partition, host}}) {
       for (const std::size_t size : {10U, 4000U}) {
-        const FakeClock clock;
+        const VirtualClock clock;
         CookieStore store;
         visit(jarOf(clock, before, {}, format), store, signIn("ada", size));
         const SessionJar jar = jarOf(clock, today, {before}, format);
@@ -77,7 +77,7 @@ TEST_CASE("after a change of Domain, Path or Partitioned a login counts at once,
 }
 
 TEST_CASE("of two cookies that came, the one that counts is sealed anew, and former shapes are deleted") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar before = jarOf(clock, host);
   const SessionJar jar = jarOf(clock, domain, {host});
   CookieStore store;
@@ -102,7 +102,7 @@ TEST_CASE("of two cookies that came, the one that counts is sealed anew, and for
 TEST_CASE("a write after a change of shape leaves a header that servers take") {
   for (const std::size_t before : {10U, 2500U, 4000U}) {
     for (const std::size_t after : {10U, 2500U, 4000U}) {
-      const FakeClock clock;
+      const VirtualClock clock;
       const SessionJar jar = jarOf(clock, domain, {host});
       CookieStore store;
       visit(jarOf(clock, host), store, signIn("ada", before));
@@ -116,7 +116,7 @@ TEST_CASE("a write after a change of shape leaves a header that servers take") {
 
 TEST_CASE("of a whole cookie and chunks that came, those of the former shape are deleted") {
   for (const std::size_t before : {10U, 3000U}) {
-    const FakeClock clock;
+    const VirtualClock clock;
     const SessionJar jar = jarOf(clock, domain, {host});
     CookieStore store;
     visit(jarOf(clock, host), store, signIn("ada", before));
@@ -129,7 +129,7 @@ TEST_CASE("of a whole cookie and chunks that came, those of the former shape are
 }
 
 TEST_CASE("decoys beside the session, and cookies without former shapes, cause no writes") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar = jarOf(clock, domain, {host});
   CookieStore store;
   visit(jar, store, signIn("ada"));
@@ -141,7 +141,7 @@ TEST_CASE("decoys beside the session, and cookies without former shapes, cause n
 }
 
 TEST_CASE("under a __Host- name two sessions may be there when Partitioned has changed") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.cookieName = "__Host-sid";
   const SessionJar plain(options);
@@ -162,7 +162,7 @@ TEST_CASE("under a __Host- name two sessions may be there when Partitioned has c
 }
 
 TEST_CASE("former shapes are deleted before the session is written, for browsers that take them for today's") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar = jarOf(clock, host, {partition, folder});
   Session session = jar.open("");
   signIn("ada")(session);
@@ -178,7 +178,7 @@ TEST_CASE("former shapes are deleted before the session is written, for browsers
 }
 
 TEST_CASE("deletions of former shapes and today's take less than 1 KiB together") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar = jarOf(clock, host, {domain, folder});
   Session session = jar.open("");
   session.destroy();

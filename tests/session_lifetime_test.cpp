@@ -5,14 +5,14 @@ using namespace ironjar;
 using support::basicOptions;
 using support::Browser;
 using support::errorOf;
-using support::FakeClock;
 using support::look;
 using support::password;
 using support::visit;
+using testing::VirtualClock;
 
 TEST_CASE("a cookie from a clock that is ahead is left alone, and opens when its time has come") {
-  const FakeClock clock;
-  const FakeClock ahead(1'700'000'090'000);
+  const VirtualClock clock;
+  const VirtualClock ahead(support::at(1'700'000'090'000));
   Browser browser;
   visit(SessionJar(basicOptions(ahead)), browser, [](Session& s) { s.set("a", 1); });
   const SessionJar jar(basicOptions(clock));
@@ -41,7 +41,7 @@ TEST_CASE("Max-Age follows from ttl, and no number overflows (C14 maxage)") {
 }
 
 TEST_CASE("rolling re-seals after half of ttl, and then only (X05 rolling/absolute)") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.seal.ttl = Seconds{1000};
   options.rolling = true;
@@ -59,7 +59,7 @@ TEST_CASE("rolling re-seals after half of ttl, and then only (X05 rolling/absolu
 
 TEST_CASE("rolling goes by what the browser was told when that is less than the seal's ttl") {
   for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
-    const FakeClock clock;
+    const VirtualClock clock;
     SessionOptions options = basicOptions(clock);
     options.seal.formats = {format};
     options.cookie.maxAge = Seconds{3600};
@@ -82,7 +82,7 @@ TEST_CASE("rolling goes by what the browser was told when that is less than the 
 }
 
 TEST_CASE("rolling stops where absoluteTtl leaves nothing to win") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.seal.ttl = Seconds{1000};
   options.rolling = true;
@@ -101,7 +101,7 @@ TEST_CASE("rolling stops where absoluteTtl leaves nothing to win") {
 TEST_CASE(
     "absoluteTtl ends the session to the second, however active and with ttl 0 (X05 rolling/absolute, X06 ttl-zero)") {
   for (const Seconds ttl : {Seconds{0}, Seconds{1000}}) {
-    const FakeClock clock;
+    const VirtualClock clock;
     SessionOptions options = basicOptions(clock);
     options.seal.ttl = ttl;
     options.absoluteTtl = Seconds{3000};
@@ -125,7 +125,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a cookie until the browser closes may hold a seal that ends") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.untilBrowserCloses = true;
   Browser endless;
@@ -144,9 +144,9 @@ TEST_CASE("a cookie until the browser closes may hold a seal that ends") {
 }
 
 TEST_CASE("a cookie.expires that has passed is told, not written") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
-  options.cookie.expires = clock() + Seconds{1};
+  options.cookie.expires = clock.wallNow() + Seconds{1};
   const SessionJar jar(options);
   clock.advance(Seconds{1});
   Session session = jar.open("");

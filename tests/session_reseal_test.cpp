@@ -6,12 +6,12 @@ using namespace std::chrono_literals;
 using support::basicOptions;
 using support::Browser;
 using support::errorOf;
-using support::FakeClock;
 using support::look;
 using support::ofBytes;
 using support::otherPassword;
 using support::password;
 using support::visit;
+using testing::VirtualClock;
 
 namespace {
 
@@ -62,7 +62,7 @@ void requireSkipped(SessionOptions options, Browser browser, Errc why) {
 }  // namespace
 
 TEST_CASE("a session that nobody changed and that does not fit any more stays as it is") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.seal.ttl = 1000s;
   const Browser browser = full(SessionJar(options));
@@ -101,13 +101,13 @@ TEST_CASE("a session in chunks stays readable when `chunk` goes and a password c
 }
 
 TEST_CASE("a cookie.expires that has passed does not end what it does not have to write") {
-  const FakeClock clock;
+  const VirtualClock clock;
   SessionOptions options = basicOptions(clock);
   options.seal.ttl = 1000s;
   options.rolling = true;
   Browser browser;
   visit(SessionJar(options), browser, [](Session& s) { s.set("a", 1); });
-  options.cookie.expires = clock() + 600s;
+  options.cookie.expires = clock.wallNow() + 600s;
   const SessionJar jar(options);
   clock.advance(601s);
   const Skips skips;

@@ -7,10 +7,10 @@ using support::Browser;
 using support::Cookies;
 using support::deletes;
 using support::errorOf;
-using support::FakeClock;
 using support::ofBytes;
 using support::password;
 using support::visit;
+using testing::VirtualClock;
 
 namespace {
 
@@ -113,7 +113,7 @@ TEST_CASE("keys that are special elsewhere are data here (X11 proto)") {
 }
 
 TEST_CASE("identity and start survive re-sealing, and replace() begins anew (X01 fixation, X14 privilege)") {
-  const FakeClock clock;
+  const VirtualClock clock;
   const SessionJar jar(basicOptions(clock));
   Browser browser;
   std::string id;

@@ -7,7 +7,7 @@ using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::SingleFlight;
 using support::errorOf;
-using support::FakeSteadyClock;
+using testing::VirtualClock;
 using From = RefreshCoordinator::From;
 
 namespace {
@@ -23,7 +23,7 @@ struct Fixture {
     answers.emplace_back();
     return flights.request(
         "c", tokens(with), {.cause = cause},
-        [this, place](Result<NewTokens> result) { answers[place] = std::move(result); }, time());
+        [this, place](Result<NewTokens> result) { answers[place] = std::move(result); }, time.monotonicNow());
   }
   SingleFlight::Waiting waiting(const std::string& with) {
     auto decision = request(with);
@@ -38,20 +38,20 @@ struct Fixture {
   void rotate(const std::string& from, const std::string& to) {
     const auto waiting = this->waiting(from);
     REQUIRE(waiting.leads);
-    REQUIRE(flights.start(waiting.call, time()));
+    REQUIRE(flights.start(waiting.call, time.monotonicNow()));
     answer(waiting, {.tokens = tokens(to)});
   }
   void answer(const SingleFlight::Waiting& waiting, RefreshAnswer answer) {
-    CHECK_FALSE(flights.complete(waiting.call, std::move(answer), time()));
+    CHECK_FALSE(flights.complete(waiting.call, std::move(answer), time.monotonicNow()));
   }
   // "" for nothing newer, "over" for an ended login.
   std::string newest(const std::string& with) {
-    const auto found = flights.newest("c", tokens(with), From::cookie, {}, time());
+    const auto found = flights.newest("c", tokens(with), From::cookie, {}, time.monotonicNow());
     if (!found) return "over";
     return *found ? (*found)->refreshToken.substr(3) : "";
   }
 
-  FakeSteadyClock time;
+  VirtualClock time;
   std::vector<std::optional<Result<NewTokens>>> answers;
   SingleFlight flights;
 };
@@ -65,13 +65,13 @@ TEST_CASE("one leads, the others wait for the same call, and each is completed o
   const auto leader = f.waiting("a");
   CHECK(leader.leads);
   for (int i = 0; i < 3; ++i) CHECK_FALSE(f.waiting("a").leads);
-  CHECK(f.flights.stats(f.time()).waiters == 4);
-  REQUIRE(f.flights.start(leader.call, f.time()));
+  CHECK(f.flights.stats(f.time.monotonicNow()).waiters == 4);
+  REQUIRE(f.flights.start(leader.call, f.time.monotonicNow()));
   CHECK_FALSE(f.answers[0]);
   f.answer(leader, {.tokens = tokens("b")});
   CHECK(f.answers[0]->value().by == RefreshedBy::self);
   for (int i = 1; i < 4; ++i) CHECK(f.answers[static_cast<std::size_t>(i)]->value().by == RefreshedBy::follower);
-  CHECK(f.flights.stats(f.time()).waiters == 0);
+  CHECK(f.flights.stats(f.time.monotonicNow()).waiters == 0);
   CHECK_FALSE(f.flights.leave(leader));
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("who leaves is not completed; a call that nobody waits for any more is
   CHECK(f.flights.leave(leader));
   CHECK_FALSE(f.flights.leave(leader));
   CHECK(f.flights.leave(follower));
-  CHECK_FALSE(f.flights.start(leader.call, f.time()));
+  CHECK_FALSE(f.flights.start(leader.call, f.time.monotonicNow()));
   CHECK(f.waiting("a").leads);
   CHECK_FALSE(f.answers[0]);
   CHECK_FALSE(f.answers[1]);
@@ -92,7 +92,7 @@ TEST_CASE("a call that was cancelled is an error for all who wait, and says noth
   Fixture f;
   const auto leader = f.waiting("a");
   static_cast<void>(f.waiting("a"));
-  f.flights.cancel(leader.call, f.time());
+  f.flights.cancel(leader.call, f.time.monotonicNow());
   for (int i = 0; i < 2; ++i) CHECK(errorOf(*f.answers[static_cast<std::size_t>(i)]) == Errc::overloaded);
   CHECK(f.waiting("a").leads);
 }
@@ -100,13 +100,14 @@ TEST_CASE("a call that was cancelled is an error for all who wait, and says noth
 TEST_CASE("a login that ends before its call begins, or during it, is nobody's afterwards") {
   Fixture f;
   const auto queued = f.waiting("a");
-  CHECK_FALSE(f.flights.end("c", tokens("a"), nullptr, {}, f.time()));
-  CHECK_FALSE(f.flights.start(queued.call, f.time()));
+  CHECK_FALSE(f.flights.end("c", tokens("a"), nullptr, {}, f.time.monotonicNow()));
+  CHECK_FALSE(f.flights.start(queued.call, f.time.monotonicNow()));
   CHECK(errorOf(*f.answers[0]) == Errc::loginRequired);
   const auto called = f.waiting("x");
-  REQUIRE(f.flights.start(called.call, f.time()));
-  CHECK_FALSE(f.flights.end("c", tokens("x"), nullptr, {}, f.time()));
-  CHECK(f.flights.complete(called.call, {.tokens = tokens("y")}, f.time()) == tokens("y"));  // to be revoked
+  REQUIRE(f.flights.start(called.call, f.time.monotonicNow()));
+  CHECK_FALSE(f.flights.end("c", tokens("x"), nullptr, {}, f.time.monotonicNow()));
+  CHECK(f.flights.complete(called.call, {.tokens = tokens("y")}, f.time.monotonicNow()) ==
+        tokens("y"));  // to be revoked
   CHECK(errorOf(*f.answers[1]) == Errc::loginRequired);
   CHECK(f.newest("x") == "over");
   CHECK(f.newest("y") == "");
@@ -139,8 +140,8 @@ TEST_CASE("V06 of a long chain the last links lead on, others are known as spent
     }
     CHECK(leading == 16);
     CHECK(spent == 64 - 16);
-    CHECK(f.flights.stats(f.time()).tokens == 65);  // and the newest
-    CHECK(f.flights.stats(f.time()).evicted == 500 - 64);
+    CHECK(f.flights.stats(f.time.monotonicNow()).tokens == 65);  // and the newest
+    CHECK(f.flights.stats(f.time.monotonicNow()).evicted == 500 - 64);
   }
 }
 
@@ -197,15 +198,15 @@ TEST_CASE("what waits is bounded, and a place is free again after any end") {
     CHECK(f.refusal("a") == Errc::overloaded);
     CHECK(f.refusal("c") == Errc::overloaded);
     f.flights.leave(other);
-    f.flights.cancel(leader.call, f.time());
-    CHECK_FALSE(f.flights.start(other.call, f.time()));
+    f.flights.cancel(leader.call, f.time.monotonicNow());
+    CHECK_FALSE(f.flights.start(other.call, f.time.monotonicNow()));
   }
   for (const char* user : {"x", "y", "z"}) {
     const auto waiting = f.waiting(user);
     f.answer(waiting, {.tokens = fail(Errc::refreshFailed)});
   }
   CHECK(f.refusal("v") == Errc::refreshFailed);  // the breaker is open, and who it refuses takes no place
-  CHECK(f.flights.stats(f.time()).waiters == 0);
+  CHECK(f.flights.stats(f.time.monotonicNow()).waiters == 0);
 }
 
 TEST_CASE("V06 a call that is not begun does not count as one that a 401 has caused") {
@@ -213,7 +214,7 @@ TEST_CASE("V06 a call that is not begun does not count as one that a 401 has cau
   for (int i = 0; i < 10; ++i) {
     auto decision = f.request("a", RefreshCause::refused);
     const auto& waiting = std::get<SingleFlight::Waiting>(decision);
-    f.flights.cancel(waiting.call, f.time());
+    f.flights.cancel(waiting.call, f.time.monotonicNow());
   }
   auto decision = f.request("a", RefreshCause::refused);
   CHECK(std::holds_alternative<SingleFlight::Waiting>(decision));

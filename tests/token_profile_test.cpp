@@ -41,7 +41,7 @@ struct Call {
                                   },
                                   .endpoint = from,
                                   .refresh = {},
-                                  .now = [] { return at(0); }})) {}
+                                  .now = testing::VirtualClock(at(0)).wall()})) {}
   RefreshAnswer operator()() { return call({.accessToken = "at", .refreshToken = "rt", .cookies = "kept=1"}); }
 
   std::vector<Request> requests;

@@ -7,7 +7,7 @@
 using namespace ironjar;
 using namespace ironjar::detail;
 using namespace std::chrono_literals;
-using support::FakeSteadyClock;
+using testing::VirtualClock;
 
 namespace {
 
@@ -51,33 +51,33 @@ constexpr std::uint32_t token = 10;
 struct Fixture {
   explicit Fixture(std::optional<TokenState> state) {
     if (!state) return;
-    if (*state == TokenState::issued) states.issue(keyOf(token), keyOf(token - 1), time());
+    if (*state == TokenState::issued) states.issue(keyOf(token), keyOf(token - 1), time.monotonicNow());
     if (*state == TokenState::issued) return;
     begin(states, token);
-    if (*state == TokenState::failing) states.fail(keyOf(token), std::nullopt, time());
-    if (*state == TokenState::rotated) states.rotate(keyOf(token), {}, keyOf(token + 1), time());
-    if (*state == TokenState::invalidGrant) states.endGrant(keyOf(token), time());
-    if (*state == TokenState::retired) states.retire(keyOf(token), time());
+    if (*state == TokenState::failing) states.fail(keyOf(token), std::nullopt, time.monotonicNow());
+    if (*state == TokenState::rotated) states.rotate(keyOf(token), {}, keyOf(token + 1), time.monotonicNow());
+    if (*state == TokenState::invalidGrant) states.endGrant(keyOf(token), time.monotonicNow());
+    if (*state == TokenState::retired) states.retire(keyOf(token), time.monotonicNow());
   }
   [[nodiscard]] std::optional<TokenState> after(Seconds wait) {
     time.advance(wait);
-    states.age(time());
+    states.age(time.monotonicNow());
     return stateOf(states, token);
   }
 
-  FakeSteadyClock time;
+  VirtualClock time;
   TokenStates states{bounded(100)};
 };
 
 using TokenEvent = void (*)(Fixture&);
 void beginning(Fixture& f) { begin(f.states, token); }
-void withdrawing(Fixture& f) { f.states.withdraw(keyOf(token), f.time()); }
-void rotating(Fixture& f) { f.states.rotate(keyOf(token), {}, keyOf(token + 1), f.time()); }
-void failing(Fixture& f) { f.states.fail(keyOf(token), std::nullopt, f.time()); }
-void ending(Fixture& f) { f.states.endGrant(keyOf(token), f.time()); }
-void retiring(Fixture& f) { f.states.retire(keyOf(token), f.time()); }
-void issuing(Fixture& f) { f.states.issue(keyOf(token), keyOf(token - 1), f.time()); }
-void loggingOut(Fixture& f) { f.states.logOut(keyOf(token), support::at(0), f.time()); }
+void withdrawing(Fixture& f) { f.states.withdraw(keyOf(token), f.time.monotonicNow()); }
+void rotating(Fixture& f) { f.states.rotate(keyOf(token), {}, keyOf(token + 1), f.time.monotonicNow()); }
+void failing(Fixture& f) { f.states.fail(keyOf(token), std::nullopt, f.time.monotonicNow()); }
+void ending(Fixture& f) { f.states.endGrant(keyOf(token), f.time.monotonicNow()); }
+void retiring(Fixture& f) { f.states.retire(keyOf(token), f.time.monotonicNow()); }
+void issuing(Fixture& f) { f.states.issue(keyOf(token), keyOf(token - 1), f.time.monotonicNow()); }
+void loggingOut(Fixture& f) { f.states.logOut(keyOf(token), support::at(0), f.time.monotonicNow()); }
 
 }  // namespace
 
@@ -134,7 +134,7 @@ TEST_CASE("each state ends by itself when the table says") {
   CHECK(Fixture(S::invalidGrant).after(59s) == S::invalidGrant);
   CHECK(Fixture(S::invalidGrant).after(60s) == std::nullopt);
   Fixture confirmed(S::rotated);
-  confirmed.states.confirm(keyOf(token), keyOf(token + 1), confirmed.time());
+  confirmed.states.confirm(keyOf(token), keyOf(token + 1), confirmed.time.monotonicNow());
   CHECK(confirmed.after(59s) == S::rotated);
   CHECK(confirmed.after(1s) == S::retired);
   CHECK(confirmed.after(600s) == std::nullopt);
@@ -155,41 +155,41 @@ TEST_CASE("a call that was not made leaves a token as it came: issued, or with i
 
 TEST_CASE("only the successor that a token leads to confirms it, once") {
   Fixture f(TokenState::rotated);
-  f.states.issue(keyOf(token + 2), keyOf(token), f.time());
-  CHECK_FALSE(f.states.confirm(keyOf(token), keyOf(token + 2), f.time()));
+  f.states.issue(keyOf(token + 2), keyOf(token), f.time.monotonicNow());
+  CHECK_FALSE(f.states.confirm(keyOf(token), keyOf(token + 2), f.time.monotonicNow()));
   CHECK_FALSE(f.states.find(keyOf(token))->isConfirmed);
-  f.states.issue(keyOf(token + 1), keyOf(token), f.time());
-  CHECK(f.states.bring(keyOf(token + 1), f.time()) == keyOf(token));
-  CHECK_FALSE(f.states.bring(keyOf(token + 1), f.time()));
+  f.states.issue(keyOf(token + 1), keyOf(token), f.time.monotonicNow());
+  CHECK(f.states.bring(keyOf(token + 1), f.time.monotonicNow()) == keyOf(token));
+  CHECK_FALSE(f.states.bring(keyOf(token + 1), f.time.monotonicNow()));
 }
 
 TEST_CASE("memory is back where it was after a million rotations") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(100'000));
   std::size_t most = 0;
   for (std::uint32_t n = 0; n < 1'000'000; ++n) {  // one login, refreshed every ten seconds
     time.advance(10s);
-    states.age(time());
-    bring(states, n, time());
-    rotate(states, n, time());
+    states.age(time.monotonicNow());
+    bring(states, n, time.monotonicNow());
+    rotate(states, n, time.monotonicNow());
     most = std::max(most, states.size());
   }
   CHECK(most < 100);
   for (int hour = 0; hour < 2; ++hour) {  // the last successors, then the marks that they were spent
     time.advance(1h);
-    states.age(time());
+    states.age(time.monotonicNow());
   }
   CHECK(states.size() == 0);
   CHECK(states.bytes() == 0);
 }
 
 TEST_CASE("what is under way is never pushed out") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(3));
   begin(states, 0);
   for (std::uint32_t n = 1; n < 50; ++n) {
     begin(states, n);
-    states.endGrant(keyOf(n), time());
+    states.endGrant(keyOf(n), time.monotonicNow());
   }
   states.evict(keyOf(0));
   CHECK(stateOf(states, 0) == TokenState::refreshing);
@@ -197,42 +197,42 @@ TEST_CASE("what is under way is never pushed out") {
 }
 
 TEST_CASE("two chains that meet, and one that bites its tail, are followed and forgotten") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(100));
   for (const auto& [from, to] :
        std::vector<std::pair<std::uint32_t, std::uint32_t>>{{1, 3}, {2, 3}, {3, 4}, {4, 3}, {5, 5}}) {
-    rotate(states, from, to, time());
+    rotate(states, from, to, time.monotonicNow());
   }
-  for (const std::uint32_t n : {3U, 4U, 5U}) bring(states, n, time());
+  for (const std::uint32_t n : {3U, 4U, 5U}) bring(states, n, time.monotonicNow());
   for (int minute = 0; minute < 30; ++minute) {
     time.advance(1min);
-    states.age(time());
-    for (std::uint32_t n = 1; n <= 5; ++n) bring(states, n, time());
+    states.age(time.monotonicNow());
+    for (std::uint32_t n = 1; n <= 5; ++n) bring(states, n, time.monotonicNow());
   }
   CHECK(states.size() == 0);
   CHECK(states.bytes() == 0);
 }
 
 TEST_CASE("V06 one user's traffic pushes out no logout, and each entry that goes early is counted") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(1000));
-  for (std::uint32_t n = 0; n < 400; ++n) states.logOut(keyOf(1'000'000 + n), support::at(0), time());
-  for (std::uint32_t n = 0; n < 28'000; ++n) rotate(states, n, time());
+  for (std::uint32_t n = 0; n < 400; ++n) states.logOut(keyOf(1'000'000 + n), support::at(0), time.monotonicNow());
+  for (std::uint32_t n = 0; n < 28'000; ++n) rotate(states, n, time.monotonicNow());
   for (std::uint32_t n = 0; n < 400; ++n) CHECK(states.isLoggedOut(keyOf(1'000'000 + n), support::at(0)));
   CHECK(states.size() == 1000);
   CHECK(states.evicted() >= 28'000 - 600);
 }
 
 TEST_CASE("V06 where a token leads to goes first, of that what would end soonest, then that it was spent") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(6));
   begin(states, 1);
-  states.retire(keyOf(1), time());
+  states.retire(keyOf(1), time.monotonicNow());
   begin(states, 2);
-  rotate(states, 10, time());
-  rotate(states, 20, time());
+  rotate(states, 10, time.monotonicNow());
+  rotate(states, 20, time.monotonicNow());
   CHECK(states.size() == 6);  // with 11 and 21, which came of them
-  states.confirm(keyOf(20), keyOf(21), time());
+  states.confirm(keyOf(20), keyOf(21), time.monotonicNow());
   begin(states, 50);
   CHECK_FALSE(states.find(keyOf(20)));  // would have ended in a minute
   begin(states, 51);
@@ -250,67 +250,68 @@ TEST_CASE("V06 where a token leads to goes first, of that what would end soonest
 }
 
 TEST_CASE("bytes are bounded too") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states({60s, 600s, 1000, 30'000});
   for (std::uint32_t n = 0; n < 100; n += 10) {
     begin(states, n);
-    states.rotate(keyOf(n), {.accessToken = std::string(5000, 'x'), .refreshToken = "refresh"}, keyOf(n + 1), time());
+    states.rotate(keyOf(n), {.accessToken = std::string(5000, 'x'), .refreshToken = "refresh"}, keyOf(n + 1),
+                  time.monotonicNow());
     CHECK(states.bytes() <= 30'000);
   }
   CHECK(states.size() == 5);
 }
 
 TEST_CASE("logouts fill half of the table at most; of more the earliest goes") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(100));
   for (std::uint32_t n = 0; n < 80; ++n) {
-    states.logOut(keyOf(n), support::at(0), time());
+    states.logOut(keyOf(n), support::at(0), time.monotonicNow());
     time.advance(1s);
   }
   for (std::uint32_t n = 0; n < 80; ++n) CHECK(states.isLoggedOut(keyOf(n), std::nullopt) == (n >= 30));
   CHECK(states.evicted() == 30);
   time.advance(600s);
-  states.age(time());
+  states.age(time.monotonicNow());
   CHECK(states.size() == 0);
   CHECK(states.bytes() == 0);
 }
 
 TEST_CASE("V24 a logout refuses sessions that began before it, or in its second, and lets later ones pass") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(100));
-  states.logOut(keyOf(1), support::at(100'000), time());
+  states.logOut(keyOf(1), support::at(100'000), time.monotonicNow());
   CHECK(states.isLoggedOut(keyOf(1), support::at(99'000)));
   CHECK(states.isLoggedOut(keyOf(1), support::at(100'999)));
   CHECK(states.isLoggedOut(keyOf(1), std::nullopt));
   CHECK_FALSE(states.isLoggedOut(keyOf(1), support::at(101'000)));
   CHECK_FALSE(states.isLoggedOut(keyOf(2), std::nullopt));
-  states.logOut(keyOf(1), support::at(50'000), time());  // an earlier one takes nothing back
+  states.logOut(keyOf(1), support::at(50'000), time.monotonicNow());  // an earlier one takes nothing back
   CHECK(states.isLoggedOut(keyOf(1), support::at(100'999)));
 }
 
 TEST_CASE("V07 a token's pause doubles to a minute, or is what was asked for, and a success ends it") {
-  const FakeSteadyClock time;
+  const VirtualClock time;
   TokenStates states(bounded(100));
   const auto fail = [&](std::optional<Seconds> retryAfter) {
     begin(states, 1);
-    return states.fail(keyOf(1), retryAfter, time()) - time();
+    return states.fail(keyOf(1), retryAfter, time.monotonicNow()) - time.monotonicNow();
   };
   for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) CHECK(fail(std::nullopt) == pause);
   CHECK(fail(90s) == 90s);
   CHECK(fail(Seconds{1'000'000'000}) == 600s);
   CHECK(fail(Seconds::min()) == 60s);
   begin(states, 1);
-  states.withdraw(keyOf(1), time());
+  states.withdraw(keyOf(1), time.monotonicNow());
   CHECK(states.find(keyOf(1))->failures.count == 11);  // a call that was not made changes nothing
-  rotate(states, 1, time());
+  rotate(states, 1, time.monotonicNow());
   CHECK(states.find(keyOf(1))->failures.count == 0);
 }
 
 TEST_CASE("time that runs backwards stands still") {
   Fixture f(TokenState::invalidGrant);
-  f.states.age(f.time() + 59s);
-  f.states.age(f.time() - 1000s);
+  f.states.age(f.time.monotonicNow() + 59s);
+  f.states.age(f.time.monotonicNow() - 1000s);
   CHECK(stateOf(f.states, token) == TokenState::invalidGrant);
-  f.states.age(f.time() + 60s);
+  f.states.age(f.time.monotonicNow() + 60s);
   CHECK_FALSE(stateOf(f.states, token));
 }

@@ -51,9 +51,9 @@ TEST_CASE("V29 without tokens the API is not asked, unless an option says so") {
 }
 
 TEST_CASE("V29 a visitor whose session has ended is told so") {
-  const support::FakeClock clock;
+  const testing::VirtualClock clock;
   const SessionJar short_(
-      {.cookieName = "sid", .passwords = support::password, .seal = {.ttl = Seconds{60}, .now = clock}});
+      {.cookieName = "sid", .passwords = support::password, .seal = {.ttl = Seconds{60}, .now = clock.wall()}});
   Session session = short_.open("");
   session.setTokens({.accessToken = "at"});
   const std::string cookie = short_.commit(session)->front();

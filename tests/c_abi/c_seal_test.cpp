@@ -1,6 +1,7 @@
 #include "abi.hpp"
 
 #include <ironjar/ironjar.hpp>
+#include <ironjar/testing/clock.hpp>
 
 using abi::aTime;
 using abi::Json;
@@ -16,7 +17,7 @@ TEST_CASE("what C seals C++ opens, and the other way round, in both formats") {
     ironjar::SealOptions options;
     options.formats = {format.second};
     options.context = "sid";
-    options.now = [] { return ironjar::TimePoint(std::chrono::milliseconds(aTime)); };
+    options.now = ironjar::testing::VirtualClock(ironjar::TimePoint(std::chrono::milliseconds(aTime))).wall();
     const auto fromC = abi::seal(sealer, R"({"user":"ada","n":[1,2.5,null]})");
     const auto opened = ironjar::unsealData(fromC.value(), passwords, options);
     REQUIRE(opened);

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include <ironjar/ironjar.hpp>
+#include <ironjar/testing/clock.hpp>
 
 using ironjar::Json;
 using ironjar::Passwords;
@@ -68,7 +69,7 @@ ById randomPasswords(Dice& dice) {
 std::int64_t nowInSeconds() { return std::chrono::floor<Seconds>(ironjar::systemClock()).time_since_epoch().count(); }
 
 ironjar::Clock stoppedAt(std::int64_t seconds) {
-  return [seconds] { return TimePoint(Seconds(seconds)); };
+  return ironjar::testing::VirtualClock(TimePoint(Seconds(seconds))).wall();
 }
 
 // What a line says besides the data.

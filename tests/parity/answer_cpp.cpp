@@ -2,6 +2,7 @@
 
 #include <ironjar.h>
 #include <ironjar/ironjar.hpp>
+#include <ironjar/testing/clock.hpp>
 
 namespace parity {
 namespace {
@@ -31,7 +32,7 @@ std::vector<SealFormat> formatsOf(const Json& names) {
 
 ironjar::Clock clockOf(const Json& request) {
   const ironjar::TimePoint time{std::chrono::milliseconds(request.at("nowMs").get<std::int64_t>())};
-  return [time] { return time; };
+  return ironjar::testing::VirtualClock(time).wall();
 }
 
 ironjar::SealOptions sealingOf(const Json& request) {

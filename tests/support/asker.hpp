@@ -63,7 +63,7 @@ inline bool within(std::chrono::milliseconds patience, const std::function<bool(
 }
 
 struct Coordinators {
-  FakeSteadyClock time = {};
+  ironjar::testing::VirtualClock time;
   Asker one;
   Asker other;
   // Returns when a request of the other one's has seen that the first one's call is under way.

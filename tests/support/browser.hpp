@@ -11,8 +11,9 @@ namespace support {
 
 using Cookies = std::vector<std::string>;
 
-inline ironjar::SessionOptions basicOptions(const FakeClock& clock = FakeClock()) {
-  return {.cookieName = "sid", .passwords = password, .seal = {.now = clock}, .observer = teller()};
+inline ironjar::SessionOptions basicOptions(
+    const ironjar::testing::VirtualClock& clock = ironjar::testing::VirtualClock()) {
+  return {.cookieName = "sid", .passwords = password, .seal = {.now = clock.wall()}, .observer = teller()};
 }
 
 inline std::string pairOf(const std::string& cookie) { return cookie.substr(0, cookie.find(';')); }

@@ -37,11 +37,11 @@ struct Coordinated {
   }
 
   ironjar::LocalCoordinatorOptions prepared(ironjar::LocalCoordinatorOptions options) {
-    options.now = time;
+    options.now = time.monotonic();
     return options;
   }
 
-  FakeSteadyClock time;
+  ironjar::testing::VirtualClock time;
   std::atomic<int> calls = 0;
   ironjar::LocalCoordinator coordinator;
 };

@@ -60,7 +60,8 @@ inline std::string forged(std::string seal) {
   return seal;
 }
 
-inline SessionOptions with(const FakeClock& clock, std::vector<SealFormat> formats, std::string name = "sid") {
+inline SessionOptions with(const testing::VirtualClock& clock, std::vector<SealFormat> formats,
+                           std::string name = "sid") {
   SessionOptions options = basicOptions(clock);
   options.cookieName = std::move(name);
   options.seal.formats = std::move(formats);

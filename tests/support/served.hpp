@@ -22,12 +22,12 @@ using Times = std::vector<std::chrono::milliseconds>;
 // A token endpoint that answers as told, then with new tokens; it can be made to hang.
 class ServedEndpoint {
  public:
-  explicit ServedEndpoint(FakeClock clock) : clock_(std::move(clock)) {}
+  explicit ServedEndpoint(ironjar::testing::VirtualClock clock) : clock_(std::move(clock)) {}
 
   ironjar::RefreshCall ask() {
     return [this](const ironjar::TokenSet&) {
       std::unique_lock lock(mutex_);
-      times_.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(clock_() - begin_));
+      times_.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wallNow() - begin_));
       changed_.notify_all();
       changed_.wait(lock, [this] { return !hangs_; });
       if (!answers_.empty()) {
@@ -36,7 +36,7 @@ class ServedEndpoint {
         if (error) return ironjar::RefreshAnswer{.tokens = *error};
       }
       ironjar::TokenSet fresh = tokens(std::to_string(times_.size()));
-      if (lifetime) fresh.expiresAt = clock_() + *lifetime;
+      if (lifetime) fresh.expiresAt = clock_.wallNow() + *lifetime;
       return ironjar::RefreshAnswer{.tokens = fresh};
     };
   }
@@ -63,8 +63,8 @@ class ServedEndpoint {
   std::optional<ironjar::Seconds> lifetime = ironjar::Seconds{1800};
 
  private:
-  FakeClock clock_;
-  const ironjar::TimePoint begin_ = clock_();
+  ironjar::testing::VirtualClock clock_;
+  const ironjar::TimePoint begin_ = clock_.wallNow();
   std::mutex mutex_;
   std::condition_variable changed_;
   bool hangs_ = false;
@@ -75,7 +75,7 @@ class ServedEndpoint {
 // Waits that take no time but move the clock, as many as allowed; the next one is real.
 class Waits {
  public:
-  explicit Waits(FakeClock clock) : clock_(std::move(clock)) {}
+  explicit Waits(ironjar::testing::VirtualClock clock) : clock_(std::move(clock)) {}
 
   bool hasPassed(std::chrono::milliseconds time) {
     const std::lock_guard lock(mutex_);
@@ -98,7 +98,7 @@ class Waits {
   std::size_t allowed = 0;
 
  private:
-  FakeClock clock_;
+  ironjar::testing::VirtualClock clock_;
   std::mutex mutex_;
   std::condition_variable changed_;
   Times times_;
@@ -106,7 +106,7 @@ class Waits {
 
 struct Served {
   ironjar::TokenSource source() {
-    return {.coordinator = coordinator, .client = "c", .call = endpoint.ask(), .now = clock};
+    return {.coordinator = coordinator, .client = "c", .call = endpoint.ask(), .now = clock.wall()};
   }
   ironjar::RefreshServiceOptions options() {
     return {.onRefresh =
@@ -137,7 +137,7 @@ struct Served {
   }
   ironjar::TokenSet endingIn(std::chrono::milliseconds time, const std::string& name = "0") const {
     ironjar::TokenSet held = tokens(name);
-    held.expiresAt = clock() + time;
+    held.expiresAt = clock.wallNow() + time;
     return held;
   }
   std::vector<std::string> heard() {
@@ -145,14 +145,13 @@ struct Served {
     return told;
   }
 
-  FakeClock clock;
+  ironjar::testing::VirtualClock clock;
   ServedEndpoint endpoint{clock};
   Waits waits{clock};
   std::mutex mutex;
   std::vector<std::string> told;
   std::shared_ptr<ironjar::LocalCoordinator> coordinator =
-      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{
-          .now = [this] { return std::chrono::steady_clock::time_point(clock().time_since_epoch()); }});
+      std::make_shared<ironjar::LocalCoordinator>(ironjar::LocalCoordinatorOptions{.now = clock.monotonic()});
 };
 
 }  // namespace support

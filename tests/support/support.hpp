@@ -1,17 +1,17 @@
-// What the tests share: recorded vectors, a clock that stands still, a password.
+// What the tests share: recorded vectors, a password, a point in time.
 #pragma once
 
 #include "canary.hpp"
 
 #include <cstdint>
 #include <fstream>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 #include <ironjar/ironjar.hpp>
+#include <ironjar/testing/clock.hpp>
 
 namespace ironjar {
 
@@ -50,29 +50,6 @@ inline ironjar::Passwords passwordsFrom(const Json& byId) {
 inline ironjar::TimePoint at(std::int64_t milliseconds) {
   return ironjar::TimePoint(std::chrono::milliseconds(milliseconds));
 }
-
-// Wall-clock time that moves when told to. Copies share it.
-class FakeClock {
- public:
-  explicit FakeClock(std::int64_t milliseconds = 1'700'000'000'000)
-      : now_(std::make_shared<std::int64_t>(milliseconds)) {}
-  ironjar::TimePoint operator()() const { return at(*now_); }
-  void advance(std::chrono::milliseconds by) const { *now_ += by.count(); }
-
- private:
-  std::shared_ptr<std::int64_t> now_;
-};
-
-// Monotonic time that moves when told to, for what a coordinator remembers. Copies share it.
-class FakeSteadyClock {
- public:
-  std::chrono::steady_clock::time_point operator()() const { return *now_; }
-  void advance(std::chrono::milliseconds by) const { *now_ += by; }
-
- private:
-  std::shared_ptr<std::chrono::steady_clock::time_point> now_ =
-      std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours{1});
-};
 
 // Why something has failed, or nothing: to be compared with a code, with how a login has ended, or with nullopt.
 struct Failure {
