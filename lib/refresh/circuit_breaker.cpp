@@ -25,7 +25,7 @@ void CircuitBreaker::ended(Permit permit, const TokenKey& token, EndpointState e
   if (!isValid(permit)) return;
   if (std::find(failed_.begin(), failed_.end(), token) == failed_.end()) failed_.push_back(token);
   const bool concernsAll = endpoint == EndpointState::unreachable || endpoint == EndpointState::refusesClient;
-  // What one token was asked to wait is not what another, or the way to the endpoint, has to.
+  // asked_ holds pauses that were asked for single tokens: they do not count when the endpoint fails for all tokens.
   if (concernsAll) return open(endpoint, retryAfter, now);
   if (failed_.size() >= failuresThatOpen) return open(endpoint, asked_, now);
   if (allowed_ == 0) return;

@@ -26,8 +26,8 @@ class CircuitBreaker {
   using Permit = unsigned;                  // how often it had opened when the call began
   enum class Token { unknown, hasFailed };  // what is known of the one that wants a call
 
-  // For how long no call may start; nothing when one may. A token that has failed by itself is no probe of the
-  // endpoint, unless for another pause nobody else has come.
+  // For how long no call may start; nothing when one may. A token whose own calls have failed must wait for a second
+  // pause, so that another token probes the endpoint first.
   [[nodiscard]] std::optional<Duration> refusal(MonotonicTime now, Token token) const;
   // A call starts, which refusal() has let pass.
   [[nodiscard]] Permit begin();

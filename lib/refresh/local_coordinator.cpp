@@ -109,9 +109,9 @@ class LocalCoordinator::State {
     if (orphaned) revokeLater(inFlight->revoke, *std::move(orphaned));
   }
 
-  // On a thread apart from the calls', so that a slow revocation endpoint holds up no refresh. What a call brings while
-  // the coordinator goes is revoked here: nothing queued then is done any more. Without a thread or memory the tokens
-  // stay good until they end: neither a logout nor a call fails by it.
+  // Revokes on a thread of its own, so that a slow revocation endpoint delays no refresh. While the coordinator is
+  // destroyed it revokes on the calling thread, since nothing that is queued then would run. Without a thread or memory
+  // the tokens are not revoked and stay valid until they expire; neither the logout nor the call fails.
   void revokeLater(const RevokeCall& revoke, TokenSet tokens) {
     if (!revoke) return;
     if (isGoing_) return revokeSafely(revoke, tokens);

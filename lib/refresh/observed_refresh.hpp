@@ -27,10 +27,10 @@ struct ObservedRefresh {
 // resource, held ones with the newer refresh token.
 [[nodiscard]] TokenSet caughtUp(TokenSet held, const TokenSet& newest);
 
-// Whether it is worth having `found` in place of `held`. Without rotation, tokens that are found may be the older ones:
-// another process may have refreshed since.
+// Whether `found` should replace `held`. Another refresh token is always newer. With the same one (a provider without
+// rotation) `found` may be older, since another process may have refreshed meanwhile: then the expiry decides.
 [[nodiscard]] bool isNewer(const TokenSet& found, const TokenSet& held);
-// A provider may also say of the same access token that it ends later.
+// Whether `found` expires later. A provider may extend an access token without changing it.
 [[nodiscard]] bool endsLater(const TokenSet& found, const TokenSet& held);
 
 // The tokens that take the place of `spent` when `answer` came for them: what it leaves out goes on as it was.

@@ -128,7 +128,7 @@ Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, co
   return std::move(end.tokens);
 }
 
-// Back along the chain: who brings C has B's cookie no more.
+// Confirms the chain backwards: a browser that sends C's cookie has replaced B's, so A and B need not be kept long.
 void SingleFlight::confirm(std::optional<TokenKey> key, TokenKey successor, MonotonicTime now) {
   while (key) {
     Part& part = partOf(*key);
@@ -149,7 +149,7 @@ SingleFlight::Decision SingleFlight::request(std::string_view client, const Toke
   if (end.tokens) {
     const TokenSet& newest = *end.tokens;
     const bool isOther = newest.accessToken != rejected.accessToken;
-    // What an API has refused is not better for ending later.
+    // The same access token with a later expiry does not help a request whose access token the API has refused.
     if (isOther ? isNewer(newest, rejected) : context.cause == RefreshCause::ended && endsLater(newest, rejected)) {
       return NewTokens{newest, RefreshedBy::chain};
     }

@@ -1,9 +1,10 @@
-// Single flight of refreshes: decides who calls the token endpoint, who waits for whose call, and what an answer means
-// for whom. Neither threads nor clock nor I/O: times are passed in, calls are made by whoever is said to lead.
+// Single flight of refreshes: decides which request calls the token endpoint (the leader), which requests wait for its
+// call (followers), and what the answer means for each. No threads, clock or I/O: times are passed in, and the leader
+// makes the call itself.
 //
-// Thread-safe. The table of tokens is in parts, by a token's key, each with a lock of its own. A step holds one of
-// them, and a rotation, which joins two tokens, both; whoever follows a chain goes from lock to lock, and finds each
-// token in the state that it has by then. Nothing of the application's runs under a lock.
+// Thread-safe. The table of tokens is split into parts by the tokens' keys; each part has a lock. A step holds the lock
+// of one part, a rotation those of both its tokens. A chain is followed with one lock at a time: each token is seen in
+// the state that it has when its part is locked. No code of the application runs under a lock.
 #pragma once
 
 #include "crypto/secret.hpp"
@@ -38,7 +39,7 @@ struct InFlightRefresh {
   CircuitBreaker::Permit permit{};
   // Under the lock of the token's part, until the call is completed.
   std::vector<Waiter> waiters = {};
-  std::optional<TimePoint> loggedOut = {};  // when the login was ended meanwhile: what it brings is to be revoked
+  std::optional<TimePoint> loggedOut = {};  // when the login was ended during the call: its answer is revoked
   RevokeCall revoke = {};
 };
 
@@ -74,13 +75,13 @@ class SingleFlight {
   // Takes a completion back. False when it has been called, or is just about to be.
   bool leave(const Waiting& waiting);
 
-  // Whoever leads, at the moment before the call. False when it need not be made any more: its login has ended (then
-  // its tokens are to be revoked), nobody waits, or the breaker has opened. All who wait are completed then.
+  // The leader calls this right before its call. False when the call must not be made any more, because its login has
+  // ended (revoke its tokens then), nobody waits for it, or the breaker has opened; all waiters are completed then.
   [[nodiscard]] bool start(const Call& call, MonotonicTime now);
   // In place of start(), for want of a thread: Errc::overloaded for all who wait.
   void cancel(const Call& call, MonotonicTime now);
-  // How the call has ended: completes all who wait. The new tokens, when the login was ended meanwhile: they are to be
-  // revoked.
+  // Applies the token endpoint's answer to the table and completes all waiters. Returns tokens if the login was ended
+  // while the call was in flight: the caller must revoke them.
   [[nodiscard]] std::optional<TokenSet> complete(const Call& call, const RefreshAnswer& answer, MonotonicTime now);
 
   [[nodiscard]] CoordinatorStats stats(MonotonicTime now);

@@ -118,7 +118,8 @@ SingleFlight::Rotation SingleFlight::rotate(const InFlightRefresh& call, const T
   return {predecessor, part.states.evicted() + next.states.evicted() > before};
 }
 
-// A login that has crowded others' tokens out loses its own oldest too.
+// Bounds what one login takes of the table: its chain leads for longestChain links and has mostOfLogin entries. If the
+// rotation had other entries evicted, the login's own oldest one is evicted, too.
 void SingleFlight::boundChain(TokenKey link, const Rotation& rotation, MonotonicTime now) {
   std::optional<TokenKey> before = rotation.predecessor;
   std::size_t links = 1;
@@ -162,7 +163,8 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
   return error;
 }
 
-// Of a call that is not in the table any more. Who cannot be given a result for want of memory is given that.
+// Call it when the table no longer holds the call, so that no waiter can join. A waiter whose result cannot be copied
+// for want of memory gets Errc::overloaded.
 void SingleFlight::completeAll(InFlightRefresh& call, const Result<TokenSet>& result) noexcept {
   std::vector<InFlightRefresh::Waiter> waiters;
   {

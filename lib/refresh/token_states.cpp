@@ -208,9 +208,10 @@ void TokenStates::erase(Tombstones::Node& tombstone) {
   bytes_ -= tombstoneSize;
 }
 
-// What has the least to lose goes first, and of that what would end soonest: where a token leads to, how often it
-// failed, or what has brought it; then that it was spent. What is in flight stays, since its answer would be lost. So
-// do tombstones, which nobody's refreshing pushes out: only a later logout does, when they fill half of the table.
+// Evicts entries queue by queue: confirmed ones first, then unconfirmed ones, and retired ones last, since a forgotten
+// retired token would be sent to the provider a second time. In each queue the one that expires first goes first. Calls
+// in flight stay, since their answer would be lost. Tombstones are evicted only by later logouts, and only when they
+// fill half of the table.
 void TokenStates::makeRoom() {
   const auto isFull = [this] { return size() > options_.maxEntries || bytes_ > options_.maxBytes; };
   const auto tooMany = [this](std::size_t tombstones) {
