@@ -134,7 +134,7 @@ class RedisCoordinator::State {
       auto answer = claim ? proceed(request, record, *claim, before, progress, by) : miss(request, progress);
       if (answer) return *std::move(answer);
     }
-    // That says nothing against the provider.
+    // notAsked: this process made no call, so its circuit breaker must not count a failure of the provider.
     return {.tokens = fail(Errc::refreshFailed, "another process has been asking for too long"),
             .endpoint = EndpointState::notAsked};
   }
@@ -195,7 +195,7 @@ class RedisCoordinator::State {
                                                "the provider has ended this login, as another process was told"),
                            .endpoint = EndpointState::notAsked};
     }
-    // Without rotation it may be the one that has led to the tokens that are spent now.
+    // Where refresh tokens do not rotate, this may be the older record that brought the request's own tokens.
     if (!detail::isNewer(record.tokens, request.spent)) return std::nullopt;
     ++shared_;
     return RefreshAnswer{.tokens = std::move(record.tokens), .endpoint = EndpointState::notAsked};
@@ -245,7 +245,8 @@ class RedisCoordinator::State {
     return answer ? conclude(request, record, *std::move(answer)) : std::nullopt;
   }
 
-  // Tells the others how the call has ended, and hears whether they know better. Nothing when that is still open.
+  // Stores in Redis how the call has ended, for the other processes. Returns this answer, or theirs where it is better;
+  // nothing when another process has the lock and its call decides: claim again.
   std::optional<RefreshAnswer> conclude(const Request& request, RedisRecord& record, RefreshAnswer answer) {
     if (answer.tokens) return publish(request, record, std::move(answer));
     const std::optional<RefreshEnd> end = answer.tokens.error().end;
@@ -303,7 +304,7 @@ class RedisCoordinator::State {
     if (outcome && std::holds_alternative<RedisRecord::Refused>(*outcome))
       return std::nullopt;  // who has taken over decides
     if (outcome) return better(request, outcome, std::move(answer));
-    // Nobody can tell, and the browser may have got that one's tokens.
+    // Redis cannot say whether another process has spent the token and sent its successor to the browser.
     return RefreshAnswer{
         .tokens = loginOver(RefreshEnd::superseded, "the provider refuses the token, and Redis is away"),
         .retryAfter = answer.retryAfter,

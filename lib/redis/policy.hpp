@@ -22,8 +22,8 @@ inline constexpr std::array<std::chrono::milliseconds, 3> secondLooks = {
 // What another process is believed to have been told to wait.
 inline constexpr Seconds longestNoted{600};
 
-// How far apart the clocks of processes may be. Redis' own ends what it holds: a result that is passed over for its
-// time would be a token spent twice.
+// How far apart the clocks of processes may be. Large, because Redis itself expires old values, and because a process
+// that rejects a good result for its time would send a spent token to the provider.
 inline constexpr Seconds valueSkew = std::chrono::hours{1};
 
 inline constexpr std::size_t mostIdle = 64;  // connections

@@ -25,7 +25,8 @@ std::string noteOf(const Failure& failure) {
   return std::to_string(refused) + ' ' + std::to_string(seconds.count()) + ' ' + std::to_string(endpoint);
 }
 
-// Total: the note is anybody's who can write to Redis, and all it can do is to make a request try again later.
+// Total: notes are not authenticated, so whoever can write to Redis can plant one. The worst that it can do is to make
+// requests fail for now.
 Failure readNote(std::string_view note) {
   std::array<long long, 3> numbers = {0, -1, -1};
   for (long long& number : numbers) {
@@ -153,7 +154,7 @@ std::optional<Record> RedisRecord::logOut(const Logout& logout) {
   for (std::string& value : *values) value.insert(1, sortable(logout.at));
   const Order order{
       .note = logout.begun ? sortable(*logout.begun) : "", .ttl = times_.keep, .values = *std::move(values)};
-  // Looked at apart: the script's answer may get lost, or be a planted value, and what was known is gone by then.
+  // Looks the record up before the script overwrites it: the script's own answer may get lost, or be a planted value.
   Result<std::optional<Record>> before = lookUp();
   if (!before) {
     link_.runLater(callOf(logOutScript(), order));
@@ -237,7 +238,7 @@ std::optional<Record> RedisRecord::open(std::size_t index, std::string_view valu
   if (value.empty()) return std::nullopt;
   const std::size_t front = value.front() == 'o' ? std::min(1 + sortableSize, value.size()) : 1;
   const auto data = link_.sealer().open(values_[index], {purpose, secret_}, value.substr(front));
-  // What stands in front is for the scripts; what was sealed is what counts.
+  // The prefix, which the scripts read, is not authenticated: it must agree with the sealed text.
   std::string kind;
   if (data) readTokenJson(*data, "k", kind);
   if (!data || kind != value.substr(0, 1)) return std::nullopt;

@@ -60,21 +60,23 @@ class RedisRecord {
   [[nodiscard]] Result<Claim> claim(const std::string& owner, const std::string& awaited);
   // False when another has taken over.
   [[nodiscard]] Result<bool> renew(const std::string& owner);
-  // Gives up the lock and stores the outcome, unless another's is known that is newer or says more. With an error,
-  // publish() goes on until Redis has taken it.
+  // Each gives up the lock and stores how the call has ended. A record of another process that is newer, or a logout,
+  // is not overwritten: it is returned. When Redis fails, publish() has the tokens stored later, as soon as Redis takes
+  // them.
   [[nodiscard]] Result<Outcome> publish(const std::string& owner, const TokenSet& tokens,
                                         std::optional<TimePoint> endedAt = std::nullopt);
   [[nodiscard]] Result<Outcome> endGrant(const std::string& owner);
   [[nodiscard]] Result<Outcome> release(const std::string& owner, const Failure& failure);
-  // Marks the login as ended, whenever Redis can be reached; what was known before, if it can be now. An earlier logout
-  // takes nothing back, nor does that of a session which has ended already.
+  // Stores that the login has ended: now, or as soon as Redis can be reached. Returns the record that was there, if
+  // Redis can be reached now. Changes nothing when a later logout is stored, or one that refuses this session already.
   [[nodiscard]] std::optional<Record> logOut(const Logout& logout);
   // What is known, without a lock.
   [[nodiscard]] Result<std::optional<Record>> lookUp();
   // The record that came last does not count from now on.
   void passOver();
 
-  // Tokens that came when the login had been ended, for whoever ended it to revoke. Nothing yet while somebody asks.
+  // Orphaned tokens: a call brought them after another process had ended the login. That process finds them here and
+  // revokes them. `mayCome`: such a call is still in flight.
   void storeOrphaned(const TokenSet& tokens);
   struct Orphaned {
     std::optional<TokenSet> tokens;
