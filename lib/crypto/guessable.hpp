@@ -1,4 +1,4 @@
-// Passwords that nobody drew: what people type who must type 32 characters.
+// Recognises passwords that were typed by hand instead of drawn at random.
 #pragma once
 
 #include <string_view>

@@ -112,7 +112,7 @@ struct Pbkdf2Password::State {
 };
 
 Pbkdf2Password::Pbkdf2Password(Bytes password) {
-  aes();  // libcrypto begins now, and so ends after whoever keeps the password
+  aes();  // initialises libcrypto now: its clean-up at exit then runs after the destructor of a static Passwords
   Sha1Digest hashed;
   if (password.size() > hmacBlockSize) {  // RFC 2104 section 2
     Sha1 hash;

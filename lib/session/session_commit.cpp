@@ -72,7 +72,7 @@ Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
     if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
     return all(expire({.whole = true, .chunks = detail::allChunks}, session));
   }
-  // What has ended is nobody's where it is, and a login may have taken its place since the request was sent.
+  // An ended session is neither written nor deleted: a login may have replaced its cookie since the request was sent.
   if (session.due_ == Session::Due::nothing || isPastAbsoluteTtl(session.start_, now)) return Cookies();
   return write(session, now);
 }
@@ -135,7 +135,8 @@ Session::Presence SessionJar::besides(const Session::Presence& written, const Se
   return {!written.whole, chunks & ~written.chunks};
 }
 
-// Whether a request is still served that brings what is written and, of a former shape, what this one brought.
+// Whether a browser's next request stays within maxCookieHeader if it sends the cookies written now and, under a former
+// shape, those that came with this request.
 bool SessionJar::fitsBesideFormer(const Cookies& written, const Session& session) const {
   const auto add = [](std::size_t sum, const std::string& cookie) { return sum + cookie.find(';') + 2; };
   const std::size_t bytes = std::accumulate(written.begin(), written.end(), session.presence_.headerBytes, add);

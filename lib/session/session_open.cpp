@@ -153,10 +153,11 @@ Trial SessionJar::Opening::refused(const Carried::Candidate& candidate, const Er
   if (error.code == Errc::tampered && isCostly) {
     costly_.push_back({std::string(candidate.text), candidate, format->claimedEnd(candidate.text)});
   }
-  return error.code == Errc::expired ? Trial::ended : Trial::refused;  // which says so of authentic ones alone
+  return error.code == Errc::expired ? Trial::ended : Trial::refused;  // only authentic seals give Errc::expired
 }
 
-// The latest ends first: forgeries have to claim one beyond the session's to use up what it needs.
+// Tries the seals that claim the latest end first. So only forgeries that claim a later end than the visitor's session
+// can use up the iterations that it needs.
 void SessionJar::Opening::tryCostly() {
   if (costly_.empty()) return;
   std::vector<Costly> waiting = std::exchange(costly_, {});

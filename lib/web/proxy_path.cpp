@@ -97,7 +97,7 @@ std::string withoutLookalikes(std::string_view path) {
   return plain;
 }
 
-// Behind which a code may stand, for who decodes it after that.
+// A percent sign of another width (NFKC makes it `%`): a server that decodes after NFKC sees an escape there.
 bool hasWidePercent(std::string_view path) {
   return path.find("\xef\xb9\xaa") != std::string_view::npos || path.find("\xef\xbc\x85") != std::string_view::npos;
 }
