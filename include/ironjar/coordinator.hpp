@@ -31,8 +31,8 @@ struct CoordinatorStats {
   std::size_t evicted = 0;       // what was known of tokens and had to go before its time: raise the bounds
 };
 
-// Why newer tokens are wanted. That an API has refused an access token which has not ended by the clock counts: such
-// refreshes are few for each login, since there are APIs that refuse every token.
+// Why newer tokens are wanted. `refused`: an API has answered 401 to an access token that has not expired. Such
+// refreshes are limited for each login (refusedBurst), since some APIs refuse every token.
 enum class RefreshCause { ended, refused };
 
 // What a coordinator has to know of whoever comes with tokens.
@@ -44,9 +44,11 @@ struct RefreshContext {
 
 // What a coordinator has to know of a logout.
 struct Logout {
-  TimePoint at = TimePoint::max();  // not before the session began, whatever clock said so; max: all sessions end
-  // When the session that signs out began. One that an earlier logout refuses ends nothing any more: the tokens may be
-  // another login's by now. Unset: not known, so refused by any.
+  // Sessions that began up to this time end; max: all. The caller makes sure that it is not earlier than `begun`, which
+  // another server's clock may have set.
+  TimePoint at = TimePoint::max();
+  // When the session that signs out began. If an earlier logout refuses that session, this logout does nothing: its
+  // tokens may belong to another login by now. Unset: not known, and every earlier logout refuses it.
   std::optional<TimePoint> begun = std::nullopt;
 };
 
@@ -89,12 +91,13 @@ class RefreshCoordinator {
 struct LocalCoordinatorOptions {
   Seconds keep{60};              // how long a token's successor is known after a request has brought it
   Seconds keepUnconfirmed{600};  // and while none has: the response with the new cookie may have been lost
-  // Tokens known: two of a login that was refreshed once, 65 of any. Of more, those go first that would be forgotten
-  // soonest, and logouts never for others' sake. A large table is kept in parts, each with its share.
+  // The most tokens in the table: a login that was refreshed once has two, no login more than 65. Beyond it entries are
+  // evicted, those that expire soonest first; logouts are evicted only for later logouts. A large table is kept in
+  // parts, each with its share of the room.
   std::size_t maxEntries = 200'000;
   std::size_t maxBytes = 64 * 1024 * 1024;
-  // How often an API's 401 may have a login refreshed, before its tokens have ended by the clock: so often at once,
-  // then once in the interval. An API that refuses every token would spend one a request.
+  // How often 401 answers may refresh a login whose access token has not expired: refusedBurst times at once, then once
+  // in refusedInterval. Without that limit an API that refuses every token would cost a refresh for each request.
   std::size_t refusedBurst = 3;
   Seconds refusedInterval{30};
   std::size_t threads = 4;        // calls to token endpoints at the same time

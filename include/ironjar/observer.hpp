@@ -74,8 +74,8 @@ struct LoggedOut {
   std::string session;
 };
 
-// A token endpoint is being asked. It answers even when nobody waits any more: on a coordinator's thread, as
-// TokensAnswered.
+// A call to a token endpoint begins. TokensAnswered follows when it ends, on a coordinator's thread, also when the
+// request that wanted it has given up waiting.
 struct RefreshStarted {
   std::string session;
   RefreshTrigger trigger = RefreshTrigger::unauthorized;
@@ -96,8 +96,9 @@ struct Refreshed {
   Duration took{};  // the wait
 };
 
-// It has not. Its role: self when its call was made, follower when another's decided, be it one that failed earlier,
-// and none when neither did: too many were waiting, or the login is over.
+// A request that wanted newer tokens has got none. `role`: self when it made a call itself; follower when another
+// request's call decided, be it one that had failed before; none when no call did: too many were waiting, or the login
+// was over.
 struct RefreshFailed {
   std::string session;
   RefreshedBy role = RefreshedBy::self;

@@ -126,9 +126,9 @@ class Session {
   // The tokens of the sessions that destroy() and replace() have ended here: their logins may have to be ended, too.
   [[nodiscard]] std::vector<TokenSet> formerTokens() const;
 
-  // A new session in this one's place: nothing of the old survives but the members listed, and its identity and
-  // absolute lifetime begin anew. Call it when a login begins and when it is made: so a cookie planted before (session
-  // fixation) ends there, and one whose login has ended elsewhere is in nobody's way.
+  // Begins a new session in this one's place, with a new identity and absolute lifetime; only the members listed are
+  // kept. Call it when a login begins and again when it succeeds: a cookie that was planted before (session fixation)
+  // is then of no use, and a logout that refuses the old session does not refuse the new one.
   void replace(std::initializer_list<std::string_view> keep = {});
 
   // Detaches the session from its cookie: commit() emits nothing, so the browser keeps what it holds. For a request

@@ -55,11 +55,11 @@ class Origins {
   std::vector<std::string> origins_;
 };
 
-// Whether a request that changes something comes from the site itself. Browsers tell the truth in Sec-Fetch-Site, older
-// ones in Origin; and a page elsewhere cannot set X-Requested-With without asking first. The first that is there
-// decides; a request that has one of them, or Host, twice is refused. Without `origins` an Origin has to be https and
-// the Host that the request was sent to, or http when that Host is this machine: name the site's origins behind a
-// reverse proxy that rewrites Host, and for a site without TLS.
+// Whether a request that changes something comes from the site itself. The first of these fields that the request has
+// decides: Sec-Fetch-Site, which pages cannot forge; Origin, which older browsers send; X-Requested-With, which a page
+// of another site can set only after a CORS preflight. A request with Sec-Fetch-Site, Origin or Host twice is refused.
+// Without `origins` an Origin has to be https and the Host that the request was sent to, or http when that Host is this
+// machine: name the site's origins behind a reverse proxy that rewrites Host, and for a site without TLS.
 [[nodiscard]] bool isSameOrigin(const WebRequest& request, const Origins& origins = {});
 
 // 403 {"reason": "cross_site_request"}: for those that are not.
