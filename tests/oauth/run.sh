@@ -17,6 +17,10 @@ modules=$2
 
 # shellcheck source=tests/support/packages.sh
 . "$here/../support/packages.sh"
+if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
+  echo "SKIPPED: oidc-provider needs Node 20; NO OAuth server was tried" >&2
+  exit 77
+fi
 if ! need_npm "$modules" oauth; then
   echo "SKIPPED: NO OAuth server was tried" >&2
   exit 77
