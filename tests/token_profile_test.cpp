@@ -178,6 +178,18 @@ TEST_CASE("the refresh token as Bearer is not in the body") {
   CHECK(request.body == "grant_type=refresh_token&client_id=web");
 }
 
+TEST_CASE("an access token that renews itself is its own refresh token") {
+  TokenEndpoint from = endpoint();
+  from.bearer = EndpointBearer::refreshToken;
+  from.answer.refreshToken = "/access_token";
+  const Call call(from, json(R"({"access_token":"B","token_type":"bearer","expires_in":3600})"));
+  const auto answer = call.call({.accessToken = "A", .refreshToken = "A"});
+  REQUIRE(answer.tokens);
+  CHECK(header(call.requests.at(0), "Authorization") == "Bearer A");
+  CHECK(answer.tokens->accessToken == "B");
+  CHECK(answer.tokens->refreshToken == "B");
+}
+
 TEST_CASE("a refresh token that travels as a cookie is rotated by Set-Cookie, and goes nowhere else") {
   TokenEndpoint from = endpoint();
   from.refreshTokenCookie = "rt";
