@@ -26,7 +26,7 @@ namespace ironjar::detail {
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
 struct TlsFiles {
   std::string authorities = {};        // empty: the system's
-  std::string clientCertificate = {};  // with what leads to its authority; empty: none
+  std::string clientCertificate = {};  // with the certificates that lead to its authority; empty: none
   std::string clientKey = {};
 };
 
@@ -111,8 +111,8 @@ class Connection {
 
   void beginRequest() { hasSent_ = false; }
 
-  // How much was written; 0 when nothing can be for now, and something may be read. Errc::unreachable when certainly
-  // nothing of the request has left.
+  // How much was written; 0 when nothing can be written for now and there is something to read first. Errc::unreachable
+  // when certainly nothing of the request has left.
   [[nodiscard]] Result<std::size_t> writeSome(std::string_view bytes, Deadline deadline) {
     Result<std::size_t> done = put(bytes, deadline);
     if (!done && !hasSent_) return unreachable("the connection broke before anything was sent");
@@ -130,7 +130,7 @@ class Connection {
     return plain(POLLIN, deadline, [&] { return ::recv(socket_.get(), bytes, size, 0); });
   }
 
-  // What has come already; nothing when nothing has.
+  // As read(), of what has come already, without waiting; nothing when nothing has come.
   [[nodiscard]] Result<std::optional<std::size_t>> readAtOnce(char* bytes, std::size_t size) {
     const Result<std::size_t> got = read(bytes, size, Deadline());
     if (got) return std::optional(*got);
@@ -162,7 +162,7 @@ class Connection {
     return done;
   }
 
-  // Until a step that could not be done can be tried again; or, where that is a write, something should be read first.
+  // Waits for `events` after a step that would have blocked. readFirst: a write still would, but there is data to read.
   enum class Next { tryAgain, readFirst, tooLate };
   [[nodiscard]] Next waitFor(short events, Deadline deadline) const {
     const short ready = socket_.wait(events, deadline);

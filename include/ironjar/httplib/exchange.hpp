@@ -30,8 +30,8 @@ inline BodyReader beginBody(const Request& request) {
   }
 }
 
-// One request and its response. What has come while the request is being sent is read between its pieces, since a
-// server may answer before it has read all of it (RFC 9112 section 9.5): with the response complete nothing more is
+// One request and its response. Between the pieces of the request it reads what has come meanwhile, since a server may
+// answer before it has read the whole request (RFC 9112 section 9.5). Once the response is complete, nothing more is
 // sent.
 class Exchange {
  public:
@@ -41,7 +41,7 @@ class Exchange {
   }
 
   using Problem = std::optional<Error>;
-  // The response is complete then.
+  // Sends the request and reads the response, which is complete when no problem is returned.
   [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
     Problem problem = body ? writeChunks(head, body) : writeWhole(std::move(head), request.body);
     hasSentAll_ = !problem && !reader_.complete();

@@ -47,7 +47,7 @@ class Socket {
   [[nodiscard]] int get() const { return descriptor_; }
   [[nodiscard]] bool isOpen() const { return descriptor_ >= 0; }
 
-  // What of `events` can be done, or has failed; 0 when the deadline passes first.
+  // Waits for one of `events` (those of poll); returns those that have come, errors included. 0: the deadline passed.
   [[nodiscard]] short wait(short events, Deadline deadline) const {
     while (std::chrono::steady_clock::now() < deadline) {
       pollfd watched{.fd = descriptor_, .events = events, .revents = 0};
@@ -96,7 +96,7 @@ class Connecting {
   Connecting(std::vector<Address> addresses, std::chrono::milliseconds timeout, Deadline deadline)
       : addresses_(std::move(addresses)), timeout_(timeout), deadline_(deadline) {}
 
-  // Errc::unreachable when none has, each within the timeout, and all by the deadline.
+  // Errc::unreachable when none has answered: each has the timeout, all together until the deadline.
   [[nodiscard]] Result<Socket> run() {
     while (next_ < addresses_.size() || !attempts_.empty()) {
       const Deadline now = std::chrono::steady_clock::now();
@@ -125,7 +125,8 @@ class Connecting {
     nextAt_ = now + std::chrono::milliseconds{250};
   }
 
-  // Until one is connected, has failed or has had its time; or until it is the next one's turn.
+  // Waits until an attempt has connected, failed or timed out, or until the next one is due. Open: the one that has
+  // connected.
   Socket wait() {
     Deadline until = deadline_;
     if (next_ < addresses_.size()) until = std::min(until, nextAt_);
@@ -151,7 +152,7 @@ class Connecting {
   const std::chrono::milliseconds timeout_;
   const Deadline deadline_;
   std::size_t next_ = 0;
-  Deadline nextAt_{};  // while others are tried
+  Deadline nextAt_{};  // when the next address is tried while others have not answered
   std::vector<Attempt> attempts_;
 };
 

@@ -24,24 +24,26 @@
 namespace ironjar {
 
 struct HttplibTransportOptions {
-  std::chrono::milliseconds connectTimeout{2000};  // for each address of the host; again for the TLS handshake
-  std::size_t maxHeadSize = 64 * 1024;             // of a response; for all that frames its body, too
-  std::size_t maxBodySize = 8 * 1024 * 1024;       // of a response
-  std::size_t maxIdle = 256;                       // kept connections in all; the one idle longest goes first
-  std::size_t maxIdlePerGroup = 4;                 // and for one origin and Request::connectionGroup
-  std::chrono::milliseconds idleTimeout{4000};     // below the 5 s after which many servers close theirs
+  // For each address of the host; again for what follows: the proxy's answer and the TLS handshake together.
+  std::chrono::milliseconds connectTimeout{2000};
+  std::size_t maxHeadSize = 64 * 1024;          // of a response; for all that frames its body, too
+  std::size_t maxBodySize = 8 * 1024 * 1024;    // of a response
+  std::size_t maxIdle = 256;                    // kept connections in all; the one idle longest goes first
+  std::size_t maxIdlePerGroup = 4;              // and for one origin and Request::connectionGroup
+  std::chrono::milliseconds idleTimeout{4000};  // below the 5 s after which many servers close theirs
   // Keeps connections for whoever comes next, whatever the request's connectionGroup. Saves a handshake per login, and
   // trusts the API with its users: one that answers twice, or answers a request that was given up, gives one user's
   // answer to another. What has come when a connection is taken is noticed; what comes a moment later is not.
   bool shareAmongGroups = false;
   std::string caCertFile = {};  // PEM; empty: the system's authorities
-  // PEM: a certificate that servers are shown who ask for one, and its key; read at once. At a token endpoint it is
-  // client authentication (RFC 8705 section 2), with publicClient(). Empty: none.
+  // PEM files: a certificate, with those that lead to its authority, and its key. Servers that ask for a client
+  // certificate are shown it; at a token endpoint that is client authentication (RFC 8705 section 2), with
+  // publicClient(). Read when the transport is made. Empty: none.
   std::string clientCertFile = {};
   std::string clientKeyFile = {};
-  // `http://proxy.example:3128`: https requests go through it (CONNECT, RFC 9110 section 9.3.6), which sees no more
-  // than the host's name; http requests, which are for this machine, do not. Empty: none, whatever the environment
-  // says.
+  // `http://proxy.example:3128`: https requests go through it by CONNECT (RFC 9110 section 9.3.6), so that it learns
+  // host and port alone. http requests, which are for this machine, do not. Empty: none, whatever the environment says.
+  // A proxy that refuses or breaks is Errc::unreachable: nothing was sent to the host.
   std::string proxy = {};
   std::string proxyAuthorization = {};  // the proxy's credentials as a field's value, such as "Basic dXNlcjpwYXNz"
 };
@@ -251,7 +253,9 @@ class HttplibTransport {
 // name is the one step that a deadline cannot cut short. Ignores SIGPIPE for the process, if nobody handles it, when it
 // first uses TLS. Content codings are neither asked for nor undone; User-Agent and Accept are set where the request has
 // none. A peer may answer, and close, before it has read all of a request.
-// Link OpenSSL's libssl where httplib has CPPHTTPLIB_OPENSSL_SUPPORT; without it, https is Errc::unsupported.
+// Link OpenSSL's libssl where httplib has CPPHTTPLIB_OPENSSL_SUPPORT; without it, https is Errc::unsupported. Throws
+// std::invalid_argument for a client certificate and key that cannot be read or do not belong together, a `proxy` that
+// is no http URL of a host, and credentials with a line break in them.
 [[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
   return [transport = std::make_shared<detail::HttplibTransport>(std::move(options))](
              const Request& request, Deadline deadline) { return transport->send(request, deadline); };
