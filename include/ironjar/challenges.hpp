@@ -2,10 +2,9 @@
 // claims (Microsoft Entra). performFetch hands such answers over as they are: newer tokens would not meet them.
 //
 // Example:
-//   for (const ironjar::Challenge& challenge : ironjar::challengesIn(response)) {
-//     if (ironjar::findHeader(challenge.parameters, "error") == "insufficient_user_authentication") {
-//       std::cout << "sign in with " << ironjar::findHeader(challenge.parameters, "acr_values").value_or("more") <<
-//       '\n';
+//   for (const auto& [scheme, token, parameters] : ironjar::challengesIn(response)) {
+//     if (ironjar::findHeader(parameters, "error") == "insufficient_user_authentication") {
+//       std::cout << ironjar::findHeader(parameters, "acr_values").value_or("any login that is recent") << '\n';
 //     }
 //   }
 #pragma once
@@ -23,8 +22,8 @@ struct Challenge {
   Headers parameters = {};  // names and values, unquoted, in order; findHeader() finds one
 };
 
-// The challenges of all WWW-Authenticate fields, in order. Total: of a field that is not well-formed, what stands
-// before its first fault. A challenge has a token (RFC 9110's token68) or parameters.
+// The challenges of all WWW-Authenticate fields, in order. Total: a field that is not well-formed is read up to its
+// first fault. A challenge has a token (RFC 9110's token68), or parameters, or neither.
 [[nodiscard]] std::vector<Challenge> challengesIn(const Response& response);
 
 }  // namespace ironjar

@@ -34,8 +34,8 @@ struct FetchOptions {
   std::vector<std::string> allowedOrigins;  // `https://api.example.com`: tokens go nowhere else
   bool allowHttpOnLoopback = false;         // also `http://127.0.0.1:8080` and its like, for development
   TokenEndpoint tokenEndpoint = TokenEndpoint();
-  // How the access token travels to the API; without a scheme alone. One with a dpopKey has the scheme DPoP, and a
-  // proof.
+  // How the access token travels to the API; with an empty scheme it stands alone. A token with a dpopKey always has
+  // the scheme DPoP, and a proof beside it.
   std::string tokenHeader = "Authorization";
   std::string tokenScheme = "Bearer";
   // Which answers say that the access token is no longer good, where it is not those with status 401: 403, 419 or 498,
@@ -111,12 +111,13 @@ class Fetcher {
   // access token the API refuses again and again, though it has not ended, is refreshed three times, then once in 30 s:
   // meanwhile its 401 is the response. New tokens are in the session when it returns, so that the next commit() writes
   // them into the cookie. The request's own Authorization and Cookie headers do not travel (the tokens' own cookies
-  // do), nor do those that are the transport's (isTransportField), nor its connectionGroup. A GET or HEAD whose
-  // connection breaks is sent once more, since the API may close a kept one at any moment (RFC 9112 section 9.3.1).
-  // With a dpopKey a 401 that asks for a nonce has the request sent again with it, which is neither a refresh nor a
-  // retry; one that refuses the proof for good is the response. Errors:
-  // - Errc::loginRequired without Error::end: the API wants a token and the session has none, or has a dpopKey that is
-  //   none. Its cookie stays.
+  // do), nor do those that are the transport's (isTransportField), nor its connectionGroup. A GET or HEAD without
+  // openBody whose connection breaks is sent once more, on a new connection, since the API may close a kept one at any
+  // moment (RFC 9112 section 9.3.1); not with freshConnection, nor without a token. With a dpopKey, a request whose
+  // proof a 401 refuses is sent again, once in a row, if the next proof has another nonce: that is neither a refresh
+  // nor a retry. Otherwise that 401 is the response. Errors:
+  // - Errc::loginRequired without Error::end: the API wants a token and the session has none, or its dpopKey is no key.
+  //   Its cookie stays.
   // - Errc::loginRequired with Error::end: the login is over. Where keepsCookie() holds, the session is detached: it is
   //   nobody's, and its cookie stays, since the browser may hold a newer one. Else it is destroyed, and the next
   //   commit() deletes the cookie.

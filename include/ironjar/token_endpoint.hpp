@@ -63,9 +63,9 @@ struct AnswerPointers {
   std::string scope = "/scope";           // text, or an array of texts
   std::string error = "/error";           // RFC 6749 section 5.2: text, or a whole number
   std::string idToken = "/id_token";      // OpenID Connect: a refresh that brings another user's ends the login
-  // Further members to keep, in TokenSet::extra by a name of yours: {{"instance_url", "/instance_url"}}. Text, numbers
-  // and booleans as JSON writes them, up to 2 KiB each; they count for nothing else, and take room in the cookie. What
-  // a later answer leaves out stays as it was.
+  // Further members to keep in TokenSet::extra, each by a name of yours: {{"instance_url", "/instance_url"}}. Texts,
+  // and numbers and booleans as JSON writes them, up to 2 KiB each; anything else is left out. They take room in the
+  // cookie. A member that a later answer leaves out stays as it was.
   std::map<std::string, std::string> extra = {};
 };
 
@@ -120,13 +120,15 @@ struct TokenEndpoint {
 };
 
 struct TokenRequestOptions {
-  std::string dpopKey = {};  // of generateDpopKey(): the tokens are bound to it, and have it in them
+  std::string dpopKey = {};  // of generateDpopKey(): the tokens are bound to it, and it is in TokenSet::dpopKey
   Clock now = systemClock;
 };
 
 // One request for tokens with a grant of your choice, such as `{{"grant_type", "authorization_code"}, {"code", code},
-// {"redirect_uri", uri}}` at login. With a dpopKey a second one, when the endpoint asks for a nonce (RFC 9449 section
-// 8). Errors as for readTokenAnswer, and the transport's; Errc::loginRequired for a dpopKey that is none.
+// {"redirect_uri", uri}}` at login. With a dpopKey it sends a second one when the endpoint asks for a nonce (RFC 9449
+// section 8). Blocks the calling thread, for TokenEndpoint::timeout at most. Errors as for readTokenAnswer, and the
+// transport's; Errc::loginRequired for a dpopKey that is no key. Throws std::invalid_argument for an endpoint that a
+// Fetcher would refuse.
 [[nodiscard]] Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint,
                                              const Headers& fields, const TokenRequestOptions& options = {});
 
@@ -134,15 +136,15 @@ struct TokenRequestOptions {
 // - RefreshEnd::invalidGrant: the login is over. Only a JSON object without an access token says so, whose `error` is
 //   one of grantErrors, with a 2xx or a 4xx other than 408 and 429 (RFC 6749 section 5.2; some providers answer 200 or
 //   403).
-// - Errc::notAllowed: invalid_client, unsupported_grant_type, invalid_target (RFC 8707), or tokens of another
-//   token_type than was asked for: DPoP without a dpopKey, and with one anything but DPoP. A client that wants the
-//   protection must discard tokens without it (RFC 9449 section 5); and an API that is given a Bearer token as a DPoP
-//   one refuses it. Configuration: nobody is logged out.
+// - Errc::notAllowed: invalid_client, unsupported_grant_type, invalid_target (RFC 8707), or a token_type that does not
+//   fit the request: with a dpopKey anything but DPoP, since a client that wants the protection must discard tokens
+//   without it (RFC 9449 section 5); without one DPoP and other types that need a proof. Configuration: nobody is
+//   logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
 // The body is JSON, or a form where its Content-Type says so, in gzip or deflate too (RFC 9110 section 8.4). A byte
 // order mark, bytes that are no UTF-8 and members that come twice are taken as they are in all that AnswerPointers does
-// not name, and in `extra`. `dpopKey` is the key of the proof that went with the request, if one did.
+// not name, and in `extra`. `dpopKey` is the key of the proof that went with the request; empty: none did.
 [[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now,
                                                const std::string& dpopKey = {});
 

@@ -22,8 +22,8 @@ struct TokenSet {
   std::optional<Seconds> lifetime = {};           // of the access token when it was issued; unset: unknown
   std::string subject = {};                       // whose they are: the id_token's `sub`; empty: none came
   std::string cookies = {};                       // that came with them and go with each request: `a=1; b=2`
-  std::map<std::string, std::string> extra = {};  // what came with them, by the names of AnswerPointers::extra
-  // The login's private key (RFC 9449, <ironjar/dpop.hpp>); empty: its tokens are Bearer.
+  std::map<std::string, std::string> extra = {};  // further members, named as in AnswerPointers::extra
+  // The login's private key (RFC 9449, generateDpopKey()), a secret; empty: its tokens are Bearer.
   std::string dpopKey = {};
   std::string resource = {};  // what the access token is for, as TokenEndpoint::resource
 
