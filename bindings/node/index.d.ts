@@ -164,6 +164,7 @@ export interface JarOptions {
     lifetime?: string;
     subject?: string;
     cookies?: string;
+    extra?: string;
     dpopKey?: string;
     resources?: string;
   };

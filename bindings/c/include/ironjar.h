@@ -101,8 +101,8 @@ typedef struct ironjar_session ironjar_session;
  * `partitioned`, `priority`: "low", "medium" or "high", `sameSite`: "lax", "strict", "none" or "unset");
  * `former` (a list of objects of `domain`, `path`, `partitioned`); `untilBrowserCloses`, `chunk`, `rolling` (booleans),
  * `maxCookieHeader` (bytes), `absoluteTtl` (seconds), `tokenNames` (an object of `accessToken`, `refreshToken`,
- * `expiresAt`, `scope`, `lifetime`, `subject`, `cookies`, `dpopKey`, `resources`). Meanings and defaults are those of
- * the C++ SessionOptions.
+ * `expiresAt`, `scope`, `lifetime`, `subject`, `cookies`, `extra`, `dpopKey`, `resources`). Meanings and defaults are
+ * those of the C++ SessionOptions.
  */
 IRONJAR_API ironjar_status ironjar_jar_new(const char* options, size_t options_size, ironjar_jar** jar,
                                            ironjar_error* error);
