@@ -84,7 +84,7 @@ class Fetcher::State {
   const detail::SessionTokens sessionTokens;
   const std::unique_ptr<detail::DpopNonces> nonces = std::make_unique<detail::DpopNonces>();  // of allowedOrigins
 
-  // Of one that was let pass: its URL is one.
+  // Of a request that the plan has sent: its URL was checked.
   [[nodiscard]] static std::string originOf(const Request& request) { return detail::parseUrl(request.url)->origin; }
   [[nodiscard]] Deadline deadline() const { return std::chrono::steady_clock::now() + options->timeout; }
   [[nodiscard]] detail::SessionFacts factsOf(const Session& session) const {
@@ -175,7 +175,7 @@ class Fetch::State {
   Request request_;
   const Deadline deadline_;
   std::optional<detail::FetchPlan> plan_;
-  const Request* sent_ = nullptr;                    // the plan's
+  const Request* sent_ = nullptr;                    // the plan's request that was sent last
   RefreshTrigger trigger_ = RefreshTrigger::expiry;  // of the Refresh that was asked for
   bool isPatient_ = true;
   bool hasBegun_ = false;

@@ -144,7 +144,7 @@ FetchPlan::Step FetchPlan::waited(const SessionFacts& session) {
   return send(session);
 }
 
-// False, and the response says so, when the body is there only once.
+// Opens the body anew for another Send. False when it cannot be sent again: the response is then marked retryable.
 bool FetchPlan::beginBodyAgain() {
   BodyReader reader = openBody_ ? openBody_() : nullptr;
   if (openBody_ ? !reader : request_.body.size() > options_->maxReplayBody) {

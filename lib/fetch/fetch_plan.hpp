@@ -8,11 +8,12 @@
 // |            | the login is over                               | Return: the error                                 |
 // |            | another error, the access token still good      | Send                                              |
 // |            | another error                                   | Return: the error                                 |
-// | sending    | the connection broke, GET or HEAD, first time   | Send, on a connection of its own                  |
+// | sending    | the connection broke and may have been a kept   | Send, on a new connection                         |
+// |            | one; GET or HEAD without openBody, first time   |                                                   |
 // |            | another error                                   | Return: the error                                 |
 // |            | 401 that refuses the DPoP proof, the next one   | Send at once, which is no retry                   |
 // |            | has another nonce, the body can be sent again   |                                                   |
-// |            | the same otherwise, or just after such a Send   | Return: the response                              |
+// |            | 401 that refuses it otherwise, or twice in a row| Return: the response                              |
 // |            | no 401, or one that newer tokens would not meet | Return: the response                              |
 // |            | 401, no tokens                                  | Return: Errc::loginRequired; Errc::expired when   |
 // |            |                                                 | the session that came was past its end            |
@@ -26,7 +27,7 @@
 // | 401)       | newer tokens, and the body can be sent again    | Wait settleDelay, or Send at once                 |
 // |            | newer tokens, and it cannot                     | Return: the response, retryable                   |
 // | waiting    | waited                                          | Send                                              |
-// | any        | the tokens' DPoP key is none                    | in place of Send, Return: Errc::loginRequired     |
+// | any        | the tokens' DPoP key is no key                  | in place of Send, Return: Errc::loginRequired     |
 #pragma once
 
 #include <memory>
@@ -50,7 +51,7 @@ struct SessionFacts {
   bool hasEnded = false;  // the cookie that came was past its end
   // Puts a DPoP proof into a request, for tokens that have a key (detail::prove); empty for others.
   std::function<std::optional<Error>(Request&)> prove = {};
-  bool hasNewNonce = false;  // the answer has changed what the next proof is made with
+  bool hasNewNonce = false;  // the answer has brought a nonce, or ended one: the next proof differs
 };
 
 class FetchPlan {
@@ -105,8 +106,8 @@ class FetchPlan {
   std::string apiCookies_;            // those that the API has set on the way
   unsigned retries_ = 0;
   unsigned caughtUp_ = 0;
-  bool hasRepeated_ = false;
-  bool isForNonce_ = false;    // what is under way is sent for a nonce
+  bool hasRepeated_ = false;   // it was sent again because the connection broke
+  bool isForNonce_ = false;    // the request in flight was sent again because its proof was refused
   bool hasRefreshed_ = false;  // a call has brought these tokens: one request spends no more than one refresh token
 };
 

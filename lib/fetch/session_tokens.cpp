@@ -121,7 +121,8 @@ void SessionTokens::endReplaced(const std::vector<TokenSet>& logins, const std::
   }
 }
 
-// With most providers the new login's tokens survive what ends another user's grant; of one user both may be one grant.
+// Revoking another user's tokens leaves the new login alone. Two logins of one user may be one grant at the provider: a
+// revocation would end both.
 bool SessionTokens::mayRevoke(const TokenSet& replaced, const std::optional<TokenSet>& by) const {
   if (revokeReplaced_ != RevokeReplaced::otherUsers) return revokeReplaced_ == RevokeReplaced::always;
   return by && !by->subject.empty() && !replaced.subject.empty() && by->subject != replaced.subject;

@@ -88,8 +88,8 @@ std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAn
     isOrphaned = call->loggedOut.has_value();
     if (isOrphaned) {
       part.states.withdraw(call->key, now);
-      part.states.logOut(call->key, *call->loggedOut,
-                         now);  // anew: the call may have taken longer than it is remembered
+      // Once more: the call may have taken longer than the logout was remembered.
+      part.states.logOut(call->key, *call->loggedOut, now);
     } else if (fresh) {
       rotation = rotate(*call, *fresh, successor, now);
       result = *fresh;
