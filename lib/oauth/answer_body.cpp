@@ -51,7 +51,7 @@ std::vector<std::string> namesOf(const AnswerPointers& pointers) {
   return names;
 }
 
-// Where an object begins, whatever calls it something else.
+// Whether the text begins as a JSON object.
 bool isObject(std::string_view text) {
   const std::string_view body = withoutByteOrderMark(text);
   const std::size_t begin = body.find_first_not_of(" \t\r\n");
@@ -60,8 +60,8 @@ bool isObject(std::string_view text) {
 
 }  // namespace
 
-// A form is never an object, nor is what gzip or deflate made: an object is JSON whatever its fields say. A transport
-// of the application's may have undone a coding and left the field.
+// A body that begins as an object is JSON, whatever its fields say: no form and no coded text begins so. An
+// application's transport may have undone a coding and left the Content-Encoding.
 Result<Json> answerBody(const Response& answer, const AnswerPointers& pointers) {
   const std::vector<std::string> exact = namesOf(pointers);
   if (answer.body.size() <= maxAnswerSize && isObject(answer.body)) return parseLenientJson(answer.body, exact);

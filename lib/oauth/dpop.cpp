@@ -50,7 +50,7 @@ bool isChallenged(const Response& response, std::string_view error) {
   });
 }
 
-// At either kind of server, whatever its body is.
+// Whether a server, a token endpoint or an API, says that the proof is invalid.
 bool findsInvalid(const Response& response) {
   if (response.status != badRequest && response.status != unauthorized) return false;
   return isChallenged(response, detail::proofInvalid) || response.body.find(detail::proofInvalid) != std::string::npos;

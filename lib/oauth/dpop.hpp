@@ -18,9 +18,10 @@ namespace ironjar::detail {
 class DpopNonces {
  public:
   [[nodiscard]] std::string of(const std::string& origin) const;
-  // Keeps the one that the response brings, of the characters of section 8.1 and of at most 1 KiB. A response that
-  // finds the proof invalid and brings none has the origin's forgotten: a server that asks for none any more need not
-  // take one. True: the next proof differs, so that another try makes sense where this one was refused.
+  // Stores the nonce that the response brings, if it has at most 1 KiB and only the characters of section 8.1. A
+  // response that says the proof is invalid and brings no nonce makes the stored one forgotten, since a server that has
+  // stopped asking for nonces need not accept one. True when that changes the next proof: a request whose proof was
+  // refused may be tried again.
   bool take(const std::string& origin, const Response& response);
 
  private:
@@ -35,8 +36,8 @@ inline constexpr std::string_view proofInvalid = "invalid_dpop_proof";
 // Whether an API's answer is about the proof, so that other tokens would not help.
 [[nodiscard]] bool refusesProof(const Response& response);
 
-// Puts a proof into the request, in place of one that is there. Errc::loginRequired for a key that is none: nothing can
-// be done with the tokens but to sign in again.
+// Puts a proof into the request, in place of one that is there. Errc::loginRequired for a key that is no key: its
+// tokens cannot be used, so the user must sign in again.
 [[nodiscard]] std::optional<Error> prove(Request& request, std::string_view key, const std::string& accessToken,
                                          const std::string& nonce, const Clock& now);
 

@@ -6,20 +6,20 @@
 
 namespace ironjar::detail {
 
-// Of TokenEndpoint::timeout: half of the time for which a logout is remembered, as one must be while a call is in
-// flight.
+// The most that TokenEndpoint::timeout may be: half of the time for which a logout is remembered by default, which must
+// be longer than a call.
 inline constexpr std::chrono::minutes longestCall{5};
 
-// Of a token endpoint's answer, decoded.
+// The most bytes of a token endpoint's answer, before and after decoding, and of each token in it.
 inline constexpr std::size_t maxAnswerSize = 1024 * 1024;
 inline constexpr std::size_t maxTokenSize = 16 * 1024;
-// Of what is kept with the tokens: all of it has to fit a cookie.
+// The most bytes of each text that is stored with the tokens: all of them have to fit a cookie.
 inline constexpr std::size_t maxTextSize = 2048;
 
 // What an answer may say of an access token's lifetime; anything else is ignored.
 inline constexpr std::chrono::hours longestLifetime{24 * 365 * 10};
 
-// A number of a time is in seconds below this, in milliseconds from it on: as seconds it is the year 5138.
+// A time that is a number counts seconds below this (the year 5138), and milliseconds from it on.
 inline constexpr double leastMilliseconds = 1e11;
 inline constexpr double latestMilliseconds = 1e13;
 

@@ -12,12 +12,12 @@ namespace {
 
 // What a provider's URL looks like behind its origin.
 enum class Path {
-  none,     // an origin
-  tenant,   // one segment
-  realm,    // ends in /realms/ and a name
-  oauth2,   // ends in /oauth2, or in that and a name
-  any,      // an issuer's, or none
-  isFixed,  // the provider has one URL: Profile::base
+  none,    // an origin
+  tenant,  // one segment
+  realm,   // ends in /realms/ and a name
+  oauth2,  // ends in /oauth2, or in that and a name
+  any,     // an issuer's, or none
+  fixed,   // the provider has one URL: Profile::base
 };
 
 struct Profile {
@@ -108,7 +108,7 @@ constexpr std::array<Profile, names.size()> table = {
      //   https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
      {.name = Name::google,
       .function = "google",
-      .path = Path::isFixed,
+      .path = Path::fixed,
       .base = "https://oauth2.googleapis.com",
       .token = "/token",
       .grace = whileItLives,
@@ -133,7 +133,7 @@ constexpr std::array<Profile, names.size()> table = {
      // Revocation: none after RFC 7009.
      {.name = Name::slack,
       .function = "slack",
-      .path = Path::isFixed,
+      .path = Path::fixed,
       .base = "https://slack.com",
       .token = "/api/oauth.v2.access",
       .furtherErrors = {"invalid_refresh_token"}},
@@ -142,7 +142,7 @@ constexpr std::array<Profile, names.size()> table = {
      // Revocation: none is documented.
      {.name = Name::atlassian,
       .function = "atlassian",
-      .path = Path::isFixed,
+      .path = Path::fixed,
       .base = "https://auth.atlassian.com",
       .token = "/oauth/token",
       .grace = Seconds{600},
@@ -188,7 +188,7 @@ constexpr std::array<Profile, names.size()> table = {
      // Revocation: none after RFC 7009.
      {.name = Name::workos,
       .function = "workos",
-      .path = Path::isFixed,
+      .path = Path::fixed,
       .base = "https://api.workos.com",
       .token = "/user_management/authenticate",
       .grace = Seconds{30},
@@ -242,7 +242,7 @@ bool fits(Path path, std::string_view given) {
       return given.ends_with("/oauth2") || (before.ends_with("/oauth2") && isSegment(last));
     case Path::any:
       return given.find("//") == std::string_view::npos;
-    case Path::isFixed:
+    case Path::fixed:
       break;
   }
   return false;

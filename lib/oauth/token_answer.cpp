@@ -147,7 +147,7 @@ Result<TokenSet> tokensIn(const Json& body, const Response& answer, const TokenE
   return tokens;
 }
 
-// Why tokens of this type are of no use with the proof that was sent; null: they are. An answer that names no type has
+// Why the token_type does not fit a request with or without a proof; null: it does. An answer that names no type has
 // Bearer tokens.
 const char* mismatchOf(const Json& body, const std::string& dpopKey) {
   const Json* member = detail::memberAt(body, "/token_type");

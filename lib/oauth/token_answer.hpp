@@ -10,7 +10,7 @@
 // | 4 500, 502, 504; 2xx of no such type that is no JSON, or in a      | possiblyUsed | failing                      |
 // |   content coding other than gzip and deflate                       |              |                              |
 // | 5 4xx with invalid_client or unsupported_grant_type; tokens that   | client       | refusesClient                |
-// |   need a proof that was not sent, or not the one that was          |              |                              |
+// |   need a proof and none was sent, or are no DPoP ones and one was  |              |                              |
 // |   none, since nothing could be sent                                | unreachable  | unreachable                  |
 // | 6 anything else: 2xx or 4xx but 429 with a JSON error              | token        | well                         |
 // |   4xx without one, 429, 3xx                                        | token        | refusing                     |
@@ -33,7 +33,7 @@ struct TokenAnswer {
   EndpointState endpoint;
 };
 
-// `dpopKey` is that of the proof that was sent; the tokens have it.
+// `dpopKey` is that of the proof that was sent, and goes into the tokens; empty: none was sent.
 [[nodiscard]] TokenAnswer meaningOf(const Result<Response>& answer, const TokenEndpoint& endpoint, TimePoint now,
                                     const std::string& dpopKey = {});
 

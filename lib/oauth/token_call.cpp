@@ -19,9 +19,9 @@ RefreshAnswer anotherUsers() {
           .endpoint = EndpointState::well};
 }
 
-// What it is to the endpoint that no request could be made.
+// What it says of the endpoint that no request could be made.
 EndpointState withoutRequest(Errc why) {
-  if (why == Errc::loginRequired) return EndpointState::notAsked;  // the DPoP key is none, and stays that
+  if (why == Errc::loginRequired) return EndpointState::notAsked;  // the DPoP key is no key: another try would not help
   return why == Errc::notAllowed ? EndpointState::refusesClient : EndpointState::well;
 }
 

@@ -18,8 +18,8 @@ struct TokenRequest {
 
   // A new one for each try: credentials and proofs are good for one request. Errors as authenticated()'s and prove()'s.
   [[nodiscard]] Result<Request> made() const;
-  // The answer; to a second request, with another nonce in its proof, when the first one's proof is refused and one
-  // came. Nothing else was looked at then: the refresh token or the code is not spent.
+  // Sends it and returns the answer. An answer that refuses the proof says that the refresh token or code is not spent:
+  // if the next proof has another nonce, a second request is sent, and its answer returned.
   [[nodiscard]] Result<Response> sent(const Request& request, Deadline deadline) const;
 };
 
