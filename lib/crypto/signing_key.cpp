@@ -22,8 +22,8 @@ namespace ironjar::detail {
 namespace {
 
 constexpr int leastRsaBits = 2048;
-constexpr std::size_t leastSecret = 32;  // as long as the hash (RFC 7518 section 3.2)
-constexpr int numberSize = p256Size;     // of each of a P-256 signature's (RFC 7518 section 3.4) and a point's
+constexpr std::size_t leastSecret = 32;              // as long as the hash (RFC 7518 section 3.2)
+constexpr int numberSize = p256Size;                 // as libcrypto takes it; of r and s, too (RFC 7518 section 3.4)
 constexpr std::size_t pointSize = 1 + 2 * p256Size;  // 4, x, y (SEC 1 section 2.3.3)
 
 [[noreturn]] void refuse(const char* why) {
@@ -65,7 +65,7 @@ std::string joinedNumbers(const std::string& der) {
   return {both.begin(), both.end()};
 }
 
-// The public key of a private one; false where that is out of range.
+// Writes the point of the public key that belongs to a private number; false for one that is out of range.
 bool putPoint(std::array<unsigned char, pointSize>& point, const BIGNUM* number) {
   const Handle<EC_GROUP, EC_GROUP_free> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
   requireDone(group != nullptr, "P-256");
@@ -80,7 +80,7 @@ bool putPoint(std::array<unsigned char, pointSize>& point, const BIGNUM* number)
 }
 
 std::shared_ptr<EVP_PKEY> p256Key(const BIGNUM* number, std::array<unsigned char, pointSize>& point) {
-  Secret<p256Size> native;  // as the machine has numbers
+  Secret<p256Size> native;  // in the machine's byte order
   requireDone(BN_bn2nativepad(number, native.fill().data(), numberSize) == numberSize, "a P-256 number");
   std::string group = "prime256v1";
   std::array<OSSL_PARAM, 4> members = {

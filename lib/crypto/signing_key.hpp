@@ -21,7 +21,8 @@ class SigningKey {
   // encrypted; an empty algorithm is the key's usual one.
   static SigningKey ofPem(std::string_view pem, std::string_view algorithm);
   static SigningKey ofSecret(std::string_view secret);  // HS256
-  // ES256. The private key is a number, in p256Size bytes; nothing for one that is none (SEC 1 section 3.2.1).
+  // ES256, from the private key's number, big-endian. Nothing when it has not p256Size bytes or is out of range (SEC 1
+  // section 3.2.1).
   static std::optional<SigningKey> ofP256(Bytes number);
 
   [[nodiscard]] const std::string& algorithm() const { return algorithm_; }

@@ -57,7 +57,7 @@ class Inflater {
   Inflater& operator=(const Inflater&) = delete;
   ~Inflater() { inflateEnd(&stream_); }
 
-  // Fills `out` as far as it goes; how much of it.
+  // Decodes the next piece into `out`; returns its size.
   std::size_t fill(std::array<char, step>& out) {
     stream_.next_out = reinterpret_cast<Bytef*>(out.data());
     stream_.avail_out = static_cast<uInt>(out.size());
@@ -89,7 +89,7 @@ Result<Inflated> inflated(std::string_view coded, int format, std::size_t maxSiz
     const std::size_t size = inflater.fill(piece);
     if (size > maxSize - out.text.size()) return fail(Errc::tooLarge, "a coded body is too large when decoded");
     out.text.append(piece.data(), size);
-    const bool isStuck = size == 0 && !inflater.hasEnded();  // the text has ended before the stream
+    const bool isStuck = size == 0 && !inflater.hasEnded();  // the input was cut
     if (isStuck || !(inflater.goesOn() || inflater.hasEnded())) {
       return fail(Errc::malformed, "a coded body is damaged");
     }
@@ -98,7 +98,7 @@ Result<Inflated> inflated(std::string_view coded, int format, std::size_t maxSiz
   return out;
 }
 
-// RFC 1952 section 2.2: one member after another. What follows them and is none is ignored, as everybody does.
+// RFC 1952 section 2.2: one member after another. What follows and does not begin as a member is ignored, as gzip does.
 Result<std::string> gunzipped(std::string_view coded, std::size_t maxSize) {
   std::string text;
   do {

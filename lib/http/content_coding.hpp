@@ -8,9 +8,10 @@
 
 namespace ironjar::detail {
 
-// The body without its codings: gzip (RFC 1952), deflate (RFC 1950, or RFC 1951 alone, as some send it), identity. They
-// are asked for by nobody, and sent all the same. Errors: Errc::unsupported for another coding or more than two,
-// Errc::malformed, Errc::tooLarge for a body over `maxSize` bytes, at whichever step.
+// The body without its codings: gzip (RFC 1952), deflate (RFC 1950, or RFC 1951 alone, as some send it), identity. No
+// request asks for one, but some servers use one all the same. Errors: Errc::unsupported for another coding or more
+// than two; Errc::malformed for a damaged body; Errc::tooLarge for one over `maxSize` bytes, before, after or between
+// them.
 [[nodiscard]] Result<std::string> decodedBody(const Response& response, std::size_t maxSize);
 
 }  // namespace ironjar::detail
