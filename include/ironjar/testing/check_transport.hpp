@@ -21,11 +21,11 @@ namespace ironjar::testing {
 
 // What breaks the contract of Transport (<ironjar/http.hpp>): a line for each thing that was seen, which begins with
 // the rule's name. Empty when all rules hold. None of them may throw, or return late.
-// - response: status, fields and body as they were sent; no redirects, no content codings
+// - response: status, fields (one of 12,000 bytes, too) and body as they were sent; no redirects, no content codings
 // - target: path and query byte for byte
 // - fields: the transport's own are written by it, all others as they are; nothing breaks out of its line
 // - body: in memory or in pieces, opened once; a body that fails is never sent as a whole one
-// - early: an answer to a request that the server does not read to its end is returned
+// - early: a response that comes before the request is sent to its end is returned, though the server reads no more
 // - interim: 1xx and trailers are skipped
 // - once: nothing is sent twice, on a kept connection neither
 // - leavings: nothing of an earlier answer is taken for the next one
