@@ -250,6 +250,7 @@ TEST_CASE("a call that is repeated has a proof of its own, and the key never sho
   CHECK(fetcher.performFetch(session, get())->status == 200);
   CHECK(upstream.tokenRequests == 2);
   CHECK(upstream.problems.empty());
+  REQUIRE_FALSE(told.empty());
   for (const std::string& line : told) CHECK(line.find(tokens.dpopKey) == std::string::npos);
   const auto failed = requestTokens([](const Request&, Deadline) -> Result<Response> { return fail(Errc::timeout); },
                                     upstream.endpoint(), {}, {.dpopKey = tokens.dpopKey});

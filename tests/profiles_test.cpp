@@ -3,6 +3,7 @@
 #include "oauth/token_endpoint.hpp"
 #include "support/support.hpp"
 
+#include <algorithm>
 #include <functional>
 
 #include <ironjar/testing/api.hpp>

@@ -1,9 +1,9 @@
-// Every provider that has a profile × what happens to a refresh × how it is reached: no login is lost, but where the
-// provider's own rules leave no way. Those are named.
+// Every provider that has a profile × what happens to a refresh × how it is reached: no login is lost, except where the
+// provider's own rules leave no way to keep it. Those are named: isUnavoidable().
 #include "support/server.hpp"
 #include "support/support.hpp"
 
-#include <algorithm>
+#include <atomic>
 #include <memory>
 #include <set>
 #include <thread>

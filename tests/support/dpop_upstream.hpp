@@ -1,5 +1,5 @@
-// An identity provider and an API that take DPoP (RFC 9449) alone, with nonces if a test wants them: in front of the
-// test kit's, which they are told Bearer tokens.
+// An identity provider and an API that take DPoP (RFC 9449) alone, with nonces if a test wants them. They stand in
+// front of the test kit's, to which they pass each request as one with a Bearer token.
 #pragma once
 
 #include "base/url.hpp"
