@@ -86,7 +86,7 @@ enum class EndpointBearer { none, accessToken, refreshToken };
 // included.
 enum class RevokeReplaced {
   never,
-  otherUsers,  // of a login whose subject is known to be another one's than the new login's
+  otherUsers,  // of a login whose subject is known to be another one's than the new login's; an issuer has its Fetcher
   always,      // for providers where a revocation ends that login and no other
 };
 

@@ -129,6 +129,33 @@ void requireParameters(const TokenEndpoint& endpoint) {
   }
 }
 
+void requireHeaders(const TokenEndpoint& endpoint) {
+  if (!detail::isSendable(endpoint.headers)) refuse("TokenEndpoint.headers holds what cannot be sent");
+  for (const auto& [name, value] : endpoint.headers) {
+    if (isTransportField(name)) refuse("TokenEndpoint.headers: `" + name + "` is the transport's to write");
+  }
+  if (endpoint.bearer != EndpointBearer::none && findHeader(endpoint.headers, "Authorization")) {
+    refuse("TokenEndpoint: `bearer` and a header of your own are both Authorization");
+  }
+  if (!endpoint.refreshTokenCookie.empty() && findHeader(endpoint.headers, "Cookie")) {
+    refuse("TokenEndpoint: refreshTokenCookie and a header of your own are both Cookie");
+  }
+}
+
+void requireCookie(const TokenEndpoint& endpoint) {
+  if (endpoint.refreshTokenCookie.empty()) return;
+  if (!serializeCookie(endpoint.refreshTokenCookie, "", {.sameSite = SameSite::unset})) {
+    refuse("TokenEndpoint.refreshTokenCookie is no cookie name");
+  }
+  const auto& kept = endpoint.cookies;
+  if (std::find(kept.begin(), kept.end(), endpoint.refreshTokenCookie) != kept.end()) {
+    refuse("TokenEndpoint.cookies names refreshTokenCookie: the API would get the refresh token");
+  }
+  if (endpoint.bearer == EndpointBearer::refreshToken) {
+    refuse("TokenEndpoint: the refresh token travels as `bearer` or as refreshTokenCookie, not as both");
+  }
+}
+
 void requirePointer(const std::string& pointer) {
   try {
     const Json::json_pointer parsed(pointer);
@@ -187,28 +214,8 @@ void detail::requireValidBesidesUrl(const TokenEndpoint& endpoint) {
   if (endpoint.timeout <= Seconds{0} || endpoint.timeout > detail::longestCall) {
     refuse("TokenEndpoint.timeout must be positive, and five minutes at most");
   }
-  if (!detail::isSendable(endpoint.headers)) refuse("TokenEndpoint.headers holds what cannot be sent");
-  for (const auto& [name, value] : endpoint.headers) {
-    if (isTransportField(name)) refuse("TokenEndpoint.headers: `" + name + "` is the transport's to write");
-  }
-  if (endpoint.bearer != EndpointBearer::none && findHeader(endpoint.headers, "Authorization")) {
-    refuse("TokenEndpoint: `bearer` and a header of your own are both Authorization");
-  }
-  if (!endpoint.refreshTokenCookie.empty() && findHeader(endpoint.headers, "Cookie")) {
-    refuse("TokenEndpoint: refreshTokenCookie and a header of your own are both Cookie");
-  }
-  if (!endpoint.refreshTokenCookie.empty() &&
-      !serializeCookie(endpoint.refreshTokenCookie, "", {.sameSite = SameSite::unset})) {
-    refuse("TokenEndpoint.refreshTokenCookie is no cookie name");
-  }
-  const auto& kept = endpoint.cookies;
-  if (!endpoint.refreshTokenCookie.empty() &&
-      std::find(kept.begin(), kept.end(), endpoint.refreshTokenCookie) != kept.end()) {
-    refuse("TokenEndpoint.cookies names refreshTokenCookie: the API would get the refresh token");
-  }
-  if (endpoint.bearer == EndpointBearer::refreshToken && !endpoint.refreshTokenCookie.empty()) {
-    refuse("TokenEndpoint: the refresh token travels as `bearer` or as refreshTokenCookie, not as both");
-  }
+  requireHeaders(endpoint);
+  requireCookie(endpoint);
   if (endpoint.expiresInUnit <= endpoint.expiresInUnit.zero() || endpoint.expiresInUnit > std::chrono::hours{24}) {
     refuse("TokenEndpoint.expiresInUnit must be positive, and a day at most");
   }

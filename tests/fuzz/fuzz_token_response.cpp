@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string dpopKey = (variant & 4U) != 0 ? "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE" : "";
   const Response answer = answerFrom(input);
   const Result<TokenSet> read = readTokenAnswer(answer, endpoint, fuzz::noon(), dpopKey);
+  for (const Challenge& challenge : challengesIn(answer)) fuzz::require(!challenge.scheme.empty(), "it has a scheme");
   const auto pause = retryAfter(answer, fuzz::noon());
   fuzz::require(!pause || *pause >= Seconds{0}, "a pause is not negative");
   if (read) {

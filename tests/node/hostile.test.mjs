@@ -176,7 +176,7 @@ test('the addon and its libraries take nothing but Node’s C interface from Nod
   const child = spawnSync(process.execPath, ['--input-type=module', '--eval', load], options);
   assert.equal(child.status, 0);
   const bindings = [...child.stderr.matchAll(/binding file (\S+) \[0\] to (\S+) \[0\]: \w+ symbol `(\w+)'/g)];
-  const ours = bindings.filter(([, from]) => /\/(ironjar\.node|lib(ironjar_c|crypto|sodium|simdjson)\.so[.\d]*)$/.test(from));
+  const ours = bindings.filter(([, from]) => /\/(ironjar\.node|lib(ironjar_c|crypto|sodium|simdjson|z)\.so[.\d]*)$/.test(from));
   const taken = ours.filter(([, , to]) => to === process.execPath || to.includes('/libnode.so')).map(([, , , symbol]) => symbol);
   const isInterface = (symbol) => /^n(ode_)?api_/.test(symbol);
   assert.ok(taken.some(isInterface), 'the addon calls Node');

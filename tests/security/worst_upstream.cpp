@@ -69,6 +69,13 @@ void addAnswers(std::vector<Family>& families) {
   }
   add("an error", member("error", repeated("e", "\"", "\"")), 400, json);
   add("HTML", repeated("<div>", "<html>"), 502, {{"Content-Type", "text/html"}});
+  // As zlib.compress(b" " * n) begins and goes on: each byte is a thousand.
+  const auto bomb = [](std::size_t bytes) {
+    const std::string begin("\x78\x9c\xec\xc1\x81\x00\x00\x00\x00\x80\x20\x95\xfd\x29\x17\xa9\x0a", 17);
+    return begin + std::string(bytes > begin.size() ? bytes - begin.size() : 0, '\0');
+  };
+  add("blanks in deflate", bomb, 200, {{"Content-Encoding", "deflate"}});
+  add("no deflate", repeated("x"), 200, {{"Content-Encoding", "deflate, gzip"}});
 }
 
 // A line is a field's value.
@@ -110,6 +117,16 @@ void addUpstream(std::vector<Family>& families) {
            {"blanks", repeated(" ", "sid=1;")},
            {"deletions", repeated("sid=1; Max-Age=0\nsid=2\n")}}) {
     addFields(families, "withCookiesOf", what, "Set-Cookie", make, keep);
+  }
+  const auto read = [](const Response& answer) { static_cast<void>(challengesIn(answer).size()); };
+  for (const auto& [what, make] : std::vector<std::pair<std::string, Make>>{{"commas", repeated(",")},
+                                                                            {"schemes", repeated("a,")},
+                                                                            {"blanks", repeated(" ", "a ", "b")},
+                                                                            {"parameters", repeated("b=c,", "a ")},
+                                                                            {"a text", repeated("\\\"", "a b=\"")},
+                                                                            {"a token", repeated("=", "a b")},
+                                                                            {"many fields", repeated("a b=c\n")}}) {
+    addFields(families, "challengesIn", what, "WWW-Authenticate", make, read);
   }
   // What it held before is ours, and was bounded then.
   const auto join = [](const Response& answer) {

@@ -36,7 +36,7 @@ class TlsContext {
  public:
   // Throws std::invalid_argument for a client certificate and key that cannot be read, or do not go together.
   explicit TlsContext(const TlsFiles& files) : authorities_(files.authorities) {
-    if (files.clientCertificate.empty()) return;
+    if (files.clientCertificate.empty() && files.clientKey.empty()) return;
     SSL_CTX* const context = context_.get();
     const bool isLoaded = context != nullptr &&
                           SSL_CTX_use_certificate_chain_file(context, files.clientCertificate.c_str()) == 1 &&

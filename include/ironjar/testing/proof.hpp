@@ -50,6 +50,8 @@ inline const char* proofError(const Request& request, const ProofRules& rules, s
   for (const char* name : {"htm", "htu", "ath"}) {
     if (claims.value(name, Json()) != expected.value(name, Json())) return "invalid_dpop_proof";
   }
+  constexpr std::size_t most = 100'000;
+  if (ids.size() >= most) ids.clear();
   const bool isNew = ids.insert(claims.value("jti", Json()).dump()).second;
   if (!isNew || (!rules.key.empty() && rules.key != proofKeyOf(request))) return "invalid_dpop_proof";
   return rules.nonce.empty() || claims.value("nonce", Json()) == rules.nonce ? nullptr : "use_dpop_nonce";
