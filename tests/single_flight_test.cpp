@@ -116,11 +116,11 @@ TEST_CASE("a login that ends before its call begins, or during it, is nobody's a
 TEST_CASE("a call that takes longer than a logout is remembered: its token is spent, and nobody's") {
   Fixture f;
   const auto called = f.waiting("x");
-  REQUIRE(f.flights.start(called.call, f.time()));
-  CHECK_FALSE(f.flights.end("c", tokens("x"), nullptr, {}, f.time()));
+  REQUIRE(f.flights.start(called.call, f.time.monotonicNow()));
+  CHECK_FALSE(f.flights.end("c", tokens("x"), nullptr, {}, f.time.monotonicNow()));
   f.time.advance(601s);
   CHECK(f.refusal("x") == Errc::refreshFailed);
-  CHECK(f.flights.complete(called.call, {.tokens = tokens("y")}, f.time()) == tokens("y"));
+  CHECK(f.flights.complete(called.call, {.tokens = tokens("y")}, f.time.monotonicNow()) == tokens("y"));
   CHECK(f.refusal("x") == Errc::loginRequired);
   f.time.advance(599s);
   CHECK(f.refusal("x") == Errc::loginRequired);
