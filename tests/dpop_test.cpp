@@ -35,7 +35,8 @@ constexpr const char* xOfTheRfc = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4";
 constexpr const char* yOfTheRfc = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM";
 
 DpopProof about(std::string method, std::string url) {
-  return {.method = std::move(method), .url = std::move(url), .now = [] { return at(1'700'000'000'900); }};
+  return {
+      .method = std::move(method), .url = std::move(url), .now = testing::VirtualClock(at(1'700'000'000'900)).wall()};
 }
 
 }  // namespace
