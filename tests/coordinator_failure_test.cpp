@@ -57,6 +57,7 @@ TEST_CASE("a dead token is not asked again for a minute (R34)") {
 TEST_CASE("V07 a token that fails for ten minutes while others do not needs a new login, and nobody asks about it") {
   Fixture f;
   CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.refresh("other", "new"));
   for (int second = 0; second < 600; second += 60) {
     f.time.advance(60s);
     CHECK(f.failing("a", Errc::refreshFailed) ==
@@ -76,6 +77,32 @@ TEST_CASE("V07 an outage that all see ends no login, however long it takes") {
   }
   f.time.advance(60s);
   CHECK(f.refresh("a", "x"));
+  for (const char* user : {"b", "c", "d"}) CHECK(f.refresh(user, std::string(user) + "2"));
+}
+
+TEST_CASE("V07 a long outage in a house of two ends nobody's login, and nobody waits longer than the provider says") {
+  Fixture f;
+  for (int minute = 0; minute < 30; ++minute) {
+    for (const char* user : {"a", "b"}) CHECK(f.failing(user, Errc::refreshFailed) == Errc::refreshFailed);
+    f.time.advance(60s);
+  }
+  CHECK(f.refresh("a", "x"));
+  CHECK(f.refresh("b", "y"));
+}
+
+TEST_CASE("V07 pauses that an outage brought about end with it") {
+  Fixture f;
+  for (int second = 0; second < 600; ++second) {
+    for (const char* user : {"a", "b", "c"}) CHECK(f.failing(user, Errc::refreshFailed) == Errc::refreshFailed);
+    f.time.advance(1s);
+  }
+  int served = 0;
+  for (int second = 0; second <= 5; ++second) {
+    served = 0;
+    for (const char* user : {"a", "b", "c"}) served += f.refresh(user, std::string(user) + "2").has_value();
+    f.time.advance(1s);
+  }
+  CHECK(served == 3);
 }
 
 TEST_CASE(

@@ -54,7 +54,7 @@ struct Fixture {
     if (*state == TokenState::issued) states.issue(keyOf(token), keyOf(token - 1), time.monotonicNow());
     if (*state == TokenState::issued) return;
     begin(states, token);
-    if (*state == TokenState::failing) states.fail(keyOf(token), std::nullopt, time.monotonicNow());
+    if (*state == TokenState::failing) states.fail(keyOf(token), std::nullopt, std::nullopt, time.monotonicNow());
     if (*state == TokenState::rotated) states.rotate(keyOf(token), {}, keyOf(token + 1), time.monotonicNow());
     if (*state == TokenState::invalidGrant) states.endGrant(keyOf(token), time.monotonicNow());
     if (*state == TokenState::retired) states.retire(keyOf(token), time.monotonicNow());
@@ -73,7 +73,7 @@ using TokenEvent = void (*)(Fixture&);
 void beginning(Fixture& f) { begin(f.states, token); }
 void withdrawing(Fixture& f) { f.states.withdraw(keyOf(token), f.time.monotonicNow()); }
 void rotating(Fixture& f) { f.states.rotate(keyOf(token), {}, keyOf(token + 1), f.time.monotonicNow()); }
-void failing(Fixture& f) { f.states.fail(keyOf(token), std::nullopt, f.time.monotonicNow()); }
+void failing(Fixture& f) { f.states.fail(keyOf(token), std::nullopt, std::nullopt, f.time.monotonicNow()); }
 void ending(Fixture& f) { f.states.endGrant(keyOf(token), f.time.monotonicNow()); }
 void retiring(Fixture& f) { f.states.retire(keyOf(token), f.time.monotonicNow()); }
 void issuing(Fixture& f) { f.states.issue(keyOf(token), keyOf(token - 1), f.time.monotonicNow()); }
@@ -294,7 +294,7 @@ TEST_CASE("V07 a token's pause doubles to a minute, or is what was asked for, an
   TokenStates states(bounded(100));
   const auto fail = [&](std::optional<Seconds> retryAfter) {
     begin(states, 1);
-    return states.fail(keyOf(1), retryAfter, time.monotonicNow()) - time.monotonicNow();
+    return states.fail(keyOf(1), retryAfter, std::nullopt, time.monotonicNow()) - time.monotonicNow();
   };
   for (const Seconds pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) CHECK(fail(std::nullopt) == pause);
   CHECK(fail(90s) == 90s);

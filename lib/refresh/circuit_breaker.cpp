@@ -7,7 +7,8 @@
 namespace ironjar::detail {
 std::optional<CircuitBreaker::Duration> CircuitBreaker::refusal(MonotonicTime now, Token token) const {
   if (allowed_ == 0) return std::nullopt;
-  const MonotonicTime from = token == Token::hasFailed ? until_ + pause_ : until_;
+  const bool waitsForOthers = token == Token::hasFailed && isUnproven();
+  const MonotonicTime from = waitsForOthers ? until_ + std::min<Duration>(pause_, headStart) : until_;
   if (now < from) return from - now;
   return probes_ < allowed_ ? std::nullopt : std::optional<Duration>(whileProbed);
 }
@@ -21,6 +22,7 @@ void CircuitBreaker::ended(Permit permit, const TokenKey& token, EndpointState e
                            std::optional<Seconds> retryAfter, MonotonicTime now) {
   if (endpoint == EndpointState::notAsked) return withdrawn(permit);
   if (endpoint == EndpointState::well) return wasWell(permit, now);
+  if (retryAfter == Seconds{0}) retryAfter.reset();  // or a date that has passed: it asks for nothing
   if (retryAfter) asked_ = std::max(asked_.value_or(Seconds{0}), std::min(*retryAfter, longestAsked));
   if (!isValid(permit)) return;
   if (std::find(failed_.begin(), failed_.end(), token) == failed_.end()) failed_.push_back(token);
@@ -34,10 +36,10 @@ void CircuitBreaker::ended(Permit permit, const TokenKey& token, EndpointState e
 }
 
 void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {
-  lastWell_ = now;
   failed_.clear();
   asked_.reset();
   if (allowed_ == 0 || !isValid(permit)) return;
+  if (allowed_ == 1) recoveredAt_ = now;
   if (probes_ > 0) --probes_;
   allowed_ = allowed_ >= callsThatClose ? 0 : allowed_ * 2;
   if (allowed_ == 0) probes_ = 0;

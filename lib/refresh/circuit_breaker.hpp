@@ -26,8 +26,8 @@ class CircuitBreaker {
   using Permit = unsigned;                  // how often it had opened when the call began
   enum class Token { unknown, hasFailed };  // what is known of the one that wants a call
 
-  // For how long no call may start; nothing when one may. A token whose own calls have failed must wait for a second
-  // pause, so that another token probes the endpoint first.
+  // For how long no call may start; nothing when one may. A token whose own calls have failed waits a little longer, so
+  // that another token probes the endpoint first, if one comes.
   [[nodiscard]] std::optional<Duration> refusal(MonotonicTime now, Token token) const;
   // A call starts, which refusal() has let pass.
   [[nodiscard]] Permit begin();
@@ -40,8 +40,13 @@ class CircuitBreaker {
   void withdrawn(Permit permit);  // it was not made, or says nothing
 
   [[nodiscard]] bool isOpen(MonotonicTime now) const { return allowed_ > 0 && now < until_; }
-  // When a call last showed the endpoint well.
-  [[nodiscard]] std::optional<MonotonicTime> lastWell() const { return lastWell_; }
+  // Whether it has opened, and no call has shown the endpoint well since.
+  [[nodiscard]] bool isUnproven() const { return allowed_ == 1; }
+  // A call has brought tokens.
+  void succeeded(MonotonicTime now) { lastSuccess_ = now; }
+  [[nodiscard]] std::optional<MonotonicTime> lastSuccess() const { return lastSuccess_; }
+  // When a call first showed the endpoint well after the breaker had opened.
+  [[nodiscard]] std::optional<MonotonicTime> recoveredAt() const { return recoveredAt_; }
 
  private:
   void wasWell(Permit permit, MonotonicTime now);
@@ -54,7 +59,8 @@ class CircuitBreaker {
   unsigned probes_ = 0;           // half-open: under way
   Duration pause_{};
   MonotonicTime until_{};
-  std::optional<MonotonicTime> lastWell_;
+  std::optional<MonotonicTime> lastSuccess_;
+  std::optional<MonotonicTime> recoveredAt_;
 };
 
 }  // namespace ironjar::detail

@@ -39,6 +39,8 @@ inline constexpr unsigned callsThatClose = 32;
 inline constexpr Seconds pauseWhenDown{4};
 inline constexpr Seconds pauseWhenRefused{60};
 inline constexpr Seconds whileProbed{1};
+// For how long the first probe is left to a token about which no call has failed.
+inline constexpr Seconds headStart{1};
 
 // The table's parts. A table of less is not taken apart, so that its bounds are exact.
 inline constexpr std::size_t parts = 16;

@@ -195,11 +195,14 @@ std::optional<Error> SingleFlight::refusal(const CircuitBreaker& breaker, const 
                                            MonotonicTime now) {
   const TokenFailures failures = end.entry ? end.entry->failures : TokenFailures();
   const bool hasFailed = failures.count > 0;
-  if (hasFailed && now - failures.since >= longestFailing && breaker.lastWell() &&
-      *breaker.lastWell() > failures.since) {
+  const auto& alone = failures.besideOthers;
+  if (alone && now - *alone >= longestFailing && breaker.lastSuccess() >= *alone) {
     return loginOver(RefreshEnd::failing, "calls about this token have failed for ten minutes, others have not");
   }
-  if (hasFailed && now < failures.pauseUntil) {
+  // In an outage of the endpoint the breaker alone decides who asks again, and when; but for what the endpoint asked
+  // for.
+  const bool isOfOutage = breaker.isUnproven() || breaker.recoveredAt() >= failures.last;
+  if (hasFailed && (failures.wasAsked || !isOfOutage) && now < failures.pauseUntil) {
     return laterBecause("the last call about this token has failed", failures.pauseUntil - now);
   }
   const auto pause =

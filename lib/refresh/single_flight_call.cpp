@@ -75,6 +75,7 @@ std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAn
   const EndpointState endpoint = answer.endpoint.value_or(shownBy(answer.tokens));
   withBreaker(call->client, [&](CircuitBreaker& breaker) {
     breaker.ended(call->permit, call->key, endpoint, answer.retryAfter, now);
+    if (answer.tokens) breaker.succeeded(now);
   });
   std::optional<TokenSet> fresh;
   if (answer.tokens) fresh = successorOf(call->spent, *answer.tokens);
@@ -148,7 +149,8 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
     keepsCookie(*error.end) ? states.retire(call.key, now) : states.endGrant(call.key, now);
   } else if (endpoint == EndpointState::well || endpoint == EndpointState::failing ||
              endpoint == EndpointState::refusing) {
-    error.retryAfter = std::chrono::ceil<Seconds>(states.fail(call.key, answer.retryAfter, now) - now);
+    const auto success = withBreaker(call.client, [](const CircuitBreaker& breaker) { return breaker.lastSuccess(); });
+    error.retryAfter = std::chrono::ceil<Seconds>(states.fail(call.key, answer.retryAfter, success, now) - now);
   } else {
     states.withdraw(call.key, now);
     if (!error.retryAfter) error.retryAfter = std::clamp(answer.retryAfter.value_or(soon), soon, longestAsked);

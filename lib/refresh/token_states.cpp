@@ -75,11 +75,15 @@ void TokenStates::rotate(const TokenKey& key, const TokenSet& tokens, const Toke
   makeRoom();
 }
 
-MonotonicTime TokenStates::fail(const TokenKey& key, std::optional<Seconds> retryAfter, MonotonicTime now) {
+MonotonicTime TokenStates::fail(const TokenKey& key, std::optional<Seconds> retryAfter,
+                                std::optional<MonotonicTime> othersSuccess, MonotonicTime now) {
   Entries::Node& node = refreshing(key);
   enter(node, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
   TokenFailures& failures = node.value.failures;
-  if (failures.count == 0) failures.since = now;
+  const bool haveOthersSucceeded = failures.count > 0 && othersSuccess && *othersSuccess >= failures.last;
+  if (haveOthersSucceeded && !failures.besideOthers) failures.besideOthers = failures.last;
+  failures.last = now;
+  failures.wasAsked = retryAfter.value_or(Seconds{0}) > Seconds{0};
   const Seconds own = std::min(longestPause, Seconds{1} * (1U << std::min(failures.count, doublings)));
   failures.pauseUntil = now + std::max(own, std::min(retryAfter.value_or(Seconds{0}), longestAsked));
   ++failures.count;

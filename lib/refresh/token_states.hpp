@@ -46,8 +46,11 @@ enum class TokenState : std::uint8_t { issued, refreshing, failing, rotated, inv
 // Of the calls about one token, since one has succeeded.
 struct TokenFailures {
   unsigned count = 0;  // in a row
-  MonotonicTime since{};
+  MonotonicTime last{};
+  // Since when they fail while calls about other tokens succeed. An outage that all tokens see is not counted.
+  std::optional<MonotonicTime> besideOthers = {};
   MonotonicTime pauseUntil{};
+  bool wasAsked = false;  // the pause, by a Retry-After
 };
 
 class TokenStates {
@@ -90,7 +93,9 @@ class TokenStates {
   // What is known of the successor is to be said by issue(), unless it is the same token.
   void rotate(const TokenKey& key, const TokenSet& tokens, const TokenKey& successor, MonotonicTime now);
   // Until when the token has its pause: the longer of 1, 2, 4 … 60 s and what the endpoint asked for.
-  MonotonicTime fail(const TokenKey& key, std::optional<Seconds> retryAfter, MonotonicTime now);
+  // `othersSuccess` is when a call about any token last succeeded.
+  MonotonicTime fail(const TokenKey& key, std::optional<Seconds> retryAfter, std::optional<MonotonicTime> othersSuccess,
+                     MonotonicTime now);
   void endGrant(const TokenKey& key, MonotonicTime now);
   void retire(const TokenKey& key, MonotonicTime now);
 
