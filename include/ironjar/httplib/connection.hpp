@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -38,6 +39,8 @@ class TlsContext {
   explicit TlsContext(const TlsFiles& files) : authorities_(files.authorities) {
     if (files.clientCertificate.empty() && files.clientKey.empty()) return;
     SSL_CTX* const context = context_.get();
+    // OpenSSL would ask for an encrypted key's password at the terminal.
+    if (context != nullptr) SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return 0; });
     const bool isLoaded = context != nullptr &&
                           SSL_CTX_use_certificate_chain_file(context, files.clientCertificate.c_str()) == 1 &&
                           SSL_CTX_use_PrivateKey_file(context, files.clientKey.c_str(), SSL_FILETYPE_PEM) == 1 &&
@@ -46,7 +49,7 @@ class TlsContext {
     if (isLoaded) return;
     throw std::invalid_argument(
         "ironjar: HttplibTransportOptions: clientCertFile and clientKeyFile are not PEM files of a "
-        "certificate and its key that can be read");
+        "certificate and its key, not encrypted, that can be read");
   }
 
   // Null when the authorities cannot be loaded.
@@ -116,6 +119,8 @@ class Connection {
   [[nodiscard]] Result<std::size_t> writeSome(std::string_view bytes, Deadline deadline) {
     Result<std::size_t> done = put(bytes, deadline);
     if (!done && !hasSent_) return unreachable("the connection broke before anything was sent");
+    hasYielded_ = done && *done == 0;
+    if (done && *done > 0) mayYield_ = true;
     return done;
   }
 
@@ -123,8 +128,11 @@ class Connection {
   [[nodiscard]] Result<std::size_t> read(char* bytes, std::size_t size, Deadline deadline) {
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
     if (ssl_) {
-      return tls(POLLOUT, deadline,
-                 [&] { return SSL_read(ssl_.get(), bytes, static_cast<int>(std::min<std::size_t>(size, INT_MAX))); });
+      Result<std::size_t> got = tls(POLLOUT, deadline, [&] {
+        return SSL_read(ssl_.get(), bytes, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
+      });
+      hasReceived_ = hasReceived_ || (got && *got > 0);
+      return got;
     }
 #endif
     return plain(POLLIN, deadline, [&] { return ::recv(socket_.get(), bytes, size, 0); });
@@ -134,8 +142,18 @@ class Connection {
   [[nodiscard]] Result<std::optional<std::size_t>> readAtOnce(char* bytes, std::size_t size) {
     const Result<std::size_t> got = read(bytes, size, Deadline());
     if (got) return std::optional(*got);
-    if (got.error().code == Errc::timeout) return std::optional<std::size_t>();
-    return got.error();
+    if (got.error().code != Errc::timeout) return got.error();
+    // What a write has yielded to was TLS's own, such as a KeyUpdate: it is waited for what can be written alone.
+    if (hasYielded_) mayYield_ = false;
+    return std::optional<std::size_t>();
+  }
+
+  [[nodiscard]] bool isTls() const {
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    return ssl_ != nullptr;
+#else
+    return false;
+#endif
   }
 
   // Nothing has come since the last response: no byte in the socket, and nothing of a TLS record in OpenSSL.
@@ -149,15 +167,16 @@ class Connection {
 
  private:
   Result<std::size_t> put(std::string_view bytes, Deadline deadline) {
+    const short events = static_cast<short>(mayYield_ ? POLLOUT | POLLIN : POLLOUT);
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
     if (ssl_) {
       const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
       hasSent_ = true;  // a part of the record may leave before OpenSSL fails
-      return tls(POLLOUT | POLLIN, deadline, [&] { return SSL_write(ssl_.get(), bytes.data(), size); });
+      return tls(events, deadline, [&] { return SSL_write(ssl_.get(), bytes.data(), size); });
     }
 #endif
-    Result<std::size_t> done = plain(POLLOUT | POLLIN, deadline,
-                                     [&] { return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
+    Result<std::size_t> done =
+        plain(events, deadline, [&] { return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
     if (done && *done > 0) hasSent_ = true;
     return done;
   }
@@ -197,6 +216,15 @@ class Connection {
                     const_cast<char*>(host.c_str())) == 1;  // SSL_set_tlsext_host_name is a macro with a C cast
   }
 
+  // RFC 8446 section 6.2: how a peer says that it wants a client certificate, or another one. With TLS 1.3 it comes
+  // after the client's part of the handshake, with what was sent by then unread.
+  [[nodiscard]] static bool refusesCertificate(unsigned long problem) {
+    constexpr int firstAlert = 1000;  // SSL_AD_REASON_OFFSET
+    constexpr std::array<int, 9> alerts = {40, 42, 43, 44, 45, 46, 48, 49, 116};
+    return ERR_GET_LIB(problem) == ERR_LIB_SSL &&
+           std::find(alerts.begin(), alerts.end(), ERR_GET_REASON(problem) - firstAlert) != alerts.end();
+  }
+
   // A peer that closes without close_notify has broken the connection: somebody else may have cut it. `toWrite` is what
   // is waited for when OpenSSL wants to write.
   template <class Step>
@@ -206,10 +234,12 @@ class Connection {
       const int done = step();
       if (done > 0) return static_cast<std::size_t>(done);
       const int why = SSL_get_error(ssl_.get(), done);
+      const unsigned long problem = ERR_peek_last_error();
       ERR_clear_error();
       if (why == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
       if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
         isIntact_ = false;
+        if (!hasReceived_ && refusesCertificate(problem)) return unreachable("TLS: the peer refuses our certificate");
         return fail(Errc::transport, "the TLS connection broke");
       }
       const Next next = waitFor(why == SSL_ERROR_WANT_READ ? POLLIN : toWrite, deadline);
@@ -222,9 +252,12 @@ class Connection {
   Socket socket_;
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
-  bool isIntact_ = true;  // OpenSSL must not be asked to say goodbye after an error
+  bool isIntact_ = true;      // OpenSSL must not be asked to say goodbye after an error
+  bool hasReceived_ = false;  // anything of a response
 #endif
-  bool hasSent_ = false;  // whether a byte of the request may have left
+  bool hasSent_ = false;     // whether a byte of the request may have left
+  bool mayYield_ = true;     // a write that would block, to data that has come
+  bool hasYielded_ = false;  // the last write has
 };
 
 }  // namespace ironjar::detail

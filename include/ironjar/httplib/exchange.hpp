@@ -45,17 +45,23 @@ class Exchange {
   [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
     Problem problem = body ? writeChunks(head, body) : writeWhole(std::move(head), request.body);
     hasSentAll_ = !problem && !reader_.complete();
+    if (problem && !isBroken_) return problem;
+    Problem atEnd = receive();
+    if (!problem || (atEnd && atEnd->code == Errc::unreachable)) return atEnd;
     // A server that closes with a part of the request unread breaks the connection behind its answer, which can be read
     // all the same. OpenSSL wants no more I/O after a write that failed; but its two directions are apart (RFC 8446
-    // section 6.1), and there is no other way to what came before.
-    if (isBroken_ && !receive()) return std::nullopt;
-    return problem ? problem : receive();
+    // section 6.1), and there is no other way to what came before. A body that ends with the connection may have been
+    // cut by the break: of a refusal that is no loss.
+    if (atEnd) return problem;
+    response_ = reader_.take();
+    return isCut_ && response_.status < firstRefusal ? problem : std::nullopt;
   }
   [[nodiscard]] bool mayKeep() const { return hasSentAll_ && reader_.mayKeep(); }
-  [[nodiscard]] Response take() { return reader_.take(); }
+  [[nodiscard]] Response take() { return isBroken_ ? std::move(response_) : reader_.take(); }
 
  private:
   static constexpr std::size_t step = 16 * 1024;
+  static constexpr int firstRefusal = 400;
 
   // One write where it costs little: one packet instead of two.
   Problem writeWhole(std::string head, const std::string& body) {
@@ -103,6 +109,7 @@ class Exchange {
 
   Problem receiveAtOnce() {
     const auto got = peer_.readAtOnce(buffer_.data(), buffer_.size());
+    isBroken_ = !got && got.error().code == Errc::transport;
     if (!got) return got.error();
     return *got ? take(**got) : std::nullopt;
   }
@@ -110,6 +117,8 @@ class Exchange {
   Problem receive() {
     while (!reader_.complete()) {
       const Result<std::size_t> got = peer_.read(buffer_.data(), buffer_.size(), deadline_);
+      isCut_ = isBroken_ && !peer_.isTls() && (got ? *got == 0 : got.error().code == Errc::transport);
+      if (isCut_) return reader_.end();
       if (!got) return got.error();
       // A peer that never lets the socket run dry must not outrun the deadline.
       if (std::chrono::steady_clock::now() >= deadline_) {
@@ -126,8 +135,10 @@ class Exchange {
   ResponseReader reader_;
   const Deadline deadline_;
   std::array<char, step> buffer_;
+  Response response_;      // of a connection that broke
   bool hasBegun_ = false;  // to send
   bool isBroken_ = false;  // while it was being sent
+  bool isCut_ = false;     // the response has ended with a connection that broke
   bool hasSentAll_ = false;
 };
 

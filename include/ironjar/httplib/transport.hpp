@@ -229,6 +229,9 @@ class HttplibTransport {
     const auto refuse = [](const char* why) {
       throw std::invalid_argument(std::string("ironjar: HttplibTransportOptions: ") + why);
     };
+    for (const auto time : {options.connectTimeout, options.idleTimeout}) {
+      if (time.count() < 0 || time > std::chrono::hours{24}) refuse("connectTimeout or idleTimeout is out of range");
+    }
     const std::string& credentials = options.proxyAuthorization;
     if (credentials.find_first_of(std::string("\r\n\0", 3)) != std::string::npos)
       refuse("proxyAuthorization breaks its line");
