@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 
 using namespace ironjar;
+using detail::DpopServer;
 using support::at;
 using support::errorOf;
 using support::Proof;
@@ -139,7 +140,7 @@ TEST_CASE("nonces: the newest of each origin, of the characters and the length t
   detail::DpopNonces nonces;
   const auto takes = [&](const std::string& nonce, const char* name = "DPoP-Nonce",
                          const char* origin = "https://a.example") {
-    return nonces.take(origin, {.status = 200, .headers = {{name, nonce}}});
+    return nonces.take(origin, {.status = 200, .headers = {{name, nonce}}}, DpopServer::api);
   };
   CHECK(nonces.of("https://a.example").empty());
   CHECK(takes("n-1"));
@@ -150,7 +151,7 @@ TEST_CASE("nonces: the newest of each origin, of the characters and the length t
                                  std::string("\x7f"), std::string(1025, 'n'), std::string(10'000'000, 'n')}) {
     CHECK_FALSE(takes(bad));
   }
-  CHECK_FALSE(nonces.take("https://a.example", {.status = 200}));
+  CHECK_FALSE(nonces.take("https://a.example", {.status = 200}, DpopServer::api));
   CHECK(nonces.of("https://a.example") == "n-2");
   CHECK(nonces.of("https://b.example") == "other");
   CHECK(takes(std::string(1024, 'n')));
@@ -161,18 +162,23 @@ TEST_CASE("a nonce is forgotten when a proof with it is refused and no other is 
   const Headers challenge = {{"WWW-Authenticate", R"(DPoP error="invalid_dpop_proof")"}};
   const Headers given = {{"DPoP-Nonce", "n-1"}};
   detail::DpopNonces nonces;
-  const auto keeps = [&](const Response& response) {
-    CHECK(nonces.take(origin, {.status = 200, .headers = given}));
-    CHECK(nonces.take("https://b.example", {.status = 200, .headers = given}));
-    static_cast<void>(nonces.take(origin, response));
+  const auto keeps = [&](const Response& response, DpopServer server = DpopServer::api) {
+    CHECK(nonces.take(origin, {.status = 200, .headers = given}, DpopServer::api));
+    CHECK(nonces.take("https://b.example", {.status = 200, .headers = given}, DpopServer::api));
+    static_cast<void>(nonces.take(origin, response, server));
     CHECK(nonces.of("https://b.example") == "n-1");
     return nonces.of(origin) == "n-1";
   };
-  CHECK(nonces.take(origin, {.status = 200, .headers = given}));
-  CHECK(nonces.take(origin, {.status = 401, .headers = challenge}));
-  CHECK_FALSE(nonces.take(origin, {.status = 401, .headers = challenge}));  // there is none to forget any more
+  CHECK(nonces.take(origin, {.status = 200, .headers = given}, DpopServer::api));
+  CHECK(nonces.take(origin, {.status = 401, .headers = challenge}, DpopServer::api));
+  CHECK_FALSE(
+      nonces.take(origin, {.status = 401, .headers = challenge}, DpopServer::api));  // there is none to forget any more
   CHECK_FALSE(keeps({.status = 401, .headers = challenge}));
-  CHECK_FALSE(keeps({.status = 400, .body = R"({"error":"invalid_dpop_proof"})"}));
+  CHECK_FALSE(keeps({.status = 400, .body = R"({"error":"invalid_dpop_proof"})"}, DpopServer::tokenEndpoint));
+  // What an API's user makes it say is no reason.
+  CHECK(keeps({.status = 400, .body = R"({"error":"invalid_dpop_proof"})"}));
+  CHECK(keeps({.status = 400, .body = R"({"x":"invalid_dpop_proof"})"}, DpopServer::tokenEndpoint));
+  CHECK(keeps({.status = 401, .headers = {{"WWW-Authenticate", R"(DPoP realm="invalid_dpop_proof")"}}}));
   CHECK(keeps({.status = 200, .headers = challenge}));
   CHECK(keeps({.status = 401, .headers = {{"WWW-Authenticate", R"(DPoP error="invalid_token")"}}}));
   CHECK(keeps({.status = 400, .body = R"({"error":"invalid_grant"})"}));

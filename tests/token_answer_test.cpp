@@ -80,12 +80,15 @@ TEST_CASE("row 3: an answer that was lost") {
 }
 
 TEST_CASE("row 4: a token that may have been used") {
-  for (const int status : {500, 502, 504}) {
+  for (const int status : {500, 502, 504, 507, 520, 522, 524, 529, 598}) {
     check({{answer(status, "<html>", "text/html"), AnswerMeaning::possiblyUsed, EndpointState::failing,
             Errc::refreshFailed}});
   }
   check({{answer(200, "<html>", "text/html"), AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed},
          {answer(204, "", ""), AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed}});
+  for (const char* none : {"{}", "null", R"({"message":"Endpoint request timed out"})"}) {
+    check({{answer(200, none), AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed}});
+  }
 }
 
 TEST_CASE("row 5: the client, and what was never reached") {
@@ -102,7 +105,7 @@ TEST_CASE("rows 1, 2 and 5 with a DPoP proof: nothing but tokens of another type
     return answer(200, tokens.substr(0, tokens.size() - 1) + R"(,"token_type":)" + type + "}");
   };
   const auto mismatched = [](Response of) {
-    return Row{std::move(of), AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed};
+    return Row{std::move(of), AnswerMeaning::token, EndpointState::well, Errc::notAllowed};
   };
   const Row well{typed(R"("DPoP")"), AnswerMeaning::tokens, EndpointState::well, std::nullopt};
   check({well,
@@ -113,9 +116,9 @@ TEST_CASE("rows 1, 2 and 5 with a DPoP proof: nothing but tokens of another type
          {error(200, "invalid_grant"), AnswerMeaning::loginOver, EndpointState::well, RefreshEnd::invalidGrant},
          {error(400, "use_dpop_nonce"), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
          {error(400, "invalid_dpop_proof"), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
-         {answer(200, "{}"), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed}},
+         {answer(200, "{}"), AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed}},
         {.url = "https://id.example/token"}, "key");
-  check({mismatched(well.answer.value())});
+  check({{well.answer.value(), AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed}});
 }
 
 TEST_CASE("V07 row 6: everything else is this token's, and says more or less of the endpoint") {
@@ -123,6 +126,11 @@ TEST_CASE("V07 row 6: everything else is this token's, and says more or less of 
     check({{error(400, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
            {error(403, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
            {error(200, name), AnswerMeaning::token, EndpointState::well, Errc::refreshFailed},
+           {error(429, name), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
+  }
+  for (const char* name : {"temporarily_unavailable", "server_error"}) {
+    check({{error(400, name), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
+           {error(200, name), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
            {error(429, name), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed}});
   }
   for (const char* own : {R"({"error":7})", R"({"error":"invalid_target"})"}) {
@@ -138,8 +146,8 @@ TEST_CASE("V07 row 6: everything else is this token's, and says more or less of 
   }
   check({{answer(503, ""), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
          {answer(501, ""), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
+         {answer(505, ""), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
          {answer(302, ""), AnswerMeaning::token, EndpointState::refusing, Errc::refreshFailed},
-         {answer(200, "{}"), AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed},
          {answer(200, R"({"access_token":"two words"})"), AnswerMeaning::token, EndpointState::failing,
           Errc::refreshFailed}});
 }

@@ -209,6 +209,9 @@ TEST_CASE("a refresh token that travels as a cookie is rotated by Set-Cookie, an
   CHECK(rotated({{"Set-Cookie", "rt=new; Path=/auth"}, {"Set-Cookie", "rt=; Path=/; Max-Age=0"}}) == "new");
   CHECK(rotated({{"Set-Cookie", "rt=deleted; Expires=Thu, 01 Jan 1970 00:00:00 GMT"}}).empty());
   CHECK(rotated({{"Set-Cookie", "rt=new; Expires=Fri, 01 Jan 2100 00:00:00 GMT"}}) == "new");
+  CHECK(rotated({{"Set-Cookie", "rt=new; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=3600"}}) == "new");
+  CHECK(rotated({{"Set-Cookie", "rt=old; Expires=Thu, 01-Jan-1970 00:00:00 GMT"}}).empty());
+  CHECK(rotated({{"Set-Cookie", "rt=old; Max-Age=00"}}).empty());
   CHECK(rotated({{"Set-Cookie", "rt=" + std::string(10'000, 'x')}}).size() == 10'000);
   const auto refused = [](void (*change)(TokenEndpoint&)) {
     TokenEndpoint changed = endpoint();
@@ -369,5 +372,17 @@ TEST_CASE("further members of the answer that cannot be named are refused at sta
     TokenEndpoint from = endpoint();
     from.answer.extra = {{name, pointer}};
     CHECK_THROWS_AS(detail::requireValid(from), std::invalid_argument);
+  }
+}
+
+TEST_CASE("a function in place of the endpoint that gives no usable access token has failed") {
+  for (const char* unusable : {"", "a b", "a\nb", "\xc3\xa9"}) {
+    const auto call = detail::refreshCall({.transport = nullptr,
+                                           .endpoint = endpoint(),
+                                           .refresh = [unusable](const TokenSet&, Deadline) -> Result<TokenSet> {
+                                             return TokenSet{.accessToken = unusable, .refreshToken = "r2"};
+                                           },
+                                           .now = systemClock});
+    CHECK(errorOf(call({.accessToken = "a", .refreshToken = "r"}).tokens) == Errc::refreshFailed);
   }
 }

@@ -138,8 +138,8 @@ struct TokenRequestOptions {
 //   403).
 // - Errc::notAllowed: invalid_client, unsupported_grant_type, invalid_target (RFC 8707), or a token_type that does not
 //   fit the request: with a dpopKey anything but DPoP, since a client that wants the protection must discard tokens
-//   without it (RFC 9449 section 5); without one DPoP and other types that need a proof. Configuration: nobody is
-//   logged out.
+//   without it (RFC 9449 section 5); without one DPoP and other types that need a proof. Configuration, or with a
+//   dpopKey this login's own affair: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
 // The body is JSON, or a form where its Content-Type says so, in gzip or deflate too (RFC 9110 section 8.4). A byte

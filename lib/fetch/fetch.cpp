@@ -124,7 +124,7 @@ class Fetch::State {
     detail::FetchPlan& plan = this->plan();
     detail::SessionFacts facts = fetcher_->factsOf(session_);
     if (facts.prove && response && sent_ != nullptr) {
-      facts.hasNewNonce = fetcher_->nonces->take(Fetcher::State::originOf(*sent_), *response);
+      facts.hasNewNonce = fetcher_->nonces->take(Fetcher::State::originOf(*sent_), *response, detail::DpopServer::api);
     }
     return told(plan.answered(std::move(response), facts));
   }

@@ -12,6 +12,9 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <vector>
+
+#include <ironjar/challenges.hpp>
 
 namespace ironjar::detail {
 namespace {
@@ -24,10 +27,10 @@ constexpr std::array<std::string_view, 3> unmetByRefreshing = {"insufficient_sco
                                                                "insufficient_claims"};
 
 bool wantsAnotherLogin(const Response& response) {
-  return std::any_of(response.headers.begin(), response.headers.end(), [](const auto& field) {
-    return equalIgnoringCase(field.first, "WWW-Authenticate") &&
-           std::any_of(unmetByRefreshing.begin(), unmetByRefreshing.end(),
-                       [&](std::string_view error) { return field.second.find(error) != std::string::npos; });
+  const std::vector<Challenge> challenges = challengesIn(response);
+  return std::any_of(challenges.begin(), challenges.end(), [](const Challenge& challenge) {
+    const auto error = findHeader(challenge.parameters, "error");
+    return error && std::find(unmetByRefreshing.begin(), unmetByRefreshing.end(), *error) != unmetByRefreshing.end();
   });
 }
 

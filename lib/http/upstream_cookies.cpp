@@ -51,11 +51,19 @@ struct SetCookie {
   }
   // RFC 6265 section 5.2.2: a Max-Age of 0 or less takes effect at once.
   [[nodiscard]] bool deletes() const {
-    return hasAttribute("Max-Age", [](std::string_view age) { return age == "0" || age.starts_with('-'); });
+    return hasAttribute("Max-Age", [](std::string_view age) {
+      return age.starts_with('-') || (!age.empty() && age.find_first_not_of('0') == std::string_view::npos);
+    });
   }
+  // Max-Age goes before Expires (section 5.3, step 3), whose date many write with dashes (section 5.1.1).
   [[nodiscard]] bool hasEnded(TimePoint now) const {
+    if (hasAttribute("Max-Age", [](std::string_view age) { return !age.empty() && allOf(age, isDigit); })) {
+      return deletes();
+    }
     return hasAttribute("Expires", [now](std::string_view date) {
-      const auto end = parseHttpDate(date);
+      std::string spaced(date);
+      std::replace(spaced.begin(), spaced.end(), '-', ' ');
+      const auto end = parseHttpDate(spaced);
       return end && *end <= now;
     });
   }

@@ -6,10 +6,14 @@
 #include "base/url.hpp"
 #include "crypto/libcrypto.hpp"
 #include "crypto/secret.hpp"
+#include "json/json_lenient.hpp"
 #include "oauth/jwt.hpp"
 
 #include <algorithm>
 #include <array>
+#include <vector>
+
+#include <ironjar/challenges.hpp>
 
 namespace ironjar {
 namespace {
@@ -45,15 +49,20 @@ Json jwkOf(const detail::SigningKey& key) {
 }
 
 bool isChallenged(const Response& response, std::string_view error) {
-  return std::any_of(response.headers.begin(), response.headers.end(), [error](const auto& field) {
-    return detail::equalIgnoringCase(field.first, "WWW-Authenticate") && field.second.find(error) != std::string::npos;
+  const std::vector<Challenge> challenges = challengesIn(response);
+  return std::any_of(challenges.begin(), challenges.end(), [error](const Challenge& challenge) {
+    return findHeader(challenge.parameters, "error") == error;
   });
 }
 
-// Whether a server, a token endpoint or an API, says that the proof is invalid.
-bool findsInvalid(const Response& response) {
+// RFC 9449 sections 5 and 7.1. An API's body is not looked at: it may hold what a user has sent.
+bool findsInvalid(const Response& response, detail::DpopServer server) {
+  if (server == detail::DpopServer::api) {
+    return response.status == unauthorized && isChallenged(response, detail::proofInvalid);
+  }
   if (response.status != badRequest && response.status != unauthorized) return false;
-  return isChallenged(response, detail::proofInvalid) || response.body.find(detail::proofInvalid) != std::string::npos;
+  const Result<Json> body = detail::parseLenientJson(response.body, {});
+  return body && body->is_object() && body->value("error", Json()) == detail::proofInvalid;
 }
 
 }  // namespace
@@ -78,10 +87,10 @@ std::string detail::DpopNonces::of(const std::string& origin) const {
   return known == newest_.end() ? std::string() : known->second;
 }
 
-bool detail::DpopNonces::take(const std::string& origin, const Response& response) {
+bool detail::DpopNonces::take(const std::string& origin, const Response& response, DpopServer server) {
   const auto nonce = findHeader(response.headers, "DPoP-Nonce");
   const bool isUsable = nonce && !nonce->empty() && nonce->size() <= longestNonce && allOf(*nonce, isNonceCharacter);
-  if (!isUsable && !findsInvalid(response)) return false;
+  if (!isUsable && !findsInvalid(response, server)) return false;
   const std::lock_guard lock(mutex_);
   if (!isUsable) return newest_.erase(origin) > 0;
   newest_[origin] = *nonce;

@@ -13,6 +13,8 @@
 
 namespace ironjar::detail {
 
+enum class DpopServer { tokenEndpoint, api };
+
 // The newest nonce of each origin (RFC 9449 sections 8.2 and 9). The caller bounds the origins: they come from
 // configuration. Thread-safe.
 class DpopNonces {
@@ -22,7 +24,7 @@ class DpopNonces {
   // response that says the proof is invalid and brings no nonce makes the stored one forgotten, since a server that has
   // stopped asking for nonces need not accept one. True when that changes the next proof: a request whose proof was
   // refused may be tried again.
-  bool take(const std::string& origin, const Response& response);
+  bool take(const std::string& origin, const Response& response, DpopServer server);
 
  private:
   mutable std::mutex mutex_;

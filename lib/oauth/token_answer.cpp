@@ -26,6 +26,8 @@ using detail::maxTextSize;
 using detail::maxTokenSize;
 
 constexpr std::array<std::string_view, 2> errorsOfTheClient = {"invalid_client", "unsupported_grant_type"};
+// RFC 6749 section 4.1.2.1: what a server says of itself where it may send no 5xx.
+constexpr std::array<std::string_view, 2> errorsOfTheServer = {"temporarily_unavailable", "server_error"};
 constexpr std::string_view errorOfTheResource = "invalid_target";  // RFC 8707
 // Types whose tokens are of no use as they are: a proof goes with each request (RFC 9449, and two drafts).
 constexpr std::array<std::string_view, 3> typesWithProof = {"dpop", "pop", "mac"};
@@ -35,7 +37,7 @@ constexpr int tooManyRequests = 429;
 bool isSuccess(int status) { return status >= 200 && status <= 299; }
 bool isClientError(int status) { return status >= 400 && status <= 499; }
 // What a gateway says for a server that may have done its work.
-bool mayHaveArrived(int status) { return status == 500 || status == 502 || status == 504; }
+bool mayHaveArrived(int status) { return status >= 500 && status != 501 && status != 503 && status != 505; }
 
 bool isAmong(std::string_view text, const auto& list) {
   return std::find(list.begin(), list.end(), text) != list.end();
@@ -177,6 +179,9 @@ TokenAnswer refused(int status, const std::string& error, const TokenEndpoint& e
     return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed,
                    seen + ": it refuses this client, check TokenEndpoint");
   }
+  if (isPlain && isAmong(error, errorsOfTheServer)) {
+    return without(AnswerMeaning::token, EndpointState::failing, Errc::refreshFailed, seen + ": it is not well");
+  }
   const bool isOfResource = isPlain && error == errorOfTheResource;
   return without(AnswerMeaning::token, status == tooManyRequests ? EndpointState::refusing : EndpointState::well,
                  isOfResource ? Errc::notAllowed : Errc::refreshFailed,
@@ -200,7 +205,9 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
     Result<TokenSet> tokens = tokensIn(*body, *answer, endpoint, now);
     const char* mismatch = mismatchOf(*body, dpopKey);
     if (tokens && mismatch != nullptr) {
-      return without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed, mismatch);
+      // Without a key no login's tokens could be used; with one it is this login that has another kind of tokens.
+      return dpopKey.empty() ? without(AnswerMeaning::client, EndpointState::refusesClient, Errc::notAllowed, mismatch)
+                             : without(AnswerMeaning::token, EndpointState::well, Errc::notAllowed, mismatch);
     }
     if (tokens) {
       tokens->dpopKey = dpopKey;
@@ -216,6 +223,9 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
     if (body.error().code == Errc::tooLarge || (!isCoded && hasKnownType(*answer))) return lost(body.error().code);
     return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed,
                    seen + (isCoded ? " in a content coding that is not known" : " without JSON"));
+  }
+  if (isSuccess(status) && !hasTokens) {
+    return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed, seen + " without tokens");
   }
   if (mayHaveArrived(status)) {
     return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed, seen);

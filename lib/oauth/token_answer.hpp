@@ -7,14 +7,16 @@
 // |   error is one of grantErrors                                      |              |                              |
 // | 3 none, though the request may have arrived; 2xx of a JSON or form | lost         | failing                      |
 // |   type that cannot be read, or of more than 1 MiB                  |              |                              |
-// | 4 500, 502, 504; 2xx of no such type that is no JSON, or in a      | possiblyUsed | failing                      |
-// |   content coding other than gzip and deflate                       |              |                              |
+// | 4 5xx but 501, 503 and 505; 2xx without tokens or an error, of no  | possiblyUsed | failing                      |
+// |   such type, or in a content coding other than gzip and deflate    |              |                              |
 // | 5 4xx with invalid_client or unsupported_grant_type; tokens that   | client       | refusesClient                |
-// |   need a proof and none was sent, or are no DPoP ones and one was  |              |                              |
+// |   need a proof, where none was sent                                |              |                              |
 // |   none, since nothing could be sent                                | unreachable  | unreachable                  |
-// | 6 anything else: 2xx or 4xx but 429 with a JSON error              | token        | well                         |
+// | 6 anything else: 2xx or 4xx but 429 with a JSON error; tokens that | token        | well                         |
+// |   are no DPoP ones, where a proof was sent                         |              |                              |
 // |   4xx without one, 429, 3xx                                        | token        | refusing                     |
-// |   5xx, 2xx without one                                             | token        | failing                      |
+// |   501, 503, 505; 2xx with tokens that cannot be used; 2xx or 4xx   | token        | failing                      |
+// |   with temporarily_unavailable or server_error                     |              |                              |
 //
 // An error is a JSON member's text or whole number; a form is an object of texts. loginOver ends the login. lost and
 // possiblyUsed: the refresh token may have been spent (what then: TokenEndpoint::replay). token: an affair of this

@@ -1,5 +1,6 @@
 #include "oauth/token_call.hpp"
 
+#include "base/ascii.hpp"
 #include "http/upstream_cookies.hpp"
 #include "oauth/token_answer.hpp"
 #include "oauth/token_endpoint.hpp"
@@ -94,6 +95,10 @@ RefreshCall refreshCall(const TokenCallOptions& options) {
   return [refresh = options.refresh, timeout = endpoint.timeout, resource = endpoint.resource](const TokenSet& tokens) {
     RefreshAnswer answer{.tokens = refresh(tokens, in(timeout))};
     if (!answer.tokens) return answer;
+    if (answer.tokens->accessToken.empty() || !allOf(answer.tokens->accessToken, isVisible)) {
+      return RefreshAnswer{
+          .tokens = fail(Errc::refreshFailed, "the function gave no access token that can stand in a header")};
+    }
     if (!isSameUser(*answer.tokens, tokens)) return anotherUsers();
     if (answer.tokens->cookies.empty()) answer.tokens->cookies = tokens.cookies;
     answer.tokens->resource = resource;

@@ -14,14 +14,14 @@ Result<Request> TokenRequest::made() const {
 
 Result<Response> TokenRequest::sent(const Request& request, Deadline deadline) const {
   Result<Response> answer = transport(request, deadline);
-  if (dpopKey.empty() || !answer || !nonces.take(endpoint.url, *answer)) return answer;
+  if (dpopKey.empty() || !answer || !nonces.take(endpoint.url, *answer, DpopServer::tokenEndpoint)) return answer;
   if (!refusesProof(*answer, endpoint)) return answer;
   const Result<Request> second = made();
   if (!second) return answer;
   Result<Response> result = transport(*second, deadline);
   const bool isSent = result || result.error().code != Errc::unreachable;
   if (isSent) answer = std::move(result);
-  if (answer) static_cast<void>(nonces.take(endpoint.url, *answer));
+  if (answer) static_cast<void>(nonces.take(endpoint.url, *answer, DpopServer::tokenEndpoint));
   return answer;
 }
 
