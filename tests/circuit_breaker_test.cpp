@@ -14,15 +14,16 @@ namespace {
 struct Fixture {
   bool admits(Token token = Token::unknown) { return !breaker.refusal(time.monotonicNow(), token); }
   void call(unsigned char token, EndpointState outcome, std::optional<Seconds> retryAfter = std::nullopt) {
-    breaker.ended(breaker.begin(), TokenKey{token}, outcome, retryAfter, time.monotonicNow());
+    breaker.ended(breaker.begin(Token::unknown, time.monotonicNow()), TokenKey{token}, outcome, retryAfter,
+                  time.monotonicNow());
   }
   void openWith(EndpointState outcome, std::optional<Seconds> retryAfter = std::nullopt) {
     for (int token = 1; token <= 3; ++token) call(static_cast<unsigned char>(token), outcome, retryAfter);
   }
-  // How long from now until a call may start.
-  Seconds pause(Token token = Token::unknown) {
-    const auto refusal = breaker.refusal(time.monotonicNow(), token);
-    return refusal ? std::chrono::ceil<Seconds>(*refusal) : 0s;
+  // How long from now until a call may start, but for the head start of tokens that have not failed.
+  Seconds pause() {
+    const auto refusal = breaker.refusal(time.monotonicNow(), Token::hasFailed);
+    return refusal ? std::chrono::ceil<Seconds>(*refusal) - 1s : 0s;
   }
 
   testing::VirtualClock time;
@@ -98,22 +99,23 @@ TEST_CASE("after its pause one call probes; each that succeeds lets twice as man
   CHECK_FALSE(f.breaker.isOpen(f.time.monotonicNow()));
   for (unsigned atOnce = 1; atOnce <= 32; atOnce *= 2) {
     std::vector<CircuitBreaker::Permit> permits;
-    while (permits.size() < 100 && f.admits()) permits.push_back(f.breaker.begin());
+    while (permits.size() < 100 && f.admits())
+      permits.push_back(f.breaker.begin(Token::unknown, f.time.monotonicNow()));
     CHECK(permits.size() == atOnce);
-    CHECK(f.pause() == 1s);
+    CHECK_FALSE(f.admits());
     f.breaker.ended(permits.back(), TokenKey{9}, EndpointState::well, std::nullopt, f.time.monotonicNow());
     permits.pop_back();
     for (const auto permit : permits) f.breaker.withdrawn(permit);
   }
   for (int i = 0; i < 100; ++i) {
     CHECK(f.admits());  // closed
-    CHECK(f.breaker.begin() == 1);
+    CHECK(f.breaker.begin(Token::unknown, f.time.monotonicNow()) == 1);
   }
 }
 
 TEST_CASE("a probe that fails opens it again, and what began before says nothing of it") {
   Fixture f;
-  const auto old = f.breaker.begin();
+  const auto old = f.breaker.begin(Token::unknown, f.time.monotonicNow());
   f.openWith(EndpointState::failing);
   f.time.advance(4s);
   f.call(4, EndpointState::failing, 600s);
@@ -128,13 +130,33 @@ TEST_CASE("V07 a probe whose own token is refused says nothing of the endpoint; 
   Fixture f;
   f.openWith(EndpointState::failing);
   f.time.advance(4s);
-  f.call(4, EndpointState::refusing, 600s);
-  CHECK(f.admits());
-  f.call(4, EndpointState::refusing, 600s);
-  f.call(5, EndpointState::refusing, 30s);
-  CHECK(f.admits());
+  for (const int token : {4, 4, 5}) {
+    CHECK(f.admits());
+    f.call(static_cast<unsigned char>(token), EndpointState::refusing, token == 4 ? 600s : 30s);
+    CHECK(f.pause() == 3s);  // be it another kind of trouble
+    f.time.advance(4s);
+  }
   f.call(6, EndpointState::refusing);
   CHECK(f.pause() == 600s);
+}
+
+TEST_CASE(
+    "V07 the fourth token in a row with an error of its own opens it; a success between them forgets the others") {
+  Fixture f;
+  const auto refuse = [&f](unsigned char token) {
+    f.breaker.refusedToken(f.breaker.begin(Token::unknown, f.time.monotonicNow()), TokenKey{token},
+                           f.time.monotonicNow());
+  };
+  for (int i = 0; i < 100; ++i) refuse(static_cast<unsigned char>(i % 3));
+  CHECK(f.admits());
+  f.call(9, EndpointState::well);
+  for (unsigned char token = 0; token < 3; ++token) refuse(token);
+  CHECK(f.admits());
+  refuse(3);
+  CHECK(f.pause() == 60s);
+  f.time.advance(61s);
+  refuse(8);  // a probe: that proves nothing
+  CHECK(f.pause() == 3s);
 }
 
 TEST_CASE("V07 a token that has failed is no probe, unless for a second nobody else comes") {
@@ -142,7 +164,7 @@ TEST_CASE("V07 a token that has failed is no probe, unless for a second nobody e
   f.openWith(EndpointState::failing);
   f.time.advance(4s);
   CHECK_FALSE(f.admits(Token::hasFailed));
-  CHECK(f.pause(Token::hasFailed) == 1s);
+  CHECK(f.pause() == 0s);
   CHECK(f.admits(Token::unknown));
   f.time.advance(1s);
   CHECK(f.admits(Token::hasFailed));
@@ -152,9 +174,27 @@ TEST_CASE("a call that was not made says nothing, and leaves its place to the ne
   Fixture f;
   f.openWith(EndpointState::failing);
   f.time.advance(4s);
-  f.breaker.withdrawn(f.breaker.begin());
+  f.breaker.withdrawn(f.breaker.begin(Token::unknown, f.time.monotonicNow()));
   CHECK(f.admits());
   f.call(5, EndpointState::notAsked);
   CHECK(f.admits());
   CHECK_FALSE(f.breaker.lastSuccess());
+}
+
+TEST_CASE("V07 tokens that have not failed probe every ten seconds, whoever else does, unless a pause was asked for") {
+  Fixture f;
+  f.openWith(EndpointState::refusing);
+  CHECK_FALSE(f.admits());
+  f.time.advance(10s);
+  CHECK(f.admits());
+  CHECK_FALSE(f.admits(Token::hasFailed));
+  const auto permit = f.breaker.begin(Token::unknown, f.time.monotonicNow());
+  f.breaker.ended(permit, TokenKey{7}, EndpointState::refusing, std::nullopt, f.time.monotonicNow());
+  CHECK_FALSE(f.admits());
+  f.time.advance(10s);
+  CHECK(f.admits());
+  Fixture asked;
+  asked.openWith(EndpointState::refusing, 600s);
+  asked.time.advance(599s);
+  CHECK_FALSE(asked.admits());
 }

@@ -169,6 +169,107 @@ TEST_CASE("V07 a provider that blocks us is left alone: ten calls a minute at mo
   }
 }
 
+TEST_CASE("V07 three users whose tokens fail cost three others nothing for an hour") {
+  for (const Response& poison : {Response{.status = 401}, Response{.status = 403, .body = "<html>"},
+                                 Response{.status = 500}, Response{.status = 429}, jsonError(400, "invalid_request")}) {
+    CAPTURE(poison.status);
+    Site site;
+    site.onToken = [&](const std::string& user, Deadline) {
+      return user.starts_with("user-bad") ? std::optional<Result<Response>>(poison) : std::nullopt;
+    };
+    int refusals = 0;
+    for (int second = 0; second < 3600; second += 5) {
+      site.clock.advance(Seconds{5});
+      for (const char* user : {"user-bad1", "user-bad2", "user-bad3"}) static_cast<void>(site.isServed(user));
+      for (int user = 0; user < 3; ++user) {
+        if (second % 60 == 20 * user) refusals += !site.isServed(userNumber(user));
+      }
+    }
+    MESSAGE("refused: " << refusals << " of 180");
+    CHECK(refusals <= 6);  // three different tokens in a row do look like an outage, until others succeed beside them
+  }
+}
+
+TEST_CASE("V07 an outage of many kinds, and a firewall that speaks JSON: few calls") {
+  const std::vector<Response> mixed = {Response{.status = 502}, Response{.status = 403, .body = "<html>"},
+                                       Response{.status = 429}};
+  const auto callsIn = [](Seconds time, const std::function<Response(int)>& answer) {
+    Site site;
+    site.onToken = [&](const std::string&, Deadline) {
+      return std::optional<Result<Response>>(answer(site.tokenCalls));
+    };
+    for (int user = 0; user < 100; ++user) static_cast<void>(site.sessionOf(userNumber(user)));
+    site.clock.advance(Seconds{31});
+    site.tokenCalls = 0;
+    for (Seconds passed{0}; passed < time; ++passed) {
+      for (int user = 0; user < 100; ++user) static_cast<void>(site.isServed(userNumber(user)));
+      site.clock.advance(Seconds{1});
+    }
+    return site.tokenCalls;
+  };
+  CHECK(callsIn(Seconds{60}, [&](int call) { return mixed[static_cast<std::size_t>(call) % 3]; }) <= 20);
+  CHECK(callsIn(Seconds{60}, [](int) { return jsonError(403, "blocked"); }) <= 10);
+  CHECK(callsIn(Seconds{600}, [](int) { return jsonError(403, "blocked"); }) <= 100);
+}
+
+TEST_CASE("V07 a login that is over without a word ends where endsGrant says so, and only if it is alone in that") {
+  const auto make = [](std::function<void(FetchOptions&)> change = {}) {
+    return std::make_unique<Site>([change = std::move(change)](FetchOptions& options) {
+      options.tokenEndpoint.endsGrant = [](const Response& answer) {
+        return answer.status == 403 || answer.status == 401;
+      };
+      if (change) change(options);
+    });
+  };
+  const Response forbidden{.status = 403, .body = "Forbidden"};
+  SUBCASE("beside others: the second time") {
+    const auto site = make();
+    site->onToken = [&](const std::string& user, Deadline) {
+      return user == "user-dead" ? std::optional<Result<Response>>(forbidden) : std::nullopt;
+    };
+    Session& dead = site->sessionOf("user-dead");
+    static_cast<void>(site->sessionOf("user-good"));
+    site->clock.advance(Seconds{31});
+    CHECK(errorOf(site->fetcher.performFetch(dead, items)) == Errc::refreshFailed);
+    CHECK(site->isServed("user-good"));
+    site->clock.advance(Seconds{2});
+    CHECK(errorOf(site->fetcher.performFetch(dead, items)) == RefreshEnd::invalidGrant);
+    CHECK(dead.destroyed());
+  }
+  SUBCASE("the only user: after a minute") {
+    const auto site = make();
+    site->onToken = [&](const std::string&, Deadline) { return std::optional<Result<Response>>(forbidden); };
+    Session& dead = site->sessionOf("user-dead");
+    site->clock.advance(Seconds{31});
+    int seconds = 0;
+    while (errorOf(site->fetcher.performFetch(dead, items)) == Errc::refreshFailed && seconds < 1000) {
+      site->clock.advance(Seconds{1});
+      ++seconds;
+    }
+    CHECK(dead.destroyed());
+    CHECK(seconds >= 60);
+    CHECK(seconds < 130);
+  }
+  SUBCASE("a page for everybody: nobody's") {
+    const auto site = make();
+    site->onToken = [&](const std::string&, Deadline) { return std::optional<Result<Response>>(forbidden); };
+    for (int user = 0; user < 5; ++user) static_cast<void>(site->sessionOf(userNumber(user)));
+    site->clock.advance(Seconds{31});
+    for (int second = 0; second < 1200; ++second) {
+      for (int user = 0; user < 5; ++user) static_cast<void>(site->isServed(userNumber(user)));
+      site->clock.advance(Seconds{1});
+    }
+    site->onToken = nullptr;
+    site->clock.advance(Seconds{61});
+    int served = 0;
+    for (int second = 0; second < 6; ++second, site->clock.advance(Seconds{1})) {
+      served = 0;
+      for (int user = 0; user < 5; ++user) served += site->isServed(userNumber(user));
+    }
+    CHECK(served == 5);
+  }
+}
+
 TEST_CASE("V06 an API that refuses every token: three refreshes, then one in 30 s, and the login goes on") {
   for (const bool bringsFirst : {false, true}) {
     CAPTURE(bringsFirst);

@@ -111,7 +111,9 @@ struct LocalCoordinatorOptions {
 //   10 min at most. One that has failed for 10 min while others have not gets RefreshEnd::failing.
 // - Three different tokens that fail in a row open the endpoint's circuit breaker, for 4 s, for 60 s where it refuses
 //   without an error of its own, or as long as Retry-After says; so does an endpoint that cannot be reached, or that
-//   refuses the client, at once. Then one call probes, then 2, 4 … at once.
+//   refuses the client, at once, and one that has errors of their own for four in a row. Then one call probes, then 2,
+//   4 … at once; meanwhile a token that has not failed may probe every ten seconds, unless a pause was asked for. A
+//   token that fails while others succeed opens nothing.
 // The destructor waits for the calls under way, each bounded by TokenEndpoint::timeout.
 class LocalCoordinator final : public RefreshCoordinator {
  public:

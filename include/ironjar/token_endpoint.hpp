@@ -111,6 +111,10 @@ struct TokenEndpoint {
   // The errors by which this provider says that a refresh token is no longer good. Dex also says invalid_request; a
   // number is written in decimal.
   std::vector<std::string> grantErrors = {"invalid_grant"};
+  // Which answers say so without an error that can be read, such as 403 with a page or 401 with nothing. Asked about
+  // 4xx but 408 and 429. What everybody gets, from a firewall say, ends no login: one ends when it gets such an answer
+  // again after calls about others have succeeded, or for a minute while no other fails. Must not throw.
+  std::function<bool(const Response&)> endsGrant = {};
   std::chrono::milliseconds expiresInUnit = Seconds{1};  // what AnswerPointers::expiresIn counts
   // Names of cookies that it sets along with the tokens and the API wants, such as sso_session.
   std::vector<std::string> cookies = {};
@@ -174,6 +178,8 @@ struct RefreshAnswer {
   Result<TokenSet> tokens;  // errors as readTokenAnswer's, and any RefreshEnd
   // With an error: how long the server wants to be left alone.
   std::optional<Seconds> retryAfter = std::nullopt;
+  // With an error: the answer may mean that the login is over (TokenEndpoint::endsGrant).
+  bool mayBeOver = false;
   // Unset: as the error's code has it (unreachable, refusesClient for notAllowed, failing; for a RefreshEnd that
   // keepsCookie() notAsked, else well).
   std::optional<EndpointState> endpoint = std::nullopt;

@@ -231,8 +231,11 @@ TokenAnswer detail::meaningOf(const Result<Response>& answer, const TokenEndpoin
     return without(AnswerMeaning::possiblyUsed, EndpointState::failing, Errc::refreshFailed, seen);
   }
   const bool fails = isSuccess(status) || status >= 500;
-  return without(AnswerMeaning::token, fails ? EndpointState::failing : EndpointState::refusing, Errc::refreshFailed,
-                 seen + (isSuccess(status) ? " without a usable access token" : ""));
+  TokenAnswer read = without(AnswerMeaning::token, fails ? EndpointState::failing : EndpointState::refusing,
+                             Errc::refreshFailed, seen + (isSuccess(status) ? " without a usable access token" : ""));
+  const bool isAsked = isClientError(status) && status != requestTimeout && status != tooManyRequests;
+  read.mayBeOver = isAsked && endpoint.endsGrant && endpoint.endsGrant(*answer);
+  return read;
 }
 
 bool detail::refusesProof(const Response& answer, const TokenEndpoint& endpoint) {

@@ -14,7 +14,8 @@
 // |   none, since nothing could be sent                                | unreachable  | unreachable                  |
 // | 6 anything else: 2xx or 4xx but 429 with a JSON error; tokens that | token        | well                         |
 // |   are no DPoP ones, where a proof was sent                         |              |                              |
-// |   4xx without one, 429, 3xx                                        | token        | refusing                     |
+// |   4xx without one, 429, 3xx (TokenEndpoint::endsGrant says whether | token        | refusing                     |
+// |   the login may be over)                                           |              |                              |
 // |   501, 503, 505; 2xx with tokens that cannot be used; 2xx or 4xx   | token        | failing                      |
 // |   with temporarily_unavailable or server_error                     |              |                              |
 //
@@ -33,6 +34,7 @@ struct TokenAnswer {
   AnswerMeaning meaning;
   Result<TokenSet> tokens;
   EndpointState endpoint;
+  bool mayBeOver = false;  // as TokenEndpoint::endsGrant says
 };
 
 // `dpopKey` is that of the proof that was sent, and goes into the tokens; empty: none was sent.

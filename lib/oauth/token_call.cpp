@@ -65,7 +65,7 @@ class EndpointCall {
 
   RefreshAnswer answerFor(TokenAnswer read, const Result<Response>& response, const TokenSet& spent) const {
     if (read.tokens && !isSameUser(*read.tokens, spent)) return anotherUsers();
-    RefreshAnswer answer{.tokens = std::move(read.tokens), .endpoint = read.endpoint};
+    RefreshAnswer answer{.tokens = std::move(read.tokens), .mayBeOver = read.mayBeOver, .endpoint = read.endpoint};
     if (answer.tokens) {
       answer.tokens->cookies = withCookiesOf(*response, endpoint_.cookies, spent.cookies);
     } else if (response) {

@@ -5,16 +5,29 @@
 #include <algorithm>
 
 namespace ironjar::detail {
+namespace {
+
+// How many different tokens there are then.
+std::size_t add(std::vector<TokenKey>& tokens, const TokenKey& token) {
+  if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(token);
+  return tokens.size();
+}
+
+}  // namespace
+
+// Whoever opened it may have tokens of no use, and come again and again: others must not wait for what those show.
 std::optional<CircuitBreaker::Duration> CircuitBreaker::refusal(MonotonicTime now, Token token) const {
   if (allowed_ == 0) return std::nullopt;
-  const bool waitsForOthers = token == Token::hasFailed && isUnproven();
-  const MonotonicTime from = waitsForOthers ? until_ + std::min<Duration>(pause_, headStart) : until_;
+  MonotonicTime from = until_;
+  if (isUnproven() && token == Token::hasFailed) from += std::min<Duration>(pause_, headStart);
+  if (isUnproven() && token == Token::unknown && !wasAsked_) from = std::min(from, nextUnknown_);
   if (now < from) return from - now;
   return probes_ < allowed_ ? std::nullopt : std::optional<Duration>(whileProbed);
 }
 
-CircuitBreaker::Permit CircuitBreaker::begin() {
+CircuitBreaker::Permit CircuitBreaker::begin(Token token, MonotonicTime now) {
   if (allowed_ > 0) ++probes_;
+  if (token == Token::unknown) nextUnknown_ = now + std::min<Duration>(pause_, betweenUnknown);
   return opened_;
 }
 
@@ -25,18 +38,32 @@ void CircuitBreaker::ended(Permit permit, const TokenKey& token, EndpointState e
   if (retryAfter == Seconds{0}) retryAfter.reset();  // or a date that has passed: it asks for nothing
   if (retryAfter) asked_ = std::max(asked_.value_or(Seconds{0}), std::min(*retryAfter, longestAsked));
   if (!isValid(permit)) return;
-  if (std::find(failed_.begin(), failed_.end(), token) == failed_.end()) failed_.push_back(token);
+  const std::size_t failed = add(failed_, token);
   const bool concernsAll = endpoint == EndpointState::unreachable || endpoint == EndpointState::refusesClient;
   // asked_ holds pauses that were asked for single tokens: they do not count when the endpoint fails for all tokens.
   if (concernsAll) return open(endpoint, retryAfter, now);
-  if (failed_.size() >= failuresThatOpen) return open(endpoint, asked_, now);
+  if (failed >= failuresThatOpen) return open(endpoint, asked_, now);
   if (allowed_ == 0) return;
   if (endpoint == EndpointState::failing) return open(endpoint, std::nullopt, now);
+  probedInVain(permit, now);
+}
+
+void CircuitBreaker::refusedToken(Permit permit, const TokenKey& token, MonotonicTime now) {
+  if (!isValid(permit)) return;
+  if (add(refused_, token) >= refusalsThatOpen) return open(EndpointState::refusing, std::nullopt, now);
+  failed_.clear();
+  asked_.reset();
+  if (allowed_ > 0) probedInVain(permit, now);
+}
+
+void CircuitBreaker::probedInVain(Permit permit, MonotonicTime now) {
   withdrawn(permit);
+  if (isUnproven()) until_ = std::max(until_, now + pauseAfterProbe);
 }
 
 void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {
   failed_.clear();
+  refused_.clear();
   asked_.reset();
   if (allowed_ == 0 || !isValid(permit)) return;
   if (allowed_ == 1) recoveredAt_ = now;
@@ -47,11 +74,14 @@ void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {
 
 void CircuitBreaker::open(EndpointState why, std::optional<Seconds> asked, MonotonicTime now) {
   const bool refused = why == EndpointState::refusing || why == EndpointState::refusesClient;
+  wasAsked_ = asked.has_value();
   pause_ = asked ? std::clamp(*asked, shortestAsked, longestAsked) : refused ? pauseWhenRefused : pauseWhenDown;
   until_ = now + pause_;
+  if (allowed_ == 0) nextUnknown_ = now + std::min<Duration>(pause_, betweenUnknown);
   allowed_ = 1;
   probes_ = 0;
   failed_.clear();
+  refused_.clear();
   asked_.reset();
   ++opened_;
 }

@@ -19,6 +19,8 @@ inline constexpr Seconds longestAsked{600};
 // A token about which calls fail has a pause of 1, 2, 4 … s up to the longest; 2^6 s is past it.
 inline constexpr Seconds longestPause{60};
 inline constexpr unsigned doublings = 6;
+// Answers that may mean the end of a login, one after the other's pause: a minute. Then it is over.
+inline constexpr unsigned failuresThatEnd = 7;
 // After so long, while calls about others succeed, it is this token's own affair for good.
 inline constexpr Seconds longestFailing{600};
 
@@ -32,6 +34,8 @@ inline constexpr int patience = 16;
 
 // Different tokens that have failed in a row: one broken login, or two, must not look like an outage.
 inline constexpr std::size_t failuresThatOpen = 3;
+// Or that have got an error of their own, and no other anything else: a firewall may speak JSON.
+inline constexpr std::size_t refusalsThatOpen = 4;
 // Calls at once, and well, after which the circuit breaker is closed.
 inline constexpr unsigned callsThatClose = 32;
 // A provider that is down is asked some 15 times a minute, so that its recovery is seen within 4 s; one that answers
@@ -39,6 +43,9 @@ inline constexpr unsigned callsThatClose = 32;
 inline constexpr Seconds pauseWhenDown{4};
 inline constexpr Seconds pauseWhenRefused{60};
 inline constexpr Seconds whileProbed{1};
+inline constexpr Seconds pauseAfterProbe{3};
+// Between the probes of tokens that have not failed, in a pause that nobody asked for: six a minute.
+inline constexpr Seconds betweenUnknown{10};
 // For how long the first probe is left to a token about which no call has failed.
 inline constexpr Seconds headStart{1};
 

@@ -20,6 +20,10 @@ void requireValid(const LocalCoordinatorOptions& o) {
   }
 }
 
+CircuitBreaker::Token kindOf(bool hasFailed) {
+  return hasFailed ? CircuitBreaker::Token::hasFailed : CircuitBreaker::Token::unknown;
+}
+
 }  // namespace
 
 SingleFlight::SingleFlight(const LocalCoordinatorOptions& options)
@@ -184,8 +188,9 @@ SingleFlight::Decision SingleFlight::lead(std::string_view client, End& end, con
   const Waiting waiting = join(call, RefreshedBy::self, std::move(done));
   return withBreaker(call->client, [&](CircuitBreaker& breaker) -> Decision {
     if (auto why = refusal(breaker, end, cause, now)) return Result<NewTokens>(*std::move(why));
+    const bool hasFailed = end.entry && end.entry->failures.count > 0;
     end.part->states.begin(end.key, call);
-    call->permit = breaker.begin();  // last: it cannot throw
+    call->permit = breaker.begin(kindOf(hasFailed), now);  // last: it cannot throw
     return waiting;
   });
 }
@@ -205,8 +210,7 @@ std::optional<Error> SingleFlight::refusal(const CircuitBreaker& breaker, const 
   if (hasFailed && (failures.wasAsked || !isOfOutage) && now < failures.pauseUntil) {
     return laterBecause("the last call about this token has failed", failures.pauseUntil - now);
   }
-  const auto pause =
-      breaker.refusal(now, hasFailed ? CircuitBreaker::Token::hasFailed : CircuitBreaker::Token::unknown);
+  const auto pause = breaker.refusal(now, kindOf(hasFailed));
   if (pause) return laterBecause("the token endpoint's circuit breaker is open", *pause);
   if (cause == RefreshCause::refused && !end.part->meter.admits(end.key, now)) {
     return fail(Errc::throttled, "this login was refreshed for a 401 too often");

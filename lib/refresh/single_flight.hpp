@@ -132,6 +132,7 @@ class SingleFlight {
   [[nodiscard]] Rotation rotate(const InFlightRefresh& call, const TokenSet& fresh, const TokenKey& successor,
                                 MonotonicTime now);
   void boundChain(TokenKey link, const Rotation& rotation, MonotonicTime now);
+  void tellBreaker(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint, MonotonicTime now);
   [[nodiscard]] Error failed(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint,
                              MonotonicTime now);
   void completeAll(InFlightRefresh& call, const Result<TokenSet>& result) noexcept;

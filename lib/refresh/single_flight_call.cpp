@@ -73,10 +73,7 @@ void SingleFlight::cancel(const Call& call, MonotonicTime now) {
 
 std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAnswer& answer, MonotonicTime now) {
   const EndpointState endpoint = answer.endpoint.value_or(shownBy(answer.tokens));
-  withBreaker(call->client, [&](CircuitBreaker& breaker) {
-    breaker.ended(call->permit, call->key, endpoint, answer.retryAfter, now);
-    if (answer.tokens) breaker.succeeded(now);
-  });
+  tellBreaker(*call, answer, endpoint, now);
   std::optional<TokenSet> fresh;
   if (answer.tokens) fresh = successorOf(call->spent, *answer.tokens);
   const TokenKey successor = fresh ? keyOf(call->client, fresh->refreshToken) : call->key;
@@ -102,6 +99,24 @@ std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAn
   completeAll(*call, result);
   if (!isOrphaned) return std::nullopt;
   return fresh ? std::move(fresh) : call->spent;
+}
+
+void SingleFlight::tellBreaker(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint,
+                               MonotonicTime now) {
+  TokenFailures failures;
+  {
+    Part& part = partOf(call.key);
+    const auto lock = locked(part, now);
+    failures = part.states.find(call.key)->failures;
+  }
+  withBreaker(call.client, [&](CircuitBreaker& breaker) {
+    if (answer.tokens) breaker.succeeded(now);
+    const bool isOwnError = endpoint == EndpointState::well && !answer.tokens && !answer.tokens.error().end;
+    const bool isOfToken = endpoint == EndpointState::failing || endpoint == EndpointState::refusing;
+    if (isOwnError) return breaker.refusedToken(call.permit, call.key, now);
+    if (isOfToken && failures.failsBeside(breaker.lastSuccess())) return breaker.probedInVain(call.permit, now);
+    breaker.ended(call.permit, call.key, endpoint, answer.retryAfter, now);
+  });
 }
 
 // With both parts' locks.
@@ -149,8 +164,18 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
     keepsCookie(*error.end) ? states.retire(call.key, now) : states.endGrant(call.key, now);
   } else if (endpoint == EndpointState::well || endpoint == EndpointState::failing ||
              endpoint == EndpointState::refusing) {
-    const auto success = withBreaker(call.client, [](const CircuitBreaker& breaker) { return breaker.lastSuccess(); });
-    error.retryAfter = std::chrono::ceil<Seconds>(states.fail(call.key, answer.retryAfter, success, now) - now);
+    const auto [success, others] = withBreaker(call.client, [&](const CircuitBreaker& breaker) {
+      return std::pair(breaker.lastSuccess(), breaker.hasFailedOthers(call.key));
+    });
+    const TokenFailures& failures = states.find(call.key)->failures;
+    const bool isOver =
+        answer.mayBeOver && (failures.failsBeside(success) || (!others && failures.count + 1 >= failuresThatEnd));
+    if (isOver) {
+      states.endGrant(call.key, now);
+      error = loginOver(RefreshEnd::invalidGrant, std::move(error.detail));
+    } else {
+      error.retryAfter = std::chrono::ceil<Seconds>(states.fail(call.key, answer.retryAfter, success, now) - now);
+    }
   } else {
     states.withdraw(call.key, now);
     if (!error.retryAfter) error.retryAfter = std::clamp(answer.retryAfter.value_or(soon), soon, longestAsked);

@@ -80,8 +80,7 @@ MonotonicTime TokenStates::fail(const TokenKey& key, std::optional<Seconds> retr
   Entries::Node& node = refreshing(key);
   enter(node, TokenState::failing, unconfirmed, now, options_.keepUnconfirmed);
   TokenFailures& failures = node.value.failures;
-  const bool haveOthersSucceeded = failures.count > 0 && othersSuccess && *othersSuccess >= failures.last;
-  if (haveOthersSucceeded && !failures.besideOthers) failures.besideOthers = failures.last;
+  if (!failures.besideOthers && failures.failsBeside(othersSuccess)) failures.besideOthers = failures.last;
   failures.last = now;
   failures.wasAsked = retryAfter.value_or(Seconds{0}) > Seconds{0};
   const Seconds own = std::min(longestPause, Seconds{1} * (1U << std::min(failures.count, doublings)));

@@ -51,6 +51,11 @@ struct TokenFailures {
   std::optional<MonotonicTime> besideOthers = {};
   MonotonicTime pauseUntil{};
   bool wasAsked = false;  // the pause, by a Retry-After
+
+  // Whether one more failure is beside others' successes, the last of which was then.
+  [[nodiscard]] bool failsBeside(std::optional<MonotonicTime> othersSuccess) const {
+    return besideOthers || (count > 0 && othersSuccess && *othersSuccess >= last);
+  }
 };
 
 class TokenStates {

@@ -213,7 +213,8 @@ class HttplibTransport {
     std::string head =
         "CONNECT " + host + ':' + target.port + " HTTP/1.1\r\nHost: " + host + ':' + target.port + "\r\n";
     const std::string& credentials = options_.proxyAuthorization;
-    head += (credentials.empty() ? "" : "Proxy-Authorization: " + credentials + "\r\n") + "\r\n";
+    if (!credentials.empty()) head.append("Proxy-Authorization: ").append(credentials).append("\r\n");
+    head.append("\r\n");
     // The answer ends with its head, as a HEAD's does.
     Exchange exchange(proxy, ResponseReader("HEAD", {options_.maxHeadSize, 0}), until);
     if (auto problem = exchange.send(std::move(head), {}, nullptr)) {

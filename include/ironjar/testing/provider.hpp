@@ -216,7 +216,8 @@ class Provider {
     std::string form;
     for (const auto& [name, value] : body.items()) {
       const std::string text = value.is_string() ? value.template get<std::string>() : value.dump();
-      form += (form.empty() ? "" : "&") + detail::percentEncoded(name) + "=" + detail::percentEncoded(text);
+      form.append(form.empty() ? "" : "&").append(detail::percentEncoded(name));
+      form.append("=").append(detail::percentEncoded(text));
     }
     eraseHeader(answer.headers, "Content-Type");
     answer.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
