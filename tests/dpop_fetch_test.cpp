@@ -20,7 +20,7 @@ TEST_CASE("a login with a key gets tokens that are bound to it and have it, a no
     const std::string key = generateDpopKey();
     const auto tokens = requestTokens(upstream.transport(), upstream.endpoint(), upstream.code(), {.dpopKey = key});
     CHECK(tokens.value().dpopKey == key);
-    CHECK(tokens->accessToken == "at-1");
+    CHECK(tokens->accessToken.starts_with("at-"));
     CHECK(upstream.tokenRequests == (*nonce == '\0' ? 1 : 2));
     CHECK(upstream.problems.empty());
     CHECK(upstream.upstream.provider.counts().tokenCalls == 1);
@@ -94,7 +94,7 @@ TEST_CASE("without a key nothing changes, whatever the answers say of nonces") {
         200);
   CHECK(upstream.provider.counts().refreshes == 1);
   const Request seen = upstream.api.seen().at(1);
-  CHECK(support::bearer(seen) == "Bearer at-2");
+  CHECK((support::bearer(seen) == "Bearer " + session.tokens()->accessToken));
   CHECK(findHeader(seen.headers, "DPoP") == "mine");
   CHECK_FALSE(session.data().contains("dpopKey"));
 }
