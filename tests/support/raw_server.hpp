@@ -16,9 +16,11 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
 #include <utility>
 
+#include <ironjar/testing/transport_peer.hpp>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -97,14 +99,18 @@ class Peer {
   SSL* ssl_;
 };
 
-// What a plain peer sends goes to a port of this machine, and what comes from there to it, until one of them hangs up.
-inline void relay(const Peer& peer, int port) {
-  const int other = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+inline bool connectsToLoopback(int socket, int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(static_cast<std::uint16_t>(port));
-  bool goesOn = ::connect(other, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  return ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+// What a plain peer sends goes to a port of this machine, and what comes from there to it, until one of them hangs up.
+inline void relay(const Peer& peer, int port) {
+  const int other = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool goesOn = connectsToLoopback(other, port);
   while (goesOn) {
     pollfd ends[] = {{.fd = peer.socket(), .events = POLLIN, .revents = 0},
                      {.fd = other, .events = POLLIN, .revents = 0}};
@@ -122,20 +128,10 @@ inline void relay(const Peer& peer, int port) {
 // A port whose backlog is full: connecting to it gets no answer.
 class DeafListener {
  public:
-  DeafListener() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 0) != 0 ||
-        ::getsockname(listener_, generic, &size) != 0) {
-      throw std::runtime_error("no port to listen on");
-    }
-    port_ = ntohs(address.sin_port);
+  DeafListener() : DeafListener(ironjar::testing::detail::listenOnLoopback(0)) {
     for (int& socket : waiting_) {
       socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-      static_cast<void>(::connect(socket, generic, size));
+      static_cast<void>(connectsToLoopback(socket, port_));  // it goes on by itself
     }
     ::poll(nullptr, 0, 50);
   }
@@ -148,8 +144,9 @@ class DeafListener {
   [[nodiscard]] int port() const { return port_; }
 
  private:
-  int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int port_ = 0;
+  explicit DeafListener(std::pair<int, int> listener) : listener_(listener.first), port_(listener.second) {}
+  int listener_;
+  int port_;
   int waiting_[4] = {-1, -1, -1, -1};
 };
 
@@ -169,17 +166,7 @@ class RawServer {
       SSL_CTX_load_verify_locations(tls_.get(), clients->file.c_str(), nullptr);
       SSL_CTX_set_verify(tls_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 128) != 0 ||
-        ::getsockname(listener_, generic, &size) != 0) {
-      throw std::runtime_error("no port to listen on");
-    }
-    port_ = ntohs(address.sin_port);
+    std::tie(listener_, port_) = ironjar::testing::detail::listenOnLoopback(128);
     acceptor_ = std::thread([this] { accept(); });
   }
   RawServer(const RawServer&) = delete;

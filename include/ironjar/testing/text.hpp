@@ -108,27 +108,28 @@ inline Fields bodyFields(const Request& request) {
   return fields;
 }
 
+inline constexpr std::string_view base64urlAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 inline std::string base64url(std::string_view bytes) {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string out;
   std::uint32_t bits = 0;
   unsigned count = 0;
   for (const char c : bytes) {
     bits = (bits << 8U) | static_cast<unsigned char>(c);
-    for (count += 8; count >= 6; count -= 6) out.push_back(alphabet[(bits >> (count - 6)) & 63U]);
+    for (count += 8; count >= 6; count -= 6) out.push_back(base64urlAlphabet[(bits >> (count - 6)) & 63U]);
   }
-  if (count > 0) out.push_back(alphabet[(bits << (6 - count)) & 63U]);
+  if (count > 0) out.push_back(base64urlAlphabet[(bits << (6 - count)) & 63U]);
   return out;
 }
 
 // Lenient: what is no base64url is left out.
 inline std::string base64urlDecoded(std::string_view text) {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string out;
   std::uint32_t bits = 0;
   unsigned count = 0;
   for (const char c : text) {
-    const std::size_t value = alphabet.find(c);
+    const std::size_t value = base64urlAlphabet.find(c);
     if (value == std::string_view::npos) continue;
     bits = (bits << 6U) | static_cast<std::uint32_t>(value);
     count += 6;
