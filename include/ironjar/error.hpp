@@ -34,6 +34,7 @@ enum class Errc {
   loginRequired,  // nobody is signed in, or not any more: Error::end says how the login has ended, if there was one
   overloaded,     // too many requests wait already; try again later
   throttled,      // this login has been refreshed too often of late; its tokens are kept
+  cancelled,      // by whoever began the operation; a refresh that it waited for goes on, for the others
 };
 
 // How a login has ended, as its refresh token shows.
@@ -82,6 +83,7 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
+  Result() : Result(Error{Errc::cancelled, "there is no result yet"}) {}     // for what must hold one before it comes
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: `return value;` is the point
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: `return fail(...);` is the point
 

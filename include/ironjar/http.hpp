@@ -11,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,8 +35,11 @@ void eraseHeader(Headers& headers, std::string_view name);
 // other than it is (request smuggling). performFetch takes them off, too.
 [[nodiscard]] bool isTransportField(std::string_view name);
 
-// The next piece of a body; an empty one is its end.
+// The next piece of a body; an empty one is its end. May block.
 using BodyReader = std::function<Result<std::string>()>;
+// The same without blocking: `done` is called once with the piece, at once or later, from any thread. Not called again
+// before that.
+using AsyncBodyReader = std::function<void(std::function<void(Result<std::string>)> done)>;
 
 struct Request {
   std::string method = "GET";
@@ -46,6 +50,10 @@ struct Request {
   // itself. performFetch calls it for each try; when it gives an empty reader then, because the stream is gone, there
   // is none. Transports call it once and send the body in chunks (RFC 9112 section 7.1).
   std::function<BodyReader()> openBody = {};
+  // The same for an asynchronous transport, which takes it rather than openBody.
+  std::function<AsyncBodyReader()> openAsyncBody = {};
+  // The response is wanted as soon as its head is there; a transport that can then gives a reader in place of the body.
+  bool streamsResponse = false;
   // On a connection of its own: for a request that must not be sent twice, such as a refresh token's only use. A kept
   // connection may be closed by the peer just as the request leaves, and then nobody knows whether it arrived.
   bool freshConnection = false;
@@ -69,6 +77,12 @@ struct Response {
   int status = 0;
   Headers headers = {};
   std::string body = {};
+  // With Request::streamsResponse, in place of `body`, where the transport can: the body as it comes, one of the two by
+  // the transport's kind. Nothing is read ahead of who asks but what one read of the connection brings. The deadline
+  // was for the head; a piece that does not come within the transport's idle time is Errc::timeout. Once the last copy
+  // is gone before the end, the connection is closed.
+  BodyReader bodyReader = {};
+  AsyncBodyReader asyncBodyReader = {};
   Trace trace = {};  // filled by performFetch
 };
 
@@ -97,5 +111,24 @@ struct Response {
 // - Errc::transport: everything else after the first byte was sent.
 // - Errc::malformed: the request cannot be sent; otherwise the body's reader's error.
 using Transport = std::function<Result<Response>(const Request&, Deadline)>;
+
+using ResponseHandler = std::function<void(Result<Response>)>;
+
+// A Transport that does not block: it begins to send and returns, and calls `done` once, at once or later, from any
+// thread, never under a lock of its own. What is said of Transport holds, and:
+// - The request lives until `done` has been called, not longer.
+// - When a stop is requested `done` is called soon, with Errc::cancelled unless the response has come; the connection
+//   is closed. That may be from any thread, also within the call that begins to send.
+// - A transport that goes, or whose event loop does, drops `done` uncalled and with it what waits.
+using AsyncTransport = std::function<void(const Request&, Deadline, std::stop_token, ResponseHandler done)>;
+
+// A transport that waits for an asynchronous one; not on a thread that this one needs to go on.
+[[nodiscard]] Transport blocking(AsyncTransport transport);
+
+// An asynchronous transport on threads that block, as many requests at a time as there are threads; 10,000 more wait
+// for their turn, beyond that Errc::overloaded. For a transport that there is no asynchronous form of: one request
+// costs one thread. Whoever is cancelled, or waits for a turn until its deadline, is told at once. Copies share the
+// threads; the last one to go waits for what they are doing. Throws std::invalid_argument for no threads.
+[[nodiscard]] AsyncTransport onThreads(Transport transport, std::size_t threads);
 
 }  // namespace ironjar

@@ -34,6 +34,8 @@ std::string_view describe(Errc code) noexcept {
       return "too many requests are waiting";
     case Errc::throttled:
       return "refreshed too often";
+    case Errc::cancelled:
+      return "cancelled";
   }
   return "unknown error";
 }
@@ -70,6 +72,8 @@ std::string_view nameOf(Errc code) noexcept {
       return "overloaded";
     case Errc::throttled:
       return "throttled";
+    case Errc::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }

@@ -1,6 +1,6 @@
+#include "base/worker_pool.hpp"
 #include "refresh/policy.hpp"
 #include "refresh/single_flight.hpp"
-#include "refresh/worker_pool.hpp"
 
 #include <condition_variable>
 
@@ -56,7 +56,10 @@ void revokeSafely(const RevokeCall& revoke, const TokenSet& tokens) {
 class LocalCoordinator::State {
  public:
   explicit State(const LocalCoordinatorOptions& options)
-      : flights_(options), now_(options.now), revoking_(1), calls_(options.threads) {}
+      : flights_(options),
+        now_(options.now),
+        revoking_(1, detail::maxQueue),
+        calls_(options.threads, detail::maxQueue) {}
 
   ~State() { isGoing_ = true; }
 

@@ -12,7 +12,7 @@ namespace ironjar::detail {
 // ones; it may itself run at the end of a job, when that held the last reference to the pool's owner.
 class WorkerPool {
  public:
-  explicit WorkerPool(std::size_t threads);
+  WorkerPool(std::size_t threads, std::size_t maxQueue);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
   ~WorkerPool();
@@ -27,6 +27,7 @@ class WorkerPool {
   std::shared_ptr<Queue> queue_;
   std::vector<std::thread> threads_;
   std::size_t most_;
+  std::size_t maxQueue_;
 };
 
 }  // namespace ironjar::detail

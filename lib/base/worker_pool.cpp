@@ -1,6 +1,4 @@
-#include "refresh/worker_pool.hpp"
-
-#include "refresh/policy.hpp"
+#include "base/worker_pool.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -34,7 +32,8 @@ struct WorkerPool::Queue {
   }
 };
 
-WorkerPool::WorkerPool(std::size_t threads) : queue_(std::make_shared<Queue>()), most_(threads) {}
+WorkerPool::WorkerPool(std::size_t threads, std::size_t maxQueue)
+    : queue_(std::make_shared<Queue>()), most_(threads), maxQueue_(maxQueue) {}
 
 WorkerPool::~WorkerPool() {
   std::deque<std::function<void()>> dropped;
@@ -52,7 +51,7 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::post(std::function<void()> job) {
   {
     const std::lock_guard lock(queue_->mutex);
-    if (queue_->stopping || queue_->jobs.size() >= maxQueue) return false;
+    if (queue_->stopping || queue_->jobs.size() >= maxQueue_) return false;
     queue_->jobs.push_back(std::move(job));
     if (queue_->idle < queue_->jobs.size() && threads_.size() < most_ && !grow() && threads_.empty()) {
       queue_->jobs.pop_back();

@@ -1,0 +1,38 @@
+// Calls functions at their times, on one thread for all of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <ironjar/types.hpp>
+
+namespace ironjar::detail {
+
+// Thread-safe. The thread starts as soon as there is something to wait for. Functions are called without a lock; they
+// must not throw, and one that blocks delays all others.
+class Timer {
+ public:
+  using Ticket = std::pair<MonotonicTime, std::uint64_t>;
+
+  Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  // Waits for a function that is running, and drops what has not come. May itself run in such a function.
+  ~Timer();
+
+  // Calls `due` at that time, at once when it is over. Nothing, when no thread can be had, or memory.
+  [[nodiscard]] std::optional<Ticket> at(MonotonicTime when, std::function<void()> due);
+  // Takes a function back. False when it has been called, or is just about to be.
+  bool cancel(const Ticket& ticket);
+
+ private:
+  struct Queue;
+  std::shared_ptr<Queue> queue_;
+  std::thread thread_;
+};
+
+}  // namespace ironjar::detail

@@ -1,0 +1,62 @@
+#include "base/timer.hpp"
+
+#include <atomic>
+#include <future>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using ironjar::detail::Timer;
+
+auto now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+TEST_CASE("functions are called in the order of their times") {
+  Timer timer;
+  std::vector<int> called;
+  std::promise<void> last;
+  const auto begin = now();
+  REQUIRE(timer.at(begin + 40ms, [&] { called.push_back(3), last.set_value(); }));
+  REQUIRE(timer.at(begin + 20ms, [&] { called.push_back(2); }));
+  REQUIRE(timer.at(begin - 1s, [&] { called.push_back(1); }));
+  last.get_future().wait();
+  CHECK(called == std::vector{1, 2, 3});
+  CHECK(now() - begin >= 40ms);
+}
+
+TEST_CASE("what was taken back is not called, and can be taken back once") {
+  Timer timer;
+  std::atomic<bool> isCalled = false;
+  const auto ticket = timer.at(now() + 1h, [&] { isCalled = true; });
+  REQUIRE(ticket);
+  CHECK(timer.cancel(*ticket));
+  CHECK_FALSE(timer.cancel(*ticket));
+  CHECK_FALSE(isCalled);
+}
+
+TEST_CASE("a function may use the timer, and destroy it") {
+  auto timer = std::make_unique<Timer>();
+  std::promise<void> gone;
+  REQUIRE(timer->at(now(), [&] {
+    const auto another = timer->at(now() + 1h, [] {});
+    if (another) static_cast<void>(timer->cancel(*another));
+    timer.reset();
+    gone.set_value();
+  }));
+  gone.get_future().wait();
+  CHECK_FALSE(timer);
+}
+
+TEST_CASE("what has not come is dropped with the timer, not called") {
+  const auto held = std::make_shared<int>(0);
+  {
+    Timer timer;
+    REQUIRE(timer.at(now() + 1h, [held] { FAIL_CHECK("it was called"); }));
+    CHECK(held.use_count() == 2);
+  }
+  CHECK(held.use_count() == 1);
+}
