@@ -25,10 +25,10 @@ class Faulty final : public RefreshCoordinator {
                                          const RefreshContext& context) override {
     return inner_.newest(client, tokens, from, context);
   }
-  Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
-                            Deadline deadline, const RefreshContext& context) override {
+  void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call, Deadline deadline,
+                    const RefreshContext& context, RefreshHandler done) override {
     const std::string own = fault_ == Fault::asksForEach ? std::to_string(++count_) : "";
-    return inner_.refresh(std::string(client) + own, rejected, call, deadline, context);
+    inner_.startRefresh(std::string(client) + own, rejected, call, deadline, context, std::move(done));
   }
   void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout) override {
     if (fault_ == Fault::forgetsLogouts) return;

@@ -24,8 +24,8 @@ class Refusing final : public RefreshCoordinator {
     from = from_;
     return std::optional<TokenSet>();
   }
-  Result<NewTokens> refresh(std::string_view, const TokenSet&, const RefreshCall&, Deadline deadline_,
-                            const RefreshContext&) override {
+  void startRefresh(std::string_view, const TokenSet&, const RefreshCall&, Deadline deadline_, const RefreshContext&,
+                    RefreshHandler) override {
     deadline = deadline_;
     throw std::runtime_error("no connection");
   }

@@ -51,6 +51,13 @@ TEST_CASE("a function may use the timer, and destroy it") {
   CHECK_FALSE(timer);
 }
 
+TEST_CASE("a timer that is closed takes nothing any more") {
+  Timer timer;
+  timer.close();
+  CHECK_FALSE(timer.at(now(), [] { FAIL_CHECK("it was called"); }));
+  timer.close();
+}
+
 TEST_CASE("what has not come is dropped with the timer, not called") {
   const auto held = std::make_shared<int>(0);
   {

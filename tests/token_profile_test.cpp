@@ -39,13 +39,15 @@ struct Call {
                                     requests.push_back(request);
                                     return answer;
                                   },
+                                  .asyncTransport = {},
                                   .endpoint = from,
                                   .refresh = {},
-                                  .now = testing::VirtualClock(at(0)).wall()})) {}
+                                  .now = testing::VirtualClock(at(0)).wall()})
+                 .blocking()) {}
   RefreshAnswer operator()() { return call({.accessToken = "at", .refreshToken = "rt", .cookies = "kept=1"}); }
 
   std::vector<Request> requests;
-  RefreshCall call;
+  BlockingRefresh call;
 };
 
 }  // namespace

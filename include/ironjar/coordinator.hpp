@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 
 #include <ironjar/token_endpoint.hpp>
@@ -40,7 +41,11 @@ struct RefreshContext {
   // When its session began: a logout refuses those that began before it, in whole seconds. Unset: not known, as before.
   std::optional<TimePoint> begun = std::nullopt;
   RefreshCause cause = RefreshCause::ended;
+  // Whether it still wants tokens: when a stop is requested it waits no longer and gets Errc::cancelled.
+  std::stop_token stop = {};
 };
+
+using RefreshHandler = std::function<void(Result<NewTokens>)>;
 
 // What a coordinator has to know of a logout.
 struct Logout {
@@ -71,13 +76,18 @@ class RefreshCoordinator {
                                                                From from, const RefreshContext& context = {}) = 0;
 
   // Tokens newer than `rejected`, whose access token an API has refused: those that succeeded it already, those of a
-  // call that is under way, or those that a new call brings. Errors: as newest(); `call`'s; Errc::refreshFailed at the
-  // deadline (the call goes on, for whoever comes next), while calls about this token have failed and while the
-  // endpoint's circuit breaker is open; Errc::overloaded when too many wait; Errc::throttled for RefreshCause::refused.
-  // Whatever passes has its retryAfter. Blocks the calling thread.
-  [[nodiscard]] virtual Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected,
-                                                  const RefreshCall& call, Deadline deadline,
-                                                  const RefreshContext& context = {}) = 0;
+  // call that is under way, or those that a new call brings. Never blocks: `done` is called exactly once, before this
+  // returns or later, on whichever thread knows; never under a lock, so it may use the coordinator, and destroy it. It
+  // must not block. What it throws is dropped. Errors: as newest(); `call`'s; Errc::refreshFailed at the deadline (the
+  // call goes on, for whoever comes next), while calls about this token have failed and while the endpoint's circuit
+  // breaker is open; Errc::overloaded when too many wait; Errc::throttled for RefreshCause::refused; Errc::cancelled.
+  // Whatever passes has its retryAfter.
+  virtual void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
+                            Deadline deadline, const RefreshContext& context, RefreshHandler done) = 0;
+
+  // The same for a thread that can wait. Blocks the calling thread, until the deadline at most.
+  [[nodiscard]] Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
+                                          Deadline deadline, const RefreshContext& context = {});
 
   // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
   // its tokens, of sessions that began up to `logout.at`, get RefreshEnd::loggedOut for as long as it is remembered
@@ -100,7 +110,8 @@ struct LocalCoordinatorOptions {
   // in refusedInterval. Without that limit an API that refuses every token would cost a refresh for each request.
   std::size_t refusedBurst = 3;
   Seconds refusedInterval{30};
-  std::size_t threads = 4;        // calls to token endpoints at the same time
+  std::size_t threads = 4;        // calls to token endpoints at the same time, of those that block
+  std::size_t maxCalls = 256;     // and of asynchronous ones
   std::size_t maxWaiters = 1024;  // requests waiting for a call; beyond: Errc::overloaded
   std::size_t maxWaitersPerToken = 256;
   std::function<MonotonicTime()> now = std::chrono::steady_clock::now;
@@ -114,7 +125,8 @@ struct LocalCoordinatorOptions {
 //   refuses the client, at once, and one that has errors of their own for four in a row. Then one call probes, then 2,
 //   4 … at once; meanwhile a token that has not failed may probe every ten seconds, unless a pause was asked for. A
 //   token that fails while others succeed opens nothing.
-// The destructor waits for the calls under way, each bounded by TokenEndpoint::timeout.
+// The destructor waits for the blocking calls under way, each bounded by TokenEndpoint::timeout, and completes what
+// waits for calls that have not begun. Asynchronous calls under way go on by themselves, and complete what waits.
 class LocalCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that are zero or absurdly large.
@@ -123,15 +135,15 @@ class LocalCoordinator final : public RefreshCoordinator {
 
   [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
                                                        const RefreshContext& context = {}) override;
-  [[nodiscard]] Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
-                                          Deadline deadline, const RefreshContext& context = {}) override;
+  void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call, Deadline deadline,
+                    const RefreshContext& context, RefreshHandler done) override;
   void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
            const Logout& logout = {}) override;
   [[nodiscard]] CoordinatorStats stats() const override;
 
  private:
   class State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace ironjar

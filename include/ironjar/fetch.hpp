@@ -30,7 +30,11 @@ struct CustomRefresh {
 };
 
 struct FetchOptions {
-  Transport transport;                      // httplibTransport() of <ironjar/httplib.hpp>, or a function of your own
+  // One of the two at least. httplibTransport() of <ironjar/httplib.hpp>, or a function of your own; asioTransport() of
+  // <ironjar/asio.hpp> and its like for asyncTransport. If there is an asynchronous one, the token endpoint is asked
+  // with it; performFetch uses the other, if there is that.
+  Transport transport = {};
+  AsyncTransport asyncTransport = {};
   std::vector<std::string> allowedOrigins;  // `https://api.example.com`: tokens go nowhere else
   bool allowHttpOnLoopback = false;         // also `http://127.0.0.1:8080` and its like, for development
   TokenEndpoint tokenEndpoint = TokenEndpoint();
@@ -75,7 +79,7 @@ class Fetch {
     const Request* request;  // the API is to be asked this; valid until answered()
     Deadline deadline;
   };
-  struct Refresh {};  // refresh() is to be called
+  struct Refresh {};  // refresh() or startRefresh() is to be called
   struct Wait {
     Deadline until;  // then waited()
   };
@@ -91,6 +95,9 @@ class Fetch {
   [[nodiscard]] Step begin();
   [[nodiscard]] Step answered(Result<Response> response);
   [[nodiscard]] Step refresh();  // blocks the calling thread until the coordinator has tokens, or the deadline
+  // The same without blocking: `done` gets the next step, once, before this returns or later, on whichever thread
+  // knows. Until then neither this nor the session may be touched. When a stop is requested, it is not waited for.
+  void startRefresh(std::stop_token stop, std::function<void(Step)> done);
   [[nodiscard]] Step waited();
 
  private:
@@ -98,6 +105,12 @@ class Fetch {
   class State;
   explicit Fetch(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+};
+
+// How long an operation that does not block goes on.
+struct StartOptions {
+  std::optional<Deadline> deadline = std::nullopt;  // if it is earlier than FetchOptions::timeout would have it
+  std::stop_token stop = {};                        // when a stop is requested it ends soon, with Errc::cancelled
 };
 
 // Immutable, thread-safe, cheap to copy.
@@ -160,7 +173,11 @@ class Fetcher {
 
   // Newer tokens than the session's, whatever the state of its access token: who brought them. A session that is behind
   // its login is only brought up to date, without a call. Errors as above.
+  // Blocks the calling thread, for FetchOptions::timeout at most.
   [[nodiscard]] Result<RefreshedBy> refresh(Session& session) const;
+  // The same without blocking: as startFetch() in all that is said of `done`, the session and StartOptions.
+  void startRefresh(Session& session, std::function<void(Result<RefreshedBy>)> done,
+                    const StartOptions& options = {}) const;
 
   // For a RefreshService that keeps tokens fresh at this Fetcher's token endpoint and never races with its requests.
   // Read there for which tokens that is.
@@ -170,8 +187,22 @@ class Fetcher {
 
  private:
   friend class Fetch;
+  friend void startFetch(const Fetcher& fetcher, Session& session, Request request, AsyncTransport transport,
+                         ResponseHandler done, const StartOptions& options);
   class State;
   std::shared_ptr<const State> state_;
 };
+
+// performFetch without a thread that waits: sends with this transport, and returns. `done` is called exactly once,
+// before this returns or later, on whichever thread knows, never under a lock; what it throws is dropped. Until then
+// the session must live and must not be touched; nothing of it, of the Fetcher or of the request is held any more when
+// `done` is called. Cancelling leaves a refresh that the fetch waits for in flight, for the others. The Fetcher need
+// not live as long. Errors as performFetch's, and Errc::cancelled.
+//
+// Example:
+//   ironjar::startFetch(api, session, {.url = "https://api.example.com/items"}, transport,
+//                       [](ironjar::Result<ironjar::Response> response) { std::cout << response->status << '\n'; });
+void startFetch(const Fetcher& fetcher, Session& session, Request request, AsyncTransport transport,
+                ResponseHandler done, const StartOptions& options = {});
 
 }  // namespace ironjar

@@ -50,7 +50,8 @@ struct Request {
   // itself. performFetch calls it for each try; when it gives an empty reader then, because the stream is gone, there
   // is none. Transports call it once and send the body in chunks (RFC 9112 section 7.1).
   std::function<BodyReader()> openBody = {};
-  // The same for an asynchronous transport, which takes it rather than openBody.
+  // The same for a body that comes without blocking; set one of the two. A transport of either kind takes either: a
+  // blocking one waits for the pieces, an asynchronous one calls a reader that may block.
   std::function<AsyncBodyReader()> openAsyncBody = {};
   // The response is wanted as soon as its head is there; a transport that can then gives a reader in place of the body.
   bool streamsResponse = false;
@@ -86,7 +87,12 @@ struct Response {
   Trace trace = {};  // filled by performFetch
 };
 
-// The whole body, whichever way the request has it. The reader's error, if it gives one.
+[[nodiscard]] bool hasStreamedBody(const Request& request);
+// Begins the body of one that has, as a transport wants to read it: the first blocks until a piece is there, the second
+// only as the application's reader does. Empty when the stream is gone.
+[[nodiscard]] BodyReader beginBody(const Request& request);
+[[nodiscard]] AsyncBodyReader beginAsyncBody(const Request& request);
+// The whole body, whichever way the request has it. May block. The reader's error, if it gives one.
 [[nodiscard]] Result<std::string> readBody(const Request& request);
 
 // Sends one request and returns its response, whatever the status: no redirects followed, no content coding undone.

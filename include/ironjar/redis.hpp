@@ -108,8 +108,8 @@ class RedisCoordinator final : public RefreshCoordinator {
 
   [[nodiscard]] Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
                                                        const RefreshContext& context = {}) override;
-  [[nodiscard]] Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
-                                          Deadline deadline, const RefreshContext& context = {}) override;
+  void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call, Deadline deadline,
+                    const RefreshContext& context, RefreshHandler done) override;
   // Holds on every process from its next call for the login on, and at once for one that is under way. Until then a
   // process still follows a late cookie to tokens that it knows by itself; use a RevocationList to end what these and
   // the access tokens in cookies still allow.

@@ -7,11 +7,13 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ironjar/http.hpp>
@@ -185,10 +187,32 @@ struct RefreshAnswer {
   std::optional<EndpointState> endpoint = std::nullopt;
 };
 
-// Asks the token endpoint for the successors of these tokens. Blocks; runs on one of a coordinator's threads, so that
-// no request's end interrupts it.
-using RefreshCall = std::function<RefreshAnswer(const TokenSet&)>;
-// Tells the provider that tokens are no longer wanted (RFC 7009). Blocks; runs on one of a coordinator's threads, at
+// Asks the token endpoint for the successors of these tokens. Either blocks, on one of a coordinator's threads, so that
+// no request's end interrupts it; or begins to ask and returns, and calls `done` once, at once or later, from any
+// thread. The tokens are there until it returns.
+using BlockingRefresh = std::function<RefreshAnswer(const TokenSet&)>;
+using AsyncRefresh = std::function<void(const TokenSet&, std::function<void(RefreshAnswer)> done)>;
+class RefreshCall {
+ public:
+  RefreshCall() = default;
+  // From a function of either kind, which its parameters tell.
+  template <class Function>
+  requires std::constructible_from<BlockingRefresh, Function> RefreshCall(Function call)
+      : blocking_(std::move(call)) {}  // NOLINT: passing a function is the point
+  template <class Function>
+  requires std::constructible_from<AsyncRefresh, Function> RefreshCall(Function call)
+      : asynchronous_(std::move(call)) {}  // NOLINT: passing a function is the point
+
+  explicit operator bool() const { return blocking_ || asynchronous_; }
+  // The one that it is; the other one is empty.
+  [[nodiscard]] const BlockingRefresh& blocking() const { return blocking_; }
+  [[nodiscard]] const AsyncRefresh& asynchronous() const { return asynchronous_; }
+
+ private:
+  BlockingRefresh blocking_;
+  AsyncRefresh asynchronous_;
+};
+// Tells the provider that tokens are no longer wanted (RFC 7009). May block; runs on one of a coordinator's threads, at
 // most once per login. What is still queued when the coordinator goes is not told.
 using RevokeCall = std::function<void(const TokenSet&)>;
 

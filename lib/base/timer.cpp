@@ -34,7 +34,7 @@ struct Timer::Queue {
 
 Timer::Timer() : queue_(std::make_shared<Queue>()) {}
 
-Timer::~Timer() {
+void Timer::close() {
   std::map<Ticket, std::function<void()>> dropped;
   {
     const std::lock_guard lock(queue_->mutex);
@@ -51,6 +51,7 @@ std::optional<Timer::Ticket> Timer::at(MonotonicTime when, std::function<void()>
   Ticket ticket;
   try {
     const std::lock_guard lock(queue_->mutex);
+    if (queue_->isStopping) return std::nullopt;
     if (!thread_.joinable()) thread_ = std::thread([queue = queue_] { queue->run(); });
     ticket = {when, ++queue_->number};
     isNext = queue_->waiting.emplace(ticket, std::move(due)).first == queue_->waiting.begin();

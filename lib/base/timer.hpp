@@ -21,13 +21,14 @@ class Timer {
   Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  // Waits for a function that is running, and drops what has not come. May itself run in such a function.
-  ~Timer();
+  ~Timer() { close(); }
 
-  // Calls `due` at that time, at once when it is over. Nothing, when no thread can be had, or memory.
+  // Calls `due` at that time, at once when it is over. Nothing, when no thread can be had, or memory, or when closed.
   [[nodiscard]] std::optional<Ticket> at(MonotonicTime when, std::function<void()> due);
   // Takes a function back. False when it has been called, or is just about to be.
   bool cancel(const Ticket& ticket);
+  // Waits for a function that is running, and drops what has not come, for good. May be called by such a function.
+  void close();
 
  private:
   struct Queue;

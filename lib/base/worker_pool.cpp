@@ -35,7 +35,7 @@ struct WorkerPool::Queue {
 WorkerPool::WorkerPool(std::size_t threads, std::size_t maxQueue)
     : queue_(std::make_shared<Queue>()), most_(threads), maxQueue_(maxQueue) {}
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::close() {
   std::deque<std::function<void()>> dropped;
   {
     const std::lock_guard lock(queue_->mutex);
@@ -44,6 +44,7 @@ WorkerPool::~WorkerPool() {
   }
   queue_->changed.notify_all();
   for (std::thread& thread : threads_) {
+    if (!thread.joinable()) continue;
     thread.get_id() == std::this_thread::get_id() ? thread.detach() : thread.join();
   }
 }
@@ -54,6 +55,7 @@ bool WorkerPool::post(std::function<void()> job) {
     if (queue_->stopping || queue_->jobs.size() >= maxQueue_) return false;
     queue_->jobs.push_back(std::move(job));
     if (queue_->idle < queue_->jobs.size() && threads_.size() < most_ && !grow() && threads_.empty()) {
+      job = std::move(queue_->jobs.back());  // what it holds goes while nothing is locked
       queue_->jobs.pop_back();
       return false;
     }

@@ -8,17 +8,19 @@
 
 namespace ironjar::detail {
 
-// Threads start as they are needed. Jobs must not throw. The destructor lets running jobs finish and drops waiting
-// ones; it may itself run at the end of a job, when that held the last reference to the pool's owner.
+// Threads start as they are needed. Jobs must not throw.
 class WorkerPool {
  public:
   WorkerPool(std::size_t threads, std::size_t maxQueue);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
-  ~WorkerPool();
+  ~WorkerPool() { close(); }
 
-  // False when the job will not run: no thread can be had, the queue is full, or the pool is going.
+  // False when the job will not run: no thread can be had, the queue is full, or the pool is closed.
   [[nodiscard]] bool post(std::function<void()> job);
+  // Lets running jobs finish and drops waiting ones, for good. May be called at the end of a job: its thread then ends
+  // by itself.
+  void close();
 
  private:
   struct Queue;

@@ -1,7 +1,9 @@
 #include "base/ascii.hpp"
+#include "base/completion.hpp"
 #include "base/notify.hpp"
 #include "base/url.hpp"
 #include "base/url_path.hpp"
+#include "fetch/fetch_operation.hpp"
 #include "fetch/fetch_plan.hpp"
 #include "fetch/session_tokens.hpp"
 #include "http/field.hpp"
@@ -24,7 +26,7 @@ constexpr Seconds longestAhead{2};  // waited for a refresh while the access tok
 [[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: FetchOptions: " + why); }
 
 void requireValid(FetchOptions& options) {
-  if (!options.transport) refuse("transport is empty: httplibTransport() makes one");
+  if (!options.transport) refuse("transport and asyncTransport are empty: httplibTransport() makes one");
   if (options.allowedOrigins.empty()) refuse("allowedOrigins is empty: list the origins that may see tokens");
   for (std::string& origin : options.allowedOrigins) {
     const auto url = detail::parseUrl(origin);
@@ -68,6 +70,7 @@ void requireValid(FetchOptions& options) {
 }
 
 FetchOptions prepared(FetchOptions options) {
+  if (!options.transport && options.asyncTransport) options.transport = blocking(options.asyncTransport);
   requireValid(options);
   if (!options.coordinator) options.coordinator = std::make_shared<LocalCoordinator>();
   return options;
@@ -82,6 +85,7 @@ class Fetcher::State {
 
   const std::shared_ptr<const FetchOptions> options;
   const detail::SessionTokens sessionTokens;
+  const std::shared_ptr<detail::Timer> timer = std::make_shared<detail::Timer>();             // of startFetch's waits
   const std::unique_ptr<detail::DpopNonces> nonces = std::make_unique<detail::DpopNonces>();  // of allowedOrigins
 
   // Of a request that the plan has sent: its URL was checked.
@@ -128,15 +132,19 @@ class Fetch::State {
     }
     return told(plan.answered(std::move(response), facts));
   }
-  Step refresh() {
+  void startRefresh(std::stop_token stop, std::function<void(Step)> done) {
     plan().expectRefresh();  // before a refresh token is spent
+    if (std::exchange(isRefreshing_, true)) throw std::logic_error("ironjar: a fetch was told twice to refresh");
     const detail::SessionTokens& tokens = fetcher_->sessionTokens;
     const std::optional<TokenSet> held = tokens.tokens(session_);
     const Deadline deadline =
         isPatient_ ? deadline_ : std::min(deadline_, std::chrono::steady_clock::now() + longestAhead);
-    const Result<RefreshedBy> refreshed = held ? tokens.renew(session_, *held, trigger_, deadline)
-                                               : fail(Errc::loginRequired, "the session has no tokens");
-    return told(plan().refreshed(refreshed, fetcher_->factsOf(session_)));
+    const auto refreshed = [this, done = std::move(done)](const Result<RefreshedBy>& by) {
+      isRefreshing_ = false;
+      done(told(plan().refreshed(by, fetcher_->factsOf(session_))));
+    };
+    if (!held) return refreshed(fail(Errc::loginRequired, "the session has no tokens"));
+    tokens.startRenewing(session_, *held, trigger_, {deadline, std::move(stop)}, refreshed);
   }
   Step waited() { return told(plan().waited(fetcher_->factsOf(session_))); }
 
@@ -179,6 +187,7 @@ class Fetch::State {
   RefreshTrigger trigger_ = RefreshTrigger::expiry;  // of the Refresh that was asked for
   bool isPatient_ = true;
   bool hasBegun_ = false;
+  bool isRefreshing_ = false;
 };
 
 Fetch::Fetch(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -188,7 +197,13 @@ Fetch::~Fetch() = default;
 
 Fetch::Step Fetch::begin() { return state_->begin(); }
 Fetch::Step Fetch::answered(Result<Response> response) { return state_->answered(std::move(response)); }
-Fetch::Step Fetch::refresh() { return state_->refresh(); }
+Fetch::Step Fetch::refresh() {
+  const auto start = [this](std::function<void(Step)> done) { state_->startRefresh({}, std::move(done)); };
+  return detail::waitFor<Step>(start, Return{fail(Errc::refreshFailed, "the coordinator has gone")});
+}
+void Fetch::startRefresh(std::stop_token stop, std::function<void(Step)> done) {
+  state_->startRefresh(std::move(stop), std::move(done));
+}
 Fetch::Step Fetch::waited() { return state_->waited(); }
 
 Fetcher::Fetcher(FetchOptions options) : state_(std::make_shared<const State>(std::move(options))) {}
@@ -218,13 +233,20 @@ Result<Response> Fetcher::performFetch(Session& session, Request request, std::o
 }
 
 Result<RefreshedBy> Fetcher::refresh(Session& session) const {
+  const auto start = [&](std::function<void(Result<RefreshedBy>)> done) { startRefresh(session, std::move(done)); };
+  return detail::waitFor<Result<RefreshedBy>>(start, fail(Errc::refreshFailed, "the coordinator has gone"));
+}
+
+void Fetcher::startRefresh(Session& session, std::function<void(Result<RefreshedBy>)> done,
+                           const StartOptions& options) const {
   const detail::SessionTokens& sessionTokens = state_->sessionTokens;
   std::optional<TokenSet> tokens = sessionTokens.tokens(session);
-  if (!tokens) return fail(Errc::loginRequired, "the session has no tokens");
+  if (!tokens) return done(fail(Errc::loginRequired, "the session has no tokens"));
   Result<RefreshedBy> caughtUp = sessionTokens.catchUp(session, tokens);
-  if (!caughtUp || *caughtUp == RefreshedBy::chain) return caughtUp;
-  if (tokens->refreshToken.empty()) return fail(Errc::loginRequired, "the session has no refresh token");
-  return sessionTokens.renew(session, *tokens, RefreshTrigger::request, state_->deadline());
+  if (!caughtUp || *caughtUp == RefreshedBy::chain) return done(std::move(caughtUp));
+  if (tokens->refreshToken.empty()) return done(fail(Errc::loginRequired, "the session has no refresh token"));
+  const Deadline deadline = std::min(options.deadline.value_or(Deadline::max()), state_->deadline());
+  sessionTokens.startRenewing(session, *tokens, RefreshTrigger::request, {deadline, options.stop}, std::move(done));
 }
 
 std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
@@ -256,5 +278,13 @@ void Fetcher::signOut(Session& session) const {
 }
 
 TokenSource Fetcher::tokenSource() const { return state_->sessionTokens.source(); }
+
+void startFetch(const Fetcher& fetcher, Session& session, Request request, AsyncTransport transport,
+                ResponseHandler done, const StartOptions& options) {
+  Fetch fetch = fetcher.fetch(session, std::move(request), options.deadline);
+  std::make_shared<detail::FetchOperation>(std::move(fetch), std::move(transport), fetcher.state_->timer, options.stop,
+                                           std::move(done))
+      ->begin();
+}
 
 }  // namespace ironjar

@@ -77,6 +77,7 @@ FetchPlan::FetchPlan(std::shared_ptr<const FetchOptions> options, Request reques
 FetchPlan::Step FetchPlan::begin(const SessionFacts& session) {
   expect(State::begun);
   openBody_ = std::exchange(request_.openBody, nullptr);
+  openAsyncBody_ = std::exchange(request_.openAsyncBody, nullptr);
   if (!session.isDue || !mayRefresh(request_, *options_)) return send(session);
   state_ = State::ahead;
   return Refresh{RefreshTrigger::expiry, !session.isGood};
@@ -99,7 +100,7 @@ FetchPlan::Step FetchPlan::refreshed(const Result<RefreshedBy>& by, const Sessio
 
 FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFacts& session) {
   expect(State::sending);
-  request_.openBody = nullptr;  // its reader may hold what the next one needs, such as a file's lock
+  letBodyGo();  // its reader may hold what the next one needs, such as a file's lock
   if (!response && !mayRepeat(response.error())) return finish(std::move(response));
   ++trace_.attempts;
   if (!response) {
@@ -139,7 +140,7 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
 bool FetchPlan::mayRepeat(const Error& error) const {
   const bool isSafe = request_.method == "GET" || request_.method == "HEAD";
   const bool mayHaveBeenKept = !request_.freshConnection && !request_.connectionGroup.empty();
-  return error.code == Errc::transport && isSafe && mayHaveBeenKept && !openBody_ && !hasRepeated_;
+  return error.code == Errc::transport && isSafe && mayHaveBeenKept && !isStreamed() && !hasRepeated_;
 }
 
 FetchPlan::Step FetchPlan::waited(const SessionFacts& session) {
@@ -149,14 +150,26 @@ FetchPlan::Step FetchPlan::waited(const SessionFacts& session) {
 
 // Opens the body anew for another Send. False when it cannot be sent again: the response is then marked retryable.
 bool FetchPlan::beginBodyAgain() {
-  BodyReader reader = openBody_ ? openBody_() : nullptr;
-  if (openBody_ ? !reader : request_.body.size() > options_->maxReplayBody) {
+  if (isStreamed() ? !beginStream() : request_.body.size() > options_->maxReplayBody) {
     response_->trace = {.attempts = trace_.attempts, .refreshedBy = trace_.refreshedBy, .retryable = true};
     return false;
   }
-  if (reader) request_.openBody = [reader = std::move(reader)] { return reader; };
   apiCookies_ = withCookiesOf(*response_, options_->cookies, apiCookies_);
   return true;
+}
+
+// Opens a streamed body for the next Send. False when it is gone.
+bool FetchPlan::beginStream() {
+  BodyReader reader = openBody_ ? openBody_() : nullptr;
+  AsyncBodyReader asyncReader = openAsyncBody_ ? openAsyncBody_() : nullptr;
+  if (reader) request_.openBody = [reader = std::move(reader)] { return reader; };
+  if (asyncReader) request_.openAsyncBody = [reader = std::move(asyncReader)] { return reader; };
+  return hasStreamedBody(request_);
+}
+
+void FetchPlan::letBodyGo() {
+  request_.openBody = nullptr;
+  request_.openAsyncBody = nullptr;
 }
 
 FetchPlan::Step FetchPlan::sendAgain(const SessionFacts& session) {
@@ -168,11 +181,8 @@ FetchPlan::Step FetchPlan::sendAgain(const SessionFacts& session) {
 }
 
 FetchPlan::Step FetchPlan::send(const SessionFacts& session) {
-  if (openBody_ && !request_.openBody) {
-    BodyReader reader = openBody_();
-    if (!reader) return finish(fail(Errc::malformed, "openBody gave no reader"));
-    request_.openBody = [reader = std::move(reader)] { return reader; };
-  }
+  const bool mustBegin = isStreamed() && !hasStreamedBody(request_);
+  if (mustBegin && !beginStream()) return finish(fail(Errc::malformed, "the body's function gave no reader"));
   if (auto problem = putCredentials(session)) return finish(*std::move(problem));
   state_ = State::sending;
   return Send{&request_, trace_.attempts + 1, trace_.attempts > 0 && !isForNonce_};
@@ -201,7 +211,7 @@ std::optional<Error> FetchPlan::putCredentials(const SessionFacts& session) {
 
 FetchPlan::Step FetchPlan::finish(Result<Response> result, bool endsSession) {
   state_ = State::returned;
-  request_.openBody = nullptr;
+  letBodyGo();
   return Return{std::move(result), endsSession};
 }
 

@@ -9,7 +9,7 @@
 // |            | another error, the access token still good      | Send                                              |
 // |            | another error                                   | Return: the error                                 |
 // | sending    | the connection broke and may have been a kept   | Send, on a new connection                         |
-// |            | one; GET or HEAD without openBody, first time   |                                                   |
+// |            | one; GET or HEAD without a stream, first time   |                                                   |
 // |            | another error                                   | Return: the error                                 |
 // |            | 401 that refuses the DPoP proof, the next one   | Send at once, which is no retry                   |
 // |            | has another nonce, the body can be sent again   |                                                   |
@@ -90,7 +90,10 @@ class FetchPlan {
 
   [[nodiscard]] Step send(const SessionFacts& session);
   [[nodiscard]] Step sendAgain(const SessionFacts& session);
+  [[nodiscard]] bool isStreamed() const { return openBody_ || openAsyncBody_; }
   [[nodiscard]] bool beginBodyAgain();
+  [[nodiscard]] bool beginStream();
+  void letBodyGo();
   [[nodiscard]] Step finish(Result<Response> result, bool endsSession = false);
   [[nodiscard]] Step finishWithResponse();
   [[nodiscard]] std::optional<Error> putCredentials(const SessionFacts& session);
@@ -100,6 +103,7 @@ class FetchPlan {
   std::shared_ptr<const FetchOptions> options_;
   Request request_;
   std::function<BodyReader()> openBody_;
+  std::function<AsyncBodyReader()> openAsyncBody_;
   State state_ = State::begun;
   Trace trace_;
   std::optional<Response> response_;  // a 401

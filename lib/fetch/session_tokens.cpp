@@ -24,7 +24,8 @@ double spread() {
 void endSession(Session& session, RefreshEnd end) { keepsCookie(end) ? session.detach() : session.destroy(); }
 
 TokenCallOptions callOptions(const FetchOptions& options) {
-  return {options.transport, options.tokenEndpoint, options.refresh ? options.refresh->call : nullptr, options.now};
+  return {options.transport, options.asyncTransport, options.tokenEndpoint,
+          options.refresh ? options.refresh->call : nullptr, options.now};
 }
 
 // What sets an issuer and client apart from others at a coordinator: no two pairs are spelled alike.
@@ -43,27 +44,28 @@ RefreshContext contextOf(const Session& session, TimePoint now) {
 }  // namespace
 
 SessionTokens::SessionTokens(const FetchOptions& options)
-    : coordinator_(options.coordinator),
-      resource_(options.tokenEndpoint.resource),
-      client_(clientOf(options)),
-      call_(refreshCall(callOptions(options))),
+    : source_(std::make_shared<const TokenSource>(TokenSource{.coordinator = options.coordinator,
+                                                              .client = clientOf(options),
+                                                              .call = refreshCall(callOptions(options)),
+                                                              .resource = options.tokenEndpoint.resource,
+                                                              .observer = options.observer,
+                                                              .now = options.now})),
       revoke_(revokeCall(callOptions(options))),
       revokeReplaced_(options.tokenEndpoint.revokeReplaced),
-      threshold_(options.refreshThreshold),
-      now_(options.now),
-      observer_(options.observer) {}
+      threshold_(options.refreshThreshold) {}
 
 Result<std::optional<TokenSet>> SessionTokens::newestOf(const Session& session,
                                                         const std::optional<TokenSet>& held) const {
   if (!held || held->refreshToken.empty()) return std::optional<TokenSet>();
-  return coordinator_->newest(client_, *held, session.tokensAreFromCookie() ? From::cookie : From::memory,
-                              contextOf(session, now_()));
+  return source_->coordinator->newest(source_->client, *held,
+                                      session.tokensAreFromCookie() ? From::cookie : From::memory,
+                                      contextOf(session, source_->now()));
 }
 
 Result<RefreshedBy> SessionTokens::catchUp(Session& session, std::optional<TokenSet>& held) const {
   const auto newest = newestOf(session, held);
   if (!newest) {
-    notify(observer_, [&] {
+    notify(source_->observer, [&] {
       return event::RefreshFailed{session.tag(), RefreshedBy::none, RefreshTrigger::late, newest.error()};
     });
     session.detach();
@@ -74,7 +76,7 @@ Result<RefreshedBy> SessionTokens::catchUp(Session& session, std::optional<Token
   session.renewTokens(**newest);
   held = tokens(session);
   if (held && held->accessToken == before) return RefreshedBy::none;
-  notify(observer_, [&] { return event::Refreshed{session.tag(), RefreshedBy::chain, RefreshTrigger::late}; });
+  notify(source_->observer, [&] { return event::Refreshed{session.tag(), RefreshedBy::chain, RefreshTrigger::late}; });
   return RefreshedBy::chain;
 }
 
@@ -89,35 +91,35 @@ std::optional<RefreshEnd> SessionTokens::endOf(const Session& session) const {
   return newest ? std::nullopt : newest.error().end;
 }
 
-Result<RefreshedBy> SessionTokens::renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
-                                         Deadline deadline) const {
-  RefreshContext context = contextOf(session, now_());
+void SessionTokens::startRenewing(Session& session, const TokenSet& rejected, RefreshTrigger trigger, Waiting waiting,
+                                  std::function<void(Result<RefreshedBy>)> done) const {
+  RefreshContext context = contextOf(session, source_->now());
   const bool hasEnded = rejected.expiresAt && !isGood(rejected);
   if (trigger == RefreshTrigger::unauthorized && !hasEnded) context.cause = RefreshCause::refused;
-  const ObservedRefresh observed{*coordinator_, client_, call_, observer_, observer_ ? session.tag() : "",
-                                 trigger,       context};
-  const Result<NewTokens> fresh =
-      refreshObserved(observed, rejected, deadline, [&](const TokenSet& others) { session.renewTokens(others); });
-  if (fresh) {
-    session.renewTokens(fresh->tokens);
-    return fresh->by;
-  }
-  if (fresh.error().end) endSession(session, *fresh.error().end);
-  return fresh.error();
+  context.stop = std::move(waiting.stop);
+  startRefreshObserved(
+      {source_, source_->observer ? session.tag() : "", trigger, std::move(context)}, rejected, waiting.deadline,
+      [&session](const TokenSet& others) { session.renewTokens(others); },
+      [&session, done = std::move(done)](const Result<NewTokens>& fresh) {
+        if (fresh) session.renewTokens(fresh->tokens);
+        if (!fresh && fresh.error().end) endSession(session, *fresh.error().end);
+        done(fresh ? Result<RefreshedBy>(fresh->by) : fresh.error());
+      });
 }
 
 void SessionTokens::end(const Session& session) const {
   const TimePoint begun = session.startedAt();
   for (const TokenSet& login : session.formerTokens()) {
     // The clock that said when the session began may be ahead of this one.
-    if (!login.refreshToken.empty()) coordinator_->end(client_, login, revoke_, {std::max(now_(), begun), begun});
+    if (!login.refreshToken.empty())
+      source_->coordinator->end(source_->client, login, revoke_, {std::max(source_->now(), begun), begun});
   }
 }
 
 void SessionTokens::endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const {
   for (const TokenSet& login : logins) {
     if (login.refreshToken.empty() || (by && isSameLogin(login, *by))) continue;
-    coordinator_->end(client_, login, mayRevoke(login, by) ? revoke_ : nullptr, {.at = now_()});
+    source_->coordinator->end(source_->client, login, mayRevoke(login, by) ? revoke_ : nullptr, {.at = source_->now()});
   }
 }
 
@@ -131,11 +133,13 @@ bool SessionTokens::mayRevoke(const TokenSet& replaced, const std::optional<Toke
 // `current` is the newest of its login.
 bool SessionTokens::isSameLogin(const TokenSet& former, const TokenSet& current) const {
   if (former.refreshToken == current.refreshToken) return true;
-  const auto newest = coordinator_->newest(client_, former, From::memory);
+  const auto newest = source_->coordinator->newest(source_->client, former, From::memory);
   return newest && *newest && (*newest)->refreshToken == current.refreshToken;
 }
 
-bool SessionTokens::isGood(const TokenSet& tokens) const { return tokens.expiresAt && now_() < *tokens.expiresAt; }
+bool SessionTokens::isGood(const TokenSet& tokens) const {
+  return tokens.expiresAt && source_->now() < *tokens.expiresAt;
+}
 
 std::optional<std::chrono::duration<double>> SessionTokens::ahead(const TokenSet& tokens) const {
   if (!tokens.expiresAt || tokens.refreshToken.empty()) return std::nullopt;
@@ -147,17 +151,8 @@ bool SessionTokens::isDue(const TokenSet& tokens) const {
   if (tokens.accessToken.empty() && !tokens.refreshToken.empty()) return true;
   const auto margin = ahead(tokens);
   if (!margin) return false;
-  const auto left = *tokens.expiresAt - now_();
+  const auto left = *tokens.expiresAt - source_->now();
   return left <= *margin * mostSpread && left <= *margin * spread();
-}
-
-TokenSource SessionTokens::source() const {
-  return {.coordinator = coordinator_,
-          .client = client_,
-          .call = call_,
-          .resource = resource_,
-          .observer = observer_,
-          .now = now_};
 }
 
 }  // namespace ironjar::detail

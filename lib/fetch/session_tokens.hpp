@@ -14,10 +14,18 @@ namespace ironjar::detail {
 // Immutable, thread-safe.
 class SessionTokens {
  public:
+  // How long a refresh is waited for.
+  struct Waiting {
+    Deadline deadline;
+    std::stop_token stop = {};
+  };
+
   explicit SessionTokens(const FetchOptions& options);
 
   // The session's, for the resource that the Fetcher is for.
-  [[nodiscard]] std::optional<TokenSet> tokens(const Session& session) const { return session.tokens(resource_); }
+  [[nodiscard]] std::optional<TokenSet> tokens(const Session& session) const {
+    return session.tokens(source_->resource);
+  }
 
   // `held` are the session's tokens, before and after.
   //
@@ -26,8 +34,9 @@ class SessionTokens {
   [[nodiscard]] Result<RefreshedBy> catchUp(Session& session, std::optional<TokenSet>& held) const;
   // Tokens newer than `rejected`. Errors: as performFetch's; the session is destroyed or detached where the login is
   // over. Errc::throttled, for RefreshTrigger::unauthorized: the API's answer counts.
-  [[nodiscard]] Result<RefreshedBy> renew(Session& session, const TokenSet& rejected, RefreshTrigger trigger,
-                                          Deadline deadline) const;
+  // `done` is called once, at once or later, and the session not touched after it.
+  void startRenewing(Session& session, const TokenSet& rejected, RefreshTrigger trigger, Waiting waiting,
+                     std::function<void(Result<RefreshedBy>)> done) const;
 
   // The same for a session that is about to be written: nobody has asked for tokens, so nobody is told.
   void catchUpQuietly(Session& session) const;
@@ -48,7 +57,7 @@ class SessionTokens {
   // Less is left; give or take a fifth at random, so that threads that see it do not all refresh at one moment.
   [[nodiscard]] bool isDue(const TokenSet& tokens) const;
 
-  [[nodiscard]] TokenSource source() const;
+  [[nodiscard]] const TokenSource& source() const { return *source_; }
 
  private:
   [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session,
@@ -56,15 +65,10 @@ class SessionTokens {
   [[nodiscard]] bool mayRevoke(const TokenSet& replaced, const std::optional<TokenSet>& by) const;
   [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
 
-  std::shared_ptr<RefreshCoordinator> coordinator_;
-  std::string resource_;
-  std::string client_;  // what sets this issuer and client apart at the coordinator
-  RefreshCall call_;
+  std::shared_ptr<const TokenSource> source_;
   RevokeCall revoke_;
   RevokeReplaced revokeReplaced_;
   Seconds threshold_;
-  Clock now_;
-  Observer observer_;
 };
 
 }  // namespace ironjar::detail

@@ -63,7 +63,7 @@ Result<std::string> requestHead(const Request& request, const HttpTarget& target
   if (after == AfterResponse::closeConnection) add("Connection", "close");
   // RFC 9110 section 8.6: a method that means something by its body says that there is none.
   const bool expectsBody = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
-  if (request.openBody) {
+  if (hasStreamedBody(request)) {
     add("Transfer-Encoding", "chunked");
   } else if (expectsBody || !request.body.empty()) {
     add("Content-Length", std::to_string(request.body.size()));

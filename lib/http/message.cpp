@@ -1,4 +1,5 @@
 #include "base/ascii.hpp"
+#include "base/completion.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,9 +26,27 @@ bool isTransportField(std::string_view name) {
   return std::any_of(names.begin(), names.end(), [name](auto own) { return detail::equalIgnoringCase(name, own); });
 }
 
+bool hasStreamedBody(const Request& request) { return request.openBody || request.openAsyncBody; }
+
+BodyReader beginBody(const Request& request) {
+  if (request.openBody) return request.openBody();
+  const AsyncBodyReader reader = request.openAsyncBody ? request.openAsyncBody() : nullptr;
+  if (!reader) return nullptr;
+  return [reader] {
+    return detail::waitFor<Result<std::string>>(reader, fail(Errc::transport, "the body's reader has gone"));
+  };
+}
+
+AsyncBodyReader beginAsyncBody(const Request& request) {
+  if (request.openAsyncBody) return request.openAsyncBody();
+  const BodyReader reader = request.openBody ? request.openBody() : nullptr;
+  if (!reader) return nullptr;
+  return [reader](const std::function<void(Result<std::string>)>& done) { done(reader()); };
+}
+
 Result<std::string> readBody(const Request& request) {
-  if (!request.openBody) return request.body;
-  const BodyReader next = request.openBody();
+  if (!hasStreamedBody(request)) return request.body;
+  const BodyReader next = beginBody(request);
   if (!next) return fail(Errc::malformed, "the body cannot be read again");
   std::string body;
   while (true) {

@@ -1,119 +1,135 @@
 #include "oauth/token_call.hpp"
 
 #include "base/ascii.hpp"
-#include "http/upstream_cookies.hpp"
-#include "oauth/token_answer.hpp"
+#include "http/sending.hpp"
 #include "oauth/token_endpoint.hpp"
-#include "oauth/token_request.hpp"
+#include "oauth/token_plan.hpp"
 
 namespace ironjar::detail {
 namespace {
 
-Deadline in(std::chrono::steady_clock::duration time) { return std::chrono::steady_clock::now() + time; }
+MonotonicTime monotonicNow() { return std::chrono::steady_clock::now(); }
 
-// OpenID Connect Core section 12.2: the sub of a refresh is that of the login.
-bool isSameUser(const TokenSet& fresh, const TokenSet& spent) {
-  return fresh.subject.empty() || spent.subject.empty() || fresh.subject == spent.subject;
-}
-RefreshAnswer anotherUsers() {
-  return {.tokens = loginOver(RefreshEnd::otherUser, "the new tokens are another user's"),
-          .endpoint = EndpointState::well};
-}
+// What the calls of one endpoint share.
+struct Calls {
+  explicit Calls(const TokenCallOptions& options)
+      : transport(options.transport),
+        asyncTransport(options.asyncTransport),
+        endpoint(options.endpoint),
+        now(options.now) {}
 
-// What it says of the endpoint that no request could be made.
-EndpointState withoutRequest(Errc why) {
-  if (why == Errc::loginRequired) return EndpointState::notAsked;  // the DPoP key is no key: another try would not help
-  return why == Errc::notAllowed ? EndpointState::refusesClient : EndpointState::well;
-}
-
-// The token POST is repeated only when the first provably never left, or when the provider takes it twice.
-class EndpointCall {
- public:
-  EndpointCall(const Transport& transport, const TokenEndpoint& endpoint, const Clock& now)
-      : transport_(transport), endpoint_(endpoint), now_(now) {}
-
-  RefreshAnswer operator()(const TokenSet& tokens) const {
-    const std::function<Request()> write = [&] { return refreshRequest(endpoint_, tokens); };
-    const TokenRequest tried{transport_, endpoint_, write, tokens.dpopKey, nonces_, now_};
-    Result<Request> request = tried.made();
-    if (!request) return {.tokens = request.error(), .endpoint = withoutRequest(request.error().code)};
-    const Deadline begin = std::chrono::steady_clock::now();
-    const bool replays = endpoint_.replay.grace > Seconds{0};
-    const std::chrono::steady_clock::duration whole = endpoint_.timeout;
-    Result<Response> answer = tried.sent(*request, begin + (replays ? whole / 2 : whole));
-    TokenAnswer read = meaningOf(answer, endpoint_, now_(), tokens.dpopKey);
-    if (mayRepeat(read.meaning, begin) && std::chrono::steady_clock::now() < begin + whole) {
-      request = tried.made();  // an assertion is good for one request (RFC 7523 section 3, `jti`)
-      if (request) answer = tried.sent(*request, begin + whole);
-      TokenAnswer second = meaningOf(answer, endpoint_, now_(), tokens.dpopKey);
-      if (saysMore(second)) read = std::move(second);
+  [[nodiscard]] RefreshAnswer ask(const TokenSet& tokens) const {
+    TokenPlan plan(endpoint, tokens, nonces, now);
+    for (TokenPlan::Step step = plan.begin(monotonicNow());;) {
+      if (auto* answer = std::get_if<RefreshAnswer>(&step)) return std::move(*answer);
+      const auto& [request, deadline] = std::get<TokenPlan::Send>(step);
+      step = plan.answered(transport(*request, deadline), monotonicNow());
     }
-    return answerFor(std::move(read), answer, tokens);
+  }
+
+  [[nodiscard]] Result<Request> revocation(const TokenSet& tokens) const {
+    return authenticated([&] { return revocationRequest(endpoint, tokens); });
+  }
+  [[nodiscard]] Deadline deadline() const { return monotonicNow() + endpoint.timeout; }
+
+  const Transport transport;
+  const AsyncTransport asyncTransport;
+  const TokenEndpoint endpoint;
+  const Clock now;
+  mutable DpopNonces nonces;
+};
+
+// One call without a thread. Holds itself while it is on its way.
+class Asking : public std::enable_shared_from_this<Asking> {
+ public:
+  Asking(std::shared_ptr<const Calls> calls, const TokenSet& tokens, std::function<void(RefreshAnswer)> done)
+      : calls_(std::move(calls)),
+        plan_(calls_->endpoint, tokens, calls_->nonces, calls_->now),
+        done_(std::move(done)) {}
+
+  void begin() { go(plan_.begin(monotonicNow())); }
+
+ private:
+  void go(TokenPlan::Step step) {
+    if (auto* answer = std::get_if<RefreshAnswer>(&step)) return done_(std::move(*answer));
+    const auto& [request, deadline] = std::get<TokenPlan::Send>(step);
+    send(calls_->asyncTransport, *request, deadline, {}, [self = shared_from_this()](Result<Response> response) {
+      self->go(self->plan_.answered(std::move(response), monotonicNow()));
+    });
+  }
+
+  const std::shared_ptr<const Calls> calls_;
+  TokenPlan plan_;
+  const std::function<void(RefreshAnswer)> done_;
+};
+
+constexpr int mostRevocations = 2;  // twice is harmless (RFC 7009 section 2.2)
+
+bool isRevoked(const Result<Response>& answer) { return answer && answer->status < 500; }
+
+// A revocation without a thread. Nobody waits for it.
+class Revoking : public std::enable_shared_from_this<Revoking> {
+ public:
+  Revoking(std::shared_ptr<const Calls> calls, TokenSet tokens)
+      : calls_(std::move(calls)), tokens_(std::move(tokens)) {}
+
+  void begin() {
+    Result<Request> request = calls_->revocation(tokens_);
+    if (!request) return;
+    request_ = *std::move(request);
+    ++attempts_;
+    send(calls_->asyncTransport, request_, calls_->deadline(), {},
+         [self = shared_from_this()](const Result<Response>& answer) {
+           if (!isRevoked(answer) && self->attempts_ < mostRevocations) self->begin();
+         });
   }
 
  private:
-  bool mayRepeat(AnswerMeaning meaning, Deadline begin) const {
-    if (meaning == AnswerMeaning::unreachable) return true;
-    const bool mayBeSpent = meaning == AnswerMeaning::lost || meaning == AnswerMeaning::possiblyUsed;
-    return mayBeSpent && std::chrono::steady_clock::now() - begin < endpoint_.replay.grace;
-  }
-
-  // Whether a second try says more than the first: not when it could not be sent, nor when it found no time left.
-  static bool saysMore(const TokenAnswer& second) {
-    return second.meaning != AnswerMeaning::unreachable && second.meaning != AnswerMeaning::lost;
-  }
-
-  RefreshAnswer answerFor(TokenAnswer read, const Result<Response>& response, const TokenSet& spent) const {
-    if (read.tokens && !isSameUser(*read.tokens, spent)) return anotherUsers();
-    RefreshAnswer answer{.tokens = std::move(read.tokens), .mayBeOver = read.mayBeOver, .endpoint = read.endpoint};
-    if (answer.tokens) {
-      answer.tokens->cookies = withCookiesOf(*response, endpoint_.cookies, spent.cookies);
-    } else if (response) {
-      answer.retryAfter = retryAfter(*response, now_());
-    }
-    if (read.meaning == AnswerMeaning::lost && endpoint_.replay.strict) {
-      answer.tokens = loginOver(RefreshEnd::lost, answer.tokens.error().detail + ", and it must not be asked twice");
-    }
-    return answer;
-  }
-
-  Transport transport_;
-  TokenEndpoint endpoint_;
-  Clock now_;
-  mutable DpopNonces nonces_;
+  const std::shared_ptr<const Calls> calls_;
+  const TokenSet tokens_;
+  Request request_;
+  int attempts_ = 0;
 };
 
-}  // namespace
-
-RefreshCall refreshCall(const TokenCallOptions& options) {
-  if (!options.refresh) {
-    // Shared, since a copy is made for each call.
-    const auto call = std::make_shared<const EndpointCall>(options.transport, options.endpoint, options.now);
-    return [call](const TokenSet& tokens) { return (*call)(tokens); };
-  }
+// By the application's function in place of the endpoint.
+RefreshCall customCall(const TokenCallOptions& options) {
   const TokenEndpoint& endpoint = options.endpoint;
-  return [refresh = options.refresh, timeout = endpoint.timeout, resource = endpoint.resource](const TokenSet& tokens) {
-    RefreshAnswer answer{.tokens = refresh(tokens, in(timeout))};
+  return [refresh = options.refresh, timeout = endpoint.timeout,
+          resource = endpoint.resource](const TokenSet& tokens) -> RefreshAnswer {
+    RefreshAnswer answer{.tokens = refresh(tokens, monotonicNow() + timeout)};
     if (!answer.tokens) return answer;
     if (answer.tokens->accessToken.empty() || !allOf(answer.tokens->accessToken, isVisible)) {
-      return RefreshAnswer{
-          .tokens = fail(Errc::refreshFailed, "the function gave no access token that can stand in a header")};
+      return {.tokens = fail(Errc::refreshFailed, "the function gave no access token that can stand in a header")};
     }
-    if (!isSameUser(*answer.tokens, tokens)) return anotherUsers();
+    if (auto others = anotherUsers(*answer.tokens, tokens)) return *std::move(others);
     if (answer.tokens->cookies.empty()) answer.tokens->cookies = tokens.cookies;
     answer.tokens->resource = resource;
     return answer;
   };
 }
 
+}  // namespace
+
+RefreshCall refreshCall(const TokenCallOptions& options) {
+  if (options.refresh) return customCall(options);
+  const auto calls = std::make_shared<const Calls>(options);
+  if (!options.asyncTransport) return [calls](const TokenSet& tokens) { return calls->ask(tokens); };
+  return [calls](const TokenSet& tokens, std::function<void(RefreshAnswer)> done) {
+    std::make_shared<Asking>(calls, tokens, std::move(done))->begin();
+  };
+}
+
 RevokeCall revokeCall(const TokenCallOptions& options) {
   if (options.endpoint.revocationUrl.empty()) return nullptr;
-  return [transport = options.transport, endpoint = options.endpoint](const TokenSet& tokens) {
-    for (int attempt = 0; attempt < 2; ++attempt) {  // revoking twice is harmless (RFC 7009 section 2.2)
-      const Result<Request> request = authenticated([&] { return revocationRequest(endpoint, tokens); });
+  const auto calls = std::make_shared<const Calls>(options);
+  if (calls->asyncTransport) {
+    return [calls](const TokenSet& tokens) { std::make_shared<Revoking>(calls, tokens)->begin(); };
+  }
+  return [calls](const TokenSet& tokens) {
+    for (int attempt = 0; attempt < mostRevocations; ++attempt) {
+      const auto request = calls->revocation(tokens);
       if (!request) return;
-      const Result<Response> answer = transport(*request, in(endpoint.timeout));
-      if (answer && answer->status < 500) return;
+      if (isRevoked(calls->transport(*request, calls->deadline()))) return;
     }
   };
 }

@@ -256,11 +256,16 @@ Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& 
                                const TokenRequestOptions& options) {
   detail::requireValid(endpoint);
   detail::DpopNonces nonces;
-  const std::function<Request()> write = [&] { return tokenRequest(endpoint, fields); };
-  const detail::TokenRequest tried{transport, endpoint, write, options.dpopKey, nonces, options.now};
+  const auto write = [&] { return tokenRequest(endpoint, fields); };
+  const detail::TokenRequest tried{endpoint, write, options.dpopKey, nonces, options.now};
   const Result<Request> request = tried.made();
   if (!request) return request.error();
-  const Result<Response> answer = tried.sent(*request, std::chrono::steady_clock::now() + endpoint.timeout);
+  const Deadline deadline = std::chrono::steady_clock::now() + endpoint.timeout;
+  Result<Response> answer = transport(*request, deadline);
+  if (const auto again = tried.again(answer)) {
+    Result<Response> second = transport(*again, deadline);
+    answer = tried.counting(std::move(answer), std::move(second));
+  }
   if (!answer) return answer.error();
   return readTokenAnswer(*answer, endpoint, options.now(), options.dpopKey);
 }

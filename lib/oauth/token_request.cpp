@@ -12,17 +12,18 @@ Result<Request> TokenRequest::made() const {
   return request;
 }
 
-Result<Response> TokenRequest::sent(const Request& request, Deadline deadline) const {
-  Result<Response> answer = transport(request, deadline);
-  if (dpopKey.empty() || !answer || !nonces.take(endpoint.url, *answer, DpopServer::tokenEndpoint)) return answer;
-  if (!refusesProof(*answer, endpoint)) return answer;
-  const Result<Request> second = made();
-  if (!second) return answer;
-  Result<Response> result = transport(*second, deadline);
-  const bool isSent = result || result.error().code != Errc::unreachable;
-  if (isSent) answer = std::move(result);
-  if (answer) static_cast<void>(nonces.take(endpoint.url, *answer, DpopServer::tokenEndpoint));
-  return answer;
+std::optional<Request> TokenRequest::again(const Result<Response>& answer) const {
+  if (dpopKey.empty() || !answer || !nonces.take(endpoint.url, *answer, DpopServer::tokenEndpoint)) return std::nullopt;
+  if (!refusesProof(*answer, endpoint)) return std::nullopt;
+  Result<Request> second = made();
+  return second ? std::optional(*std::move(second)) : std::nullopt;
+}
+
+Result<Response> TokenRequest::counting(Result<Response> first, Result<Response> second) const {
+  const bool isSent = second || second.error().code != Errc::unreachable;
+  if (!isSent) return first;
+  if (second) static_cast<void>(nonces.take(endpoint.url, *second, DpopServer::tokenEndpoint));
+  return second;
 }
 
 }  // namespace ironjar::detail

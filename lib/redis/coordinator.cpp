@@ -4,6 +4,7 @@
 #include "redis/policy.hpp"
 #include "redis/records.hpp"
 #include "refresh/observed_refresh.hpp"
+#include "refresh/refresh_call.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,16 +54,18 @@ class RedisCoordinator::State {
 
   LocalCoordinator& local() { return *local_; }
 
-  Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
-                            Deadline deadline, const RefreshContext& context) {
+  void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call, Deadline deadline,
+                    const RefreshContext& context, RefreshHandler done) {
     const auto by = std::make_shared<std::atomic<RefreshedBy>>(RefreshedBy::self);
     const auto throughRedis = [this, name = std::string(client), call, by,
                                begun = context.begun](const TokenSet& spent) {
       return refreshOnce({name, spent, call, begun}, *by);
     };
-    Result<NewTokens> refreshed = local_->refresh(client, rejected, throughRedis, deadline, context);
-    if (refreshed && refreshed->by == RefreshedBy::self) refreshed->by = *by;
-    return refreshed;
+    local_->startRefresh(client, rejected, throughRedis, deadline, context,
+                         [by, done = std::move(done)](Result<NewTokens> refreshed) {
+                           if (refreshed && refreshed->by == RefreshedBy::self) refreshed->by = *by;
+                           done(std::move(refreshed));
+                         });
   }
 
   void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout) {
@@ -220,16 +223,12 @@ class RedisCoordinator::State {
     ++alone_;
     // Redis may be back by then, or was slow only.
     RedisRecord record = recordOf(request.client, request.spent.refreshToken);
-    return conclude(request, record, callSafely(request));
+    return conclude(request, record, ask(request));
   }
 
-  RefreshAnswer callSafely(const Request& request) {
+  RefreshAnswer ask(const Request& request) {
     ++asked_;
-    try {
-      return request.call(request.spent);
-    } catch (...) {
-      return {.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
-    }
+    return detail::waitForAnswer(request.call, request.spent);
   }
 
   // With the lock. Nothing when another process has it: before the call could be made, or by the end of one in vain.
@@ -240,7 +239,7 @@ class RedisCoordinator::State {
     const auto lease = leases_.take(std::move(renew), begun);
     const bool holds = lease->holds();
     std::optional<RefreshAnswer> answer;
-    if (holds) answer = callSafely(request);
+    if (holds) answer = ask(request);
     leases_.drop(lease);
     return answer ? conclude(request, record, *std::move(answer)) : std::nullopt;
   }
@@ -358,9 +357,9 @@ Result<std::optional<TokenSet>> RedisCoordinator::newest(std::string_view client
   return state_->local().newest(client, tokens, from, context);
 }
 
-Result<NewTokens> RedisCoordinator::refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
-                                            Deadline deadline, const RefreshContext& context) {
-  return state_->refresh(client, rejected, call, deadline, context);
+void RedisCoordinator::startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
+                                    Deadline deadline, const RefreshContext& context, RefreshHandler done) {
+  state_->startRefresh(client, rejected, call, deadline, context, std::move(done));
 }
 
 void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,

@@ -1,47 +1,20 @@
+#include "base/timer.hpp"
 #include "base/worker_pool.hpp"
 #include "refresh/policy.hpp"
+#include "refresh/refresh_call.hpp"
 #include "refresh/single_flight.hpp"
 
-#include <condition_variable>
+#include <deque>
 
 #include <ironjar/coordinator.hpp>
 
 namespace ironjar {
 namespace {
 
-// What a blocked thread waits for.
-class Completion {
- public:
-  void complete(Result<NewTokens> result) {
-    const std::lock_guard lock(mutex_);
-    result_.emplace(std::move(result));
-    completed_.notify_one();
-  }
-  [[nodiscard]] bool waitUntil(Deadline deadline) {
-    std::unique_lock lock(mutex_);
-    return completed_.wait_until(lock, deadline, [this] { return result_.has_value(); });
-  }
-  [[nodiscard]] Result<NewTokens> wait() {
-    std::unique_lock lock(mutex_);
-    completed_.wait(lock, [this] { return result_.has_value(); });
-    return *std::move(result_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable completed_;
-  std::optional<Result<NewTokens>> result_;
-};
+using detail::SingleFlight;
+using detail::Timer;
 
 // What the application brought must not end the process from our threads.
-RefreshAnswer callSafely(const RefreshCall& call, const TokenSet& spent) {
-  try {
-    return call(spent);
-  } catch (...) {
-    return {.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
-  }
-}
-
 void revokeSafely(const RevokeCall& revoke, const TokenSet& tokens) {
   try {
     if (revoke) revoke(tokens);
@@ -50,37 +23,90 @@ void revokeSafely(const RevokeCall& revoke, const TokenSet& tokens) {
   }
 }
 
+// Somebody who waits for a call: until the call completes it, the deadline passes, or a stop is requested.
+class Waiter : public std::enable_shared_from_this<Waiter> {
+ public:
+  explicit Waiter(RefreshHandler done) : done_(std::move(done)) {}
+
+  // By the call, or in place of it once it has been left: once.
+  void complete(Result<NewTokens> result) {
+    isCompleted_ = true;
+    if (isArmed_) timer_->cancel(*ticket_);
+    detail::completeSafely(std::exchange(done_, nullptr), std::move(result));
+  }
+
+  // `flights` and `timer` are `owner`'s. False without a thread, or memory, for the deadline.
+  template <class Owner>
+  bool arm(const std::shared_ptr<Owner>& owner, SingleFlight& flights, Timer& timer, SingleFlight::Waiting waiting,
+           Deadline deadline, const std::stop_token& stop) {
+    const auto leave = [self = weak_from_this(), owner, &flights, waiting](const Error& why) {
+      const auto waiter = self.lock();
+      if (waiter && flights.leave(waiting)) waiter->complete(why);
+    };
+    ticket_ = timer.at(deadline, [leave] { leave(fail(Errc::refreshFailed, late, detail::soon)); });
+    if (!ticket_) return false;
+    timer_ = &timer;
+    isArmed_ = true;
+    if (isCompleted_) timer.cancel(*ticket_);  // complete() may not have seen it
+    if (stop.stop_possible()) onStop_.emplace(stop, [leave] { leave(fail(Errc::cancelled)); });
+    return true;
+  }
+
+ private:
+  static constexpr const char* late = "the token endpoint has not answered by the deadline";
+
+  RefreshHandler done_;
+  std::optional<Timer::Ticket> ticket_;
+  Timer* timer_ = nullptr;
+  std::atomic<bool> isArmed_ = false;
+  std::atomic<bool> isCompleted_ = false;
+  std::optional<std::stop_callback<std::function<void()>>> onStop_;
+};
+
 }  // namespace
 
-// The threads of single flight: those that call, and those that wait.
-class LocalCoordinator::State {
+// Drives single flight: makes the calls, keeps the deadlines. Shared with what is under way, which may outlive the
+// coordinator.
+class LocalCoordinator::State : public std::enable_shared_from_this<State> {
  public:
   explicit State(const LocalCoordinatorOptions& options)
       : flights_(options),
         now_(options.now),
+        maxCalls_(options.maxCalls),
         revoking_(1, detail::maxQueue),
-        calls_(options.threads, detail::maxQueue) {}
+        threads_(options.threads, detail::maxQueue) {}
 
-  ~State() { isGoing_ = true; }
+  // Ends all threads. From then on nothing begins, and what has not begun is completed.
+  void close() {
+    isGoing_ = true;
+    std::deque<std::shared_ptr<Job>> dropped;
+    {
+      const std::lock_guard lock(mutex_);
+      dropped.swap(queue_);
+    }
+    dropped.clear();
+    threads_.close();
+    revoking_.close();
+    timer_.close();
+  }
 
   Result<std::optional<TokenSet>> newest(std::string_view client, const TokenSet& tokens, From from,
                                          const RefreshContext& context) {
     return flights_.newest(client, tokens, from, context, now_());
   }
 
-  Result<NewTokens> refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
-                            Deadline deadline, const RefreshContext& context) {
-    const auto completion = std::make_shared<Completion>();
-    SingleFlight::Decision decision = flights_.request(
-        client, rejected, context, [completion](Result<NewTokens> result) { completion->complete(std::move(result)); },
-        now_());
-    if (auto* known = std::get_if<Result<NewTokens>>(&decision)) return std::move(*known);
+  void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call, Deadline deadline,
+                    const RefreshContext& context, RefreshHandler done) {
+    const auto waiter = std::make_shared<Waiter>(std::move(done));
+    if (context.stop.stop_requested()) return waiter->complete(fail(Errc::cancelled));
+    if (isGoing_) return waiter->complete(fail(Errc::overloaded, "the coordinator is going", detail::soon));
+    SingleFlight::Decision decision = request(client, rejected, context, waiter);
+    if (auto* known = std::get_if<Result<NewTokens>>(&decision)) return waiter->complete(std::move(*known));
     const auto& waiting = std::get<SingleFlight::Waiting>(decision);
-    if (waiting.leads && !begin(waiting.call, call)) flights_.cancel(waiting.call, timeNow());
-    if (!completion->waitUntil(deadline) && flights_.leave(waiting)) {
-      return fail(Errc::refreshFailed, "the token endpoint has not answered by the deadline", detail::soon);
-    }
-    return completion->wait();
+    const bool isArmed = waiter->arm(shared_from_this(), flights_, timer_, waiting, deadline, context.stop);
+    if (!isArmed && flights_.leave(waiting))
+      waiter->complete(fail(Errc::overloaded, "no timer can be had", detail::soon));
+    if (waiting.leads) begin(waiting.call, call);
   }
 
   void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout) {
@@ -91,25 +117,94 @@ class LocalCoordinator::State {
   CoordinatorStats stats() { return flights_.stats(now_()); }
 
  private:
-  using SingleFlight = detail::SingleFlight;
+  // A call that is to be made. One that goes without having been made is cancelled.
+  struct Job {
+    Job(std::shared_ptr<State> owner, SingleFlight::Call inFlight, RefreshCall ask)
+        : state(std::move(owner)), call(std::move(inFlight)), refresh(std::move(ask)) {}
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+    ~Job() {
+      if (!isBegun) state->flights_.cancel(call, state->timeNow());
+    }
 
-  // False without a thread, or memory.
-  bool begin(const SingleFlight::Call& inFlight, const RefreshCall& call) {
+    const std::shared_ptr<State> state;
+    const SingleFlight::Call call;
+    const RefreshCall refresh;
+    bool isBegun = false;
+  };
+
+  SingleFlight::Decision request(std::string_view client, const TokenSet& rejected, const RefreshContext& context,
+                                 const std::shared_ptr<Waiter>& waiter) {
     try {
-      return calls_.post([this, inFlight, call] { run(inFlight, call); });
-    } catch (...) {
-      return false;
+      const auto done = [waiter](Result<NewTokens> result) { waiter->complete(std::move(result)); };
+      return flights_.request(client, rejected, context, done, timeNow());
+    } catch (const std::bad_alloc&) {
+      return Result<NewTokens>(fail(Errc::overloaded, {}, detail::soon));
     }
   }
 
-  void run(const SingleFlight::Call& inFlight, const RefreshCall& call) {
-    if (!flights_.start(inFlight, timeNow())) {
-      if (inFlight->loggedOut) revokeLater(inFlight->revoke, inFlight->spent);
-      return;
+  void begin(const SingleFlight::Call& call, const RefreshCall& refresh) {
+    try {
+      const auto job = std::make_shared<Job>(shared_from_this(), call, refresh);
+      if (refresh.asynchronous()) return beginAsync(job);
+      const bool isQueued = threads_.post([job] { job->state->runBlocking(*job); });
+      static_cast<void>(isQueued);  // else it is cancelled
+    } catch (const std::bad_alloc&) {
+      flights_.cancel(call, timeNow());
     }
-    const RefreshAnswer answer = callSafely(call, inFlight->spent);
-    auto orphaned = flights_.complete(inFlight, answer, timeNow());
-    if (orphaned) revokeLater(inFlight->revoke, *std::move(orphaned));
+  }
+
+  // Right before a call. False when it is not to be made any more.
+  bool start(Job& job) {
+    job.isBegun = true;
+    if (flights_.start(job.call, timeNow())) return true;
+    if (job.call->loggedOut) revokeLater(job.call->revoke, job.call->spent);
+    return false;
+  }
+  void answered(const SingleFlight::Call& call, const RefreshAnswer& answer) {
+    auto orphaned = flights_.complete(call, answer, timeNow());
+    if (orphaned) revokeLater(call->revoke, *std::move(orphaned));
+  }
+
+  void runBlocking(Job& job) {
+    if (start(job)) answered(job.call, detail::ask(job.refresh.blocking(), job.call->spent));
+  }
+
+  void beginAsync(const std::shared_ptr<Job>& job) {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.push_back(job);
+    }
+    beginQueued();
+  }
+  // As many as may be at the same time. One thread does it: calls that are answered at once do not nest.
+  void beginQueued() {
+    std::unique_lock lock(mutex_);
+    if (std::exchange(isBeginning_, true)) return;
+    while (running_ < maxCalls_ && !queue_.empty()) {
+      auto job = std::move(queue_.front());
+      queue_.pop_front();
+      ++running_;
+      lock.unlock();
+      runAsync(*std::exchange(job, nullptr));
+      lock.lock();
+    }
+    isBeginning_ = false;
+  }
+  void runAsync(Job& job) {
+    if (!start(job)) return ended();
+    detail::startAsking(job.refresh.asynchronous(), job.call->spent,
+                        [self = shared_from_this(), call = job.call](const RefreshAnswer& answer) {
+                          self->answered(call, answer);
+                          self->ended();
+                        });
+  }
+  void ended() {
+    {
+      const std::lock_guard lock(mutex_);
+      --running_;
+    }
+    beginQueued();
   }
 
   // Revokes on a thread of its own, so that a slow revocation endpoint delays no refresh. While the coordinator is
@@ -137,21 +232,30 @@ class LocalCoordinator::State {
   SingleFlight flights_;
   const std::function<MonotonicTime()> now_;
   std::atomic<bool> isGoing_ = false;
+  Timer timer_;
+
+  std::mutex mutex_;  // of the asynchronous calls
+  std::deque<std::shared_ptr<Job>> queue_;
+  const std::size_t maxCalls_;
+  std::size_t running_ = 0;
+  bool isBeginning_ = false;
+
   detail::WorkerPool revoking_;
-  detail::WorkerPool calls_;  // last: its threads use all of the above
+  detail::WorkerPool threads_;  // of the blocking calls
 };
 
-LocalCoordinator::LocalCoordinator(const LocalCoordinatorOptions& options) : state_(std::make_unique<State>(options)) {}
-LocalCoordinator::~LocalCoordinator() = default;
+LocalCoordinator::LocalCoordinator(const LocalCoordinatorOptions& options) : state_(std::make_shared<State>(options)) {}
+LocalCoordinator::~LocalCoordinator() { state_->close(); }
 
 Result<std::optional<TokenSet>> LocalCoordinator::newest(std::string_view client, const TokenSet& tokens, From from,
                                                          const RefreshContext& context) {
   return state_->newest(client, tokens, from, context);
 }
 
-Result<NewTokens> LocalCoordinator::refresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
-                                            Deadline deadline, const RefreshContext& context) {
-  return state_->refresh(client, rejected, call, deadline, context);
+void LocalCoordinator::startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
+                                    Deadline deadline, const RefreshContext& context, RefreshHandler done) {
+  const auto state = state_;  // `done` may destroy the coordinator
+  state->startRefresh(client, rejected, call, deadline, context, std::move(done));
 }
 
 void LocalCoordinator::end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,

@@ -2,6 +2,7 @@
 
 #include "base/notify.hpp"
 #include "refresh/policy.hpp"
+#include "refresh/refresh_call.hpp"
 
 #include <atomic>
 
@@ -16,59 +17,132 @@ std::optional<Error> errorOf(const Result<TokenSet>& result) {
   return result ? std::nullopt : std::optional(result.error());
 }
 
-// Tells of the call, wherever it ends: it may outlive whoever wanted it.
-RefreshCall watched(const ObservedRefresh& refresh, const std::shared_ptr<std::atomic<bool>>& wasMade) {
-  return [call = refresh.call, observer = refresh.observer, tag = refresh.tag, trigger = refresh.trigger,
-          wasMade](const TokenSet& tokens) {
-    *wasMade = true;
-    notify(observer, [&] { return event::RefreshStarted{tag, trigger}; });
-    const Moment begin = monotonicNow();
-    RefreshAnswer answer{.tokens = fail(Errc::refreshFailed, "asking for tokens threw an exception")};
-    try {
-      answer = call(tokens);
-    } catch (...) {  // NOLINT(bugprone-empty-catch): said above
-    }
-    notify(observer, [&] {
-      return event::TokensAnswered{tag, trigger, errorOf(answer.tokens), monotonicNow() - begin};
+// Tells of a call, wherever it ends: it may outlive whoever wanted it.
+class Watched {
+ public:
+  Watched(const ObservedRefresh& refresh, std::shared_ptr<std::atomic<bool>> wasMade)
+      : observer_(refresh.source->observer),
+        tag_(refresh.tag),
+        trigger_(refresh.trigger),
+        wasMade_(std::move(wasMade)) {}
+
+  // What is to be told of the answer.
+  [[nodiscard]] Completion<const RefreshAnswer&> begun() const {
+    *wasMade_ = true;
+    notify(observer_, [&] { return event::RefreshStarted{tag_, trigger_}; });
+    return [watched = *this, begin = monotonicNow()](const RefreshAnswer& answer) {
+      notify(watched.observer_, [&] {
+        return event::TokensAnswered{watched.tag_, watched.trigger_, errorOf(answer.tokens), monotonicNow() - begin};
+      });
+    };
+  }
+
+ private:
+  Observer observer_;
+  std::string tag_;
+  RefreshTrigger trigger_;
+  std::shared_ptr<std::atomic<bool>> wasMade_;
+};
+
+RefreshCall watched(const RefreshCall& call, const Watched& by) {
+  if (!call.asynchronous()) {
+    return [by, call = call.blocking()](const TokenSet& tokens) {
+      const auto tell = by.begun();
+      RefreshAnswer answer = ask(call, tokens);
+      tell(answer);
+      return answer;
+    };
+  }
+  return [by, call = call.asynchronous()](const TokenSet& tokens, const Completion<RefreshAnswer>& done) {
+    startAsking(call, tokens, [tell = by.begun(), done](RefreshAnswer answer) {
+      tell(answer);
+      done(std::move(answer));
     });
-    return answer;
   };
 }
 
 RefreshedBy roleIn(const Error& failure, bool wasMade) {
   if (wasMade) return RefreshedBy::self;
-  const bool nobodys =
-      (failure.end && keepsCookie(*failure.end)) || failure.code == Errc::overloaded || failure.code == Errc::throttled;
+  const bool nobodys = (failure.end && keepsCookie(*failure.end)) || failure.code == Errc::overloaded ||
+                       failure.code == Errc::throttled || failure.code == Errc::cancelled;
   return nobodys ? RefreshedBy::none : RefreshedBy::follower;
 }
 
-Result<NewTokens> inTurn(const ObservedRefresh& refresh, const TokenSet& rejected, const RefreshCall& call,
-                         Deadline deadline, const std::function<void(const TokenSet&)>& keep) {
-  TokenSet spent = rejected;
-  for (int turn = 0; turn < patience; ++turn) {
-    Result<NewTokens> refreshed = refresh.coordinator.refresh(refresh.client, spent, call, deadline, refresh.context);
-    if (!refreshed || refreshed->tokens.resource == rejected.resource) return refreshed;
-    keep(refreshed->tokens);
-    spent = refreshed->tokens;
+// Asks in turn until tokens come for the resource. Holds itself while it is asking.
+class InTurn : public std::enable_shared_from_this<InTurn> {
+ public:
+  InTurn(ObservedRefresh refresh, const TokenSet& rejected, Deadline deadline,
+         std::function<void(const TokenSet&)> keep, RefreshHandler done)
+      : refresh_(std::move(refresh)),
+        resource_(rejected.resource),
+        spent_(rejected),
+        deadline_(deadline),
+        keep_(std::move(keep)),
+        done_(std::move(done)) {}
+
+  void begin() {
+    if (refresh_.source->observer) {
+      wasMade_ = std::make_shared<std::atomic<bool>>(false);
+      watchedCall_ = watched(refresh_.source->call, {refresh_, wasMade_});
+    }
+    ask();
   }
-  return fail(Errc::refreshFailed, "other resources' refreshes kept coming first");
-}
+
+ private:
+  void ask() {
+    const TokenSource& source = *refresh_.source;
+    const RefreshCall& call = watchedCall_ ? *watchedCall_ : source.call;
+    const auto done = exactlyOnce<Result<NewTokens>>(
+        [self = shared_from_this()](Result<NewTokens> result) { self->answered(std::move(result)); },
+        fail(Errc::refreshFailed, "the coordinator has gone"));
+    try {
+      source.coordinator->startRefresh(source.client, spent_, call, deadline_, refresh_.context, done);
+    } catch (...) {
+      done(fail(Errc::refreshFailed, "the coordinator threw an exception"));
+    }
+  }
+  void answered(Result<NewTokens> result) {
+    if (!result || result->tokens.resource == resource_) return end(std::move(result));
+    if (++turns_ == patience) return end(fail(Errc::refreshFailed, "other resources' refreshes kept coming first"));
+    keep_(result->tokens);
+    spent_ = result->tokens;
+    ask();
+  }
+  // What is held of others is let go first: a thread that has waited for the end may destroy all of it.
+  void end(Result<NewTokens> result) {
+    tell(result);
+    const RefreshHandler done = std::move(done_);
+    refresh_ = {};
+    watchedCall_.reset();
+    keep_ = nullptr;
+    done(std::move(result));
+  }
+  void tell(const Result<NewTokens>& result) const {
+    notify(refresh_.source->observer, [&]() -> Event {
+      const auto took = monotonicNow() - begin_;
+      if (result) return event::Refreshed{refresh_.tag, result->by, refresh_.trigger, took};
+      const RefreshedBy role = roleIn(result.error(), *wasMade_);
+      return event::RefreshFailed{refresh_.tag, role, refresh_.trigger, result.error(), took};
+    });
+  }
+
+  ObservedRefresh refresh_;
+  const std::string resource_;
+  TokenSet spent_;
+  const Deadline deadline_;
+  std::function<void(const TokenSet&)> keep_;
+  RefreshHandler done_;
+  std::optional<RefreshCall> watchedCall_;
+  std::shared_ptr<std::atomic<bool>> wasMade_;
+  const Moment begin_ = monotonicNow();
+  int turns_ = 0;
+};
 
 }  // namespace
 
-Result<NewTokens> refreshObserved(const ObservedRefresh& refresh, const TokenSet& rejected, Deadline deadline,
-                                  const std::function<void(const TokenSet&)>& keep) {
-  if (!refresh.observer) return inTurn(refresh, rejected, refresh.call, deadline, keep);
-  const auto wasMade = std::make_shared<std::atomic<bool>>(false);
-  const Moment begin = monotonicNow();
-  Result<NewTokens> result = inTurn(refresh, rejected, watched(refresh, wasMade), deadline, keep);
-  const auto took = monotonicNow() - begin;
-  notify(refresh.observer, [&]() -> Event {
-    const auto& [tag, trigger] = std::tie(refresh.tag, refresh.trigger);
-    if (result) return event::Refreshed{tag, result->by, trigger, took};
-    return event::RefreshFailed{tag, roleIn(result.error(), *wasMade), trigger, result.error(), took};
-  });
-  return result;
+void startRefreshObserved(ObservedRefresh refresh, const TokenSet& rejected, Deadline deadline,
+                          std::function<void(const TokenSet&)> keep, RefreshHandler done) {
+  std::make_shared<InTurn>(std::move(refresh), rejected, deadline, std::move(keep), std::move(done))->begin();
 }
 
 TokenSet caughtUp(TokenSet held, const TokenSet& newest) {

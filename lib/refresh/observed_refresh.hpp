@@ -2,26 +2,25 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
-#include <ironjar/coordinator.hpp>
+#include <ironjar/refresh_service.hpp>
 
 namespace ironjar::detail {
 
 struct ObservedRefresh {
-  RefreshCoordinator& coordinator;
-  const std::string& client;
-  const RefreshCall& call;
-  const Observer& observer;
+  std::shared_ptr<const TokenSource> source;
   std::string tag;  // whose it is, for the observer
-  RefreshTrigger trigger;
+  RefreshTrigger trigger = RefreshTrigger::request;
   RefreshContext context = {};
 };
 
 // Tokens newer than `rejected`, for the same resource. A call for another resource spends the refresh token just the
-// same: what such calls bring is given to `keep`, and asked from in turn. Errors: RefreshCoordinator::refresh's.
-[[nodiscard]] Result<NewTokens> refreshObserved(const ObservedRefresh& refresh, const TokenSet& rejected,
-                                                Deadline deadline, const std::function<void(const TokenSet&)>& keep);
+// same: what such calls bring is given to `keep`, and asked from in turn. `done` is called once, at once or later,
+// after all others; nothing of the source is held any more then. Errors: RefreshCoordinator::refresh's.
+void startRefreshObserved(ObservedRefresh refresh, const TokenSet& rejected, Deadline deadline,
+                          std::function<void(const TokenSet&)> keep, RefreshHandler done);
 
 // What a coordinator's newest tokens mean for a holder of `held`: they themselves, or, when they are for another
 // resource, held ones with the newer refresh token.

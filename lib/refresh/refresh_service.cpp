@@ -1,3 +1,4 @@
+#include "base/completion.hpp"
 #include "base/number.hpp"
 #include "refresh/observed_refresh.hpp"
 #include "refresh/policy.hpp"
@@ -44,8 +45,10 @@ void applyEnvironment(RefreshServiceOptions& options) {
 // Shared with the thread, since a callback may destroy the service. What takes the lock holds it on return too.
 struct RefreshService::State {
   State(TokenSource from, TokenSet held, RefreshServiceOptions given)
-      : source(std::move(from)), options(std::move(given)), tokens(std::move(held)) {
-    tokens.resource = source.resource;
+      : source(std::make_shared<const TokenSource>(std::move(from))),
+        options(std::move(given)),
+        tokens(std::move(held)) {
+    tokens.resource = source->resource;
   }
 
   using Found = Result<std::optional<TokenSet>>;  // new tokens, or nothing when those at hand are good
@@ -89,13 +92,13 @@ struct RefreshService::State {
 
   // Without the lock. The newest tokens, from a call when they must be newer still.
   Found renewed(TokenSet current, bool now) {
-    Found newest = source.coordinator->newest(source.client, current, RefreshCoordinator::From::memory);
+    Found newest = source->coordinator->newest(source->client, current, RefreshCoordinator::From::memory);
     if (!newest) return newest;
     if (*newest) {
       current = detail::caughtUp(current, **newest);
       newest = std::optional(current);
     }
-    const bool endsSoon = current.expiresAt && *current.expiresAt - source.now() < options.threshold;
+    const bool endsSoon = current.expiresAt && *current.expiresAt - source->now() < options.threshold;
     if (!endsSoon && (*newest || (current.expiresAt && !now))) return newest;
     {
       const std::lock_guard lock(mutex);
@@ -107,11 +110,13 @@ struct RefreshService::State {
   }
 
   Found refresh(const TokenSet& current) const {
-    const detail::ObservedRefresh observed{*source.coordinator,    source.client, source.call, source.observer, "",
-                                           RefreshTrigger::service};
     const Deadline deadline = std::chrono::steady_clock::now() + options.timeout;
-    // Another resource's tokens are in the coordinator's memory: the next look finds their refresh token there.
-    const auto fresh = detail::refreshObserved(observed, current, deadline, [](const TokenSet&) {});
+    const auto start = [&](RefreshHandler done) {
+      // Another resource's tokens are in the coordinator's memory: the next look finds their refresh token there.
+      detail::startRefreshObserved(
+          {source, "", RefreshTrigger::service}, current, deadline, [](const TokenSet&) {}, std::move(done));
+    };
+    const auto fresh = detail::waitFor<Result<NewTokens>>(start, fail(Errc::refreshFailed, "the coordinator has gone"));
     return fresh ? Found(fresh->tokens) : fresh.error();
   }
 
@@ -145,7 +150,7 @@ struct RefreshService::State {
     lock.lock();
   }
 
-  const TokenSource source;
+  const std::shared_ptr<const TokenSource> source;
   const RefreshServiceOptions options;
   std::mutex mutex;
   std::condition_variable changed;

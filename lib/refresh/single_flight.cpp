@@ -10,8 +10,8 @@ namespace ironjar::detail {
 namespace {
 
 void requireValid(const LocalCoordinatorOptions& o) {
-  if (o.keepUnconfirmed > longestTime || o.threads == 0 || o.maxEntries == 0 || o.maxBytes == 0 || o.maxWaiters == 0 ||
-      o.maxWaitersPerToken == 0 || o.refusedBurst == 0 || o.refusedBurst > 1'000'000 ||
+  if (o.keepUnconfirmed > longestTime || o.threads == 0 || o.maxCalls == 0 || o.maxEntries == 0 || o.maxBytes == 0 ||
+      o.maxWaiters == 0 || o.maxWaitersPerToken == 0 || o.refusedBurst == 0 || o.refusedBurst > 1'000'000 ||
       o.refusedInterval <= Seconds{0} || o.refusedInterval > Seconds{86'400} || o.keep <= Seconds{0} ||
       o.keepUnconfirmed < o.keep || !o.now) {
     throw std::invalid_argument(
@@ -144,7 +144,7 @@ void SingleFlight::confirm(std::optional<TokenKey> key, TokenKey successor, Mono
 }
 
 SingleFlight::Decision SingleFlight::request(std::string_view client, const TokenSet& rejected,
-                                             const RefreshContext& context, RefreshCompletion done, MonotonicTime now) {
+                                             const RefreshContext& context, RefreshHandler done, MonotonicTime now) {
   End end = follow(keyOf(client, rejected.refreshToken), rejected, context.begun, now);
   if (auto over = end.over()) return *std::move(over);
   if (end.entry && end.entry->state == TokenState::invalidGrant) {
@@ -175,14 +175,14 @@ SingleFlight::Decision SingleFlight::request(std::string_view client, const Toke
   return decision;
 }
 
-SingleFlight::Waiting SingleFlight::join(const Call& call, RefreshedBy by, RefreshCompletion done) {
+SingleFlight::Waiting SingleFlight::join(const Call& call, RefreshedBy by, RefreshHandler done) {
   const std::uint64_t number = ++numbers_;
-  call->waiters.push_back({number, by, std::move(done)});
+  call->waiters.emplace(number, InFlightRefresh::Waiter{by, std::move(done)});
   return {call, number, by == RefreshedBy::self};
 }
 
 SingleFlight::Decision SingleFlight::lead(std::string_view client, End& end, const TokenSet& rejected,
-                                          RefreshCause cause, RefreshCompletion done, MonotonicTime now) {
+                                          RefreshCause cause, RefreshHandler done, MonotonicTime now) {
   const auto call = std::make_shared<InFlightRefresh>(InFlightRefresh{
       .client = std::string(client), .key = end.key, .spent = end.tokens.value_or(rejected), .cause = cause});
   const Waiting waiting = join(call, RefreshedBy::self, std::move(done));
@@ -219,14 +219,10 @@ std::optional<Error> SingleFlight::refusal(const CircuitBreaker& breaker, const 
 }
 
 bool SingleFlight::leave(const Waiting& waiting) {
-  RefreshCompletion done;  // destroyed without the lock
+  decltype(waiting.call->waiters)::node_type left;  // destroyed without the lock
   const std::lock_guard lock(partOf(waiting.call->key).mutex);
-  auto& waiters = waiting.call->waiters;
-  const auto found =
-      std::find_if(waiters.begin(), waiters.end(), [&](const auto& waiter) { return waiter.number == waiting.number; });
-  if (found == waiters.end()) return false;
-  done = std::move(found->done);
-  waiters.erase(found);
+  left = waiting.call->waiters.extract(waiting.number);
+  if (left.empty()) return false;
   waiters_.fetch_sub(1);
   return true;
 }

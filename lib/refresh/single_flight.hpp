@@ -21,15 +21,11 @@
 
 namespace ironjar::detail {
 
-// Called once, from whichever thread completes the call. Must not throw.
-using RefreshCompletion = std::function<void(Result<NewTokens>)>;
-
 // One call to a token endpoint, shared by the table's entry and everybody who waits for it.
 struct InFlightRefresh {
   struct Waiter {
-    std::uint64_t number;
     RefreshedBy by;
-    RefreshCompletion done;
+    RefreshHandler done;
   };
 
   std::string client;
@@ -38,8 +34,8 @@ struct InFlightRefresh {
   RefreshCause cause = RefreshCause::ended;
   CircuitBreaker::Permit permit{};
   // Under the lock of the token's part, until the call is completed.
-  std::vector<Waiter> waiters = {};
-  std::optional<TimePoint> loggedOut = {};  // when the login was ended during the call: its answer is revoked
+  std::map<std::uint64_t, Waiter> waiters = {};  // by number, in the order in which they came
+  std::optional<TimePoint> loggedOut = {};       // when the login was ended during the call: its answer is revoked
   RevokeCall revoke = {};
 };
 
@@ -67,7 +63,7 @@ class SingleFlight {
                                                        RefreshCoordinator::From from, const RefreshContext& context,
                                                        MonotonicTime now);
   [[nodiscard]] Decision request(std::string_view client, const TokenSet& rejected, const RefreshContext& context,
-                                 RefreshCompletion done, MonotonicTime now);
+                                 RefreshHandler done, MonotonicTime now);
   // The tokens that are to be revoked at once.
   [[nodiscard]] std::optional<TokenSet> end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
                                             const Logout& logout, MonotonicTime now);
@@ -121,9 +117,9 @@ class SingleFlight {
 
   [[nodiscard]] std::optional<Error> refusal(const CircuitBreaker& breaker, const End& end, RefreshCause cause,
                                              MonotonicTime now);
-  [[nodiscard]] Waiting join(const Call& call, RefreshedBy by, RefreshCompletion done);
+  [[nodiscard]] Waiting join(const Call& call, RefreshedBy by, RefreshHandler done);
   [[nodiscard]] Decision lead(std::string_view client, End& end, const TokenSet& rejected, RefreshCause cause,
-                              RefreshCompletion done, MonotonicTime now);
+                              RefreshHandler done, MonotonicTime now);
 
   struct Rotation {
     std::optional<TokenKey> predecessor;  // of the token that is spent

@@ -1,4 +1,5 @@
 // The life of one call: begun or withdrawn, completed, and what its answer means for the table and for who waits.
+#include "base/completion.hpp"
 #include "refresh/observed_refresh.hpp"
 #include "refresh/policy.hpp"
 #include "refresh/single_flight.hpp"
@@ -193,18 +194,20 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
 // Call it when the table no longer holds the call, so that no waiter can join. A waiter whose result cannot be copied
 // for want of memory gets Errc::overloaded.
 void SingleFlight::completeAll(InFlightRefresh& call, const Result<TokenSet>& result) noexcept {
-  std::vector<InFlightRefresh::Waiter> waiters;
+  std::map<std::uint64_t, InFlightRefresh::Waiter> waiters;
   {
     const std::lock_guard lock(partOf(call.key).mutex);
     waiters.swap(call.waiters);
   }
   waiters_.fetch_sub(waiters.size());
-  for (const auto& waiter : waiters) {
+  for (auto& [number, waiter] : waiters) {
+    Result<NewTokens> its = fail(Errc::overloaded, {}, soon);
     try {
-      waiter.done(result ? Result<NewTokens>(NewTokens{*result, waiter.by}) : result.error());
-    } catch (const std::bad_alloc&) {
-      waiter.done(Error{Errc::overloaded, {}, soon});
+      its = result ? Result<NewTokens>(NewTokens{*result, waiter.by}) : result.error();
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): said above
     }
+    completeSafely(waiter.done, std::move(its));
+    waiter.done = nullptr;  // what it holds goes before the next one is told
   }
 }
 

@@ -28,7 +28,7 @@ struct Replica {
             .passwords = std::move(passwords), .port = server().port(), .timeout = std::chrono::seconds{5}})),
         coordinator(std::make_shared<ironjar::RedisCoordinator>(redis, std::move(options))) {}
 
-  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::RefreshCall& ask) {
+  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::BlockingRefresh& ask) {
     return coordinator->refresh("c", tokens(from), ask, soon());
   }
   ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, ironjar::RefreshAnswer answer) {

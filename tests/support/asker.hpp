@@ -25,7 +25,7 @@ struct Asker {
     const auto ask = [count = calls, answer](const ironjar::TokenSet&) { return ++*count, answer; };
     return coordinator->refresh(client, from, ask, soon(), context);
   }
-  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::RefreshCall& ask,
+  ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::BlockingRefresh& ask,
                                               ironjar::Deadline deadline = soon()) const {
     return coordinator->refresh(
         "c", tokens(from), [count = calls, ask](const ironjar::TokenSet& t) { return ++*count, ask(t); }, deadline);

@@ -14,7 +14,7 @@ namespace support {
 // A call that waits inside the provider until it is released.
 class Gate {
  public:
-  ironjar::RefreshCall ask(ironjar::RefreshAnswer answer) {
+  ironjar::BlockingRefresh ask(ironjar::RefreshAnswer answer) {
     return [this, answer](const ironjar::TokenSet&) {
       std::unique_lock lock(mutex_);
       ++entered_;

@@ -24,7 +24,7 @@ class ServedEndpoint {
  public:
   explicit ServedEndpoint(ironjar::testing::VirtualClock clock) : clock_(std::move(clock)) {}
 
-  ironjar::RefreshCall ask() {
+  ironjar::BlockingRefresh ask() {
     return [this](const ironjar::TokenSet&) {
       std::unique_lock lock(mutex_);
       times_.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wallNow() - begin_));

@@ -163,7 +163,7 @@ class HttplibTransport {
     Result<std::string> head = requestHead(request, *target, after);
     if (!head) return std::move(head).error();
     const BodyReader body = detail::beginBody(request);
-    if (request.openBody && !body) return fail(Errc::malformed, "the body cannot be read again");
+    if (hasStreamedBody(request) && !body) return fail(Errc::malformed, "the body cannot be read again");
 
     IdleConnections::Pointer connection = key.empty() ? nullptr : idle_.take(key);
     if (!connection) {
