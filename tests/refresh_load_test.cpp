@@ -1,5 +1,6 @@
 // Many requests at once, again and again. IRONJAR_LOAD=50 makes it 1,000 rounds of 200 threads, and 2 x 100,000 mixed
 // ones.
+#include "support/named_tokens.hpp"
 #include "support/support.hpp"
 #include "support/world.hpp"
 
@@ -68,4 +69,27 @@ TEST_CASE("two users mixed, thousands of times: no answer reaches the other") {
   CHECK(wrong == 0);
   CHECK(served > 3 * 1000 * load());
   CHECK(world.provider.counts().reuses == 0);
+}
+
+TEST_CASE("chains are followed from part to part of the table while it grows") {
+  constexpr int count = 3000;
+  LocalCoordinator coordinator;
+  const auto spent = [](int n) { return support::tokens("spent-" + std::to_string(n)); };
+  const auto fresh = [](int n) { return support::tokens("fresh-" + std::to_string(n)); };
+  std::atomic<int> rotated = 0;
+  std::thread growing([&] {
+    while (rotated < count) {
+      const auto answer = [&](const TokenSet&) { return RefreshAnswer{fresh(rotated)}; };
+      if (coordinator.refresh("c", spent(rotated), answer, support::soon())) ++rotated;
+    }
+  });
+  int wrong = 0;
+  for (int n = 0; rotated < count; ++n) {
+    if (rotated == 0) continue;
+    const int which = n % rotated;
+    const auto newest = coordinator.newest("c", spent(which), RefreshCoordinator::From::memory);
+    wrong += !newest || *newest != fresh(which);
+  }
+  growing.join();
+  CHECK(wrong == 0);
 }

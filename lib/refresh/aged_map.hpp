@@ -2,12 +2,14 @@
 // later ends later. However many there are, a look-up reads two places in memory: a slot, which has the key, and the
 // front of the node that it names; whether a value has a mark is read from the slot alone.
 //
-// Nodes stay where they are until they are erased; their memory is used again, and freed with the map.
+// Nodes stay where they are until they are erased; their memory is used again, and freed with the map. Its owner guards
+// the map; only prefetch() may be called at any time.
 #pragma once
 
 #include "refresh/token_key.hpp"
 
 #include <array>
+#include <atomic>
 #include <cassert>
 #include <cstdint>
 #include <limits>
@@ -56,9 +58,12 @@ class AgedMap {
     const std::size_t at = slotOf(key);
     return at == nowhere ? nullptr : &node(slots_[at].node);
   }
-  // Begins to read the slot that a look-up begins at, for one that follows.
+  // Begins to read the slot at which a look-up of the key begins. Needs no lock: while another thread has the table
+  // grow, the slot may be one of the old ones, and nothing is gained.
   void prefetch(const TokenKey& key) const {
-    if (!slots_.empty()) __builtin_prefetch(&slots_[home(key)]);
+    const std::size_t lastSlot = lastSlot_.load(std::memory_order_acquire);
+    const Slot* first = firstSlot_.load(std::memory_order_relaxed);
+    if (first) __builtin_prefetch(first + (TokenKeyHash()(key) & lastSlot));
   }
   [[nodiscard]] bool isMarked(const TokenKey& key) const {
     const std::size_t at = slotOf(key);
@@ -141,6 +146,8 @@ class AgedMap {
   void grow() {
     std::vector<Slot> old(slots_.empty() ? fewestSlots : slots_.size() * 2);
     old.swap(slots_);
+    firstSlot_.store(slots_.data(), std::memory_order_relaxed);
+    lastSlot_.store(slots_.size() - 1, std::memory_order_release);  // second: never past the end of those at the first
     for (const Slot& slot : old) {
       if (slot.node != none) put(slot);
     }
@@ -171,6 +178,8 @@ class AgedMap {
   }
 
   std::vector<Slot> slots_;
+  std::atomic<const Slot*> firstSlot_ = nullptr;  // and the last one's number, for prefetch()
+  std::atomic<std::size_t> lastSlot_ = 0;
   std::vector<std::unique_ptr<Node[]>> chunks_;
   std::array<Queue, queueCount> queues_;
   Index free_ = none;
