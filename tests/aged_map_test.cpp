@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Map = AgedMap<std::string, 2>;
+using Map = AgedMap<std::string, 2, std::string>;
 
 // Few places to begin with, so that keys stand in each other's way.
 TokenKey keyOf(std::uint32_t number) {
@@ -29,8 +29,8 @@ TokenKey keyOf(std::uint32_t number) {
 struct Model {
   struct Value {
     std::string text;
-    bool isMarked;
     std::size_t queue;
+    Map::Note note = {};
   };
   std::map<TokenKey, Value> values;
   std::array<std::list<TokenKey>, 2> queues;
@@ -52,7 +52,7 @@ void step(Map& map, Model& model, const TokenKey& key, std::uint32_t what) {
   if (node == nullptr) {
     map.insert(key, queue, MonotonicTime(Seconds{what})).value = std::to_string(what);
     model.put(key, queue);
-    model.values[key] = {std::to_string(what), false, queue};
+    model.values[key] = {std::to_string(what), queue};
   } else if (what % 4 == 0) {
     map.erase(*node);
     model.erase(key);
@@ -60,8 +60,10 @@ void step(Map& map, Model& model, const TokenKey& key, std::uint32_t what) {
     map.move(*node, queue, MonotonicTime(Seconds{what}));
     model.put(key, queue);
   } else {
-    map.mark(*node, what % 4 == 2);
-    model.values[key].isMarked = what % 4 == 2;
+    static const std::string other;
+    const Map::Note note{.isMarked = what % 4 == 2, .other = what % 8 < 4 ? &other : nullptr, .next = what};
+    map.setNote(*node, note);
+    model.values[key].note = note;
   }
 }
 
@@ -71,11 +73,14 @@ void requireSame(Map& map, Model& model, std::uint32_t keys) {
     const TokenKey key = keyOf(number);
     const auto expected = model.values.find(key);
     const Map::Node* node = map.find(key);
+    const auto [found, note] = map.look(key);
+    map.prefetch(hashOf(key));
+    REQUIRE(found == node);
     REQUIRE((node != nullptr) == (expected != model.values.end()));
     if (node == nullptr) continue;
     REQUIRE(node->key() == key);
     REQUIRE(node->value == expected->second.text);
-    REQUIRE(map.isMarked(key) == expected->second.isMarked);
+    REQUIRE(note == expected->second.note);
   }
   for (std::size_t queue = 0; queue < 2; ++queue) {
     const auto& expected = model.queues.at(queue);
@@ -118,8 +123,7 @@ TEST_CASE("a node stays where it is while others come and go") {
   for (std::uint32_t number = 1; number < 5'000; number += 2) map.erase(*map.find(keyOf(number)));
   CHECK(map.find(keyOf(0)) == &kept);
   CHECK(kept.value == "kept");
-  CHECK_FALSE(map.isMarked(keyOf(0)));
-  CHECK_FALSE(map.isMarked(keyOf(1)));
+  CHECK(map.look(keyOf(0)).note == Map::Note());
 }
 
 TEST_CASE("stored tokens come back as they were, into whatever was there") {
@@ -139,13 +143,12 @@ TEST_CASE("stored tokens come back as they were, into whatever was there") {
   for (const TokenSet& tokens : all) {
     for (const TokenSet& before : all) {
       into = before;
-      const StoredTokens stored(tokens);
-      REQUIRE(stored);
-      stored.copyTo(into);
+      const StoredTokens::Pointer stored = StoredTokens::make(keyOf(7), tokens);
+      stored->prefetch();
+      stored->copyTo(into);
       CHECK(into == tokens);
-      CHECK(stored.size() >= tokens.accessToken.size() + tokens.refreshToken.size());
+      CHECK(stored->successor() == keyOf(7));
+      CHECK(stored->size() >= tokens.accessToken.size() + tokens.refreshToken.size());
     }
   }
-  CHECK_FALSE(StoredTokens());
-  CHECK(StoredTokens().size() == 0);
 }

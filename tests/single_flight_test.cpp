@@ -190,6 +190,21 @@ TEST_CASE("a token that was spent and is issued again is good again") {
   CHECK(f.newest("b") == "a");
 }
 
+TEST_CASE("a session that a logout refuses shows nothing of the browser: the chain is kept for the later login") {
+  Fixture f;
+  f.rotate("a", "b");
+  CHECK(f.flights.end("c", tokens("b"), nullptr, {.at = support::at(5'000)}, f.time.monotonicNow()));
+  f.rotate("later", "b");
+  const auto newest = [&f](const std::string& with, std::int64_t begun) {
+    return f.flights.newest("c", tokens(with), From::cookie, {.begun = support::at(begun)}, f.time.monotonicNow());
+  };
+  CHECK_FALSE(newest("b", 4'000));
+  f.time.advance(61s);
+  const auto found = newest("later", 9'000);
+  REQUIRE(found);
+  CHECK(*found == tokens("b"));
+}
+
 TEST_CASE("what waits is bounded, and a place is free again after any end") {
   Fixture f({.maxWaiters = 2});
   for (int round = 0; round < 3; ++round) {

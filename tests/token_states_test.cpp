@@ -163,6 +163,51 @@ TEST_CASE("only the successor that a token leads to confirms it, once") {
   CHECK_FALSE(f.states.bring(keyOf(token + 1), f.time.monotonicNow()));
 }
 
+TEST_CASE("who follows a chain reads no entry of a token that was brought, and is told where a rotated one leads") {
+  VirtualClock time;
+  TokenStates states(bounded(100));
+  const auto look = [&states](std::uint32_t n) { return states.look(keyOf(n)); };
+  CHECK_FALSE(look(1).entry);
+  rotate(states, 1, time.monotonicNow());
+  SUBCASE("one that nobody's call has brought: its cookie confirms nothing") {
+    CHECK_FALSE(look(1).entry);
+    REQUIRE(look(1).rotated);
+    CHECK(look(1).rotated->successor() == keyOf(2));
+    CHECK(look(1).successor == hashOf(keyOf(2)));
+  }
+  SUBCASE("issued, brought, asked about, rotated, spent") {
+    CHECK(look(2).entry == states.find(keyOf(2)));
+    bring(states, 2, time.monotonicNow());
+    CHECK_FALSE(look(2).entry);
+    CHECK_FALSE(look(2).rotated);
+    begin(states, 2);
+    CHECK(look(2).entry);
+    states.rotate(keyOf(2), {}, keyOf(3), time.monotonicNow());
+    CHECK_FALSE(look(2).entry);
+    CHECK(look(2).rotated);
+    states.retire(keyOf(2), time.monotonicNow());
+    CHECK(look(2).entry);
+    CHECK_FALSE(look(2).rotated);
+  }
+  SUBCASE("rotated before its cookie came, and issued again") {
+    rotate(states, 2, time.monotonicNow());
+    CHECK(look(2).entry);
+    CHECK(look(2).rotated);
+    bring(states, 2, time.monotonicNow());
+    CHECK_FALSE(look(2).entry);
+    states.issue(keyOf(2), keyOf(1), time.monotonicNow());
+    CHECK(look(2).entry);
+    CHECK_FALSE(look(2).rotated);
+  }
+  SUBCASE("not rotated: it leads to itself, and its cookie still confirms it") {
+    rotate(states, 5, 5, time.monotonicNow());
+    CHECK(look(5).entry);
+    bring(states, 5, time.monotonicNow());
+    CHECK_FALSE(look(5).entry);
+    CHECK(look(5).rotated->successor() == keyOf(5));
+  }
+}
+
 TEST_CASE("memory is back where it was after a million rotations") {
   const VirtualClock time;
   TokenStates states(bounded(100'000));

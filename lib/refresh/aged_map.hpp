@@ -1,6 +1,7 @@
 // Values by a token's key, each in one of a few queues. Each queue is in the order of its ends, as what is put there
 // later ends later. However many there are, a look-up reads two places in memory: a slot, which has the key, and the
-// front of the node that it names; whether a value has a mark is read from the slot alone.
+// front of the node that it names. In a large table each of them is a cache miss, so the slot also has a note, with
+// which its owner can do without the node in the usual cases.
 //
 // Nodes stay where they are until they are erased; their memory is used again, and freed with the map. Its owner guards
 // the map; only prefetch() may be called at any time.
@@ -20,10 +21,11 @@
 
 namespace ironjar::detail {
 
-template <class Value, std::size_t queueCount>
+template <class Value, std::size_t queueCount, class Other = void>
 class AgedMap {
   using Index = std::uint32_t;
-  static constexpr Index none = std::numeric_limits<Index>::max();
+  static constexpr int indexBits = 31;
+  static constexpr Index none = (Index{1} << indexBits) - 1;
   static constexpr std::size_t cacheLine = 64;
 
  public:
@@ -48,6 +50,20 @@ class AgedMap {
     TokenKey key_{};
   };
 
+  // What the owner has said of a value, known without its node: a mark, where something else that belongs to it is in
+  // memory, and the hash of the key to look up next.
+  struct Note {
+    bool isMarked = false;
+    const Other* other = nullptr;
+    TokenHash next = 0;
+
+    friend bool operator==(const Note&, const Note&) = default;
+  };
+  struct Found {
+    const Node* node = nullptr;
+    Note note = {};
+  };
+
   [[nodiscard]] std::size_t size() const { return size_; }
 
   [[nodiscard]] const Node* find(const TokenKey& key) const {
@@ -58,18 +74,27 @@ class AgedMap {
     const std::size_t at = slotOf(key);
     return at == nowhere ? nullptr : &node(slots_[at].node);
   }
-  // Begins to read the slot at which a look-up of the key begins. Needs no lock: while another thread has the table
-  // grow, the slot may be one of the old ones, and nothing is gained.
-  void prefetch(const TokenKey& key) const {
+  // As find(), and reads the slot only.
+  [[nodiscard]] Found look(const TokenKey& key) const {
+    const std::size_t at = slotOf(key);
+    if (at == nowhere) return {};
+    const Slot& slot = slots_[at];
+    return {&node(slot.node), {.isMarked = slot.isMarked, .other = slot.other, .next = slot.next}};
+  }
+  // Each new value has an empty note.
+  void setNote(const Node& noted, const Note& note) {
+    Slot& slot = slots_[slotOf(noted.key_)];
+    slot.other = note.other;
+    slot.next = note.next;
+    slot.isMarked = note.isMarked;
+  }
+  // Begins to read the slot at which the look-up of a key with this hash begins. Needs no lock: while another thread
+  // has the table grow, the slot may be one of the old ones, and nothing is gained.
+  void prefetch(TokenHash hash) const {
     const std::size_t lastSlot = lastSlot_.load(std::memory_order_acquire);
     const Slot* first = firstSlot_.load(std::memory_order_relaxed);
-    if (first) __builtin_prefetch(first + (TokenKeyHash()(key) & lastSlot));
+    if (first) __builtin_prefetch(first + (hash & lastSlot));
   }
-  [[nodiscard]] bool isMarked(const TokenKey& key) const {
-    const std::size_t at = slotOf(key);
-    return at != nowhere && slots_[at].isMarked;
-  }
-  void mark(const Node& marked, bool isMarked) { slots_[slotOf(marked.key_)].isMarked = isMarked; }
   // The one that ends first.
   [[nodiscard]] Node* front(std::size_t queue) {
     const Index first = queues_.at(queue).first;
@@ -84,7 +109,7 @@ class AgedMap {
     Node& added = node(free_);
     free_ = added.next_;
     added.key_ = key;
-    put({.key = key, .node = added.index_});
+    put(Slot{.key = key, .node = added.index_ & none});
     link(added, queue, until);
     ++size_;
     return added;
@@ -111,11 +136,15 @@ class AgedMap {
   }
 
  private:
-  struct Slot {
+  // Two in a cache line, none in two of them.
+  struct alignas(cacheLine / 2) Slot {
     TokenKey key{};
-    Index node = none;
-    bool isMarked = false;
+    const Other* other = nullptr;
+    TokenHash next = 0;
+    Index node : indexBits = none;
+    bool isMarked : 1 = false;
   };
+  static_assert(sizeof(Slot) == cacheLine / 2);
   struct Queue {
     Index first = none;
     Index last = none;
@@ -127,7 +156,7 @@ class AgedMap {
   // The number of slots is a power of two.
   [[nodiscard]] std::size_t wrapped(std::size_t at) const { return at & (slots_.size() - 1); }
   [[nodiscard]] std::size_t after(std::size_t at) const { return wrapped(at + 1); }
-  [[nodiscard]] std::size_t home(const TokenKey& key) const { return wrapped(TokenKeyHash()(key)); }
+  [[nodiscard]] std::size_t home(const TokenKey& key) const { return wrapped(hashOf(key)); }
   [[nodiscard]] Node& node(Index index) { return chunks_[index / chunkSize][index % chunkSize]; }
   [[nodiscard]] const Node& node(Index index) const { return chunks_[index / chunkSize][index % chunkSize]; }
 

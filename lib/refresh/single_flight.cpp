@@ -82,54 +82,54 @@ std::optional<Error> SingleFlight::End::over() const {
   return std::nullopt;
 }
 
-// From A to the end of A→B→C. It ends: whenever a token is given a successor, that one has none.
-SingleFlight::End SingleFlight::follow(const TokenKey& key, const TokenSet& tokens, std::optional<TimePoint> begun,
-                                       MonotonicTime now, std::vector<TokenKey>* path) {
-  End end{.key = key};
-  std::optional<TokenSet> own;  // the last ones for the resource that is asked for, where others came after them
-  while (true) {
-    end.part = &partOf(end.key);
-    end.lock = locked(*end.part, now);
-    const TokenStates& states = end.part->states;
-    end.loggedOut = states.isLoggedOut(end.key, begun);
-    end.entry = end.loggedOut || states.isSettled(end.key) ? nullptr : states.find(end.key);
-    if (end.entry == nullptr || end.entry->state != TokenState::rotated) break;
-    if (end.tokens && end.tokens->resource == tokens.resource) std::swap(own, end.tokens);
-    end.entry->tokens.copyTo(end.tokens ? *end.tokens : end.tokens.emplace());
-    if (end.entry->successor == end.key) break;  // not rotated
-    if (path) path->push_back(end.key);
-    end.key = end.entry->successor;
-    end.lock.unlock();
-  }
-  const bool hasOwn = own && end.tokens->resource != tokens.resource && own->accessToken != tokens.accessToken;
-  if (hasOwn) end.tokens = caughtUp(*std::move(own), *end.tokens);
+// In a large table each read of another place is a cache miss, so two are begun before they are needed: of the slot
+// before the lock is had, and of the successor's slot, in whatever part, before this token's successor is read.
+SingleFlight::End SingleFlight::look(const TokenKey& key, std::optional<TimePoint> begun, MonotonicTime now) {
+  Part& part = partOf(key);
+  part.states.prefetch(hashOf(key));
+  End end{.key = key, .part = &part, .lock = locked(part, now)};
+  end.loggedOut = part.states.isLoggedOut(key, begun);
+  if (end.loggedOut) return end;
+  const TokenStates::Link link = part.states.look(key);
+  if (link.rotated) partOf(link.successor).states.prefetch(link.successor);
+  end.entry = link.entry;
+  end.rotated = link.rotated;
   return end;
+}
+
+// From A to the end of A→B→C. It ends: whenever a token is given a successor, that one has none.
+void SingleFlight::follow(End& end, std::optional<TokenSet>& newest, const TokenSet& tokens,
+                          std::optional<TimePoint> begun, MonotonicTime now, std::vector<TokenKey>* path) {
+  std::optional<TokenSet> own;  // the last ones for the resource that is asked for, where others came after them
+  while (end.rotated) {
+    if (newest && newest->resource == tokens.resource) std::swap(own, newest);
+    end.rotated->copyTo(newest ? *newest : newest.emplace());
+    const TokenKey next = end.rotated->successor();
+    if (next == end.key) break;  // not rotated
+    if (path) path->push_back(end.key);
+    end.lock.unlock();
+    end = look(next, begun, now);
+  }
+  const bool hasOwn = own && newest->resource != tokens.resource && own->accessToken != tokens.accessToken;
+  if (hasOwn) newest = caughtUp(*std::move(own), *newest);
 }
 
 Result<std::optional<TokenSet>> SingleFlight::newest(std::string_view client, const TokenSet& tokens,
                                                      RefreshCoordinator::From from, const RefreshContext& context,
                                                      MonotonicTime now) {
+  Result<std::optional<TokenSet>> newest = std::optional<TokenSet>();
   const TokenKey key = keyOf(client, tokens.refreshToken);
-  std::optional<TokenKey> toConfirm;
-  bool isNewest = false;
-  {
-    Part& part = partOf(key);
-    const auto lock = locked(part, now);
-    const auto* entry = part.states.isSettled(key) ? nullptr : part.states.find(key);
-    if (entry && entry->state == TokenState::rotated) {  // both are read below: each is a miss in a large table
-      entry->tokens.prefetch();
-      partOf(entry->successor).states.prefetch(entry->successor);
-    }
-    const bool isFromCookie = from == RefreshCoordinator::From::cookie;
-    if (entry && isFromCookie && !entry->wasBrought) toConfirm = part.states.bring(key, now);
-    isNewest = (!entry || entry->state == TokenState::issued) && !part.states.isLoggedOut(key, context.begun);
-  }
+  End end = look(key, context.begun, now);
+  if (!end.entry && !end.rotated && !end.loggedOut) return newest;  // the usual case
+  const bool isFirst = from == RefreshCoordinator::From::cookie && end.entry && !end.entry->wasBrought;
+  const auto toConfirm = isFirst ? end.part->states.bring(key, now) : std::nullopt;
+  follow(end, *newest, tokens, context.begun, now);
+  auto over = end.over();
+  end.lock.unlock();
   confirm(toConfirm, key, now);
-  if (isNewest) return std::optional<TokenSet>();  // the usual case
-  End end = follow(key, tokens, context.begun, now);
-  if (auto over = end.over()) return *std::move(over);
-  if (end.tokens && !isNewer(*end.tokens, tokens)) end.tokens.reset();
-  return std::move(end.tokens);
+  if (over) return *std::move(over);
+  if (*newest && !isNewer(**newest, tokens)) newest->reset();
+  return newest;
 }
 
 // Confirms the chain backwards: a browser that sends C's cookie has replaced B's, so A and B need not be kept long.
@@ -145,17 +145,18 @@ void SingleFlight::confirm(std::optional<TokenKey> key, TokenKey successor, Mono
 
 SingleFlight::Decision SingleFlight::request(std::string_view client, const TokenSet& rejected,
                                              const RefreshContext& context, RefreshHandler done, MonotonicTime now) {
-  End end = follow(keyOf(client, rejected.refreshToken), rejected, context.begun, now);
+  End end = look(keyOf(client, rejected.refreshToken), context.begun, now);
+  std::optional<TokenSet> newest;
+  follow(end, newest, rejected, context.begun, now);
   if (auto over = end.over()) return *std::move(over);
   if (end.entry && end.entry->state == TokenState::invalidGrant) {
     return loginOver(RefreshEnd::invalidGrant, "the provider has ended this login");
   }
-  if (end.tokens) {
-    const TokenSet& newest = *end.tokens;
-    const bool isOther = newest.accessToken != rejected.accessToken;
+  if (newest) {
+    const bool isOther = newest->accessToken != rejected.accessToken;
     // The same access token with a later expiry does not help a request whose access token the API has refused.
-    if (isOther ? isNewer(newest, rejected) : context.cause == RefreshCause::ended && endsLater(newest, rejected)) {
-      return NewTokens{newest, RefreshedBy::chain};
+    if (isOther ? isNewer(*newest, rejected) : context.cause == RefreshCause::ended && endsLater(*newest, rejected)) {
+      return NewTokens{*std::move(newest), RefreshedBy::chain};
     }
   }
   const Call current = end.entry ? end.entry->inFlight : nullptr;
@@ -170,7 +171,7 @@ SingleFlight::Decision SingleFlight::request(std::string_view client, const Toke
     place.take();
     return waiting;
   }
-  Decision decision = lead(client, end, rejected, context.cause, std::move(done), now);
+  Decision decision = lead(client, end, newest.value_or(rejected), context.cause, std::move(done), now);
   if (std::holds_alternative<Waiting>(decision)) place.take();
   return decision;
 }
@@ -181,10 +182,10 @@ SingleFlight::Waiting SingleFlight::join(const Call& call, RefreshedBy by, Refre
   return {call, number, by == RefreshedBy::self};
 }
 
-SingleFlight::Decision SingleFlight::lead(std::string_view client, End& end, const TokenSet& rejected,
-                                          RefreshCause cause, RefreshHandler done, MonotonicTime now) {
-  const auto call = std::make_shared<InFlightRefresh>(InFlightRefresh{
-      .client = std::string(client), .key = end.key, .spent = end.tokens.value_or(rejected), .cause = cause});
+SingleFlight::Decision SingleFlight::lead(std::string_view client, End& end, const TokenSet& spent, RefreshCause cause,
+                                          RefreshHandler done, MonotonicTime now) {
+  const auto call = std::make_shared<InFlightRefresh>(
+      InFlightRefresh{.client = std::string(client), .key = end.key, .spent = spent, .cause = cause});
   const Waiting waiting = join(call, RefreshedBy::self, std::move(done));
   return withBreaker(call->client, [&](CircuitBreaker& breaker) -> Decision {
     if (auto why = refusal(breaker, end, cause, now)) return Result<NewTokens>(*std::move(why));
@@ -232,7 +233,9 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
   std::vector<TokenKey> path;
   std::optional<TokenSet> last;
   {
-    const End end = follow(keyOf(client, tokens.refreshToken), tokens, logout.begun, now, &path);
+    End end = look(keyOf(client, tokens.refreshToken), logout.begun, now);
+    std::optional<TokenSet> newest;
+    follow(end, newest, tokens, logout.begun, now, &path);
     if (end.loggedOut) return std::nullopt;
     const bool isInFlight = end.entry && end.entry->inFlight;
     const bool isInvalid = end.entry && end.entry->state == TokenState::invalidGrant;  // nothing to revoke
@@ -240,7 +243,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
       end.entry->inFlight->loggedOut = logout.at;
       end.entry->inFlight->revoke = revoke;
     } else if (!isInvalid) {
-      last = end.tokens.value_or(tokens);
+      last = newest.value_or(tokens);
     }
     end.part->states.logOut(end.key, logout.at, now);
   }

@@ -95,30 +95,35 @@ class SingleFlight {
   class PartsLock;
   class Place;
 
-  // Where a chain ends, with the lock of that token's part.
+  // Where a chain ends, or has come to, with the lock of that token's part.
   struct End {
     TokenKey key{};
     Part* part = nullptr;
     std::unique_lock<std::mutex> lock = {};
-    const TokenStates::Entry* entry = nullptr;  // null: nothing is known of the token
-    bool loggedOut = false;
-    std::optional<TokenSet> tokens = {};  // the newest for the resource asked for; none: those that it began with
+    bool loggedOut = false;                     // and then nothing more is known
+    const TokenStates::Entry* entry = nullptr;  // this and the next as of TokenStates::Link
+    const StoredTokens* rotated = nullptr;
 
     [[nodiscard]] std::optional<Error> over() const;
   };
 
   [[nodiscard]] TokenKey keyOf(std::string_view client, std::string_view refreshToken) const;
-  [[nodiscard]] Part& partOf(const TokenKey& key) { return *parts_[key.back() % parts_.size()]; }
+  [[nodiscard]] Part& partOf(TokenHash hash) { return *parts_[std::uint64_t{hash} * parts_.size() >> 32U]; }
+  [[nodiscard]] Part& partOf(const TokenKey& key) { return partOf(hashOf(key)); }
   // A part's lock, once what has expired there is gone.
   [[nodiscard]] static std::unique_lock<std::mutex> locked(Part& part, MonotonicTime now);
-  [[nodiscard]] End follow(const TokenKey& key, const TokenSet& tokens, std::optional<TimePoint> begun,
-                           MonotonicTime now, std::vector<TokenKey>* path = nullptr);
+  // The first token of a chain, from which follow() goes on, or the only one.
+  [[nodiscard]] End look(const TokenKey& key, std::optional<TimePoint> begun, MonotonicTime now);
+  // `newest` becomes the newest of the chain's tokens for the resource of `tokens`; it stays unset where there are
+  // none.
+  void follow(End& end, std::optional<TokenSet>& newest, const TokenSet& tokens, std::optional<TimePoint> begun,
+              MonotonicTime now, std::vector<TokenKey>* path = nullptr);
   void confirm(std::optional<TokenKey> key, TokenKey successor, MonotonicTime now);
 
   [[nodiscard]] std::optional<Error> refusal(const CircuitBreaker& breaker, const End& end, RefreshCause cause,
                                              MonotonicTime now);
   [[nodiscard]] Waiting join(const Call& call, RefreshedBy by, RefreshHandler done);
-  [[nodiscard]] Decision lead(std::string_view client, End& end, const TokenSet& rejected, RefreshCause cause,
+  [[nodiscard]] Decision lead(std::string_view client, End& end, const TokenSet& spent, RefreshCause cause,
                               RefreshHandler done, MonotonicTime now);
 
   struct Rotation {

@@ -4,6 +4,7 @@
 #include "session/token_set.hpp"
 
 #include <cstring>
+#include <new>
 #include <type_traits>
 
 namespace ironjar::detail {
@@ -68,33 +69,32 @@ void read(const unsigned char*& from, std::map<std::string, std::string>& texts)
   }
 }
 
-std::size_t sizeAt(const unsigned char* memory) {
-  std::size_t size = 0;
-  read(memory, size);
-  return size;
-}
-
 }  // namespace
 
-StoredTokens::StoredTokens(const TokenSet& tokens) {
-  std::size_t size = sizeof size;
+StoredTokens::Pointer StoredTokens::make(const TokenKey& successor, const TokenSet& tokens) {
+  std::size_t size = sizeof(StoredTokens);
   forEachValue(tokens, [&size](const auto& value) { size += sizeOf(value); });
-  memory_.reset(new unsigned char[size]);
-  unsigned char* to = memory_.get();
-  write(to, size);
+  auto* memory = static_cast<unsigned char*>(::operator new(size));
+  Pointer stored(new (memory) StoredTokens(size, successor));
+  unsigned char* to = memory + sizeof(StoredTokens);
   forEachValue(tokens, [&to](const auto& value) { write(to, value); });
+  return stored;
 }
 
-std::size_t StoredTokens::size() const { return memory_ ? sizeAt(memory_.get()) : 0; }
-
 void StoredTokens::copyTo(TokenSet& tokens) const {
-  const unsigned char* from = memory_.get() + sizeof(std::size_t);
+  const unsigned char* from = reinterpret_cast<const unsigned char*>(this) + sizeof(StoredTokens);
   forEachValue(tokens, [&from](auto& value) { read(from, value); });
 }
 
-void StoredTokens::Wiping::operator()(unsigned char* memory) const noexcept {
-  wipe({memory, sizeAt(memory)});
-  delete[] memory;
+void StoredTokens::prefetch() const {
+  const auto* memory = reinterpret_cast<const unsigned char*>(this);
+  __builtin_prefetch(memory);
+  __builtin_prefetch(memory + 64);
+}
+
+void StoredTokens::Deleter::operator()(StoredTokens* stored) const noexcept {
+  wipe({reinterpret_cast<unsigned char*>(stored), stored->size()});
+  ::operator delete(stored);
 }
 
 }  // namespace ironjar::detail

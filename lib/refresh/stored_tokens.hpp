@@ -1,6 +1,8 @@
-// A TokenSet in one piece of memory, which is wiped when it goes: reading it back touches one place, not one for each
-// of its texts.
+// What has taken a token's place: its successor's key and the TokenSet, in one piece of memory, which is wiped when it
+// goes. Reading it touches one place, not one for each of its texts.
 #pragma once
+
+#include "refresh/token_key.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -11,23 +13,26 @@ namespace ironjar::detail {
 
 class StoredTokens {
  public:
-  StoredTokens() = default;  // none
-  explicit StoredTokens(const TokenSet& tokens);
+  struct Deleter {
+    void operator()(StoredTokens* stored) const noexcept;
+  };
+  using Pointer = std::unique_ptr<StoredTokens, Deleter>;
 
-  explicit operator bool() const { return memory_ != nullptr; }
-  [[nodiscard]] std::size_t size() const;  // in bytes
+  [[nodiscard]] static Pointer make(const TokenKey& successor, const TokenSet& tokens);
+
+  [[nodiscard]] const TokenKey& successor() const { return successor_; }
+  [[nodiscard]] std::size_t size() const { return size_; }  // of all of it, in bytes
   void copyTo(TokenSet& tokens) const;
-  // Begins to read them, for a copyTo() that follows.
-  void prefetch() const {
-    __builtin_prefetch(memory_.get());
-    __builtin_prefetch(memory_.get() + 64);  // they are longer than a cache line, whatever is in them
-  }
+  // Begins to read it: two cache lines, which it has in any case.
+  void prefetch() const;
 
  private:
-  struct Wiping {
-    void operator()(unsigned char* memory) const noexcept;
-  };
-  std::unique_ptr<unsigned char[], Wiping> memory_;  // begins with its size
+  StoredTokens(std::size_t size, const TokenKey& successor) : size_(size), successor_(successor) {}
+  ~StoredTokens() = default;
+
+  std::size_t size_;
+  TokenKey successor_;
+  // The tokens' values follow.
 };
 
 }  // namespace ironjar::detail

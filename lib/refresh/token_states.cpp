@@ -8,8 +8,9 @@
 namespace ironjar::detail {
 namespace {
 
-// What each takes in the tables at most: a node, and 64 bytes of slots, three in eight of which are in use at least.
+// What each takes in the tables at most: a node, and 86 bytes of slots, three in eight of which are in use at least.
 // And what the tokens' memory takes beside the tokens.
+constexpr std::size_t slotsSize = 86;
 constexpr std::size_t entrySize = 320;
 constexpr std::size_t tokensSize = 16;
 constexpr std::size_t tombstoneSize = 192;
@@ -18,7 +19,7 @@ std::int64_t seconds(TimePoint time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-std::size_t bytesOf(const StoredTokens& tokens) { return tokens ? tokensSize + tokens.size() : 0; }
+std::size_t bytesOf(const StoredTokens::Pointer& tokens) { return tokens ? tokensSize + tokens->size() : 0; }
 
 }  // namespace
 
@@ -39,6 +40,13 @@ void TokenStates::age(MonotonicTime now) {
 const TokenStates::Entry* TokenStates::find(const TokenKey& key) const {
   const auto* node = entries_.find(key);
   return node ? &node->value : nullptr;
+}
+
+TokenStates::Link TokenStates::look(const TokenKey& key) const {
+  const auto [node, note] = entries_.look(key);
+  if (node == nullptr) return {};
+  if (note.other) note.other->prefetch();
+  return {note.isMarked ? nullptr : &node->value, note.other, note.next};
 }
 
 void TokenStates::begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> inFlightRefresh) {
@@ -63,14 +71,15 @@ void TokenStates::withdraw(const TokenKey& key, MonotonicTime now) {
 
 void TokenStates::rotate(const TokenKey& key, const TokenSet& tokens, const TokenKey& successor, MonotonicTime now) {
   Entries::Node& node = refreshing(key);
-  StoredTokens fresh(tokens);  // first, so that without memory nothing has changed
+  StoredTokens::Pointer fresh = StoredTokens::make(successor, tokens);  // first: without memory nothing has changed
   enter(node, TokenState::rotated, unconfirmed, now, options_.keepUnconfirmed);
   bytes_ += bytesOf(fresh);
   Entry& entry = node.value;
   entry.tokens = std::move(fresh);
   entry.successor = successor;
   entry.isConfirmed = false;
-  if (successor == key) entry.wasBrought = false;
+  entry.wasBrought = successor != key && (entry.wasBrought || !entry.predecessor);
+  note(node);
   entry.failures = {};
   makeRoom();
 }
@@ -113,7 +122,7 @@ std::optional<TokenKey> TokenStates::bring(const TokenKey& key, MonotonicTime no
   Entries::Node& node = known(key);
   Entry& entry = node.value;
   if (std::exchange(entry.wasBrought, true)) return std::nullopt;
-  if (entry.state == TokenState::issued) entries_.mark(node, true);
+  note(node);
   // Where tokens do not rotate, a token is its own successor.
   if (entry.state == TokenState::rotated && entry.successor == key) confirm(key, key, now);
   return entry.predecessor;
@@ -160,7 +169,8 @@ void TokenStates::evict(const TokenKey& key) {
 }
 
 TokenStates::Entries::Node& TokenStates::at(const TokenKey& key) {
-  static_assert(sizeof(Entries::Node) + 64 <= entrySize && sizeof(Tombstones::Node) + 64 <= tombstoneSize);
+  static_assert(sizeof(Entries::Node) + slotsSize <= entrySize);
+  static_assert(sizeof(Tombstones::Node) + slotsSize <= tombstoneSize);
   if (Entries::Node* known = entries_.find(key)) return *known;
   Entries::Node& added = entries_.insert(key, inFlight, latest_);
   bytes_ += entrySize;
@@ -179,12 +189,18 @@ TokenStates::Entries::Node& TokenStates::refreshing(const TokenKey& key) {
   return node;
 }
 
+// What the table's slot has of an entry, brought up to date.
+void TokenStates::note(const Entries::Node& node) {
+  const Entry& entry = node.value;
+  entries_.setNote(node, {.isMarked = entry.isSettled(), .other = entry.tokens.get(), .next = hashOf(entry.successor)});
+}
+
 void TokenStates::enter(Entries::Node& node, TokenState state, Queue queue, MonotonicTime now, Seconds time) {
   bytes_ -= bytesOf(node.value.tokens);
   node.value.state = state;
   node.value.inFlight.reset();
-  node.value.tokens = {};
-  entries_.mark(node, state == TokenState::issued && node.value.wasBrought);
+  node.value.tokens.reset();
+  note(node);
   entries_.move(node, queue, queue == inFlight ? MonotonicTime::max() : until(now, time));
 }
 

@@ -70,14 +70,18 @@ class TokenStates {
 
   struct Entry {
     TokenState state = TokenState::issued;
-    bool wasBrought = false;                    // by a request's cookie
+    bool wasBrought = false;                    // by a request's cookie; or nothing would come of it
     bool isConfirmed = false;                   // rotated: its successor was
     TokenKey successor{};                       // rotated, retired: its key
-    StoredTokens tokens;                        // rotated: to these
+    StoredTokens::Pointer tokens;               // rotated: to these
     std::optional<TokenKey> predecessor;        // whose call has brought this one
     std::shared_ptr<InFlightRefresh> inFlight;  // refreshing
     TokenFailures failures;
 
+    // Whoever follows a chain need know nothing of it but its successor, or that it has none.
+    [[nodiscard]] bool isSettled() const {
+      return (state == TokenState::issued || state == TokenState::rotated) && wasBrought;
+    }
     [[nodiscard]] bool leadsTo(const TokenKey& key) const {
       return (state == TokenState::rotated || state == TokenState::retired) && successor == key;
     }
@@ -86,11 +90,16 @@ class TokenStates {
   // Drops what has expired. Call it first, every time. Time that runs backwards stands still.
   void age(MonotonicTime now);
   [[nodiscard]] const Entry* find(const TokenKey& key) const;
-  // Issued, and a request's cookie has brought it: the usual case of those that find() finds, known without.
-  [[nodiscard]] bool isSettled(const TokenKey& key) const { return entries_.isMarked(key); }
 
-  // Begins to read what isSettled() and find() read first.
-  void prefetch(const TokenKey& key) const { entries_.prefetch(key); }
+  // As find(), for whoever follows a chain. Of settled tokens, which are the usual case, it reads no entry.
+  struct Link {
+    const Entry* entry = nullptr;           // null: nothing is known of the token, or it is settled
+    const StoredTokens* rotated = nullptr;  // to these
+    TokenHash successor = 0;                // rotated: its key's, for prefetch(); known before what `rotated` points to
+  };
+  [[nodiscard]] Link look(const TokenKey& key) const;
+  // Begins to read what look() and find() read first. May be called at any time, from any thread.
+  void prefetch(TokenHash hash) const { entries_.prefetch(hash); }
 
   void begin(const TokenKey& key, std::shared_ptr<InFlightRefresh> inFlight);
   // The call was not made, or says nothing of the token.
@@ -128,12 +137,13 @@ class TokenStates {
  private:
   // The entries that expire alike, so that each queue is in the order of its ends.
   enum Queue : std::size_t { confirmed, unconfirmed, retired, inFlight, queues };
-  using Entries = AgedMap<Entry, queues>;
+  using Entries = AgedMap<Entry, queues, StoredTokens>;
   using Tombstones = AgedMap<TimePoint, 1>;  // when the login was ended
 
   Entries::Node& at(const TokenKey& key);
   Entries::Node& known(const TokenKey& key);
   Entries::Node& refreshing(const TokenKey& key);
+  void note(const Entries::Node& node);
   void enter(Entries::Node& node, TokenState state, Queue queue, MonotonicTime now, Seconds time);
   MonotonicTime until(MonotonicTime now, Seconds time);
   void expire(Entries::Node& node);
