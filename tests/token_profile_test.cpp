@@ -304,18 +304,22 @@ TEST_CASE("answers as a form") {
   }
 }
 
-TEST_CASE("a byte order mark, bytes that are no UTF-8 and members that come twice elsewhere lose no tokens") {
-  for (const std::string& body : {"\xef\xbb\xbf{" + someTokens + "}", "{" + someTokens + ",\"name\":\"Ren\xe9\"}",
-                                  "{\"a\":1,\"a\":2," + someTokens + "}", R"({"x":{"y":1,"y":2},)" + someTokens + "}",
-                                  "\xef\xbb\xbf{" + someTokens + ",\"a\":\"\xff\",\"a\":\"\xfe\"}",
-                                  "{" + someTokens + R"(,"n":"\ud800","a":1,"a":2})"}) {
+TEST_CASE("V07 what else an answer holds, and how it is written, loses no tokens") {
+  for (const std::string& body :
+       {"\xef\xbb\xbf{" + someTokens + "}", "{" + someTokens + ",\"name\":\"Ren\xe9\"}",
+        "{\"a\":1,\"a\":2," + someTokens + "}", R"({"x":{"y":1,"y":2},)" + someTokens + "}",
+        "\xef\xbb\xbf{" + someTokens + ",\"a\":\"\xff\",\"a\":\"\xfe\"}",
+        "{" + someTokens + R"(,"n":"\ud800","a":1,"a":2})",
+        R"({"user":{"access_token":"C","access_token":"D","token_type":"mac"},)" + someTokens + "}",
+        "{" + someTokens + ",\"a\":" + std::string(70, '[') + std::string(70, ']') + "}",
+        "{\"a\":[1e999,\"\n\"]," + someTokens + ",\"expires_in\":1e999}"}) {
     CAPTURE(body);
     CHECK(readJson(body)->refreshToken == "B");
   }
   for (const std::string& body :
        {"{" + someTokens + R"(,"access_token":"C"})", "{" + someTokens + R"(,"refresh_token":"C","n":"é"})",
         std::string("{\"access_token\":\"A\xe9\"}"), "{" + someTokens + ",\"a\":\"\xff\"",
-        "{" + someTokens + R"(,"a":1,"a":)" + std::string(70, '[') + std::string(70, ']') + "}"}) {
+        "{" + someTokens + ",\"a\":" + std::string(70, '[') + "}", "{" + someTokens + ",}", "[{" + someTokens + "}]"}) {
     CAPTURE(body);
     CHECK(errorOf(readJson(body)) == Errc::refreshFailed);
   }
@@ -359,6 +363,7 @@ TEST_CASE("further members of the answer are kept by name: text, numbers and boo
   };
   CHECK(extraOf("true") == "true");
   CHECK(extraOf("12.5") == "12.5");
+  CHECK(extraOf("1e999").empty());
   CHECK(extraOf('"' + std::string(2048, 'x') + '"').size() == 2048);
   CHECK(extraOf('"' + std::string(2049, 'x') + '"').empty());
   CHECK(extraOf("\"a\xffz\"") == "a\xef\xbf\xbdz");

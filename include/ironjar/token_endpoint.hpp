@@ -148,9 +148,9 @@ struct TokenRequestOptions {
 //   dpopKey this login's own affair: nobody is logged out.
 // - Errc::refreshFailed: everything else (429, 5xx, HTML, garbage, a missing access_token): try again later.
 // An expires_in that makes no sense is ignored. Without a refresh_token the result's is empty: keep the one you have.
-// The body is JSON, or a form where its Content-Type says so, in gzip or deflate too (RFC 9110 section 8.4). A byte
-// order mark, bytes that are no UTF-8 and members that come twice are taken as they are in all that AnswerPointers does
-// not name, and in `extra`. `dpopKey` is the key of the proof that went with the request; empty: none did.
+// The body is JSON, or a form where its Content-Type says so, in gzip or deflate too (RFC 9110 section 8.4). It must be
+// exact in the members that AnswerPointers names, but for `extra`, and in the token_type: all else in it is taken as it
+// comes. `dpopKey` is the key of the proof that went with the request; empty: none did.
 [[nodiscard]] Result<TokenSet> readTokenAnswer(const Response& answer, const TokenEndpoint& endpoint, TimePoint now,
                                                const std::string& dpopKey = {});
 

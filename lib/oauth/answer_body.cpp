@@ -26,29 +26,34 @@ std::string formDecoded(std::string_view text) {
   return out;
 }
 
+using Places = std::vector<JsonPlace>;
+
+Places placesOf(const AnswerPointers& pointers) {
+  Places places = {{"/token_type"}};
+  for (const std::string* pointer : {&pointers.accessToken, &pointers.refreshToken, &pointers.expiresIn,
+                                     &pointers.expiresAt, &pointers.scope, &pointers.error, &pointers.idToken}) {
+    if (!pointer->empty()) places.push_back({*pointer});
+  }
+  for (const auto& further : pointers.extra) places.push_back({.pointer = further.second, .isExact = false});
+  return places;
+}
+
 // A name that is used and comes twice is no answer, since two readers would take different values.
-Result<Json> formBody(std::string_view text, const std::vector<std::string>& exact) {
+Result<Json> formBody(std::string_view text, const Places& places) {
   Json body = Json::object();
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('&'), text.size());
     const std::string_view pair = text.substr(0, end);
     const std::size_t equals = std::min(pair.find('='), pair.size());
     std::string name = asUtf8(formDecoded(pair.substr(0, equals)));
-    const bool isUsed = std::find(exact.begin(), exact.end(), name) != exact.end();
-    if (isUsed && body.contains(name)) return fail(Errc::malformed, "a form with a member that comes twice");
+    const std::string pointer = (Json::json_pointer() / name).to_string();
+    const bool isExact = std::any_of(places.begin(), places.end(),
+                                     [&](const JsonPlace& place) { return place.isExact && place.pointer == pointer; });
+    if (isExact && body.contains(name)) return fail(Errc::malformed, "a form with a member that comes twice");
     body[std::move(name)] = asUtf8(formDecoded(pair.substr(std::min(equals + 1, pair.size()))));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return body;
-}
-
-std::vector<std::string> namesOf(const AnswerPointers& pointers) {
-  std::vector<std::string> names = {"token_type"};
-  for (const std::string* pointer : {&pointers.accessToken, &pointers.refreshToken, &pointers.expiresIn,
-                                     &pointers.expiresAt, &pointers.scope, &pointers.error, &pointers.idToken}) {
-    for (Json::json_pointer at(*pointer); !at.empty(); at.pop_back()) names.push_back(at.back());
-  }
-  return names;
 }
 
 // Whether the text begins as a JSON object.
@@ -63,12 +68,12 @@ bool isObject(std::string_view text) {
 // A body that begins as an object is JSON, whatever its fields say: no form and no coded text begins so. An
 // application's transport may have undone a coding and left the Content-Encoding.
 Result<Json> answerBody(const Response& answer, const AnswerPointers& pointers) {
-  const std::vector<std::string> exact = namesOf(pointers);
-  if (answer.body.size() <= maxAnswerSize && isObject(answer.body)) return parseLenientJson(answer.body, exact);
+  const Places places = placesOf(pointers);
+  if (answer.body.size() <= maxAnswerSize && isObject(answer.body)) return parseLenientJson(answer.body, places);
   const Result<std::string> text = decodedBody(answer, maxAnswerSize);
   if (!text) return text.error();
-  return isForm(answer) && !isObject(*text) ? formBody(withoutByteOrderMark(*text), exact)
-                                            : parseLenientJson(*text, exact);
+  return isForm(answer) && !isObject(*text) ? formBody(withoutByteOrderMark(*text), places)
+                                            : parseLenientJson(*text, places);
 }
 
 bool hasKnownType(const Response& answer) { return isForm(answer) || typeOf(answer).find("json") != std::string::npos; }

@@ -5,8 +5,8 @@
 
 namespace ironjar::detail {
 
-// JSON, read leniently but for the members that `answer` names; or, where the Content-Type says so, a form
-// (application/x-www-form-urlencoded), as an object of texts.
+// The members that `pointers` name, and the token_type: of JSON, read leniently in all else (json_lenient.hpp); or,
+// where the Content-Type says so, of a form (application/x-www-form-urlencoded), as an object of texts.
 [[nodiscard]] Result<Json> answerBody(const Response& answer, const AnswerPointers& pointers);
 
 // Whether the answer calls itself JSON or a form: then one that cannot be read was damaged on its way.

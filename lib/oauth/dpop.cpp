@@ -61,7 +61,7 @@ bool findsInvalid(const Response& response, detail::DpopServer server) {
     return response.status == unauthorized && isChallenged(response, detail::proofInvalid);
   }
   if (response.status != badRequest && response.status != unauthorized) return false;
-  const Result<Json> body = detail::parseLenientJson(response.body, {});
+  const Result<Json> body = detail::parseLenientJson(response.body, {{.pointer = "/error", .isExact = false}});
   return body && body->is_object() && body->value("error", Json()) == detail::proofInvalid;
 }
 

@@ -91,6 +91,7 @@ std::string scopeIn(const Json* scope) {
 // What is kept of a further member.
 std::optional<std::string> textIn(const Json* member) {
   if (member == nullptr || member->is_structured() || member->is_null()) return std::nullopt;
+  if (member->is_number_float() && !std::isfinite(member->get<double>())) return std::nullopt;
   std::string text = member->is_string() ? member->get<std::string>() : member->dump();
   return text.size() <= maxTextSize ? std::optional(std::move(text)) : std::nullopt;
 }
