@@ -163,7 +163,7 @@ class RedisCoordinator::State {
   std::optional<RefreshAnswer> proceed(Request& request, RedisRecord& record, const RedisRecord::Claim& claim,
                                        Deadline before, Progress& progress, std::atomic<RefreshedBy>& by) {
     if (const auto* failure = std::get_if<Failure>(&claim)) {
-      return RefreshAnswer{.tokens = failure->error, .retryAfter = failure->retryAfter, .endpoint = failure->endpoint};
+      return RefreshAnswer{failure->error, failure->retryAfter, failure->mayBeOver, failure->endpoint};
     }
     if (const auto* known = std::get_if<Record>(&claim)) {
       auto answer = adopt(request, *known);
@@ -250,7 +250,8 @@ class RedisCoordinator::State {
     if (answer.tokens) return publish(request, record, std::move(answer));
     const std::optional<RefreshEnd> end = answer.tokens.error().end;
     if (end && !keepsCookie(*end)) return giveUp(request, record, std::move(answer));
-    const auto outcome = record.release(request.owner, {answer.tokens.error(), answer.retryAfter, answer.endpoint});
+    const auto outcome =
+        record.release(request.owner, {answer.tokens.error(), answer.retryAfter, answer.endpoint, answer.mayBeOver});
     return better(request, outcome, std::move(answer));
   }
 

@@ -12,35 +12,11 @@ namespace ironjar::detail {
 namespace {
 
 constexpr std::string_view purpose = "redis-result";
+constexpr std::string_view purposeOfNotes = "redis-note";
 constexpr Seconds longestLock{600};    // of any process with any options, generously: one with more left is none
 constexpr Seconds shortestFence{600};  // twice the longest lease
 
 std::string millisecondsOf(std::chrono::milliseconds time) { return std::to_string(time.count()); }
-
-// `<code> <seconds> <endpoint>`, each a number, -1 for nothing.
-std::string noteOf(const Failure& failure) {
-  const auto seconds = failure.retryAfter.value_or(Seconds{-1});
-  const int endpoint = failure.endpoint ? static_cast<int>(*failure.endpoint) : -1;
-  const int refused = failure.error.code == Errc::notAllowed ? 1 : 0;
-  return std::to_string(refused) + ' ' + std::to_string(seconds.count()) + ' ' + std::to_string(endpoint);
-}
-
-// Total: notes are not authenticated, so whoever can write to Redis can plant one. The worst that it can do is to make
-// requests fail for now.
-Failure readNote(std::string_view note) {
-  std::array<long long, 3> numbers = {0, -1, -1};
-  for (long long& number : numbers) {
-    const auto [end, problem] = std::from_chars(note.data(), note.data() + note.size(), number);
-    if (problem != std::errc()) break;
-    note.remove_prefix(std::min(note.size(), static_cast<std::size_t>(end - note.data()) + 1));
-  }
-  Failure failure{fail(Errc::refreshFailed, "another process has asked in vain")};
-  if (numbers[0] == 1) failure.error.code = Errc::notAllowed;
-  if (numbers[1] >= 0) failure.retryAfter = Seconds{std::min<long long>(numbers[1], longestNoted.count())};
-  constexpr auto last = static_cast<int>(EndpointState::notAsked);
-  if (numbers[2] >= 0 && numbers[2] <= last) failure.endpoint = static_cast<EndpointState>(numbers[2]);
-  return failure;
-}
 
 // Without what a provider may have made too large, or no text: others shall at least know which tokens are good.
 TokenSet bare(const TokenSet& tokens) {
@@ -91,12 +67,44 @@ RedisRecord::RedisRecord(RedisLink& link, std::string_view client, std::string_v
   orphaned_ = suffixed(":orphaned");
 }
 
+// `<code> <seconds> <endpoint>`, each a number, -1 for nothing; and a seal behind it when the login may be over.
+std::string RedisRecord::noteOf(const std::string& owner, const Failure& failure) const {
+  const auto seconds = failure.retryAfter.value_or(Seconds{-1});
+  const int endpoint = failure.endpoint ? static_cast<int>(*failure.endpoint) : -1;
+  const int refused = failure.error.code == Errc::notAllowed ? 1 : 0;
+  std::string note = std::to_string(refused) + ' ' + std::to_string(seconds.count()) + ' ' + std::to_string(endpoint);
+  if (!failure.mayBeOver) return note;
+  const auto seals = link_.sealer().seal(lasts_, {purposeOfNotes, secret_}, {{"w", owner}}, times_.keep);
+  return seals ? note + ' ' + seals->front() : note;
+}
+
+// Total. A note's numbers are not authenticated, so whoever can write to Redis can plant one: the worst that they can
+// do is to make requests fail for now. What may end a login is sealed, for this owner's call alone.
+Failure RedisRecord::readNote(const std::string& owner, std::string_view note) const {
+  std::array<long long, 3> numbers = {0, -1, -1};
+  for (long long& number : numbers) {
+    const auto [end, problem] = std::from_chars(note.data(), note.data() + note.size(), number);
+    if (problem != std::errc()) break;
+    note.remove_prefix(std::min(note.size(), static_cast<std::size_t>(end - note.data()) + 1));
+  }
+  Failure failure{fail(Errc::refreshFailed, "another process has asked in vain")};
+  if (numbers[0] == 1) failure.error.code = Errc::notAllowed;
+  if (numbers[1] >= 0) failure.retryAfter = Seconds{std::min<long long>(numbers[1], longestNoted.count())};
+  constexpr auto last = static_cast<int>(EndpointState::notAsked);
+  if (numbers[2] >= 0 && numbers[2] <= last) failure.endpoint = static_cast<EndpointState>(numbers[2]);
+  failure.mayBeOver = !note.empty() && std::any_of(lasts_.begin(), lasts_.end(), [&](const std::string& name) {
+    const auto sealed = link_.sealer().open(name, {purposeOfNotes, secret_}, note);
+    return sealed && sealed->value("w", Json()) == owner;
+  });
+  return failure;
+}
+
 Result<RedisRecord::Claim> RedisRecord::claim(const std::string& owner, const std::string& awaited) {
   Result<Answer> answer = run(claimScript(), {.owner = owner, .what = awaited});
   if (!answer) return answer.error();
   if (answer->record) return Claim(*std::move(answer->record));
   if (answer->word == "locked") return Claim(Locked{std::move(answer->text)});
-  if (answer->word == "failed") return Claim(readNote(answer->text));
+  if (answer->word == "failed") return Claim(readNote(awaited, answer->text));
   return Claim(Claimed{});
 }
 
@@ -130,7 +138,7 @@ Result<RedisRecord::Outcome> RedisRecord::endGrant(const std::string& owner) {
 }
 
 Result<RedisRecord::Outcome> RedisRecord::release(const std::string& owner, const Failure& failure) {
-  return runPublish({.owner = owner, .what = "f", .note = noteOf(failure)});
+  return runPublish({.owner = owner, .what = "f", .note = noteOf(owner, failure)});
 }
 
 Result<RedisRecord::Outcome> RedisRecord::runPublish(const Order& order) {

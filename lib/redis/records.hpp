@@ -33,6 +33,7 @@ struct Failure {  // of a call that another process has made
   Error error;
   std::optional<Seconds> retryAfter = std::nullopt;
   std::optional<EndpointState> endpoint = std::nullopt;
+  bool mayBeOver = false;  // as RefreshAnswer's
 };
 
 // The records of one client's refresh token. Not thread-safe; link and texts must outlive it.
@@ -104,6 +105,8 @@ class RedisRecord {
   [[nodiscard]] Result<Outcome> runPublish(const Order& order);
   [[nodiscard]] Result<std::vector<std::string>> sealed(char kind, const Json& data, Seconds ttl) const;
   [[nodiscard]] std::optional<Record> open(std::size_t index, std::string_view value) const;
+  [[nodiscard]] std::string noteOf(const std::string& owner, const Failure& failure) const;
+  [[nodiscard]] Failure readNote(const std::string& owner, std::string_view note) const;
   [[nodiscard]] Answer read(const Reply& reply);
   [[nodiscard]] RedisCall callOf(const RedisScript& script, const Order& order) const;
 
