@@ -198,3 +198,26 @@ TEST_CASE("V07 tokens that have not failed probe every ten seconds, whoever else
   asked.time.advance(599s);
   CHECK_FALSE(asked.admits());
 }
+
+TEST_CASE(
+    "V07 calls in vain after it has recovered: from the third on, one in three seconds of tokens that have failed") {
+  Fixture f;
+  f.openWith(EndpointState::failing);
+  f.time.advance(4s);
+  f.call(9, EndpointState::well);  // two at once from now on
+  const auto callInVain = [&f] {
+    f.breaker.probedInVain(f.breaker.begin(Token::hasFailed, f.time.monotonicNow()), f.time.monotonicNow());
+  };
+  for (int i = 0; i < 3; ++i) {
+    CHECK(f.admits(Token::hasFailed));
+    callInVain();
+  }
+  CHECK(f.pause() == 2s);
+  CHECK(f.admits(Token::unknown));
+  f.time.advance(3s);
+  CHECK(f.admits(Token::hasFailed));
+  callInVain();
+  CHECK_FALSE(f.admits(Token::hasFailed));
+  f.call(9, EndpointState::well);
+  CHECK(f.admits(Token::hasFailed));
+}

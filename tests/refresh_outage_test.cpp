@@ -3,6 +3,7 @@
 #include "support/support.hpp"
 
 #include <memory>
+#include <utility>
 
 using namespace ironjar;
 using support::errorOf;
@@ -143,6 +144,33 @@ TEST_CASE("V07 an outage of many kinds, and a firewall that speaks JSON: few cal
   CHECK(callsIn(Seconds{60}, [&](int call) { return mixed[static_cast<std::size_t>(call) % 3]; }) <= 20);
   CHECK(callsIn(Seconds{60}, [](int) { return jsonError(403, "blocked"); }) <= 10);
   CHECK(callsIn(Seconds{600}, [](int) { return jsonError(403, "blocked"); }) <= 100);
+}
+
+TEST_CASE("V07 an outage that a call or two interrupt: few calls all the same") {
+  for (const Response& answer : {Response{.status = 503}, Response{.status = 403, .body = "<html>"}}) {
+    CAPTURE(answer.status);
+    Site site;
+    bool isWell = false;
+    site.onToken = [&](const std::string&, Deadline) -> std::optional<Result<Response>> {
+      if (std::exchange(isWell, false)) return std::nullopt;
+      return Result<Response>(answer);
+    };
+    for (int user = 0; user < 100; ++user) static_cast<void>(site.sessionOf(userNumber(user)));
+    site.clock.advance(Seconds{31});
+    const auto callsIn = [&](Seconds time) {
+      site.tokenCalls = 0;
+      for (std::chrono::milliseconds passed{0}; passed < time; passed += step) {
+        for (int user = 0; user < 100; ++user) static_cast<void>(site.isServed(userNumber(user)));
+        site.clock.advance(step);
+      }
+      return site.tokenCalls;
+    };
+    static_cast<void>(callsIn(Seconds{300}));  // most tokens have failed by then
+    for (int interruption = 0; interruption < 3; ++interruption) {
+      isWell = true;
+      CHECK(callsIn(Seconds{180}) <= 3 * 20);
+    }
+  }
 }
 
 TEST_CASE("V07 a login that is over without a word ends where endsGrant says so, and only if it is alone in that") {

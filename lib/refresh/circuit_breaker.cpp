@@ -20,6 +20,7 @@ std::optional<CircuitBreaker::Duration> CircuitBreaker::refusal(MonotonicTime no
   if (allowed_ == 0) return std::nullopt;
   MonotonicTime from = until_;
   if (isUnproven() && token == Token::hasFailed) from += std::min<Duration>(pause_, headStart);
+  if (!isUnproven() && token == Token::hasFailed) from = std::max(from, nextFailed_);
   if (isUnproven() && token == Token::unknown && !wasAsked_) from = std::min(from, nextUnknown_);
   if (now < from) return from - now;
   return probes_ < allowed_ ? std::nullopt : std::optional<Duration>(whileProbed);
@@ -56,15 +57,19 @@ void CircuitBreaker::refusedToken(Permit permit, const TokenKey& token, Monotoni
   if (allowed_ > 0) probedInVain(permit, now);
 }
 
+// One success among many failures does not prove much: tokens that failed before it count as failing beside others.
 void CircuitBreaker::probedInVain(Permit permit, MonotonicTime now) {
   withdrawn(permit);
   if (isUnproven()) until_ = std::max(until_, now + pauseAfterProbe);
+  if (++inVain_ >= failuresThatOpen) nextFailed_ = now + pauseAfterProbe;
 }
 
 void CircuitBreaker::wasWell(Permit permit, MonotonicTime now) {
   failed_.clear();
   refused_.clear();
   asked_.reset();
+  inVain_ = 0;
+  nextFailed_ = {};
   if (allowed_ == 0 || !isValid(permit)) return;
   if (allowed_ == 1) recoveredAt_ = now;
   if (probes_ > 0) --probes_;
@@ -80,6 +85,7 @@ void CircuitBreaker::open(EndpointState why, std::optional<Seconds> asked, Monot
   if (allowed_ == 0) nextUnknown_ = now + std::min<Duration>(pause_, betweenUnknown);
   allowed_ = 1;
   probes_ = 0;
+  inVain_ = 0;
   failed_.clear();
   refused_.clear();
   asked_.reset();

@@ -11,7 +11,9 @@
 // |           | failed one every few seconds|                                    |                                  |
 // | half-open | 1, then 2, 4 … at once, of  | twice as many from now on; after   | as closed; one that looks like   |
 // |           | tokens that have not failed | 32: closed                         | the endpoint's own: open; another|
-// |           |                             |                                    | first probe: a short pause       |
+// |           |                             |                                    | first probe: a short pause; three|
+// |           |                             |                                    | in a row: one for those that have|
+// |           |                             |                                    | failed, after each               |
 //
 // An error of a token's own shows the endpoint well; but the fourth different token in a row that gets one and nothing
 // else: open. A token that fails while others succeed is its own affair, and says nothing.
@@ -47,7 +49,8 @@ class CircuitBreaker {
   // It has ended with an error of the token's own.
   void refusedToken(Permit permit, const TokenKey& token, MonotonicTime now);
   void withdrawn(Permit permit);  // it was not made, or says nothing
-  // It has failed, and says nothing of the endpoint: the next probe is not made at once, whatever the trouble is.
+  // It has failed, and says nothing of the endpoint: the next probe is not made at once, whatever the trouble is. Of
+  // several in a row one cannot tell.
   void probedInVain(Permit permit, MonotonicTime now);
 
   [[nodiscard]] bool isOpen(MonotonicTime now) const { return allowed_ > 0 && now < until_; }
@@ -73,10 +76,12 @@ class CircuitBreaker {
   std::optional<Seconds> asked_;   // the longest Retry-After of theirs
   unsigned allowed_ = 0;           // half-open: calls at once; 0: closed
   unsigned probes_ = 0;            // half-open: under way
+  std::size_t inVain_ = 0;         // calls that failed and say nothing, since the endpoint was well
   Duration pause_{};
   MonotonicTime until_{};
   bool wasAsked_ = false;        // the pause, by a Retry-After
   MonotonicTime nextUnknown_{};  // when a token that has not failed may probe, though the pause is not over
+  MonotonicTime nextFailed_{};   // half-open, and proven: when one that has failed may call again
   std::optional<MonotonicTime> lastSuccess_;
   std::optional<MonotonicTime> recoveredAt_;
 };
