@@ -177,6 +177,6 @@ TEST_CASE("a megabyte of anything is read in linear time") {
     CAPTURE(text.substr(0, 20));
     const auto begin = std::chrono::steady_clock::now();
     static_cast<void>(parseLenientJson(text, places).has_value());
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{2});
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{20});  // quadratic takes minutes
   }
 }
