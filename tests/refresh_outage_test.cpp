@@ -124,6 +124,23 @@ TEST_CASE("V07 three users whose tokens fail cost three others nothing for an ho
   }
 }
 
+TEST_CASE("V07 ten users whose tokens get errors of their own cost others nothing, once these have been served") {
+  Site site;
+  site.onToken = [&](const std::string& user, Deadline) {
+    return user.starts_with("user-bad") ? std::optional<Result<Response>>(jsonError(400, "invalid_request"))
+                                        : std::nullopt;
+  };
+  int refusals = 0;
+  for (int second = 0; second < 1800; second += 5) {
+    site.clock.advance(Seconds{5});
+    for (int user = 0; user < 10; ++user) static_cast<void>(site.isServed("user-bad" + std::to_string(user)));
+    for (int user = 0; user < 3; ++user) {
+      if (second % 60 == 20 * user) refusals += !site.isServed(userNumber(user)) && second >= 300;
+    }
+  }
+  CHECK(refusals == 0);
+}
+
 TEST_CASE("V07 an outage of many kinds, and a firewall that speaks JSON: few calls") {
   const std::vector<Response> mixed = {Response{.status = 502}, Response{.status = 403, .body = "<html>"},
                                        Response{.status = 429}};

@@ -113,9 +113,9 @@ void SingleFlight::tellBreaker(const InFlightRefresh& call, const RefreshAnswer&
   withBreaker(call.client, [&](CircuitBreaker& breaker) {
     if (answer.tokens) breaker.succeeded(now);
     const bool isOwnError = endpoint == EndpointState::well && !answer.tokens && !answer.tokens.error().end;
-    const bool isOfToken = endpoint == EndpointState::failing || endpoint == EndpointState::refusing;
-    if (isOwnError) return breaker.refusedToken(call.permit, call.key, now);
+    const bool isOfToken = isOwnError || endpoint == EndpointState::failing || endpoint == EndpointState::refusing;
     if (isOfToken && failures.failsBeside(breaker.lastSuccess())) return breaker.probedInVain(call.permit, now);
+    if (isOwnError) return breaker.refusedToken(call.permit, call.key, now);
     breaker.ended(call.permit, call.key, endpoint, answer.retryAfter, now);
   });
 }
