@@ -130,9 +130,11 @@ TEST_CASE_FIXTURE(Fixture, "V07 who waits for another process' call is told, too
   const RedisCoordinatorOptions options{.local = {.now = time.monotonic()}};
   Replica one(options);
   Replica two(options);
-  CHECK(errorOf(two.refresh("a", maybeOver)) == Errc::refreshFailed);
-  REQUIRE(two.refresh("b", "c"));
-  time.advance(2s);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(errorOf(two.refresh("a", maybeOver)) == Errc::refreshFailed);
+    REQUIRE(two.refresh("b" + std::to_string(i), "c" + std::to_string(i)));
+    time.advance(5s);
+  }
   Held held(one, "a", maybeOver);
   support::Failure waited;
   std::thread waiting([&] { waited = errorOf(two.refresh("a", "x")); });
@@ -140,7 +142,7 @@ TEST_CASE_FIXTURE(Fixture, "V07 who waits for another process' call is told, too
   CHECK(errorOf(held.end()) == Errc::refreshFailed);  // the first that this process sees of it
   waiting.join();
   CHECK(waited == RefreshEnd::invalidGrant);
-  CHECK(two.calls == 2);
+  CHECK(two.calls == 6);
 }
 
 TEST_CASE_FIXTURE(Fixture, "V07 a user whose token fails costs another nothing for an hour, on three processes") {

@@ -200,7 +200,7 @@ TEST_CASE("V07 a login that is over without a word ends where endsGrant says so,
     });
   };
   const Response forbidden{.status = 403, .body = "Forbidden"};
-  SUBCASE("beside others: the second time") {
+  SUBCASE("beside others: the fourth time") {
     const auto site = make();
     site->onToken = [&](const std::string& user, Deadline) {
       return user == "user-dead" ? std::optional<Result<Response>>(forbidden) : std::nullopt;
@@ -208,11 +208,29 @@ TEST_CASE("V07 a login that is over without a word ends where endsGrant says so,
     Session& dead = site->sessionOf("user-dead");
     static_cast<void>(site->sessionOf("user-good"));
     site->clock.advance(Seconds{31});
-    CHECK(errorOf(site->fetcher.performFetch(dead, items)) == Errc::refreshFailed);
-    CHECK(site->isServed("user-good"));
-    site->clock.advance(Seconds{2});
+    for (const Seconds pause : {Seconds{1}, Seconds{2}, Seconds{4}}) {
+      CHECK(errorOf(site->fetcher.performFetch(dead, items)) == Errc::refreshFailed);
+      CHECK(site->isServed("user-good"));
+      site->clock.advance(pause);
+    }
     CHECK(errorOf(site->fetcher.performFetch(dead, items)) == RefreshEnd::invalidGrant);
     CHECK(dead.destroyed());
+  }
+  SUBCASE("a page for everybody, for 20 s of each minute: nobody's") {
+    const auto site = make();
+    int second = 0;
+    site->onToken = [&](const std::string&, Deadline) {
+      const bool isBlocked = second >= 300 && second < 900 && second % 60 < 20;
+      return isBlocked ? std::optional<Result<Response>>(forbidden) : std::nullopt;
+    };
+    constexpr int users = 100;
+    for (; second < 1200; ++second) {
+      site->clock.advance(Seconds{1});
+      for (int user = second % 60; user < users; user += 60) static_cast<void>(site->isServed(userNumber(user)));
+    }
+    int destroyed = 0;
+    for (int user = 0; user < users; ++user) destroyed += site->sessionOf(userNumber(user)).destroyed();
+    CHECK(destroyed == 0);
   }
   SUBCASE("the only user: after a minute") {
     const auto site = make();

@@ -114,8 +114,8 @@ struct TokenEndpoint {
   // number is written in decimal.
   std::vector<std::string> grantErrors = {"invalid_grant"};
   // Which answers say so without an error that can be read, such as 403 with a page or 401 with nothing. Asked about
-  // 4xx but 408 and 429. What everybody gets, from a firewall say, ends no login: one ends when it gets such an answer
-  // again after calls about others have succeeded, or for a minute while no other fails. Must not throw.
+  // 4xx but 408 and 429. What everybody gets, from a firewall say, ends no login: one ends with the fourth such
+  // answer while calls about others succeed, or after a minute of them while no other fails. Must not throw.
   std::function<bool(const Response&)> endsGrant = {};
   std::chrono::milliseconds expiresInUnit = Seconds{1};  // what AnswerPointers::expiresIn counts
   // Names of cookies that it sets along with the tokens and the API wants, such as sso_session.

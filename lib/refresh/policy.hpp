@@ -21,6 +21,8 @@ inline constexpr Seconds longestPause{60};
 inline constexpr unsigned doublings = 6;
 // Answers that may mean the end of a login, one after the other's pause: a minute. Then it is over.
 inline constexpr unsigned failuresThatEnd = 7;
+// Or so many, where others succeed meanwhile: a firewall that blocks everybody now and then is not taken for that.
+inline constexpr unsigned failuresThatEndBeside = 4;
 // After so long, while calls about others succeed, it is this token's own affair for good.
 inline constexpr Seconds longestFailing{600};
 

@@ -169,8 +169,9 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
       return std::pair(breaker.lastSuccess(), breaker.hasFailedOthers(call.key));
     });
     const TokenFailures& failures = states.find(call.key)->failures;
-    const bool isOver =
-        answer.mayBeOver && (failures.failsBeside(success) || (!others && failures.count + 1 >= failuresThatEnd));
+    const bool isBeside = failures.failsBeside(success) && failures.count + 1 >= failuresThatEndBeside;
+    const bool isAlone = !others && failures.count + 1 >= failuresThatEnd;
+    const bool isOver = answer.mayBeOver && (isBeside || isAlone);
     if (isOver) {
       states.endGrant(call.key, now);
       error = loginOver(RefreshEnd::invalidGrant, std::move(error.detail));
