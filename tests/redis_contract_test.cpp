@@ -1,5 +1,6 @@
 // RedisCoordinator keeps to the contract of RefreshCoordinator, in one process and between two.
 #include "redis/coordinated.hpp"
+#include "support/completions.hpp"
 #include "support/coordinator_contract.hpp"
 
 using namespace ironjar;
@@ -35,4 +36,9 @@ TEST_CASE("V07 V24 RedisCoordinator keeps to the contract (R18 R20 R27 R34 R42 R
 
 TEST_CASE("V07 V24 two replicas keep to the contract (R20 R27 R34 R56 R70 R72 R74)") {
   support::checkCoordinators(twoReplicas);
+}
+
+TEST_CASE("RedisCoordinator tells those who do not block, alone and with another") {
+  SUBCASE("alone") { support::checkCompletions(oneReplica); }
+  SUBCASE("with another") { support::checkCompletions(twoReplicas); }
 }
