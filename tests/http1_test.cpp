@@ -90,10 +90,15 @@ TEST_CASE("V36 the fields that frame a request are written once, whatever the re
   const HttpTarget where = target(request.url);
   CHECK(*requestHead(request, where, AfterResponse::keepConnection) ==
         "POST / HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nContent-Length: 8\r\n\r\n");
+  const std::string chunked =
+      "POST / HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nConnection: close\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n";
   request.openBody = [] { return BodyReader(); };
-  CHECK(*requestHead(request, where, AfterResponse::closeConnection) ==
-        "POST / HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nConnection: close\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n");
+  CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
+  request.openAsyncBody = [] { return AsyncBodyReader(); };
+  CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
+  request.openBody = nullptr;
+  CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
   for (const char* value : {"a\r\nX: 1", "a\nX: 1", "a\rb"}) {
     CHECK(errorOf(requestHead({.url = "http://h/", .headers = {{"X", value}}}, where, {})) == Errc::malformed);
   }
@@ -117,6 +122,25 @@ TEST_CASE("a response is read to the end that its length, its chunks or the clos
   CHECK(closed.response.body == "abc");
   CHECK_FALSE(closed.mayKeep);
   CHECK(read("HTTP/1.1 200 OK\nContent-Length: 1\n\nx").response.body == "x");
+}
+
+TEST_CASE("a body is taken in pieces as they come, whatever it has in all") {
+  ResponseReader reader("GET", {.maxBodySize = 4});
+  CHECK_FALSE(reader.read("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"));
+  CHECK_FALSE(reader.hasHead());
+  CHECK_FALSE(reader.read("\r\n2\r\nab"));
+  REQUIRE(reader.hasHead());
+  const Response head = reader.takeHead();
+  CHECK(head.status == 200);
+  CHECK(head.headers == Headers{{"Transfer-Encoding", "chunked"}});
+  CHECK(head.body == "ab");
+  CHECK(reader.takeBody() == "");
+  CHECK_FALSE(reader.read("\r\n4\r\ncdef\r\n"));
+  CHECK(reader.takeBody() == "cdef");
+  CHECK_FALSE(reader.complete());
+  CHECK_FALSE(reader.read("0\r\nTrailer: 1\r\n\r\n"));
+  CHECK(reader.takeBody() == "");
+  CHECK(reader.mayKeep());
 }
 
 TEST_CASE("interim responses are skipped, folded lines joined, and what is no field left out") {

@@ -58,6 +58,13 @@ TEST_CASE("a request arrives as it is, and so does its response") {
   CHECK(seen.target == "/");
 }
 
+TEST_CASE("a body that only comes asynchronously is not sent as an empty one") {
+  const RawServer server([](Peer& peer) { peer.waitForHangUp(); });
+  const Request request{.method = "POST", .url = server.origin(), .openAsyncBody = [] { return AsyncBodyReader(); }};
+  CHECK(errorOf(httplibTransport()(request, in(5s))) == Errc::malformed);
+  CHECK(server.connections() == 0);
+}
+
 TEST_CASE("connections are kept for a group, but not for a request that wants its own") {
   std::mutex mutex;
   std::set<int> ports;

@@ -59,10 +59,16 @@ class ResponseReader {
   [[nodiscard]] std::optional<Error> end();
 
   [[nodiscard]] bool complete() const { return state_ == State::done; }
+  // Whether the head has come: who wants the body in pieces calls takeHead() once, which brings what has come of the
+  // body, then takeBody() after each read(). Nobody's memory holds more than what was not taken: maxBodySize bounds
+  // that.
+  [[nodiscard]] bool hasHead() const { return state_ >= State::body; }
+  [[nodiscard]] Response takeHead() { return std::exchange(response_, {}); }
+  [[nodiscard]] std::string takeBody() { return std::exchange(response_.body, {}); }
   // Whether another request may follow on the connection: the response is complete, its body was read to an end that
   // its length or its chunks told, nobody asked to close, and not a byte came after it.
   [[nodiscard]] bool mayKeep() const { return complete() && keeps_ && !surplus_; }
-  // The response, once complete.
+  // The response, once complete: whole.
   [[nodiscard]] Response take() { return std::move(response_); }
 
  private:

@@ -162,6 +162,7 @@ class HttplibTransport {
     const auto after = key.empty() ? AfterResponse::closeConnection : AfterResponse::keepConnection;
     Result<std::string> head = requestHead(request, *target, after);
     if (!head) return std::move(head).error();
+    if (request.openAsyncBody && !request.openBody) return fail(Errc::malformed, "the body needs another transport");
     const BodyReader body = detail::beginBody(request);
     if (hasStreamedBody(request) && !body) return fail(Errc::malformed, "the body cannot be read again");
 
