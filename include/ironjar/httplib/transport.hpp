@@ -246,7 +246,8 @@ class HttplibTransport {
   const HttplibTransportOptions options_;
   const std::optional<HttpTarget> proxy_ = proxyOf(options_);
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
-  TlsContext tls_{{options_.caCertFile, options_.clientCertFile, options_.clientKeyFile}};
+  TlsClientContext tls_{{options_.caCertFile, options_.clientCertFile, options_.clientKeyFile},
+                        "HttplibTransportOptions"};
 #endif
   IdleConnections idle_;
 };
@@ -255,9 +256,8 @@ class HttplibTransport {
 
 // Keeps to the contract of Transport, with every version of httplib: of it only the build's OpenSSL is used, so that
 // neither its limits nor its bugs as a client matter. Thread-safe; copies share the connections. Resolving a host's
-// name is the one step that a deadline cannot cut short. Ignores SIGPIPE for the process, if nobody handles it, when it
-// first uses TLS. Content codings are neither asked for nor undone; User-Agent and Accept are set where the request has
-// none. A peer may answer, and close, before it has read all of a request.
+// name is the one step that a deadline cannot cut short. Content codings are neither asked for nor undone; User-Agent
+// and Accept are set where the request has none. A peer may answer, and close, before it has read all of a request.
 // Link OpenSSL's libssl where httplib has CPPHTTPLIB_OPENSSL_SUPPORT; without it, https is Errc::unsupported. Throws
 // std::invalid_argument for a client certificate and key that cannot be read or do not belong together, a `proxy` that
 // is no http URL of a host, and credentials with a line break in them.
