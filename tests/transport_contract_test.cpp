@@ -2,6 +2,7 @@
 #include "support/faulty_transport.hpp"
 #include "support/raw_server.hpp"
 #include "support/support.hpp"
+#include "support/tls_wires.hpp"
 
 #include <algorithm>
 #include <set>
@@ -14,6 +15,7 @@ using namespace std::chrono_literals;
 using ironjar::testing::checkTransport;
 using support::Fault;
 using support::FaultyTransport;
+using support::tlsWires;
 
 namespace {
 
@@ -36,22 +38,6 @@ std::set<std::string> rulesOf(const std::vector<std::string>& violations) {
   std::set<std::string> names;
   for (const std::string& line : violations) names.insert(line.substr(0, line.find(':')));
   return names;
-}
-
-ironjar::testing::WireMaker tlsWires(const support::Certificate& certificate) {
-  const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  SSL_CTX_use_certificate(context.get(), certificate.x509.get());
-  SSL_CTX_use_PrivateKey(context.get(), certificate.key.get());
-  return [context](int socket) -> std::optional<ironjar::testing::Wire> {
-    const std::shared_ptr<SSL> ssl(SSL_new(context.get()), [](SSL* own) {
-      SSL_shutdown(own);
-      SSL_free(own);
-    });
-    if (SSL_set_fd(ssl.get(), socket) != 1 || SSL_accept(ssl.get()) != 1) return std::nullopt;
-    const auto peer = std::make_shared<support::Peer>(socket, ssl.get());
-    return ironjar::testing::Wire{[ssl, peer](std::string_view bytes) { return bytes.empty() || peer->put(bytes); },
-                                  [ssl, peer] { return peer->get(); }};
-  };
 }
 
 // What a transport that is right returns, changed, or to a request that is changed.

@@ -45,16 +45,20 @@ for file in "$@"; do
   ' "$root/$file"
 done
 
+asio='#include <ironjar/asio.hpp>  // which takes its time: where it is used alone
+'
 for block in "$out"/*.cpp; do
   text=$(cat "$block")
+  includes=$prelude
+  [[ $text != *asio* ]] || includes+=$asio
   case $text in
     *'int main('*) sed -i 's/8080/std::atoi(std::getenv("PORT"))/' "$block" ;;
-    struct*) printf '%s%s\n' "$prelude" "$text" >"$block" ;;
-    *) printf '%s%s\n%s\n}\n' "$prelude" "$statements" "$text" >"$block" ;;
+    struct*) printf '%s%s\n' "$includes" "$text" >"$block" ;;
+    *) printf '%s%s\n%s\n}\n' "$includes" "$statements" "$text" >"$block" ;;
   esac
 done
 {
-  echo "$prelude"
+  echo "$prelude$asio"
   printf '#include <ironjar/testing/%s.hpp>\n' api check_transport httplib profiles
   cat "$headers"
 } >"$out/headers.cpp"

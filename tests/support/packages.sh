@@ -22,6 +22,7 @@ need_packages() {
 build_packages=(g++ cmake ninja-build pkg-config libsodium-dev libssl-dev nlohmann-json3-dev libsimdjson-dev zlib1g-dev)
 httplib_packages=(libcpp-httplib-dev libbrotli-dev)
 front_packages=(nginx haproxy)  # reverse proxies in front; tests start their own, on free ports
+asio_packages=(libboost1.81-dev)  # headers only
 metrics_packages=(prometheus-cpp-dev)
 redis_packages=(libhiredis-dev redis-server)  # tests start servers of their own, on free ports
 

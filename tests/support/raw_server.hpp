@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -158,6 +159,7 @@ class RawServer {
                      const Certificate* clients = nullptr)
       : behave_(std::move(behave)) {
     if (certificate != nullptr) {
+      std::signal(SIGPIPE, SIG_IGN);  // of OpenSSL's writes to who has hung up
       tls_.reset(SSL_CTX_new(TLS_server_method()));
       SSL_CTX_use_certificate(tls_.get(), certificate->x509.get());
       SSL_CTX_use_PrivateKey(tls_.get(), certificate->key.get());

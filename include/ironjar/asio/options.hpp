@@ -1,0 +1,62 @@
+// What an asynchronous transport is told. Part of <ironjar/asio/transport.hpp>.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include <ironjar/http1.hpp>
+
+namespace ironjar {
+
+struct AsioTransportOptions {
+  // For each address of the host; again for what follows: the proxy's answer and the TLS handshake together.
+  std::chrono::milliseconds connectTimeout{2000};
+  std::size_t maxHeadSize = 64 * 1024;            // of a response; for all that frames its body, too
+  std::size_t maxBodySize = 8 * 1024 * 1024;      // of a response that is not streamed
+  std::chrono::milliseconds streamIdle{300'000};  // how long a streamed body's next piece may take, once asked for
+  std::size_t maxIdle = 256;                      // kept connections in all; the one idle longest goes first
+  std::size_t maxIdlePerGroup = 4;                // and for one origin and Request::connectionGroup
+  std::chrono::milliseconds idleTimeout{4000};    // below the 5 s after which many servers close theirs
+  // Keeps connections for whoever comes next, whatever the request's connectionGroup. Saves a handshake per login, and
+  // trusts the API with its users: one that answers twice, or answers a request that was given up, gives one user's
+  // answer to another. What has come when a connection is taken is noticed; what comes a moment later is not.
+  bool shareAmongGroups = false;
+  std::string caCertFile = {};  // PEM; empty: the system's authorities
+  // PEM files: a certificate, with those that lead to its authority, and its key. Servers that ask for a client
+  // certificate are shown it; at a token endpoint that is client authentication (RFC 8705 section 2), with
+  // publicClient(). Read when the transport is made. Empty: none.
+  std::string clientCertFile = {};
+  std::string clientKeyFile = {};
+  // `http://proxy.example:3128`: https requests go through it by CONNECT (RFC 9110 section 9.3.6), so that it learns
+  // host and port alone. http requests, which are for this machine, do not. Empty: none, whatever the environment says.
+  // A proxy that refuses or breaks is Errc::unreachable: nothing was sent to the host.
+  std::string proxy = {};
+  std::string proxyAuthorization = {};  // the proxy's credentials as a field's value, such as "Basic dXNlcjpwYXNz"
+};
+
+namespace detail {
+
+// Throws std::invalid_argument for what cannot be meant.
+inline std::optional<HttpTarget> proxyOf(const AsioTransportOptions& options) {
+  const auto refuse = [](const char* why) {
+    throw std::invalid_argument(std::string("ironjar: AsioTransportOptions: ") + why);
+  };
+  for (const auto time : {options.connectTimeout, options.idleTimeout, options.streamIdle}) {
+    if (time.count() < 0 || time > std::chrono::hours{24}) {
+      refuse("connectTimeout, idleTimeout or streamIdle is out of range");
+    }
+  }
+  if (options.proxyAuthorization.find_first_of(std::string("\r\n\0", 3)) != std::string::npos) {
+    refuse("proxyAuthorization breaks its line");
+  }
+  if (options.proxy.empty()) return std::nullopt;
+  Result<HttpTarget> proxy = readTarget(options.proxy);
+  if (!proxy || proxy->https || proxy->target != "/") refuse("proxy is not a URL such as http://proxy.example:3128");
+  return *std::move(proxy);
+}
+
+}  // namespace detail
+}  // namespace ironjar
