@@ -226,32 +226,6 @@ class MutualTls {
   RawServer server_;
 };
 
-// An HTTP proxy that opens tunnels, to whatever port is named of this machine.
-class Tunnels {
- public:
-  explicit Tunnels(std::string answer = "HTTP/1.1 200 Connection established\r\n\r\n")
-      : server_([this, answer = std::move(answer)](Peer& peer) {
-          const std::string head = peer.readRequest();
-          {
-            const std::lock_guard lock(mutex_);
-            heads_.push_back(head);
-          }
-          peer.put(answer);
-          const int port = std::atoi(head.c_str() + head.find(':') + 1);
-          if (answer.find(" 200 ") != std::string::npos) support::relay(peer, port);
-        }) {}
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port()); }
-  [[nodiscard]] std::vector<std::string> heads() const {
-    const std::lock_guard lock(mutex_);
-    return heads_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> heads_;
-  RawServer server_;  // last: its threads use all of the above
-};
-
 std::string wordOf(const Result<Response>& response) {
   return response ? std::to_string(response->status) + " " + response->body
                   : std::string(nameOf(response.error().code));
@@ -294,7 +268,7 @@ TEST_CASE("https goes through the proxy, which learns the host alone; http does 
         peer.waitForHangUp();
       },
       &certificate);
-  const Tunnels proxy;
+  const support::Tunnels proxy;
   const Transport transport = httplibTransport(
       {.caCertFile = certificate.file.string(), .proxy = proxy.url(), .proxyAuthorization = "Basic dXNlcjpwYXNz"});
   const Request request{.url = server.origin() + "/secret?path", .headers = {{"Authorization", "Bearer at"}}};
@@ -316,7 +290,7 @@ TEST_CASE("a proxy that refuses, says nothing sensible or nothing at all: nothin
        {"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 9\r\n\r\nlogged in",
         "HTTP/1.1 502 Bad Gateway\r\n\r\n", "SSH-2.0-OpenSSH\r\n", "", "HTTP/1.1 302 Found\r\n\r\n"}) {
     CAPTURE(answer);
-    const Tunnels proxy(answer);
+    const support::Tunnels proxy(answer);
     const Transport transport = httplibTransport({.connectTimeout = 300ms, .proxy = proxy.url()});
     CHECK(wordOf(transport({.method = "POST", .url = "https://localhost:1/", .body = "x"}, in(5s))) == "unreachable");
   }

@@ -29,9 +29,11 @@ class Loop {
   }
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
-  ~Loop() {
+  ~Loop() { stop(); }
+  void stop() {
     context_.stop();
     for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
   }
   [[nodiscard]] boost::asio::any_io_executor executor() { return context_.get_executor(); }
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
