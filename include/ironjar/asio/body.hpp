@@ -1,9 +1,11 @@
-// The body of a streamed response, as whoever reads it holds it. Part of <ironjar/asio/transport.hpp>.
+// The body of a streamed response, on its way to whoever reads it. Part of <ironjar/asio/transport.hpp>.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -45,6 +47,41 @@ class AsioBody {
   const std::shared_ptr<AsioLoop> loop_;
   const std::weak_ptr<Source> source_;
   const std::shared_ptr<std::atomic<BodyState>> state_;
+};
+
+// The pieces of a body between the connection and whoever asks for them. For the connection's strand.
+class AsioPieces {
+ public:
+  void add(std::string bytes) { held_.empty() ? held_.swap(bytes) : static_cast<void>(held_.append(bytes)); }
+  void end() { isComplete_ = true; }
+  // What has come before can be read still.
+  void fail(Error problem) { problem_ = std::move(problem); }
+  void want(PieceHandler done) { wanted_ = std::move(done); }
+  void abandon() { isAbandoned_ = true; }
+
+  [[nodiscard]] std::size_t size() const { return held_.size(); }
+  [[nodiscard]] bool isWanted() const { return bool(wanted_); }
+  [[nodiscard]] bool isEnded() const { return isComplete_ || problem_; }
+  // Nobody will ask again.
+  [[nodiscard]] bool isOver() const { return !wanted_ && (isAbandoned_ || *state_ != BodyState::open); }
+  [[nodiscard]] const std::shared_ptr<std::atomic<BodyState>>& state() const { return state_; }
+
+  // Whom to give what, if somebody asks and there is something: a piece, the end, or what went wrong.
+  [[nodiscard]] std::optional<std::pair<PieceHandler, Result<std::string>>> take() {
+    if (!wanted_ || (held_.empty() && !isEnded())) return std::nullopt;
+    Result<std::string> piece = std::exchange(held_, {});
+    if (piece->empty()) *state_ = problem_ ? BodyState::failed : BodyState::ended;
+    if (piece->empty() && problem_) piece = *problem_;
+    return std::pair(std::exchange(wanted_, nullptr), std::move(piece));
+  }
+
+ private:
+  std::string held_;
+  bool isComplete_ = false;
+  std::optional<Error> problem_;
+  PieceHandler wanted_;
+  bool isAbandoned_ = false;
+  std::shared_ptr<std::atomic<BodyState>> state_ = std::make_shared<std::atomic<BodyState>>(BodyState::open);
 };
 
 }  // namespace ironjar::detail
