@@ -121,6 +121,11 @@ httplib() {
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
 }
 
+asio() {
+  project asio asio -DCMAKE_PREFIX_PATH="$work/static" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
+}
+
 testing() {
   project testing testing -DCMAKE_PREFIX_PATH="$work/static" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
@@ -162,6 +167,7 @@ way "install static" install_static
 way "find_package static" find_package_of static
 way "pkg-config static" pkg_config_of static --static
 way "cpp-httplib, warnings as errors" httplib
+way "Boost.Asio, warnings as errors" asio
 way "the test kit, warnings as errors" testing
 way "the Redis component static" redis_of static
 way "each header alone" headers_alone
