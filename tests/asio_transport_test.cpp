@@ -94,26 +94,24 @@ TEST_CASE("as many connections are kept as may be, and none when the transport h
   });
   Loop loop;
   AsyncTransport transport = asioTransport(loop.executor(), {.maxIdle = 3, .maxIdlePerGroup = 2});
-  const auto openAfter = [&](int requests, const std::string& group) {
+  const auto openBecomes = [&](int expected) {
+    const auto end = support::in(3s);
+    while (server.open() != expected && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
+    return server.open() == expected;
+  };
+  const auto askFive = [&](const std::string& group) {
     std::vector<support::Answer> answers;
-    for (int i = 0; i < requests; ++i) {
+    for (int i = 0; i < 5; ++i) {
       answers.push_back(support::ask(transport, {.url = server.origin(), .connectionGroup = group}));
     }
     for (const auto& answer : answers) CHECK(support::wordOf(answer.wait()) == "200 ok");
-    const auto end = support::in(2s);
-    int open = server.open();
-    while (std::chrono::steady_clock::now() < end && open != 2 && open != 3) {
-      std::this_thread::sleep_for(1ms);
-      open = server.open();
-    }
-    return open;
   };
-  CHECK(openAfter(5, "ada") == 2);
-  CHECK(openAfter(5, "bob") <= 3);
+  askFive("ada");
+  CHECK(openBecomes(2));
+  askFive("bob");
+  CHECK(openBecomes(3));
   transport = nullptr;
-  const auto end = support::in(2s);
-  while (server.open() > 0 && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
-  CHECK(server.open() == 0);
+  CHECK(openBecomes(0));
 }
 
 TEST_CASE("with shareAmongGroups connections are for whoever comes next") {
