@@ -89,8 +89,18 @@ TEST_CASE("a kept connection that the server closes, or that is idle for too lon
 }
 
 TEST_CASE("as many connections are kept as may be, and none when the transport has gone") {
-  const support::RawServer server([](support::Peer& peer) {
-    while (!peer.readRequest().empty()) peer.put("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  std::mutex mutex;
+  std::condition_variable changed;
+  int asked = 0;  // five are answered at once
+  const support::RawServer server([&](support::Peer& peer) {
+    while (!peer.readRequest().empty()) {
+      std::unique_lock lock(mutex);
+      const int until = (asked++ / 5 + 1) * 5;
+      changed.notify_all();
+      changed.wait_for(lock, 5s, [&] { return asked >= until; });
+      lock.unlock();
+      peer.put("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
   });
   Loop loop;
   AsyncTransport transport = asioTransport(loop.executor(), {.maxIdle = 3, .maxIdlePerGroup = 2});
