@@ -1,5 +1,5 @@
 # Fails when a file includes one of a higher layer, whatever includes it: library, public header, adapter or binding;
-# when <sodium.h>, <openssl/…>, <simdjson.h>, <zlib.h> or <hiredis/…> leave their folder; when a framework enters the
+# when <sodium.h>, <openssl/…>, <simdjson.h>, <zlib.h>, <hiredis/…> or <curl/…> leave their folder; when a framework enters the
 # core; and when a file is on no layer. The layers are lib/CMakeLists.txt's.
 #   cmake -DROOT=<source folder> [-DPLANTED=<file>] -P layering.cmake
 # PLANTED is the guard's control: `path|line`, an include that is taken to stand in that file, with which it must fail.
@@ -20,11 +20,13 @@ foreach(layer IN LISTS layers)
     endforeach()
   endif()
 endforeach()
-string(APPEND folders "redis")
-set(top 11)            # Redis, adapters and bindings: they may include every layer
+string(APPEND folders "curl|redis")
+set(top 11)            # curl, Redis, adapters and bindings: they may include every layer
 set(kit 12)            # the test kit, which only tests include, and the demo
-set(number_of_lib_redis ${top})
-set(number_of_redis ${top})
+foreach(name curl redis)
+  set(number_of_lib_${name} ${top})
+  set(number_of_${name} ${top})
+endforeach()
 
 # The layer of what is included as `path`, or of a file: `lib/…` or `include/ironjar/…` are cut off. Empty: unknown.
 function(layer_of folder path variable)
@@ -72,7 +74,7 @@ function(check name)
     string(REGEX REPLACE "^[ \t]*#[ \t]*include[a-z_]*[ \t]*" "#include " line "${line}")
     if(line MATCHES "\\.\\./")
       problem("no path with ..")
-    elseif(line MATCHES "[<\"](sodium(\\.h|/)|openssl/)" AND NOT name MATCHES "^lib/crypto/|^include/ironjar/tls\\.")
+    elseif(line MATCHES "[<\"](sodium(\\.h|/)|openssl/)" AND NOT name MATCHES "^lib/(crypto|curl)/|^include/ironjar/tls\\.")
       problem("belongs into lib/crypto")
     elseif(line MATCHES "[<\"]simdjson\\.h" AND NOT name MATCHES "^lib/json/")
       problem("belongs into lib/json")
@@ -80,6 +82,8 @@ function(check name)
       problem("belongs into lib/http")
     elseif(line MATCHES "[<\"]hiredis/" AND NOT name MATCHES "^lib/redis/")
       problem("belongs into lib/redis")
+    elseif(line MATCHES "<curl/curl\\.h>" AND NOT name MATCHES "^lib/curl/")
+      problem("belongs into lib/curl")
     elseif(line MATCHES "[<\"](boost/|httplib\\.h|prometheus/|ironjar/(testing/)?(asio|httplib|prometheus)[./])" AND
            NOT name MATCHES "^include/ironjar/(testing/)?(asio|httplib|prometheus)|^bindings/demo/")
       problem("only adapters and the demo know a framework")
@@ -90,7 +94,7 @@ function(check name)
       elseif(included GREATER own)
         problem("of a higher layer: ${included} over ${own}")
       endif()
-    elseif(line MATCHES "^#include <(${folders})/")
+    elseif(line MATCHES "^#include <(${folders})/" AND NOT line MATCHES "<curl/curl\\.h>")
       problem("say it in quotes, as \"layer/file.hpp\"")
     elseif(name MATCHES "^(lib|bindings)/" AND line MATCHES "^#include \"([a-z]+/[^\"]+)\"")
       layer_of(lib ${CMAKE_MATCH_1} included)

@@ -9,11 +9,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/packages.sh"
 . "$root/tests/support/build.sh"
 
-need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev ccache openssl curl gcovr
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${curl_packages[@]}" \
+  "${redis_packages[@]}" "${asio_packages[@]}" doctest-dev ccache openssl curl gcovr
 configure coverage -DCMAKE_BUILD_TYPE=Release -DCMAKE_PROJECT_ironjar_INCLUDE="$root/tests/checks/coverage.cmake" \
-  -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_REDIS=ON
-programs=(ironjar_core_tests ironjar_attack_tests ironjar_httplib_tests ironjar_prometheus_tests ironjar_redis_tests)
+  -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_CURL=ON -DIRONJAR_BUILD_REDIS=ON
+programs=(ironjar_core_tests ironjar_attack_tests ironjar_curl_tests ironjar_httplib_tests ironjar_prometheus_tests
+  ironjar_redis_tests)
 cmake --build "$build" --target "${programs[@]}"
 find "$build" -name '*.gcda' -delete
 # Without what repeats a line a million times, and what measures time.

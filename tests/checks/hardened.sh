@@ -4,8 +4,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/packages.sh"
 . "$root/tests/support/build.sh"
-need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" libcli11-dev \
-  ccache binutils
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${curl_packages[@]}" \
+  "${redis_packages[@]}" libcli11-dev ccache binutils
 fail() { echo "hardened: $1"; exit 1; }
 
 work=$(mktemp -d)
@@ -14,9 +14,10 @@ trap 'rm -rf "$work"' EXIT
 # The second build is of copied sources, since a user's are somewhere else too, and without ccache: an object out of the
 # cache would be equal to itself. Its objects, in turn, are compared with those that the first build has, or takes from
 # the cache.
-libraries=(ironjar ironjar_redis)
+libraries=(ironjar ironjar_curl ironjar_redis)
 # Without the path by which one of our libraries finds the other where it was built: an installed one has none.
-options=(-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DIRONJAR_BUILD_REDIS=ON -DCMAKE_SKIP_RPATH=ON)
+options=(-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DIRONJAR_BUILD_CURL=ON -DIRONJAR_BUILD_REDIS=ON
+  -DCMAKE_SKIP_RPATH=ON)
 configure shared "${options[@]}"
 cmake --build "$build" --target "${libraries[@]}" >/dev/null
 shared=$build
@@ -33,9 +34,9 @@ for library in "${built[@]}"; do
 done
 
 # The programs and libraries, as released.
-configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_BUILD_C=ON \
-  -DIRONJAR_BUILD_CLI=ON
-targets=(ironjar ironjar_redis ironjar_c ironjar_cli ironjar-demo)
+configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_CURL=ON -DIRONJAR_BUILD_REDIS=ON \
+  -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON
+targets=(ironjar ironjar_curl ironjar_redis ironjar_c ironjar_cli ironjar-demo)
 cmake --build "$build" --target "${targets[@]}" >/dev/null
 programs=("$build/bindings/demo/ironjar-demo" "$build/bindings/cli/ironjar")
 files=("${programs[@]}" "$build"/bindings/c/libironjar_c.so "${built[@]/#./$shared}")

@@ -22,14 +22,15 @@ if [ "${1:-}" = cppcheck ]; then
   exit
 fi
 
-need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" \
-  libcli11-dev ccache clang clang-tidy cppcheck
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${curl_packages[@]}" \
+  "${redis_packages[@]}" libcli11-dev ccache clang clang-tidy cppcheck
 need_node
 node=OFF
 if command -v node >/dev/null && need_node_headers "$root/build/static"; then node=ON; fi
 # Nothing is built: clang-tidy reads what the compiler would be told.
 configure static -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
-  -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON -DIRONJAR_BUILD_NODE=$node
+  -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_CURL=ON -DIRONJAR_BUILD_REDIS=ON \
+  -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON -DIRONJAR_BUILD_NODE=$node
 [ "$node" = ON ] || echo "NODE OR ITS HEADERS ARE MISSING: bindings/node is NOT read"
 run-clang-tidy -quiet -p "$build" -j "$(nproc)" "${1:-^$root/(lib|bindings)/}" >"$build/tidy.log" 2>&1 ||
   { grep -E -A6 '(warning|error):' "$build/tidy.log" || cat "$build/tidy.log"; exit 1; }

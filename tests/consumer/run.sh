@@ -45,7 +45,8 @@ nothing() {
 # install_library KIND [cmake options]: into $work/KIND, a prefix that the build has never heard of.
 install_library() {
   local prefix=$work/$1
-  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_REDIS=ON -DCMAKE_INSTALL_LIBDIR=lib "${@:2}"
+  cmake -S "$root" -B "$work/build-$1" -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_CURL=ON -DIRONJAR_BUILD_REDIS=ON \
+    -DCMAKE_INSTALL_LIBDIR=lib "${@:2}"
   cmake --build "$work/build-$1"
   cmake --install "$work/build-$1" --prefix "$prefix"
 
@@ -54,7 +55,7 @@ install_library() {
   nothing grep -rF -e "$root" -e "$work" -e ironjar_flags "$prefix/lib/cmake" "$prefix/lib/pkgconfig"
   cd "$prefix"
   nothing find . -regextype posix-extended ! -type d \
-    ! -regex '\./(include/ironjar/.*|lib/(libironjar(_redis)?\..*|cmake/ironjar/[^/]*|pkgconfig/ironjar(-redis)?\.pc))'
+    ! -regex '\./(include/ironjar/.*|lib/(libironjar(_curl|_redis)?\..*|cmake/ironjar/[^/]*|pkgconfig/ironjar(-curl|-redis)?\.pc))'
 }
 install_static() { install_library static -DBUILD_SHARED_LIBS=OFF; test -f "$work/static/lib/libironjar.a"; }
 install_shared() { install_library shared -DBUILD_SHARED_LIBS=ON; test -f "$work/shared/lib/libironjar.so"; }
@@ -131,9 +132,10 @@ testing() {
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror"
 }
 
-redis_of() {
-  project "redis-$1" redis -DCMAKE_PREFIX_PATH="$work/$1" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
-    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror" "${@:2}"
+# component_of NAME KIND [cmake options]
+component_of() {
+  project "$1-$2" "$1" -DCMAKE_PREFIX_PATH="$work/$2" -DCMAKE_NO_SYSTEM_FROM_IMPORTED=ON \
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wshadow -Werror" "${@:3}"
 }
 
 # pkg_config_of KIND [--static]
@@ -143,6 +145,14 @@ pkg_config_of() {
   # shellcheck disable=SC2046
   "$CXX" -std=c++20 "$here/main.cpp" $(pkg-config --cflags --libs "${@:2}" ironjar) -o app
   ./app
+}
+
+pkg_config_of_curl() {
+  export PKG_CONFIG_PATH=$work/$1/lib/pkgconfig:${PKG_CONFIG_PATH:-}
+  cd "$work/$1"
+  # shellcheck disable=SC2046
+  "$CXX" -std=c++20 "$here/curl/main.cpp" $(pkg-config --cflags --libs "${@:2}" ironjar-curl) -o app-curl
+  ./app-curl
 }
 
 # A project that builds ironjar itself gets the library and nothing else: none of our warnings, programs, tests, files.
@@ -169,13 +179,16 @@ way "pkg-config static" pkg_config_of static --static
 way "cpp-httplib, warnings as errors" httplib
 way "Boost.Asio, warnings as errors" asio
 way "the test kit, warnings as errors" testing
-way "the Redis component static" redis_of static
+way "the Redis component static" component_of redis static
+way "the curl component static" component_of curl static
+way "pkg-config curl static" pkg_config_of_curl static --static
 way "each header alone" headers_alone
 way "install shared" install_shared
 # A shared library has linked what it needs: its users have no use for the development files of that.
 way "find_package shared" find_package_of shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON \
   -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON
-way "the Redis component shared" redis_of shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
+way "the Redis component shared" component_of redis shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
+way "the curl component shared" component_of curl shared -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
 way "pkg-config shared" pkg_config_of shared
 way "install bindings" install_bindings bindings libironjar.a
 way "find_package bindings, C++" find_package_of bindings

@@ -24,6 +24,7 @@ httplib_packages=(libcpp-httplib-dev libbrotli-dev)
 front_packages=(nginx haproxy)  # reverse proxies in front; tests start their own, on free ports
 asio_packages=(libboost1.81-dev)  # headers only
 metrics_packages=(prometheus-cpp-dev)
+curl_packages=(libcurl4-openssl-dev)
 redis_packages=(libhiredis-dev redis-server)  # tests start servers of their own, on free ports
 
 # For the Node package and the exchange with iron-session; any version from 18 on serves.
