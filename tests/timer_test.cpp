@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -26,6 +27,17 @@ TEST_CASE("functions are called in the order of their times") {
   last.get_future().wait();
   CHECK(called == std::vector{1, 2, 3});
   CHECK(now() - begin >= 40ms);
+}
+
+TEST_CASE("a timer that has had nothing to wait for wakes up for what comes") {
+  Timer timer;
+  for (int i = 0; i < 3; ++i) {
+    std::promise<void> called;
+    REQUIRE(timer.at(now() + 5ms, [&] { called.set_value(); }));
+    const auto isCalled = called.get_future();
+    REQUIRE(isCalled.wait_for(5s) == std::future_status::ready);
+    std::this_thread::sleep_for(5ms);  // it waits for nothing now
+  }
 }
 
 TEST_CASE("what was taken back is not called, and can be taken back once") {

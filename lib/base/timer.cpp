@@ -54,7 +54,8 @@ std::optional<Timer::Ticket> Timer::at(MonotonicTime when, std::function<void()>
     if (queue_->isStopping) return std::nullopt;
     if (!thread_.joinable()) thread_ = std::thread([queue = queue_] { queue->run(); });
     ticket = {when, ++queue_->number};
-    isNext = queue_->waiting.emplace(ticket, std::move(due)).first == queue_->waiting.begin();
+    const auto inserted = queue_->waiting.emplace(ticket, std::move(due)).first;
+    isNext = inserted == queue_->waiting.begin();
   } catch (const std::exception&) {  // std::system_error, std::bad_alloc
     return std::nullopt;
   }
