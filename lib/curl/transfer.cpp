@@ -48,12 +48,13 @@ Transfer::Transfer(const Request& request, const HttpTarget& target, const CurlT
       body_(options.upload            ? std::string_view()
             : request.streamsResponse ? ownBody_
                                       : request.body),
-      headers_(request.headers),
       streams_(request.streamsResponse),
       isKept_(options.isKept),
       upload_(std::move(options.upload)),
       news_(std::move(options.news)),
-      reader_(request.method, {limits.maxHeadSize, limits.maxBodySize}) {}
+      reader_(request.method, {limits.maxHeadSize, limits.maxBodySize}) {
+  setFields(request.headers);
+}
 
 bool Transfer::attach(std::shared_ptr<Line> line, const HttpTarget& peer, const Addresses& addresses) {
   line_ = std::move(line);
@@ -104,20 +105,19 @@ void Transfer::setRequest(Setting& set) {
   }
   set(CURLOPT_CUSTOMREQUEST, method_.c_str());
   set(CURLOPT_REQUEST_TARGET, target_.c_str());
-  if (!fields_) setFields();
   set(CURLOPT_HTTPHEADER, fields_.get());
 }
 
-void Transfer::setFields() {
-  for (const auto& [name, value] : headers_) {
+void Transfer::setFields(const Headers& headers) {
+  for (const auto& [name, value] : headers) {
     if (!isTransportField(name)) addField(name, value);
   }
-  if (!findHeader(headers_, "User-Agent")) addField("User-Agent", "ironjar");  // GitHub's API refuses to do without
-  if (!findHeader(headers_, "Accept")) addField("Accept", "*/*");
+  if (!findHeader(headers, "User-Agent")) addField("User-Agent", "ironjar");  // GitHub's API refuses to do without
+  if (!findHeader(headers, "Accept")) addField("Accept", "*/*");
   if (!isKept_) addField("Connection", "close");  // left out on HTTP/2
   // What libcurl would say by itself: a line without a value says that it must not.
   fields_ = append(std::move(fields_), "Expect:");
-  if (!findHeader(headers_, "Content-Type")) fields_ = append(std::move(fields_), "Content-Type:");
+  if (!findHeader(headers, "Content-Type")) fields_ = append(std::move(fields_), "Content-Type:");
 }
 
 void Transfer::addField(std::string_view name, std::string_view value) {

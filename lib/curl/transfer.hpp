@@ -74,7 +74,7 @@ class Transfer {
   static int begin(void* self, char*, char*, int, int);
 
   void setRequest(Setting& set);
-  void setFields();
+  void setFields(const Headers& headers);
   void addField(std::string_view name, std::string_view value);
   void read(std::string_view bytes);
   void resume(int paused);
@@ -85,7 +85,6 @@ class Transfer {
   const std::string target_;
   const std::string ownBody_;  // when it must outlive the request
   const std::string_view body_;
-  const Headers& headers_;
   const bool streams_;
   const bool isKept_;
   const NextPiece upload_;
