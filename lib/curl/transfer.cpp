@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <new>
 
 namespace ironjar::detail {
@@ -31,6 +32,12 @@ std::string resolved(const HttpTarget& peer, const Addresses& addresses) {
   return entry;
 }
 
+// A streamed body is never held: libcurl pauses while a piece of it is there.
+ResponseLimits limitsOf(const Request& request, const CurlTransportOptions& options) {
+  const std::size_t body = request.streamsResponse ? std::numeric_limits<std::size_t>::max() : options.maxBodySize;
+  return {options.maxHeadSize, body};
+}
+
 }  // namespace
 
 std::optional<Error> Transfer::check(const Request& request) {
@@ -52,7 +59,7 @@ Transfer::Transfer(const Request& request, const HttpTarget& target, const CurlT
       isKept_(options.isKept),
       upload_(std::move(options.upload)),
       news_(std::move(options.news)),
-      reader_(request.method, {limits.maxHeadSize, limits.maxBodySize}) {
+      reader_(request.method, limitsOf(request, limits)) {
   setFields(request.headers);
 }
 
