@@ -182,8 +182,8 @@ class Call {
   [[nodiscard]] std::optional<Error> finish() {
     hasFinished_ = true;
     auto problem = transfer_.end(code_.value_or(CURLE_OK));
-    const bool mayKeep = code_ && !problem && transfer_.mayKeep();
-    auto line = leave();
+    const bool mayKeep = !problem && transfer_.mayKeep();
+    auto line = leave();  // closes a connection of HTTP/1.1 that libcurl is not done with
     if (mayKeep && line->isOpen()) shared_->giveLine(std::move(line));
     return problem;
   }

@@ -87,7 +87,10 @@ void Engine::send(Job& job) {
       return enter(job, found->second, {});
     }
   }
-  if (auto line = job.key.empty() ? nullptr : pool_.take(job.key)) return enter(job, std::move(line), {});
+  if (auto line = job.key.empty() ? nullptr : pool_.take(job.key)) {
+    if (job.isShareable()) share(line);
+    return enter(job, std::move(line), {});
+  }
   job.isReused = false;
   const std::weak_ptr<Job> weak = job.weak_from_this();
   setup_->resolver.resolve(setup_->peerOf(job.target).host, [engine = weak_from_this(), weak](Addresses addresses) {
@@ -120,7 +123,7 @@ void Engine::ended(CURL* easy, CURLcode code) {
     leave(*job);
     return send(*job);
   }
-  finish(*job, code, true);
+  finish(*job, code);
 }
 
 void Engine::touch(Job& job) {
@@ -143,25 +146,27 @@ void Engine::look(Job& job) {
   if (job.uploading == Job::Upload::wanted) askUpload(job);
   if (!job.isIn) return;
   if (job.transfer.problem()) return giveUp(job, *job.transfer.problem());
-  const bool isHttp2 = job.transfer.line()->isHttp2;
-  if (isHttp2 && job.isShareable()) share(job);
+  if (job.isShareable()) share(job.transfer.line());
   // The response is there, though the request is still being sent.
-  if (job.transfer.isComplete() && (job.transfer.isUploading() || !isHttp2)) return finish(job, CURLE_OK, false);
+  if (job.transfer.isComplete() && (job.transfer.isUploading() || !job.transfer.line()->isHttp2)) {
+    return finish(job, CURLE_OK);
+  }
   if (!job.streams || !job.transfer.hasHead()) return;
   if (job.done) deliverHead(job);
   if (!loop_.isStopping()) givePiece(job);
 }
 
-// Whoever comes next may use this connection, too.
-void Engine::share(Job& job) {
-  std::shared_ptr<Line>& line = shared_[job.key];
-  if (!line || !line->isOpen()) line = job.transfer.line();
+// Whoever comes next may use this connection, too, if it is of HTTP/2.
+void Engine::share(const std::shared_ptr<Line>& line) {
+  if (!line->isHttp2 || !line->isOpen()) return;
+  std::shared_ptr<Line>& shared = shared_[line->key()];
+  if (!shared || !shared->isOpen()) shared = line;
 }
 
-// libcurl is done with it, unless it is not `isWhole`.
-void Engine::finish(Job& job, CURLcode code, bool isWhole) {
+// libcurl is done with it, or is made to be: then leave() closes a connection of HTTP/1.1.
+void Engine::finish(Job& job, CURLcode code) {
   auto problem = job.transfer.end(code);
-  const bool mayKeep = isWhole && !problem && job.transfer.mayKeep();
+  const bool mayKeep = !problem && job.transfer.mayKeep();
   giveLine(leave(job), mayKeep);
   if (!job.streams) {
     return complete(job, problem ? Result<Response>(*std::move(problem)) : Result<Response>(job.transfer.take()));

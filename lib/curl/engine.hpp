@@ -85,8 +85,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void ended(CURL* easy, CURLcode code);
   void lookAtTouched();
   void look(Job& job);
-  void share(Job& job);
-  void finish(Job& job, CURLcode code, bool isWhole);
+  void share(const std::shared_ptr<Line>& line);
+  void finish(Job& job, CURLcode code);
   void giveUp(Job& job, Error error);
   std::shared_ptr<Line> leave(Job& job);
   void giveLine(const std::shared_ptr<Line>& line, bool mayKeep);
