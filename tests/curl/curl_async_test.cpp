@@ -59,8 +59,9 @@ TEST_CASE("a stop is answered at once, wherever the request is, and its connecti
       {"sending", {.method = "POST", .url = mute.origin(), .openAsyncBody = silent}},
       {"reading the body", {.url = half.origin()}}};
   const auto transport = detail::makeAsyncCurlTransport({}, names.lookup());
-  for (const auto& [name, request] : stages) {
-    CAPTURE(std::string(name));
+  for (const auto& each : stages) {
+    const Request& request = each.second;
+    CAPTURE(each.first);
     std::stop_source stop;
     Asked asked;
     transport(request, in(20s), stop.get_token(), asked.done());

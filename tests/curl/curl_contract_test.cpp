@@ -40,8 +40,9 @@ TEST_CASE("V34 V35 V36: asyncCurlTransport keeps to it") {
 
 TEST_CASE("V17 V34 V35 V36: both keep to it over TLS") {
   const support::Certificate certificate;
-  for (const auto& [name, transport] : support::curlTransports({.caCertFile = certificate.file.string()})) {
-    CAPTURE(std::string(name));
+  for (const auto& each : support::curlTransports({.caCertFile = certificate.file.string()})) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     CHECK(listed(checkTransport(transport, {.origin = "https://localhost", .wires = tlsWires(certificate)})) == "");
   }
 }

@@ -65,8 +65,9 @@ int timesSeen(const Transport& transport, const Http2Server& of, const std::stri
 TEST_CASE("HTTP/2 is spoken where the server does, and HTTP/1.1 where it is turned off") {
   const Http2Server* const node = server();
   if (node == nullptr) return;
-  for (const auto& [name, transport] : curlTransports(node->options())) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports(node->options())) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const Headers fields = {{"X-Empty", ""}, {"Authorization", "Bearer at"}, {"TE", "gzip"}, {"Connection", "x"}};
     const auto response = transport({.url = node->url("/hello?a=%20b&&c"), .headers = fields}, in(10s));
     REQUIRE(wordOf(response).substr(0, 4) == "200 ");
@@ -85,7 +86,8 @@ TEST_CASE("HTTP/2 is spoken where the server does, and HTTP/1.1 where it is turn
   }
   CurlTransportOptions options = node->options();
   options.http2 = false;
-  for (const auto& [name, transport] : curlTransports(options)) {
+  for (const auto& each : curlTransports(options)) {
+    const Transport& transport = each.second;
     CHECK(fieldOf(transport({.url = node->url("/hello")}, in(10s)), "x-version") == "1.1");
   }
 }
@@ -95,8 +97,9 @@ TEST_CASE("on HTTP/2, too, interim responses and trailers are skipped, and limit
   if (node == nullptr) return;
   CurlTransportOptions options = node->options();
   options.maxBodySize = 100'000;
-  for (const auto& [name, transport] : curlTransports(options)) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports(options)) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const auto response = transport({.url = node->url("/trailers")}, in(10s));
     CHECK(wordOf(response) == "200 ok");
     CHECK(fieldOf(response, "x-final") == "1");
@@ -114,8 +117,9 @@ TEST_CASE("a stream that is refused is not sent again") {
   const Http2Server* const node = server();
   if (node == nullptr) return;
   int seen = 0;
-  for (const auto& [name, transport] : curlTransports(node->options())) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports(node->options())) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     for (const char* group : {"", "ada", "ada"}) {
       const Request request{.method = "POST", .url = node->url("/refuse"), .body = "x", .connectionGroup = group};
       CHECK(wordOf(transport(request, in(10s))) == "transport");
@@ -127,8 +131,9 @@ TEST_CASE("a stream that is refused is not sent again") {
 TEST_CASE("a connection that the server takes leave of is not used again") {
   const Http2Server* const node = server();
   if (node == nullptr) return;
-  for (const auto& [name, transport] : curlTransports(node->options())) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports(node->options())) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     for (int i = 0; i < 5; ++i) {
       CHECK(wordOf(transport({.url = node->url("/goodbye"), .connectionGroup = "ada"}, in(10s))) == "200 goodbye");
     }
@@ -202,8 +207,9 @@ TEST_CASE("on HTTP/2 bodies flow both ways, and one that nobody reads holds up n
   const Http2Server* const node = server();
   if (node == nullptr) return;
   constexpr std::size_t size = std::size_t{16} << 20U;
-  for (const auto& [name, transport] : curlTransports(node->options())) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports(node->options())) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const auto unread =
         transport({.url = node->url("/big"), .streamsResponse = true, .connectionGroup = "ada"}, in(10s));
     REQUIRE(unread);

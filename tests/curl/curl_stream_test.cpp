@@ -101,8 +101,9 @@ TEST_CASE("a streamed response comes at its head, and each event when it was sen
           if (steps.take()) peer.put("0\r\n\r\n");
         },
         isTls ? &certificate : nullptr);
-    for (const auto& [name, transport] : curlTransports({.caCertFile = certificate.file.string()})) {
-      CAPTURE(std::string(name));
+    for (const auto& each : curlTransports({.caCertFile = certificate.file.string()})) {
+      const Transport& transport = each.second;
+      CAPTURE(each.first);
       const auto response = transport(streamed(server.origin()), in(10s));
       REQUIRE(response);
       REQUIRE(response->bodyReader);
@@ -138,14 +139,16 @@ TEST_CASE("a streamed response that is short, empty or none") {
       static_cast<void>(peer.readRequest());
       peer.put(one.answer);
     });
-    for (const auto& [name, transport] : curlTransports()) {
+    for (const auto& each : curlTransports()) {
+      const Transport& transport = each.second;
       const auto response = transport(streamed(server.origin()), in(10s));
       REQUIRE(response);
       CHECK(readAll(response->bodyReader) == one.body);
     }
   }
   const RawServer silent([](Peer& peer) { static_cast<void>(peer.readRequest()); });
-  for (const auto& [name, transport] : curlTransports()) {
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
     CHECK(wordOf(transport(streamed(silent.origin()), in(10s))) == "transport");
   }
 }
@@ -155,8 +158,9 @@ TEST_CASE("a connection serves again when the streamed body was read to its end,
     while (!peer.readRequest().empty())
       peer.put("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'x'));
   });
-  for (const auto& [name, transport] : curlTransports()) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const int before = server.connections();
     Request request = streamed(server.origin());
     request.connectionGroup = "ada";
@@ -175,7 +179,8 @@ TEST_CASE("the deadline was for the head; a piece that does not come in time is 
     peer.put(events + chunk("one"));
     peer.waitForHangUp();
   });
-  for (const auto& [name, transport] : curlTransports({.streamIdle = 300ms})) {
+  for (const auto& each : curlTransports({.streamIdle = 300ms})) {
+    const Transport& transport = each.second;
     const auto begin = std::chrono::steady_clock::now();
     const auto response = transport(streamed(server.origin()), in(100ms));
     REQUIRE(response);
@@ -194,8 +199,9 @@ TEST_CASE("nobody reads: the server is held up, and nothing is collected") {
     peer.put("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n");
     for (std::size_t at = 0; at < size && peer.put(block); at += block.size()) sent += block.size();
   });
-  for (const auto& [name, transport] : curlTransports()) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     sent = 0;
     const std::size_t before = residentMemory();
     const auto response = transport(streamed(server.origin()), in(10s));
@@ -215,8 +221,9 @@ TEST_CASE("nobody reads: the server is held up, and nothing is collected") {
 TEST_CASE("64 MiB up and 64 MiB down at the same time, with bounded memory") {
   constexpr std::size_t size = std::size_t{64} << 20U;
   const RawServer server(echo);
-  for (const auto& [name, transport] : curlTransports()) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     Request request = streamed(server.origin());
     request.method = "POST";
     request.openBody = [] { return bytes(size); };

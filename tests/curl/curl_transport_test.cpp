@@ -76,8 +76,9 @@ class Tunnels {
 }  // namespace
 
 TEST_CASE("a request is sent as it is given, with nothing of libcurl's own") {
-  for (const auto& [name, transport] : curlTransports()) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const Answering server;
     const std::string host = server.origin().substr(7);
     const Headers fields = {{"X-Empty", ""}, {"X-Two", "1"}, {"x-two", " 2"}, {"Authorization", "Bearer at"}};
@@ -96,8 +97,9 @@ TEST_CASE("a request is sent as it is given, with nothing of libcurl's own") {
 }
 
 TEST_CASE("what cannot be sent is refused, and nothing is sent") {
-  for (const auto& [name, transport] : curlTransports()) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const Answering server;
     CHECK(wordOf(transport({.method = "HEAD", .url = server.origin(), .body = "x"}, in(5s))) == "malformed");
     CHECK(wordOf(transport({.method = "HEAD", .url = server.origin()}, in(5s))) == "200 ");
@@ -112,8 +114,9 @@ TEST_CASE("proxies of the environment are nobody's") {
     ::setenv(variable, "http://127.0.0.1:1", 1);
   }
   const Answering server;
-  for (const auto& [name, transport] : curlTransports()) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     CHECK(wordOf(transport({.url = server.origin()}, in(5s))) == "200 ok");
   }
   for (const char* variable : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
@@ -125,19 +128,22 @@ TEST_CASE("a body over the limit ends the exchange, and one at the limit does no
   const Answering server("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + std::string(2000, 'x'));
   const Answering chunks("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + std::string(2000, 'x') +
                          "\r\n0\r\n\r\n");
-  for (const Answering* each : {&server, &chunks}) {
-    for (const auto& [name, transport] : curlTransports({.maxBodySize = 1999})) {
-      CHECK(wordOf(transport({.url = each->origin()}, in(5s))) == "tooLarge");
+  for (const Answering* one : {&server, &chunks}) {
+    for (const auto& each : curlTransports({.maxBodySize = 1999})) {
+      const Transport& transport = each.second;
+      CHECK(wordOf(transport({.url = one->origin()}, in(5s))) == "tooLarge");
     }
-    for (const auto& [name, transport] : curlTransports({.maxBodySize = 2000})) {
-      CHECK(transport({.url = each->origin()}, in(5s))->body.size() == 2000);
+    for (const auto& each : curlTransports({.maxBodySize = 2000})) {
+      const Transport& transport = each.second;
+      CHECK(transport({.url = one->origin()}, in(5s))->body.size() == 2000);
     }
   }
 }
 
 TEST_CASE("connections are kept for a group, for as long and as many as the options say") {
-  for (const auto& [name, transport] : curlTransports({.maxIdle = 2, .idleTimeout = 200ms})) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports({.maxIdle = 2, .idleTimeout = 200ms})) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const Answering server;
     const auto ask = [&](const std::string& group) {
       REQUIRE(wordOf(transport({.url = server.origin(), .connectionGroup = group}, in(5s))) == "200 ok");
@@ -154,8 +160,9 @@ TEST_CASE("connections are kept for a group, for as long and as many as the opti
 }
 
 TEST_CASE("with shareAmongGroups a connection serves whoever comes next, but for a fresh one") {
-  for (const auto& [name, transport] : curlTransports({.shareAmongGroups = true})) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports({.shareAmongGroups = true})) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     const Answering server;
     for (const char* group : {"ada", "bob", ""}) {
       CHECK(wordOf(transport({.url = server.origin(), .connectionGroup = group}, in(5s))) == "200 ok");
@@ -168,7 +175,8 @@ TEST_CASE("with shareAmongGroups a connection serves whoever comes next, but for
 
 TEST_CASE("on HTTP/1.1 a connection is closed after a response without a body") {
   for (const char* answer : {"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
-    for (const auto& [name, transport] : curlTransports()) {
+    for (const auto& each : curlTransports()) {
+      const Transport& transport = each.second;
       const Answering server(answer);
       for (int i = 0; i < 2; ++i) {
         CHECK(transport({.url = server.origin(), .connectionGroup = "ada"}, in(5s)).has_value());
@@ -182,23 +190,27 @@ TEST_CASE("TLS: an unknown authority is refused, another name, and a common name
   const Certificate certificate;
   const Answering server(ok, &certificate);
   const std::string port = std::to_string(server.server().port());
-  for (const auto& [name, transport] : curlTransports()) {
+  for (const auto& each : curlTransports()) {
+    const Transport& transport = each.second;
     CHECK(wordOf(transport({.url = server.origin()}, in(5s))) == "unreachable");
   }
-  for (const auto& [name, transport] : curlTransports({.caCertFile = certificate.file.string()})) {
+  for (const auto& each : curlTransports({.caCertFile = certificate.file.string()})) {
+    const Transport& transport = each.second;
     CHECK(wordOf(transport({.url = server.origin()}, in(5s))) == "200 ok");
     CHECK(wordOf(transport({.url = "https://127.0.0.1:" + port}, in(5s))) == "unreachable");
   }
   for (const char* names : {static_cast<const char*>(nullptr), "email:mallory@example.com", "IP:10.9.9.9"}) {
     const Certificate other(names);
     const Answering wrong(ok, &other);
-    for (const auto& [name, transport] : curlTransports({.caCertFile = other.file.string()})) {
+    for (const auto& each : curlTransports({.caCertFile = other.file.string()})) {
+      const Transport& transport = each.second;
       CHECK(wordOf(transport({.url = wrong.origin()}, in(5s))) == "unreachable");
     }
   }
   const Certificate address("IP:127.0.0.1");
   const Answering numbered(ok, &address);
-  for (const auto& [name, transport] : curlTransports({.caCertFile = address.file.string()})) {
+  for (const auto& each : curlTransports({.caCertFile = address.file.string()})) {
+    const Transport& transport = each.second;
     const std::string origin = "https://127.0.0.1:" + std::to_string(numbered.server().port());
     CHECK(wordOf(transport({.url = origin}, in(5s))) == "200 ok");
   }
@@ -208,11 +220,13 @@ TEST_CASE("a server that asks for a client certificate gets it; without one noth
   const Certificate certificate;
   const std::string file = certificate.file.string();
   const Answering server(ok, &certificate, &certificate);
-  for (const auto& [name, with] : curlTransports({.caCertFile = file, .clientCertFile = file, .clientKeyFile = file})) {
+  for (const auto& each : curlTransports({.caCertFile = file, .clientCertFile = file, .clientKeyFile = file})) {
+    const Transport& with = each.second;
     CHECK(wordOf(with({.url = server.origin()}, in(5s))) == "200 ok");
   }
   // With TLS 1.3 a client may have sent its request before it hears that it is refused: nobody has read it.
-  for (const auto& [name, without] : curlTransports({.caCertFile = file})) {
+  for (const auto& each : curlTransports({.caCertFile = file})) {
+    const Transport& without = each.second;
     for (const std::size_t size : {std::size_t{0}, std::size_t{100'000}, std::size_t{8'000'000}}) {
       const Request post{.method = "POST", .url = server.origin(), .body = std::string(size, 'x')};
       CHECK(wordOf(without(post, in(5s))) == "unreachable");
@@ -249,10 +263,11 @@ TEST_CASE("https goes through the proxy, which learns the host alone; http does 
   const Tunnels proxy;
   const std::string target = "localhost:" + std::to_string(server.server().port());
   std::size_t tunnels = 0;
-  for (const auto& [name, transport] : curlTransports({.caCertFile = certificate.file.string(),
-                                       .proxy = proxy.url(),
-                                       .proxyAuthorization = "Basic dXNlcjpwYXNz"})) {
-    CAPTURE(std::string(name));
+  for (const auto& each : curlTransports({.caCertFile = certificate.file.string(),
+                          .proxy = proxy.url(),
+                          .proxyAuthorization = "Basic dXNlcjpwYXNz"})) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
     for (const char* group : {"ada", "ada", "bob"}) {
       const Request request{.url = server.origin() + "/secret?path",
                             .headers = {{"Authorization", "Bearer at"}},
@@ -274,11 +289,13 @@ TEST_CASE("a proxy that refuses, says nothing sensible or nothing at all: nothin
         "HTTP/1.1 502 Bad Gateway\r\n\r\n", "SSH-2.0-OpenSSH\r\n", "", "HTTP/1.1 302 Found\r\n\r\n"}) {
     CAPTURE(answer);
     const Tunnels proxy(answer);
-    for (const auto& [name, transport] : curlTransports({.connectTimeout = 300ms, .proxy = proxy.url()})) {
+    for (const auto& each : curlTransports({.connectTimeout = 300ms, .proxy = proxy.url()})) {
+      const Transport& transport = each.second;
       CHECK(wordOf(transport({.method = "POST", .url = "https://localhost:1/", .body = "x"}, in(5s))) == "unreachable");
     }
   }
-  for (const auto& [name, gone] : curlTransports({.proxy = "http://127.0.0.1:1"})) {
+  for (const auto& each : curlTransports({.proxy = "http://127.0.0.1:1"})) {
+    const Transport& gone = each.second;
     CHECK(wordOf(gone({.url = "https://localhost:1/"}, in(5s))) == "unreachable");
   }
 }
