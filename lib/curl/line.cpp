@@ -15,10 +15,18 @@ constexpr std::size_t maxUnread = 128 * 1024;
 bool isTls(const HttpTarget& target) { return target.https; }
 
 Strings proxyFieldsOf(const CurlTransportOptions& options) {
-  Strings fields(curl_slist_append(nullptr, "Proxy-Connection:"));  // libcurl's own, which means nothing to a tunnel
-  if (!fields || options.proxyAuthorization.empty()) return fields;
-  const std::string credentials = "Proxy-Authorization: " + options.proxyAuthorization;
-  return Strings(curl_slist_append(fields.get(), credentials.c_str()) != nullptr ? fields.release() : nullptr);
+  Strings fields;
+  const auto add = [&fields](const std::string& line) {
+    curl_slist* const longer = curl_slist_append(fields.get(), line.c_str());
+    if (longer == nullptr) return false;
+    static_cast<void>(fields.release());
+    fields.reset(longer);
+    return true;
+  };
+  // libcurl's own, which say nothing to a tunnel, are left out.
+  const bool isDone = add("Proxy-Connection:") && add("User-Agent:") &&
+                      (options.proxyAuthorization.empty() || add("Proxy-Authorization: " + options.proxyAuthorization));
+  return isDone ? std::move(fields) : nullptr;
 }
 
 // Nothing comes from anywhere but this program, and nothing is done that it has not asked for.
@@ -26,6 +34,7 @@ void setManners(Setting& set) {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOPROXY, "");
+  set(CURLOPT_USERAGENT, "ironjar");  // unless the request has one; GitHub's API refuses to do without
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_HTTP09_ALLOWED, 0L);
   set(CURLOPT_HTTP_CONTENT_DECODING, 0L);

@@ -88,8 +88,6 @@ bool Transfer::attach(std::shared_ptr<Line> line, const HttpTarget& peer, const 
 
 std::shared_ptr<Line> Transfer::detach() {
   if (easy_) {
-    static_cast<void>(curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr));  // are gone by its next use
-    static_cast<void>(curl_easy_setopt(easy_.get(), CURLOPT_RESOLVE, nullptr));
     line_->give(std::move(easy_));
   }
   if (line_) --line_->inUse;
@@ -110,7 +108,7 @@ void Transfer::setRequest(Setting& set) {
   } else if (method_ == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   }
-  set(CURLOPT_CUSTOMREQUEST, method_.c_str());
+  set(CURLOPT_CUSTOMREQUEST, method_ == "GET" && !upload_ && body_.empty() ? nullptr : method_.c_str());
   set(CURLOPT_REQUEST_TARGET, target_.c_str());
   set(CURLOPT_HTTPHEADER, fields_.get());
 }
@@ -119,10 +117,9 @@ void Transfer::setFields(const Headers& headers) {
   for (const auto& [name, value] : headers) {
     if (!isTransportField(name)) addField(name, value);
   }
-  if (!findHeader(headers, "User-Agent")) addField("User-Agent", "ironjar");  // GitHub's API refuses to do without
-  if (!findHeader(headers, "Accept")) addField("Accept", "*/*");
   if (!isKept_) addField("Connection", "close");  // left out on HTTP/2
-  // What libcurl would say by itself: a line without a value says that it must not.
+  if (!isUploading() && !expectsBody(method_)) return;
+  // What libcurl would say of a body by itself: a line without a value says that it must not.
   fields_ = append(std::move(fields_), "Expect:");
   if (!findHeader(headers, "Content-Type")) fields_ = append(std::move(fields_), "Content-Type:");
 }

@@ -86,13 +86,16 @@ TEST_CASE("a request is sent as it is given, with nothing of libcurl's own") {
     REQUIRE(wordOf(transport({.method = "POST", .url = server.origin()}, in(5s))) == "200 ok");
     REQUIRE(wordOf(transport({.method = "DELETE", .url = server.origin(), .connectionGroup = "ada"}, in(5s))) ==
             "200 ok");
-    const std::string own = "User-Agent: ironjar\r\nAccept: */*\r\n";
+    const std::string own = host + "\r\nUser-Agent: ironjar\r\nAccept: */*\r\n";
     const auto heads = server.heads();
-    CHECK(heads[0] == "GET /a?b HTTP/1.1\r\nHost: " + host + "\r\nX-Empty:\r\nX-Two: 1\r\nx-two:  2\r\n" +
-                          "Authorization: Bearer at\r\n" + own + "Connection: close\r\n\r\n");
-    CHECK(heads[1] ==
-          "POST / HTTP/1.1\r\nHost: " + host + "\r\n" + own + "Connection: close\r\nContent-Length: 0\r\n\r\n");
-    CHECK(heads[2] == "DELETE / HTTP/1.1\r\nHost: " + host + "\r\n" + own + "\r\n");
+    CHECK(heads[0] == "GET /a?b HTTP/1.1\r\nHost: " + own + "X-Empty:\r\nX-Two: 1\r\nx-two:  2\r\n" +
+                          "Authorization: Bearer at\r\nConnection: close\r\n\r\n");
+    CHECK(heads[1] == "POST / HTTP/1.1\r\nHost: " + own + "Connection: close\r\nContent-Length: 0\r\n\r\n");
+    CHECK(heads[2] == "DELETE / HTTP/1.1\r\nHost: " + own + "\r\n");
+    const Headers theirs = {{"accept", "text/x"}, {"user-agent", "mine"}};
+    REQUIRE(wordOf(transport({.url = server.origin(), .headers = theirs}, in(5s))) == "200 ok");
+    CHECK(server.heads()[3] ==
+          "GET / HTTP/1.1\r\nHost: " + host + "\r\naccept: text/x\r\nuser-agent: mine\r\nConnection: close\r\n\r\n");
   }
 }
 
