@@ -10,6 +10,7 @@ shift 2
 prelude='#include <cstdlib>
 #include <iostream>
 #define IRONJAR_ACCEPT_HTTPLIB_BEFORE_0_44
+#include <ironjar/curl.hpp>
 #include <ironjar/httplib.hpp>
 #include <ironjar/ironjar.hpp>
 #include <ironjar/prometheus.hpp>
