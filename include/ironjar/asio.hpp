@@ -4,9 +4,13 @@
 // Example:
 //   boost::asio::thread_pool pool(2);
 //   const ironjar::AsyncTransport transport = ironjar::asioTransport(pool.get_executor());
+//   const ironjar::Fetcher api({.asyncTransport = transport, .allowedOrigins = {"https://api.example.com"}});
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
+#include <ironjar/asio/fetch.hpp>
 #include <ironjar/asio/transport.hpp>
