@@ -90,8 +90,8 @@ struct Response {
 [[nodiscard]] bool hasStreamedBody(const Request& request);
 // Begins the body of one that has, as a transport wants to read it: the first blocks until a piece is there, the second
 // only as the application's reader does. Empty when the stream is gone.
-[[nodiscard]] BodyReader beginBody(const Request& request);
-[[nodiscard]] AsyncBodyReader beginAsyncBody(const Request& request);
+[[nodiscard]] BodyReader openBodyOf(const Request& request);
+[[nodiscard]] AsyncBodyReader openAsyncBodyOf(const Request& request);
 // The whole body, whichever way the request has it. May block. The reader's error, if it gives one.
 [[nodiscard]] Result<std::string> readBody(const Request& request);
 

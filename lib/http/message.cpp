@@ -28,7 +28,7 @@ bool isTransportField(std::string_view name) {
 
 bool hasStreamedBody(const Request& request) { return request.openBody || request.openAsyncBody; }
 
-BodyReader beginBody(const Request& request) {
+BodyReader openBodyOf(const Request& request) {
   if (request.openBody) return request.openBody();
   const AsyncBodyReader reader = request.openAsyncBody ? request.openAsyncBody() : nullptr;
   if (!reader) return nullptr;
@@ -37,7 +37,7 @@ BodyReader beginBody(const Request& request) {
   };
 }
 
-AsyncBodyReader beginAsyncBody(const Request& request) {
+AsyncBodyReader openAsyncBodyOf(const Request& request) {
   if (request.openAsyncBody) return request.openAsyncBody();
   const BodyReader reader = request.openBody ? request.openBody() : nullptr;
   if (!reader) return nullptr;
@@ -46,7 +46,7 @@ AsyncBodyReader beginAsyncBody(const Request& request) {
 
 Result<std::string> readBody(const Request& request) {
   if (!hasStreamedBody(request)) return request.body;
-  const BodyReader next = beginBody(request);
+  const BodyReader next = openBodyOf(request);
   if (!next) return fail(Errc::malformed, "the body cannot be read again");
   std::string body;
   while (true) {

@@ -24,7 +24,7 @@ inline Result<std::string> read(const BodyReader& next) {
 }
 inline BodyReader beginBody(const Request& request) {
   try {
-    return hasStreamedBody(request) ? beginBody(request) : nullptr;
+    return hasStreamedBody(request) ? openBodyOf(request) : nullptr;
   } catch (...) {
     return nullptr;
   }
