@@ -214,13 +214,12 @@ Result<Response> send(const std::shared_ptr<Shared>& shared, const Request& requ
   Result<HttpTarget> target = readTarget(request.url);
   if (!target) return std::move(target).error();
   if (auto problem = Transfer::check(request)) return *std::move(problem);
-  if (request.openAsyncBody && !request.openBody) return fail(Errc::malformed, "the body needs another transport");
   BodyReader body;
   try {
-    if (request.openBody) body = request.openBody();
+    if (hasStreamedBody(request)) body = openBodyOf(request);
   } catch (...) {  // NOLINT(bugprone-empty-catch): there is no body then
   }
-  if (request.openBody && !body) return fail(Errc::malformed, "the body cannot be read again");
+  if (hasStreamedBody(request) && !body) return fail(Errc::malformed, "the body cannot be read again");
   if (std::chrono::steady_clock::now() >= deadline) return unreachable("no time left to send the request");
   if (!request.streamsResponse) return Call(shared, request, *std::move(target), body, deadline).send(false);
   return stream(std::make_shared<Call>(shared, request, *std::move(target), body, deadline));
