@@ -224,7 +224,7 @@ TEST_CASE("cancelling one fetch leaves the refresh to the others") {
   CHECK(ends == std::vector<std::string>{"cancelled", "200"});
 }
 
-TEST_CASE("the associated allocator is used, and given all back") {
+TEST_CASE("the associated allocator is used for what leads to the handler, and given all back before it is called") {
   Site site(support::api);
   asio::io_context io;
   Session session = sessionWith(site.upstream.provider.login());
@@ -233,13 +233,36 @@ TEST_CASE("the associated allocator is used, and given all back") {
   asyncFetch(*site.fetcher, session, get(),
              asio::bind_allocator(Counting<char>(live), asio::bind_executor(io, [&](const Result<Response>&) {
                                     isDone = true;
-                                    CHECK(live >= 0);
+                                    CHECK(live == 0);
                                   })));
-  CHECK(live > 0);
+  CHECK(live == 0);
   site.answer();
+  CHECK(live > 0);
   io.run();
   CHECK(isDone);
   CHECK(live == 0);
+}
+
+TEST_CASE("a body's function that throws ends the fetch, at once or at the second try") {
+  for (const int good : {0, 1}) {
+    CAPTURE(good);
+    Site site;
+    asio::io_context io;
+    Session session = sessionWith(site.upstream.provider.login());
+    site.upstream.provider.expireAccessTokens();
+    Request upload{.method = "POST", .url = get().url};
+    upload.openBody = [left = good]() mutable -> BodyReader {
+      if (left-- == 0) throw std::runtime_error("theirs");
+      return [] { return std::string(); };
+    };
+    bool isDone = false;
+    asyncFetch(*site.fetcher, session, upload, asio::bind_executor(io, [&](const Result<Response>& response) {
+      CHECK(errorOf(response) == Errc::malformed);
+      isDone = true;
+    }));
+    io.run();
+    CHECK(isDone);
+  }
 }
 
 TEST_CASE("a context that goes takes along what waits, and what comes later disturbs nobody") {

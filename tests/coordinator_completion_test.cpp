@@ -114,12 +114,15 @@ TEST_CASE("blocking calls that are queued are completed, too") {
   const Told begun = support::start(asker, "a", gate.ask({.tokens = tokens("a2")}));
   gate.waitUntilEntered();
   const Told queued = support::start(asker, "b", gate.ask({.tokens = tokens("b2")}));
-  std::jthread opens([&] {
-    static_cast<void>(queued.wait().has_value());
-    gate.open();
-  });
-  asker.coordinator.reset();
-  CHECK(errorOf(queued.wait()) == Errc::overloaded);
+  std::optional<support::Failure> toldFirst;
+  {
+    const std::jthread opens([&] {
+      toldFirst = errorOf(queued.wait());
+      gate.open();
+    });
+    asker.coordinator.reset();
+  }
+  CHECK(toldFirst == Errc::overloaded);
   CHECK(begun.wait()->tokens == tokens("a2"));
 }
 

@@ -78,10 +78,10 @@ class RefreshCoordinator {
   // Tokens newer than `rejected`, whose access token an API has refused: those that succeeded it already, those of a
   // call that is under way, or those that a new call brings. Never blocks: `done` is called exactly once, before this
   // returns or later, on whichever thread knows; never under a lock, so it may use the coordinator, and destroy it. It
-  // must not block. What it throws is dropped. Errors: as newest(); `call`'s; Errc::refreshFailed at the deadline (the
-  // call goes on, for whoever comes next), while calls about this token have failed and while the endpoint's circuit
-  // breaker is open; Errc::overloaded when too many wait; Errc::throttled for RefreshCause::refused; Errc::cancelled.
-  // Whatever passes has its retryAfter.
+  // must not block; what it throws is dropped. The arguments must live until this returns. Errors: as newest();
+  // `call`'s; Errc::refreshFailed at the deadline (the call goes on, for whoever comes next), while calls about this
+  // token have failed and while the endpoint's circuit breaker is open; Errc::overloaded when too many wait;
+  // Errc::throttled for RefreshCause::refused; Errc::cancelled. Whatever passes has its retryAfter.
   virtual void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call,
                             Deadline deadline, const RefreshContext& context, RefreshHandler done) = 0;
 
@@ -126,7 +126,8 @@ struct LocalCoordinatorOptions {
 //   4 … at once; meanwhile a token that has not failed may probe every ten seconds, unless a pause was asked for. A
 //   token that fails while others succeed opens nothing.
 // The destructor waits for the blocking calls under way, each bounded by TokenEndpoint::timeout, and completes what
-// waits for calls that have not begun. Asynchronous calls under way go on by themselves, and complete what waits.
+// waits for calls that have not begun. Asynchronous calls under way go on by themselves, and complete what waits,
+// whatever its deadline.
 class LocalCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that are zero or absurdly large.

@@ -99,7 +99,9 @@ struct RedisCoordinatorStats {
 // milliseconds and take over when it dies. newest() never waits: it knows what this process has seen. While a call of
 // another process is awaited and Redis goes away, requests fail with Errc::refreshFailed instead of asking a second
 // time, which strict providers take for theft. A token that the provider refuses while Redis is away may have been
-// spent by another process: RefreshEnd::superseded, which keeps the cookie.
+// spent by another process: RefreshEnd::superseded, which keeps the cookie. An asynchronous call holds one of the
+// threads of `local`. The destructor waits for one that is under way, a lease at most: do not run it on a thread that
+// the call's transport needs.
 class RedisCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that cannot be.

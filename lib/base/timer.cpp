@@ -47,19 +47,20 @@ void Timer::close() {
 }
 
 std::optional<Timer::Ticket> Timer::at(MonotonicTime when, std::function<void()> due) {
+  const std::shared_ptr<Queue> queue = queue_;  // `due` may have destroyed the timer before this returns
   bool isNext = false;
   Ticket ticket;
   try {
-    const std::lock_guard lock(queue_->mutex);
-    if (queue_->isStopping) return std::nullopt;
-    if (!thread_.joinable()) thread_ = std::thread([queue = queue_] { queue->run(); });
-    ticket = {when, ++queue_->number};
-    const auto inserted = queue_->waiting.emplace(ticket, std::move(due)).first;
-    isNext = inserted == queue_->waiting.begin();
+    const std::lock_guard lock(queue->mutex);
+    if (queue->isStopping) return std::nullopt;
+    if (!thread_.joinable()) thread_ = std::thread([queue] { queue->run(); });
+    ticket = {when, ++queue->number};
+    const auto inserted = queue->waiting.emplace(ticket, std::move(due)).first;
+    isNext = inserted == queue->waiting.begin();
   } catch (const std::exception&) {  // std::system_error, std::bad_alloc
     return std::nullopt;
   }
-  if (isNext) queue_->changed.notify_one();
+  if (isNext) queue->changed.notify_one();
   return ticket;
 }
 

@@ -43,6 +43,7 @@ void WorkerPool::close() {
     dropped.swap(queue_->jobs);
   }
   queue_->changed.notify_all();
+  dropped.clear();  // running jobs may wait for what these tell when they go
   for (std::thread& thread : threads_) {
     if (!thread.joinable()) continue;
     thread.get_id() == std::this_thread::get_id() ? thread.detach() : thread.join();

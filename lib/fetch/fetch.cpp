@@ -141,7 +141,7 @@ class Fetch::State {
         isPatient_ ? deadline_ : std::min(deadline_, std::chrono::steady_clock::now() + longestAhead);
     const auto refreshed = [this, done = std::move(done)](const Result<RefreshedBy>& by) {
       isRefreshing_ = false;
-      done(told(plan().refreshed(by, fetcher_->factsOf(session_))));
+      done(afterRefresh(by));
     };
     if (!held) return refreshed(fail(Errc::loginRequired, "the session has no tokens"));
     tokens.startRenewing(session_, *held, trigger_, {deadline, std::move(stop)}, refreshed);
@@ -149,6 +149,15 @@ class Fetch::State {
   Step waited() { return told(plan().waited(fetcher_->factsOf(session_))); }
 
  private:
+  // Whoever waits for it cannot be thrown at.
+  Step afterRefresh(const Result<RefreshedBy>& by) {
+    try {
+      return told(plan().refreshed(by, fetcher_->factsOf(session_)));
+    } catch (...) {
+      return Return{fail(Errc::malformed, "the application's code threw an exception")};
+    }
+  }
+
   // There is none before begin(), nor when that has ended it.
   detail::FetchPlan& plan() {
     if (!plan_) throw std::logic_error("ironjar: a fetch was told of something that it did not ask for");
@@ -241,10 +250,11 @@ void Fetcher::startRefresh(Session& session, std::function<void(Result<Refreshed
                            const StartOptions& options) const {
   const detail::SessionTokens& sessionTokens = state_->sessionTokens;
   std::optional<TokenSet> tokens = sessionTokens.tokens(session);
-  if (!tokens) return done(fail(Errc::loginRequired, "the session has no tokens"));
+  const auto now = [&done](Result<RefreshedBy> result) { detail::completeSafely(done, std::move(result)); };
+  if (!tokens) return now(fail(Errc::loginRequired, "the session has no tokens"));
   Result<RefreshedBy> caughtUp = sessionTokens.catchUp(session, tokens);
-  if (!caughtUp || *caughtUp == RefreshedBy::chain) return done(std::move(caughtUp));
-  if (tokens->refreshToken.empty()) return done(fail(Errc::loginRequired, "the session has no refresh token"));
+  if (!caughtUp || *caughtUp == RefreshedBy::chain) return now(std::move(caughtUp));
+  if (tokens->refreshToken.empty()) return now(fail(Errc::loginRequired, "the session has no refresh token"));
   const Deadline deadline = std::min(options.deadline.value_or(Deadline::max()), state_->deadline());
   sessionTokens.startRenewing(session, *tokens, RefreshTrigger::request, {deadline, options.stop}, std::move(done));
 }

@@ -20,6 +20,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   void begin();
 
  private:
+  template <class Step>
+  void next(const Step& step);
   void go(Fetch::Step step);
   void waitUntil(Deadline until);
   void finish(Result<Response> result);

@@ -45,6 +45,8 @@ class RedisCoordinator::State {
         local_(std::make_unique<LocalCoordinator>(options_.local)) {}
 
   ~State() {
+    *isAlive_ = false;
+    giveUpAt_ = Steady::now() + options_.lease;
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -77,10 +79,10 @@ class RedisCoordinator::State {
     if (!revoke || !last) return local_->end(client, tokens, nullptr, logout);
     local_->end(
         client, tokens,
-        [this, name = std::string(client), loggedOut, last = *last, revoke](const TokenSet& ended) {
+        [this, isAlive = isAlive_, name = std::string(client), loggedOut, last = *last, revoke](const TokenSet& ended) {
           // What a call under way has brought is newer than all that was known.
           const bool isFresh = !loggedOut.contains(ended.refreshToken);
-          revoke(isFresh ? ended : whatCameLate(name, last));
+          revoke(isFresh ? ended : *isAlive ? whatCameLate(name, last) : last);
         },
         logout);
   }
@@ -228,7 +230,29 @@ class RedisCoordinator::State {
 
   RefreshAnswer ask(const Request& request) {
     ++asked_;
-    return detail::waitForAnswer(request.call, request.spent);
+    if (!request.call.asynchronous()) return detail::ask(request.call.blocking(), request.spent);
+    return waitFor(request.call.asynchronous(), request.spent);
+  }
+  // When the coordinator goes, not longer than a lease: its answer may need the thread that destroys it.
+  RefreshAnswer waitFor(const AsyncRefresh& call, const TokenSet& spent) {
+    struct Told {
+      std::mutex mutex;
+      std::condition_variable isThere;
+      std::optional<RefreshAnswer> answer;
+    };
+    const auto told = std::make_shared<Told>();
+    detail::startAsking(call, spent, [told](RefreshAnswer answer) {
+      const std::lock_guard lock(told->mutex);
+      told->answer = std::move(answer);
+      told->isThere.notify_one();
+    });
+    std::unique_lock lock(told->mutex);
+    while (!told->isThere.wait_for(lock, detail::longestBetweenLooks, [&] { return told->answer.has_value(); })) {
+      if (Steady::now() < giveUpAt_.load()) continue;
+      return {.tokens = fail(Errc::refreshFailed, "the coordinator has gone first"),
+              .endpoint = EndpointState::failing};
+    }
+    return *std::move(told->answer);
   }
 
   // With the lock. Nothing when another process has it: before the call could be made, or by the end of one in vain.
@@ -343,6 +367,9 @@ class RedisCoordinator::State {
   std::mutex mutex_;
   std::condition_variable stop_;
   bool stopping_ = false;
+  std::atomic<Steady::time_point> giveUpAt_ = Steady::time_point::max();
+  // For revocations, which a completion that destroys the coordinator may be followed by.
+  const std::shared_ptr<std::atomic<bool>> isAlive_ = std::make_shared<std::atomic<bool>>(true);
   detail::Leases leases_;
   std::unique_ptr<LocalCoordinator> local_;  // last: its threads use all of the above
 };

@@ -5,6 +5,8 @@
 #include "refresh/single_flight.hpp"
 
 #include <deque>
+#include <set>
+#include <thread>
 
 #include <ironjar/coordinator.hpp>
 
@@ -39,21 +41,35 @@ class Waiter : public std::enable_shared_from_this<Waiter> {
   template <class Owner>
   bool arm(const std::shared_ptr<Owner>& owner, SingleFlight& flights, Timer& timer, SingleFlight::Waiting waiting,
            Deadline deadline, const std::stop_token& stop) {
-    const auto leave = [self = weak_from_this(), owner, &flights, waiting](const Error& why) {
-      const auto waiter = self.lock();
-      if (waiter && flights.leave(waiting)) waiter->complete(why);
-    };
-    ticket_ = timer.at(deadline, [leave] { leave(fail(Errc::refreshFailed, late, detail::soon)); });
-    if (!ticket_) return false;
-    timer_ = &timer;
-    isArmed_ = true;
-    if (isCompleted_) timer.cancel(*ticket_);  // complete() may not have seen it
-    if (stop.stop_possible()) onStop_.emplace(stop, [leave] { leave(fail(Errc::cancelled)); });
-    return true;
+    try {
+      const auto leave = [self = weak_from_this(), owner, &flights, waiting](Errc code, const char* why) {
+        const auto waiter = self.lock();
+        if (waiter && flights.leave(waiting)) waiter->complete(errorWith(code, why));
+      };
+      ticket_ = timer.at(deadline, [leave] { leave(Errc::refreshFailed, late); });
+      if (!ticket_) return false;
+      timer_ = &timer;
+      isArmed_ = true;
+      if (isCompleted_) timer.cancel(*ticket_);  // complete() may not have seen it
+      if (stop.stop_possible()) onStop_.emplace(stop, [leave] { leave(Errc::cancelled, ""); });
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
 
  private:
   static constexpr const char* late = "the token endpoint has not answered by the deadline";
+
+  // Without its words if there is no memory for them: nobody catches what a timer or a stop throws.
+  [[nodiscard]] static Error errorWith(Errc code, const char* why) noexcept {
+    const auto pause = code == Errc::cancelled ? std::nullopt : std::optional(detail::soon);
+    try {
+      return fail(code, why, pause);
+    } catch (const std::bad_alloc&) {
+      return {code, {}, pause};
+    }
+  }
 
   RefreshHandler done_;
   std::optional<Timer::Ticket> ticket_;
@@ -117,20 +133,22 @@ class LocalCoordinator::State : public std::enable_shared_from_this<State> {
   CoordinatorStats stats() { return flights_.stats(now_()); }
 
  private:
-  // A call that is to be made. One that goes without having been made is cancelled.
+  // A call that is to be made. One that goes without having been answered is cancelled.
   struct Job {
     Job(std::shared_ptr<State> owner, SingleFlight::Call inFlight, RefreshCall ask)
         : state(std::move(owner)), call(std::move(inFlight)), refresh(std::move(ask)) {}
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
     ~Job() {
-      if (!isBegun) state->flights_.cancel(call, state->timeNow());
+      if (!isEnded) state->cancel(call);
+      if (isRunning) state->ended();
     }
 
     const std::shared_ptr<State> state;
     const SingleFlight::Call call;
     const RefreshCall refresh;
-    bool isBegun = false;
+    bool isRunning = false;  // it is one of maxCalls
+    bool isEnded = false;
   };
 
   SingleFlight::Decision request(std::string_view client, const TokenSet& rejected, const RefreshContext& context,
@@ -144,67 +162,93 @@ class LocalCoordinator::State : public std::enable_shared_from_this<State> {
   }
 
   void begin(const SingleFlight::Call& call, const RefreshCall& refresh) {
+    std::shared_ptr<Job> job;
     try {
-      const auto job = std::make_shared<Job>(shared_from_this(), call, refresh);
-      if (refresh.asynchronous()) return beginAsync(job);
+      job = std::make_shared<Job>(shared_from_this(), call, refresh);
+    } catch (const std::bad_alloc&) {
+      return cancel(call);
+    }
+    try {
+      if (refresh.asynchronous()) return beginAsync(std::move(job));
       const bool isQueued = threads_.post([job] { job->state->runBlocking(*job); });
       static_cast<void>(isQueued);  // else it is cancelled
     } catch (const std::bad_alloc&) {
+      return;  // as above
+    }
+  }
+  void cancel(const SingleFlight::Call& call) noexcept {
+    try {
       flights_.cancel(call, timeNow());
+      if (call->loggedOut) revokeLater(call->revoke, call->spent);
+    } catch (const std::bad_alloc&) {
+      return;  // who waits is told at the deadline
     }
   }
 
   // Right before a call. False when it is not to be made any more.
   bool start(Job& job) {
-    job.isBegun = true;
     if (flights_.start(job.call, timeNow())) return true;
+    job.isEnded = true;
     if (job.call->loggedOut) revokeLater(job.call->revoke, job.call->spent);
     return false;
   }
-  void answered(const SingleFlight::Call& call, const RefreshAnswer& answer) {
-    auto orphaned = flights_.complete(call, answer, timeNow());
-    if (orphaned) revokeLater(call->revoke, *std::move(orphaned));
+  void answered(Job& job, const RefreshAnswer& answer) {
+    auto orphaned = flights_.complete(job.call, answer, timeNow());
+    job.isEnded = true;
+    if (orphaned) revokeLater(job.call->revoke, *std::move(orphaned));
   }
 
-  void runBlocking(Job& job) {
-    if (start(job)) answered(job.call, detail::ask(job.refresh.blocking(), job.call->spent));
+  void runBlocking(Job& job) noexcept {
+    try {
+      if (start(job)) answered(job, detail::ask(job.refresh.blocking(), job.call->spent));
+    } catch (const std::bad_alloc&) {
+      return;  // it is cancelled
+    }
   }
 
-  void beginAsync(const std::shared_ptr<Job>& job) {
+  void beginAsync(std::shared_ptr<Job> job) {
     {
       const std::lock_guard lock(mutex_);
-      queue_.push_back(job);
+      queue_.push_back(std::move(job));
     }
     beginQueued();
   }
-  // As many as may be at the same time. One thread does it: calls that are answered at once do not nest.
+  // As many as may be at the same time. Calls that are answered at once do not nest: a thread that begins some already
+  // goes on with the others when it has.
   void beginQueued() {
     std::unique_lock lock(mutex_);
-    if (std::exchange(isBeginning_, true)) return;
+    const auto [own, isFirst] = beginning_.insert(std::this_thread::get_id());
+    if (!isFirst) return;
     while (running_ < maxCalls_ && !queue_.empty()) {
       auto job = std::move(queue_.front());
       queue_.pop_front();
       ++running_;
+      job->isRunning = true;
       lock.unlock();
-      runAsync(*std::exchange(job, nullptr));
+      runAsync(std::exchange(job, nullptr));
       lock.lock();
     }
-    isBeginning_ = false;
+    beginning_.erase(own);
   }
-  void runAsync(Job& job) {
-    if (!start(job)) return ended();
-    detail::startAsking(job.refresh.asynchronous(), job.call->spent,
-                        [self = shared_from_this(), call = job.call](const RefreshAnswer& answer) {
-                          self->answered(call, answer);
-                          self->ended();
-                        });
+  void runAsync(const std::shared_ptr<Job>& job) noexcept {
+    try {
+      if (!start(*job)) return;
+      detail::startAsking(job->refresh.asynchronous(), job->call->spent,
+                          [job](const RefreshAnswer& answer) { job->state->answered(*job, answer); });
+    } catch (const std::bad_alloc&) {
+      return;  // it is cancelled
+    }
   }
-  void ended() {
+  void ended() noexcept {
     {
       const std::lock_guard lock(mutex_);
       --running_;
     }
-    beginQueued();
+    try {
+      beginQueued();
+    } catch (const std::bad_alloc&) {
+      return;  // the next one that ends, or comes, begins them
+    }
   }
 
   // Revokes on a thread of its own, so that a slow revocation endpoint delays no refresh. While the coordinator is
@@ -238,7 +282,7 @@ class LocalCoordinator::State : public std::enable_shared_from_this<State> {
   std::deque<std::shared_ptr<Job>> queue_;
   const std::size_t maxCalls_;
   std::size_t running_ = 0;
-  bool isBeginning_ = false;
+  std::set<std::thread::id> beginning_;  // who begins calls
 
   detail::WorkerPool revoking_;
   detail::WorkerPool threads_;  // of the blocking calls

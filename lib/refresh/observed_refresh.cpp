@@ -5,6 +5,7 @@
 #include "refresh/refresh_call.hpp"
 
 #include <atomic>
+#include <mutex>
 
 namespace ironjar::detail {
 namespace {
@@ -90,23 +91,51 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
 
  private:
   void ask() {
+    const auto self = shared_from_this();
+    while (auto result = askOnce()) {
+      if (!goesOn(*result)) return end(*std::move(result));
+    }
+  }
+  // What comes before the coordinator has returned, which reads what is held here. Nothing: it comes to told().
+  std::optional<Result<NewTokens>> askOnce() {
+    {
+      const std::lock_guard lock(mutex_);
+      isAsking_ = true;
+    }
     const TokenSource& source = *refresh_.source;
     const RefreshCall& call = watchedCall_ ? *watchedCall_ : source.call;
     const auto done = exactlyOnce<Result<NewTokens>>(
-        [self = shared_from_this()](Result<NewTokens> result) { self->answered(std::move(result)); },
+        [self = shared_from_this()](Result<NewTokens> result) { self->told(std::move(result)); },
         fail(Errc::refreshFailed, "the coordinator has gone"));
     try {
       source.coordinator->startRefresh(source.client, spent_, call, deadline_, refresh_.context, done);
     } catch (...) {
       done(fail(Errc::refreshFailed, "the coordinator threw an exception"));
     }
+    const std::lock_guard lock(mutex_);
+    isAsking_ = false;
+    return std::exchange(early_, std::nullopt);
   }
-  void answered(Result<NewTokens> result) {
-    if (!result || result->tokens.resource == resource_) return end(std::move(result));
-    if (++turns_ == patience) return end(fail(Errc::refreshFailed, "other resources' refreshes kept coming first"));
+  void told(Result<NewTokens> result) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (isAsking_) {
+        early_ = std::move(result);
+        return;
+      }
+    }
+    goesOn(result) ? ask() : end(std::move(result));
+  }
+  // Whether these are another resource's tokens, to be asked from in turn.
+  [[nodiscard]] bool goesOn(Result<NewTokens>& result) {
+    if (!result || result->tokens.resource == resource_) return false;
+    if (++turns_ == patience) {
+      result = fail(Errc::refreshFailed, "other resources' refreshes kept coming first");
+      return false;
+    }
     keep_(result->tokens);
     spent_ = result->tokens;
-    ask();
+    return true;
   }
   // What is held of others is let go first: a thread that has waited for the end may destroy all of it.
   void end(Result<NewTokens> result) {
@@ -136,6 +165,9 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
   std::shared_ptr<std::atomic<bool>> wasMade_;
   const Moment begin_ = monotonicNow();
   int turns_ = 0;
+  std::mutex mutex_;
+  bool isAsking_ = false;
+  std::optional<Result<NewTokens>> early_;
 };
 
 }  // namespace

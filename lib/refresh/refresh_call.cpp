@@ -25,10 +25,4 @@ void startAsking(const AsyncRefresh& call, const TokenSet& tokens, Completion<Re
   }
 }
 
-RefreshAnswer waitForAnswer(const RefreshCall& call, const TokenSet& tokens) {
-  if (!call.asynchronous()) return ask(call.blocking(), tokens);
-  const auto start = [&](Completion<RefreshAnswer> done) { startAsking(call.asynchronous(), tokens, std::move(done)); };
-  return waitFor<RefreshAnswer>(start, dropped());
-}
-
 }  // namespace ironjar::detail

@@ -12,7 +12,5 @@ namespace ironjar::detail {
 // Begins a call that does not block. `done` is called once, also when the call throws, never calls it or calls it
 // twice.
 void startAsking(const AsyncRefresh& call, const TokenSet& tokens, Completion<RefreshAnswer> done);
-// The answer of either kind. Blocks.
-[[nodiscard]] RefreshAnswer waitForAnswer(const RefreshCall& call, const TokenSet& tokens);
 
 }  // namespace ironjar::detail

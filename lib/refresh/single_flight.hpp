@@ -74,7 +74,8 @@ class SingleFlight {
   // The leader calls this right before its call. False when the call must not be made any more, because its login has
   // ended (revoke its tokens then), nobody waits for it, or the breaker has opened; all waiters are completed then.
   [[nodiscard]] bool start(const Call& call, MonotonicTime now);
-  // In place of start(), for want of a thread: Errc::overloaded for all who wait.
+  // In place of start() or complete(), for want of a thread or memory: Errc::overloaded for all who wait. Nothing when
+  // the call has ended.
   void cancel(const Call& call, MonotonicTime now);
   // Applies the token endpoint's answer to the table and completes all waiters. Returns tokens if the login was ended
   // while the call was in flight: the caller must revoke them.

@@ -66,10 +66,12 @@ void SingleFlight::cancel(const Call& call, MonotonicTime now) {
   {
     Part& part = partOf(call->key);
     const auto lock = locked(part, now);
+    const auto* entry = part.states.find(call->key);
+    if (entry == nullptr || entry->inFlight != call) return;
     part.states.withdraw(call->key, now);
   }
   withBreaker(call->client, [&](CircuitBreaker& breaker) { breaker.withdrawn(call->permit); });
-  completeAll(*call, fail(Errc::overloaded, "no thread could be had for the call", soon));
+  completeAll(*call, fail(Errc::overloaded, "the call could not be made", soon));
 }
 
 std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAnswer& answer, MonotonicTime now) {

@@ -93,8 +93,20 @@ class AsioFetch final : public AsioPending, public std::enable_shared_from_this<
     const auto self = this->shared_from_this();
     {
       const std::lock_guard lock(list_->mutex);
+      if (list_->isGone) return;  // and with us the handler
       list_->pending.insert(self);
     }
+    try {
+      start(fetcher, std::move(request), deadline);
+    } catch (...) {
+      const std::lock_guard lock(list_->mutex);
+      list_->pending.erase(self);
+      throw;
+    }
+  }
+
+ private:
+  void start(const Fetcher& fetcher, Request request, std::optional<Deadline> deadline) {
     auto slot = boost::asio::get_associated_cancellation_slot(*handler_);
     if (slot.is_connected()) {
       slot.assign([weak = this->weak_from_this()](boost::asio::cancellation_type type) {
@@ -103,11 +115,9 @@ class AsioFetch final : public AsioPending, public std::enable_shared_from_this<
       });
     }
     startFetch(fetcher, session_, std::move(request), fetcher.options().asyncTransport,
-               [self](Result<Response> result) { self->complete(std::move(result)); },
+               [self = this->shared_from_this()](Result<Response> result) { self->complete(std::move(result)); },
                {.deadline = deadline, .stop = stop_.get_token()});
   }
-
- private:
   // On any thread.
   void complete(Result<Response> result) {
     const auto self = this->shared_from_this();
@@ -168,8 +178,7 @@ auto asyncFetch(const Fetcher& fetcher, Session& session, Request request, Compl
                            std::optional<Deadline> until) {
     using Handler = decltype(handler);
     boost::asio::any_io_executor executor = boost::asio::get_associated_executor(handler);
-    const auto allocator = boost::asio::get_associated_allocator(handler);
-    std::allocate_shared<detail::AsioFetch<Handler>>(allocator, std::move(handler), std::move(executor), *with)
+    std::make_shared<detail::AsioFetch<Handler>>(std::move(handler), std::move(executor), *with)
         ->begin(from, std::move(asked), until);
   };
   return boost::asio::async_initiate<CompletionToken, void(Result<Response>)>(initiate, token, fetcher, &session,
