@@ -1,248 +1,37 @@
-// What a hostile or a broken peer can do to the transport, over TCP and TLS.
-#include "support/raw_server.hpp"
-#include "support/server.hpp"
-#include "support/support.hpp"
-
-#include <atomic>
+// What a hostile or a broken peer can do to httplibTransport.
+#include "support/hostile_peers.hpp"
 
 #include <ironjar/httplib/transport.hpp>
-#include <ironjar/testing/transport_deadlines.hpp>
-
-using namespace ironjar;
-using namespace std::chrono_literals;
-using support::Certificate;
-using support::errorOf;
-using support::Peer;
-using support::RawServer;
 
 namespace {
 
-Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+namespace hostile = support::hostile;
 
-template <class Condition>
-bool within(std::chrono::milliseconds limit, Condition condition) {
-  const Deadline deadline = in(limit);
-  while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
-  return condition();
-}
-
-std::string answer(const std::string& body, const std::string& fields = "") {
-  return "HTTP/1.1 200 OK\r\n" + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-const std::string ok = answer("ok");
-
-// The first request is answered with `first`, all others with "ok", on every connection anew.
-std::function<void(Peer&)> firstly(std::vector<std::string> writes) {
-  return [writes = std::move(writes)](Peer& peer) {
-    for (bool first = true; !peer.readRequest().empty(); first = false) {
-      for (const std::string& piece : first ? writes : std::vector<std::string>{ok}) peer.put(piece);
-    }
-  };
-}
-
-Request request(const RawServer& server, const std::string& group) {
-  return {.url = server.origin() + "/", .connectionGroup = group};
-}
+struct Sockets {
+  static ironjar::Transport make(ironjar::HttplibTransportOptions options = {}) {
+    return ironjar::httplibTransport(std::move(options));
+  }
+};
 
 }  // namespace
 
 TEST_CASE("V02 no user is given what another's request left in a connection, over TCP and TLS") {
-  const Certificate certificate;
-  const std::string evil = answer("EVIL");
-  const std::vector<std::vector<std::string>> leavings = {
-      {ok + evil},  // in one record
-      {ok, evil},   // in two
-      {ok + "x"},
-      {answer("ok", "Connection: close\r\n") + evil},
-      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + evil},
-      {"HTTP/1.1 304 Not Modified\r\n\r\n" + evil},
-      {"HTTP/1.1 204 No Content\r\n\r\n", evil}};
-  for (const Certificate* tls : {static_cast<const Certificate*>(nullptr), &certificate}) {
-    for (const auto& writes : leavings) {
-      for (const bool share : {false, true}) {
-        const RawServer server(firstly(writes), tls);
-        const Transport transport =
-            httplibTransport({.shareAmongGroups = share, .caCertFile = certificate.file.string()});
-        REQUIRE(transport(request(server, "ada"), in(5s)));
-        std::this_thread::sleep_for(5ms);  // what sharing asks for: that the leavings have come
-        const auto bobs = transport(request(server, share ? "bob" : "ada"), in(5s));
-        REQUIRE(bobs);
-        CHECK(bobs->body != "EVIL");
-        CHECK(server.connections() == 2);
-      }
-    }
-  }
+  hostile::leavings<Sockets>();
 }
-
-TEST_CASE("V02 what comes late is never another group's answer") {
-  const Certificate certificate;
-  for (const Certificate* tls : {static_cast<const Certificate*>(nullptr), &certificate}) {
-    // Answers each request once more as soon as the next one is on the way.
-    const RawServer server(
-        [](Peer& peer) {
-          std::string owed;
-          for (std::string head; !(head = peer.readRequest()).empty();) {
-            const std::string body = head.substr(head.find("X-User: ") + 8, 3);
-            if (!owed.empty()) peer.put(owed);
-            peer.put(answer(body));
-            owed = answer(body);
-          }
-        },
-        tls);
-    const Transport transport = httplibTransport({.caCertFile = certificate.file.string()});
-    for (int i = 0; i < 20; ++i) {
-      for (const std::string user : {"ada", "bob", "eve"}) {
-        Request asked = request(server, user);
-        asked.headers = {{"X-User", user}};
-        const auto response = transport(asked, in(5s));
-        if (response) CHECK(response->body == user);
-      }
-    }
-  }
-}
-
+TEST_CASE("V02 what comes late is never another group's answer") { hostile::lateAnswers<Sockets>(); }
 TEST_CASE("V02 nothing is kept after an error, a timeout, a large body, or without a group") {
-  const Transport transport = httplibTransport({.maxBodySize = 10});
-  const std::vector<std::pair<std::string, std::optional<Errc>>> answers = {
-      {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx", Errc::timeout},
-      {"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", Errc::tooLarge},
-      {"nonsense\r\n\r\n", Errc::transport},
-      {"HTTP/1.1 103 Hints\r\n\r\n", Errc::timeout},
-      {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", std::nullopt}};
-  for (const auto& [text, error] : answers) {
-    const RawServer server(firstly({text}));
-    CHECK(errorOf(transport(request(server, "ada"), in(100ms))) == error);
-    CHECK(within(5s, [&] { return server.open() == 0; }));
-  }
-  const RawServer server(firstly({ok}));
-  REQUIRE(transport(request(server, ""), in(5s)));
-  CHECK(within(5s, [&] { return server.open() == 0; }));
+  hostile::nothingKept<Sockets>();
 }
-
 TEST_CASE("V20 spellings of one host share their connections, and idle ones are bounded and swept") {
-  const RawServer server(firstly({ok}));
-  const std::string port = ":" + std::to_string(server.port());
-  {
-    const Transport transport = httplibTransport({.idleTimeout = 60s});
-    for (unsigned spelling = 0; spelling < 256; ++spelling) {
-      std::string host = "localhost";
-      for (unsigned i = 0; i < 8; ++i) host[i] = static_cast<char>((spelling >> i & 1U) != 0 ? host[i] - 32 : host[i]);
-      REQUIRE(transport({.url = "http://" + host + port, .connectionGroup = "ada"}, in(5s)));
-    }
-    CHECK(server.connections() == 1);
-  }
-  const Transport few = httplibTransport({.maxIdle = 5, .idleTimeout = 60s});
-  for (int i = 0; i < 50; ++i) REQUIRE(few(request(server, "user" + std::to_string(i)), in(5s)));
-  CHECK(within(5s, [&] { return server.open() <= 5; }));
-  const int before = server.connections();
-  REQUIRE(few(request(server, "user49"), in(5s)));  // those used last are kept
-  CHECK(server.connections() == before);
-
-  const RawServer other(firstly({ok}));
-  const Transport shortly = httplibTransport({.idleTimeout = 50ms});
-  for (int i = 0; i < 5; ++i) REQUIRE(shortly(request(other, "user" + std::to_string(i)), in(5s)));
-  CHECK(within(5s, [&] { return other.open() == 0; }));  // nobody asks meanwhile
+  hostile::spellings<Sockets>();
 }
-
-TEST_CASE("V20 one group keeps a few connections only") {
-  std::atomic<int> waiting = 0;
-  const RawServer server([&](Peer& peer) {
-    while (!peer.readRequest().empty()) {
-      ++waiting;
-      while (waiting < 8) std::this_thread::yield();
-      peer.put(ok);
-    }
-  });
-  const Transport transport = httplibTransport({.maxIdlePerGroup = 3, .idleTimeout = 60s});
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i)
-    threads.emplace_back([&] { static_cast<void>(transport(request(server, "ada"), in(5s))); });
-  for (std::thread& thread : threads) thread.join();
-  CHECK(within(5s, [&] { return server.open() == 3; }));
-}
-
+TEST_CASE("V20 one group keeps a few connections only") { hostile::groupSize<Sockets>(); }
 TEST_CASE("V17 a peer that never comes to an end is cut after its limit, over TCP and TLS") {
-  const Certificate certificate;
-  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-  const std::vector<std::pair<std::string, std::string>> attacks = {
-      {"HTTP/1.1 200 ", "xxxxxxxx"},
-      {"HTTP/1.1 200 OK\r\n", "X-Many: 1\r\n"},
-      {"HTTP/1.1 200 OK\r\nX-Long: ", "xxxxxxxx"},
-      {"", "HTTP/1.1 100 Continue\r\n\r\n"},
-      {"", "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"},
-      {chunked, "00000000"},
-      {chunked + "1;", "xxxxxxxx"},
-      {chunked + "0\r\n", "X-Many: 1\r\n"}};
-  for (const Certificate* tls : {static_cast<const Certificate*>(nullptr), &certificate}) {
-    for (const auto& attack : attacks) {
-      const std::string& begin = attack.first;
-      CAPTURE(begin);
-      std::string block;
-      while (block.size() < 10'000) block += attack.second;
-      std::atomic<std::size_t> sent = 0;
-      const RawServer server(
-          [&](Peer& peer) {
-            static_cast<void>(peer.readRequest());
-            peer.put(begin);
-            while (peer.put(block)) sent += block.size();
-          },
-          tls);
-      const Transport transport = httplibTransport({.caCertFile = certificate.file.string()});
-      CHECK(errorOf(transport(request(server, "ada"), in(20s))) == Errc::transport);
-      CHECK(sent < 16 * 1024 * 1024);  // most of it in the buffers of two sockets
-    }
-  }
+  hostile::endlessPeers<Sockets>();
 }
-
-TEST_CASE("V13 a status line of any length takes no stack") {
-  for (const std::size_t size : {60'000U, 10'000'000U}) {
-    const RawServer server(firstly({"HTTP/1.1 200 " + std::string(size, 'a') + "\r\nContent-Length: 2\r\n\r\nok"}));
-    const auto response = httplibTransport()(request(server, ""), in(20s));
-    CHECK(errorOf(response) == (size > 64 * 1024 ? std::optional(Errc::transport) : std::nullopt));
-  }
-}
-
+TEST_CASE("V13 a status line of any length takes no stack") { hostile::longStatusLine<Sockets>(); }
 TEST_CASE("V34 what was certainly not sent is unreachable, whatever the deadline") {
-  const Certificate certificate;
-  const Transport transport = httplibTransport({.caCertFile = certificate.file.string()});
-  const auto errorAt = [&](const std::string& url, std::chrono::milliseconds time) {
-    return errorOf(transport({.url = url}, in(time)));
-  };
-  const RawServer silent([](Peer& peer) { peer.waitForHangUp(); });
-  const std::string port = ":" + std::to_string(silent.port());
-  CHECK(errorAt("http://127.0.0.1" + port, -1ms) == Errc::unreachable);
-  CHECK(errorAt("http://127.0.0.1" + port, 50ms) == Errc::timeout);
-  CHECK(errorAt("http://" + std::string(64, 'x') + ".invalid", 5s) == Errc::unreachable);
-  CHECK(errorAt("http://127.0.0.1:1", 5s) == Errc::unreachable);
-  CHECK(errorAt("https://127.0.0.1" + port, 100ms) == Errc::unreachable);  // the handshake hangs
-  CHECK(errorAt("https://localhost" + port, 100ms) == Errc::unreachable);
-  const RawServer hangsUp([](Peer&) {});
-  CHECK(errorAt("https://localhost:" + std::to_string(hangsUp.port()), 5s) == Errc::unreachable);
-  const RawServer plain(firstly({ok}));
-  CHECK(errorAt("https://localhost:" + std::to_string(plain.port()), 200ms) == Errc::unreachable);
-  const RawServer tls(firstly({ok}), &certificate);
-  CHECK(errorAt("https://127.0.0.1:" + std::to_string(tls.port()), 5s) == Errc::unreachable);  // another's name
-  CHECK(errorOf(httplibTransport()({.url = tls.origin()}, in(5s))) == Errc::unreachable);      // unknown authority
-  CHECK(errorOf(httplibTransport({.caCertFile = "/nowhere"})({.url = tls.origin()}, in(5s))) == Errc::unreachable);
-  CHECK(transport({.url = tls.origin()}, in(5s))->body == "ok");
+  hostile::certainlyNotSent<Sockets>();
 }
-
-TEST_CASE("V34 an address that does not answer is given up after connectTimeout") {
-  const ironjar::testing::detail::DeadPort port;
-  const auto begin = std::chrono::steady_clock::now();
-  const Request asked{.url = "http://127.0.0.1:" + std::to_string(port.port())};
-  CHECK(errorOf(httplibTransport({.connectTimeout = 50ms})(asked, in(10s))) == Errc::unreachable);
-  CHECK(std::chrono::steady_clock::now() - begin < 5s);
-}
-
-TEST_CASE("V34 after the first byte it is transport or timeout") {
-  const RawServer hangsUp([](Peer& peer) { static_cast<void>(peer.readRequest()); });
-  CHECK(errorOf(httplibTransport()(request(hangsUp, "ada"), in(5s))) == Errc::transport);
-  std::atomic<bool> over = false;
-  const RawServer deaf([&](Peer&) {
-    while (!over) std::this_thread::sleep_for(1ms);
-  });
-  const Request large{.method = "POST", .url = deaf.origin(), .body = std::string(20'000'000, 'x')};
-  CHECK(errorOf(httplibTransport()(large, in(200ms))) == Errc::timeout);
-  over = true;
-}
+TEST_CASE("V34 an address that does not answer is given up after connectTimeout") { hostile::silentAddress<Sockets>(); }
+TEST_CASE("V34 after the first byte it is transport or timeout") { hostile::afterTheFirstByte<Sockets>(); }
