@@ -67,7 +67,8 @@ class Call {
         target_(std::move(target)),
         key_(shared_->setup->keyOf(request, target_)),
         deadline_(deadline),
-        transfer_(request, target_, shared_->setup->options, {.isKept = !key_.empty(), .upload = pieces(body)}) {}
+        transfer_(request, target_, shared_->setup->options,
+                  {.isKept = !key_.empty(), .upload = pieces(body), .news = [this] { hasNews_ = true; }}) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
   ~Call() { leave(); }
@@ -161,6 +162,7 @@ class Call {
         return true;
       }
       if (isEnough() || isOver()) return true;
+      if (std::exchange(hasNews_, false)) transfer_.tryNextAddress();
       const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
       if (wait.count() <= 0) return false;
       const int time = static_cast<int>(std::min<std::chrono::milliseconds::rep>(wait.count(), 60'000));
@@ -196,6 +198,7 @@ class Call {
   std::optional<CURLcode> code_;  // libcurl's, once it is done
   bool isIn_ = false;             // the handle is in multi_
   bool hasFinished_ = false;
+  bool hasNews_ = false;
   bool isStreaming_ = false;
   std::optional<Error> end_;  // of the streamed body; nothing: a good one
   Transfer transfer_;

@@ -146,6 +146,7 @@ void Engine::look(Job& job) {
   if (job.uploading == Job::Upload::wanted) askUpload(job);
   if (!job.isIn) return;
   if (job.transfer.problem()) return giveUp(job, *job.transfer.problem());
+  job.transfer.tryNextAddress();
   if (job.isShareable()) share(job.transfer.line());
   // The response is there, though the request is still being sent.
   if (job.transfer.isComplete() && (job.transfer.isUploading() || !job.transfer.line()->isHttp2)) {

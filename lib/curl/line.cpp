@@ -1,9 +1,13 @@
 #include "curl/line.hpp"
 
+#include "base/descriptor.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <limits>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +15,15 @@ namespace ironjar::detail {
 namespace {
 
 constexpr std::size_t maxUnread = 128 * 1024;
+
+int portOf(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return -1;
+  if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+  if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
+  return -1;
+}
 
 bool isTls(const HttpTarget& target) { return target.https; }
 
@@ -108,8 +121,18 @@ curl_socket_t Line::connect(void* self, curlsocktype, curl_sockaddr* address) {
   auto& line = *static_cast<Line*>(self);
   if (!line.mayConnect_) return CURL_SOCKET_BAD;  // a request is sent once, and over this connection
   const int socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  return socket < 0 ? CURL_SOCKET_BAD : line.add(socket);
+}
+
+// libcurl does not have a socket watched anew that has the number of one which it has closed without a word.
+curl_socket_t Line::add(curl_socket_t socket) {
+  std::vector<Descriptor> used;
+  while (socket >= 0 && std::find(sockets_.begin(), sockets_.end(), socket) != sockets_.end()) {
+    used.emplace_back(socket);
+    socket = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+  }
   if (socket < 0) return CURL_SOCKET_BAD;
-  line.sockets_.push_back(socket);
+  sockets_.push_back(socket);
   return socket;
 }
 
@@ -117,6 +140,7 @@ int Line::close(void* self, curl_socket_t socket) {
   auto& line = *static_cast<Line*>(self);
   std::erase(line.sockets_, socket);
   if (line.sockets_.empty()) line.ssl_ = nullptr;
+  if (line.mayConnect_ && line.onFailedAttempt) line.onFailedAttempt();
   if (line.inUse > 0 && !line.mayConnect_ && !isTls(line.target_)) line.saveUnread(socket);
   return ::close(socket);
 }
@@ -135,8 +159,9 @@ CURLcode Line::startTls(CURL*, void* context, void* self) {
   return line.setup_->tls.prepare(context, line.target_.host, line.alert_) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
-void Line::begin(CURL* easy) {
+void Line::begin(CURL* easy, int localPort) {
   mayConnect_ = false;
+  if (sockets_.size() > 1) std::erase_if(sockets_, [localPort](int socket) { return portOf(socket) != localPort; });
   if (!isTls(target_) || ssl_ != nullptr) return;
   const curl_tlssessioninfo* info = nullptr;
   if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == nullptr) return;

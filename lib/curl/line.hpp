@@ -5,6 +5,7 @@
 #include "curl/setup.hpp"
 
 #include <curl/curl.h>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,10 +45,10 @@ class Line {
   [[nodiscard]] Easy take();
   void give(Easy easy) { easies_.push_back(std::move(easy)); }
 
-  // A request is about to be sent: from now on no other connection is made.
-  void begin(CURL* easy);
+  // A request is about to be sent, from that port of ours: from now on no other connection is made.
+  void begin(CURL* easy, int localPort);
   [[nodiscard]] bool isNew() const { return mayConnect_; }
-  [[nodiscard]] bool isOpen() const { return sockets_.size() == 1 && !isBroken_; }
+  [[nodiscard]] bool isOpen() const { return !mayConnect_ && !isBroken_ && sockets_.size() == 1; }
   // Whether another request may follow: the connection is open, and on HTTP/1.1 nothing has come since the last
   // response. What was in OpenSSL's buffers then is there still.
   [[nodiscard]] bool isQuiet() const;
@@ -61,6 +62,8 @@ class Line {
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] const HttpTarget& target() const { return target_; }
 
+  // Called within libcurl when an address has not answered.
+  std::function<void()> onFailedAttempt = {};
   bool isHttp2 = false;   // as its responses show
   std::size_t inUse = 0;  // requests at a time
 
@@ -69,6 +72,7 @@ class Line {
   static int close(void* self, curl_socket_t socket);
   static CURLcode startTls(CURL* easy, void* context, void* self);
   [[nodiscard]] Easy make();
+  [[nodiscard]] curl_socket_t add(curl_socket_t socket);
   void saveUnread(curl_socket_t socket);
 
   const std::shared_ptr<const Setup> setup_;
@@ -76,7 +80,8 @@ class Line {
   const std::string key_;
   Strings proxyFields_;
   bool mayConnect_ = true;
-  std::vector<curl_socket_t> sockets_;  // several while the first address to answer is looked for
+  // Several while the first address to answer is looked for. libcurl closes the others without a word.
+  std::vector<curl_socket_t> sockets_;
   std::string unread_;
   bool isBroken_ = false;  // a write has failed
   void* ssl_ = nullptr;    // OpenSSL's handle of the connection

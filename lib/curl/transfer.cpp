@@ -66,6 +66,7 @@ Transfer::Transfer(const Request& request, const HttpTarget& target, const CurlT
 bool Transfer::attach(std::shared_ptr<Line> line, const HttpTarget& peer, const Addresses& addresses) {
   line_ = std::move(line);
   ++line_->inUse;
+  line_->onFailedAttempt = news_;
   easy_ = line_->take();
   if (!easy_) return false;
   Setting set(easy_.get());
@@ -90,7 +91,10 @@ std::shared_ptr<Line> Transfer::detach() {
   if (easy_) {
     line_->give(std::move(easy_));
   }
-  if (line_) --line_->inUse;
+  if (line_) {
+    --line_->inUse;
+    line_->onFailedAttempt = nullptr;
+  }
   return std::move(line_);
 }
 
@@ -135,11 +139,11 @@ void Transfer::addField(std::string_view name, std::string_view value) {
 }
 
 // libcurl repeats a request by itself when it finds that a connection has been closed: not here.
-int Transfer::begin(void* self, char*, char*, int, int) {
+int Transfer::begin(void* self, char*, char*, int, int localPort) {
   auto& transfer = *static_cast<Transfer*>(self);
   if (transfer.hasBegun_) return CURL_PREREQFUNC_ABORT;
   transfer.hasBegun_ = true;
-  transfer.line_->begin(transfer.easy_.get());
+  transfer.line_->begin(transfer.easy_.get(), localPort);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -212,6 +216,13 @@ std::string Transfer::takePiece() {
 }
 
 void Transfer::resumeUpload() { resume(CURLPAUSE_SEND); }
+
+// libcurl 7.88 does not always see to it that it is called again when it is to try the next address.
+void Transfer::tryNextAddress() {
+  if (hasBegun_ || !easy_) return;
+  static_cast<void>(curl_easy_pause(easy_.get(), CURLPAUSE_RECV));
+  static_cast<void>(curl_easy_pause(easy_.get(), CURLPAUSE_CONT));
+}
 
 // May call takeBody() or giveBody(), which may pause again.
 void Transfer::resume(int paused) {

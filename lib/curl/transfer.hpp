@@ -64,6 +64,8 @@ class Transfer {
   [[nodiscard]] Response takeHead() { return std::move(head_).value_or(Response()); }
   [[nodiscard]] bool hasPiece() const { return !piece_.empty(); }
   [[nodiscard]] std::string takePiece();
+  // After a connection to one address has failed.
+  void tryNextAddress();
   // The upload has a piece.
   void resumeUpload();
 

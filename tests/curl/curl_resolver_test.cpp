@@ -80,10 +80,14 @@ TEST_CASE("a name is looked up once for all who ask, and its answer serves for a
 TEST_CASE("a host's addresses are tried in turn, of both families") {
   const RawServer server(answer);
   const std::string url = "http://name.example:" + std::to_string(server.port());
-  for (const auto& addresses :
-       std::vector<detail::Addresses>{{"127.0.0.2", "127.0.0.1"}, {"::1", "127.0.0.1"}, {"127.0.0.1", "::1"}}) {
+  for (const auto& addresses : std::vector<detail::Addresses>{
+           {"127.0.0.2", "127.0.0.3", "127.0.0.1"}, {"::1", "127.0.0.1"}, {"127.0.0.1", "::1"}}) {
     for (const Transport& transport : both([addresses](const std::string&) { return addresses; })) {
-      CHECK(wordOf(transport({.url = url}, in(10s))) == "200 ok");
+      const int before = server.connections();
+      for (int i = 0; i < 2; ++i) {
+        CHECK(wordOf(transport({.url = url, .connectionGroup = "ada"}, in(1s))) == "200 ok");
+      }
+      CHECK(server.connections() == before + 1);  // it is kept, whatever else was tried
     }
   }
   for (const Transport& transport : both([](const std::string&) -> detail::Addresses { throw 1; })) {
