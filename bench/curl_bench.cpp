@@ -1,11 +1,12 @@
-// Requests per second of the transports on libcurl beside libcurl itself, all over connections that are kept, to a server
-// in this process. Alternating rounds, medians of the ratios.
+// Requests per second of the transports on libcurl beside libcurl itself, all over connections that are kept, to a
+// server in this process. Alternating rounds, medians of the ratios.
 //   ironjar_curl_bench [rounds] [milliseconds a round]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <curl/curl.h>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,7 +14,6 @@
 #include <thread>
 #include <vector>
 
-#include <curl/curl.h>
 #include <ironjar/curl.hpp>
 #include <ironjar/testing/transport_peer.hpp>
 
@@ -76,9 +76,8 @@ double perSecond(std::size_t requests, Clock::time_point begin) {
 }
 
 ironjar::Request requestTo(const std::string& url, const std::string& group) {
-  return {.url = url,
-          .headers = {{"Authorization", "Bearer some-access-token-of-usual-length"}},
-          .connectionGroup = group};
+  return {
+      .url = url, .headers = {{"Authorization", "Bearer some-access-token-of-usual-length"}}, .connectionGroup = group};
 }
 
 double bareEasy(const Round& round) {
@@ -185,12 +184,14 @@ int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 7;
   const std::chrono::milliseconds time(argc > 2 ? std::max(1, std::atoi(argv[2])) : 1000);
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300\r\n\r\n" +
-                             std::string(300, 'x');
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300\r\n\r\n" + std::string(300, 'x');
   const Peer server([&answer](Peer::Connection& connection) {
     while (connection.readRequest()) connection.put(answer);
   });
   const Round round{"http://127.0.0.1:" + std::to_string(server.port()) + "/items?page=1", time};
-  compare("blocking", [&] { return bareEasy(round); }, [&] { return blockingTransport(round); }, rounds);
-  compare("asynchronous", [&] { return bareMulti(round); }, [&] { return asynchronousTransport(round); }, rounds);
+  compare(
+      "blocking", [&] { return bareEasy(round); }, [&] { return blockingTransport(round); }, rounds);
+  compare(
+      "asynchronous", [&] { return bareMulti(round); }, [&] { return asynchronousTransport(round); }, rounds);
 }

@@ -231,28 +231,9 @@ class RedisCoordinator::State {
   RefreshAnswer ask(const Request& request) {
     ++asked_;
     if (!request.call.asynchronous()) return detail::ask(request.call.blocking(), request.spent);
-    return waitFor(request.call.asynchronous(), request.spent);
-  }
-  // When the coordinator goes, not longer than a lease: its answer may need the thread that destroys it.
-  RefreshAnswer waitFor(const AsyncRefresh& call, const TokenSet& spent) {
-    struct Told {
-      std::mutex mutex;
-      std::condition_variable isThere;
-      std::optional<RefreshAnswer> answer;
-    };
-    const auto told = std::make_shared<Told>();
-    detail::startAsking(call, spent, [told](RefreshAnswer answer) {
-      const std::lock_guard lock(told->mutex);
-      told->answer = std::move(answer);
-      told->isThere.notify_one();
-    });
-    std::unique_lock lock(told->mutex);
-    while (!told->isThere.wait_for(lock, detail::longestBetweenLooks, [&] { return told->answer.has_value(); })) {
-      if (Steady::now() < giveUpAt_.load()) continue;
-      return {.tokens = fail(Errc::refreshFailed, "the coordinator has gone first"),
-              .endpoint = EndpointState::failing};
-    }
-    return *std::move(told->answer);
+    // When the coordinator goes, not longer than a lease: the answer may need the thread that destroys it.
+    return detail::waitForAnswer(request.call.asynchronous(), request.spent,
+                                 [this] { return Steady::now() >= giveUpAt_.load(); });
   }
 
   // With the lock. Nothing when another process has it: before the call could be made, or by the end of one in vain.

@@ -12,5 +12,8 @@ namespace ironjar::detail {
 // Begins a call that does not block. `done` is called once, also when the call throws, never calls it or calls it
 // twice.
 void startAsking(const AsyncRefresh& call, const TokenSet& tokens, Completion<RefreshAnswer> done);
+// The answer of such a call. Blocks until it has come, or `givesUp` says that it is not waited for any more.
+[[nodiscard]] RefreshAnswer waitForAnswer(const AsyncRefresh& call, const TokenSet& tokens,
+                                          const std::function<bool()>& givesUp);
 
 }  // namespace ironjar::detail
