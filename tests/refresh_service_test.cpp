@@ -223,7 +223,7 @@ TEST_CASE("what cannot be is refused at once, saying what to change") {
   refusedWith("tokens", f.source(), {.accessToken = "at"}, f.options());
   refusedSource("coordinator", [](auto& s) { s.coordinator.reset(); });
   refusedSource("client", [](auto& s) { s.client.clear(); });
-  refusedSource("call", [](auto& s) { s.call = nullptr; });
+  refusedSource("call", [](auto& s) { s.call = {}; });
   refusedSource("now", [](auto& s) { s.now = nullptr; });
   refused("interval", [](auto& o) { o.interval = 0s; });
   refused("interval", [](auto& o) { o.interval = milliseconds::max(); });

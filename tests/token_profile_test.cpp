@@ -39,7 +39,6 @@ struct Call {
                                     requests.push_back(request);
                                     return answer;
                                   },
-                                  .asyncTransport = {},
                                   .endpoint = from,
                                   .refresh = {},
                                   .now = testing::VirtualClock(at(0)).wall()})
@@ -109,11 +108,12 @@ TEST_CASE("a call that is repeated has credentials of its own, as a server takes
     return fail(sent.size() % 2 == 1 ? Errc::unreachable : Errc::transport);
   };
   const detail::TokenCallOptions options{.transport = transport, .endpoint = from, .refresh = {}, .now = systemClock};
-  CHECK_FALSE(detail::refreshCall(options)({.refreshToken = "r"}).tokens);
+  CHECK_FALSE(detail::refreshCall(options).blocking()({.refreshToken = "r"}).tokens);
   detail::revokeCall(options)({.refreshToken = "r"});
   CHECK(sent == std::vector<std::string>{"1", "2", "3", "4"});
-  const RefreshAnswer last = detail::refreshCall(options)({.refreshToken = "r"});  // the second time there is no key
-  CHECK(errorOf(last.tokens) == Errc::refreshFailed);                              // what the first try showed
+  // The second time there is no key: what the first try showed.
+  const RefreshAnswer last = detail::refreshCall(options).blocking()({.refreshToken = "r"});
+  CHECK(errorOf(last.tokens) == Errc::refreshFailed);
   CHECK(sent.size() == 5);
 }
 
@@ -390,6 +390,6 @@ TEST_CASE("a function in place of the endpoint that gives no usable access token
                                              return TokenSet{.accessToken = unusable, .refreshToken = "r2"};
                                            },
                                            .now = systemClock});
-    CHECK(errorOf(call({.accessToken = "a", .refreshToken = "r"}).tokens) == Errc::refreshFailed);
+    CHECK(errorOf(call.blocking()({.accessToken = "a", .refreshToken = "r"}).tokens) == Errc::refreshFailed);
   }
 }

@@ -9,7 +9,7 @@ namespace ironjar::detail {
 
 struct TokenCallOptions {
   Transport transport;
-  AsyncTransport asyncTransport;  // if there is one, it is asked, not the other
+  AsyncTransport asyncTransport = {};  // if there is one, it is asked, not the other
   TokenEndpoint endpoint;
   std::function<Result<TokenSet>(const TokenSet&, Deadline)> refresh = {};  // in place of the endpoint
   Clock now = systemClock;
