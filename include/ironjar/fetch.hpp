@@ -199,7 +199,7 @@ class Fetcher {
 // `done` is called. Cancelling leaves a refresh that the fetch waits for in flight, for the others. The Fetcher need
 // not live as long. Errors as performFetch's, and Errc::cancelled.
 //
-// Example:
+// For example:
 //   ironjar::startFetch(api, session, {.url = "https://api.example.com/items"}, transport,
 //                       [](ironjar::Result<ironjar::Response> response) { std::cout << response->status << '\n'; });
 void startFetch(const Fetcher& fetcher, Session& session, Request request, AsyncTransport transport,
