@@ -289,6 +289,7 @@ TEST_CASE("many threads, many fetches, cancelled at random: each is told once") 
   Upstream upstream;
   FetchOptions options = fetchOptions(upstream);
   options.asyncTransport = onThreads(upstream.transport(), 3);
+  options.coordinator = std::make_shared<LocalCoordinator>(LocalCoordinatorOptions{.maxWaitersPerToken = 1000});
   const Fetcher fetcher(options);
   const TokenSet tokens = upstream.provider.login();
   upstream.provider.expireAccessTokens();

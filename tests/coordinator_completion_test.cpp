@@ -8,10 +8,10 @@ using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Answering;
 using support::Asker;
+using support::Completed;
 using support::Coordinators;
 using support::errorOf;
 using support::tokens;
-using support::Told;
 
 namespace {
 
@@ -55,14 +55,14 @@ TEST_CASE("a coordinator that tells twice does not keep to the contract" * docte
 TEST_CASE("no more asynchronous calls are made at once than may be, and no thread for any") {
   Answering provider;
   const Asker asker = local({.maxCalls = 3});
-  std::vector<Told> all;
+  std::vector<Completed> all;
   for (int i = 0; i < 10; ++i) all.push_back(support::start(asker, std::to_string(i), provider.call()));
   CHECK(provider.begun() == 3);
   provider.answer({.tokens = tokens("x")});
   CHECK(provider.begun() == 3);
   CHECK(all[0].wait().has_value());
   for (int i = 1; i < 10; ++i) provider.answer({.tokens = tokens("y" + std::to_string(i))});
-  for (const Told& told : all) CHECK(told.wait().has_value());
+  for (const Completed& told : all) CHECK(told.wait().has_value());
 }
 
 TEST_CASE("calls that are answered at once do not nest") {
@@ -71,7 +71,7 @@ TEST_CASE("calls that are answered at once do not nest") {
   const AsyncRefresh waits = [&](const TokenSet&, std::function<void(RefreshAnswer)> done) {
     first.push_back(std::move(done));
   };
-  const Told held = support::start(asker, "first", waits);
+  const Completed held = support::start(asker, "first", waits);
   int depth = 0;
   int deepest = 0;
   const AsyncRefresh atOnce = [&](const TokenSet& spent, const std::function<void(RefreshAnswer)>& done) {
@@ -79,19 +79,19 @@ TEST_CASE("calls that are answered at once do not nest") {
     done({.tokens = tokens(spent.refreshToken + "'")});
     --depth;
   };
-  std::vector<Told> all;
+  std::vector<Completed> all;
   for (int i = 0; i < 20'000; ++i) all.push_back(support::start(asker, std::to_string(i), atOnce));
   CHECK_FALSE(all.front().isTold());
   first.front()({.tokens = tokens("second")});
-  for (const Told& told : all) CHECK(told.times() == 1);
+  for (const Completed& told : all) CHECK(told.times() == 1);
   CHECK(deepest == 1);
 }
 
 TEST_CASE("a coordinator that goes completes what has not begun, and later what has") {
   Answering provider;
   auto asker = local({.maxCalls = 1});
-  const Told begun = support::start(asker, "a", provider.call());
-  const Told queued = support::start(asker, "b", provider.call());
+  const Completed begun = support::start(asker, "a", provider.call());
+  const Completed queued = support::start(asker, "b", provider.call());
   REQUIRE(provider.begun() == 1);
   asker.coordinator.reset();
   CHECK(errorOf(queued.wait()) == Errc::overloaded);
@@ -111,9 +111,9 @@ TEST_CASE("a coordinator that goes completes what has not begun, and later what 
 TEST_CASE("blocking calls that are queued are completed, too") {
   support::Gate gate;
   auto asker = local({.threads = 1});
-  const Told begun = support::start(asker, "a", gate.ask({.tokens = tokens("a2")}));
+  const Completed begun = support::start(asker, "a", gate.ask({.tokens = tokens("a2")}));
   gate.waitUntilEntered();
-  const Told queued = support::start(asker, "b", gate.ask({.tokens = tokens("b2")}));
+  const Completed queued = support::start(asker, "b", gate.ask({.tokens = tokens("b2")}));
   std::optional<support::Failure> toldFirst;
   {
     const std::jthread opens([&] {
@@ -131,7 +131,7 @@ TEST_CASE("who is told may destroy the coordinator") {
     CAPTURE(how);
     Answering provider;
     auto coordinator = std::make_shared<LocalCoordinator>();
-    const Told told;
+    const Completed told;
     const auto destroy = [&](Result<NewTokens> result) {
       coordinator.reset();
       told.handler()(std::move(result));
@@ -155,7 +155,7 @@ TEST_CASE("an answer that comes after its login has ended is revoked by a call t
   Answering provider;
   std::promise<TokenSet> revoked;
   auto asker = local();
-  const Told told = support::start(asker, "a", provider.call());
+  const Completed told = support::start(asker, "a", provider.call());
   asker.end("a", [&](const TokenSet& last) { revoked.set_value(last); });
   provider.answer({.tokens = tokens("b")});
   CHECK(errorOf(told.wait()) == RefreshEnd::loggedOut);

@@ -23,7 +23,8 @@ struct Calls {
     for (TokenPlan::Step step = plan.begin(monotonicNow());;) {
       if (auto* answer = std::get_if<RefreshAnswer>(&step)) return std::move(*answer);
       const auto& [request, deadline] = std::get<TokenPlan::Send>(step);
-      step = plan.answered(transport(*request, deadline), monotonicNow());
+      Result<Response> response = transport(*request, deadline);
+      step = plan.answered(std::move(response), monotonicNow());
     }
   }
 

@@ -12,7 +12,7 @@
 namespace support {
 
 // Somebody who is told once; each further time is counted.
-class Told {
+class Completed {
  public:
   [[nodiscard]] ironjar::RefreshHandler handler() const {
     return [state = state_](ironjar::Result<ironjar::NewTokens> result) {
@@ -66,9 +66,9 @@ class Answering {
   std::vector<std::function<void(ironjar::RefreshAnswer)>> begun_;
 };
 
-inline Told start(const Asker& asker, const std::string& name, const ironjar::RefreshCall& call,
-                  ironjar::Deadline deadline = soon(), const ironjar::RefreshContext& context = {}) {
-  Told told;
+inline Completed start(const Asker& asker, const std::string& name, const ironjar::RefreshCall& call,
+                       ironjar::Deadline deadline = soon(), const ironjar::RefreshContext& context = {}) {
+  Completed told;
   asker.coordinator->startRefresh("c", tokens(name), call, deadline, context, told.handler());
   return told;
 }
@@ -90,8 +90,8 @@ inline void eachIsToldOnceWhateverComes(const Coordinators& c) {
   const AsyncRefresh drops = [](const TokenSet&, const auto&) {};
   const auto nobodyAsks = [](const TokenSet&) -> RefreshAnswer { return {.tokens = fail(Errc::unsupported)}; };
 
-  std::vector<std::pair<Told, std::string>> all;
-  const auto expect = [&](const Told& told, const std::string& name) {
+  std::vector<std::pair<Completed, std::string>> all;
+  const auto expect = [&](const Completed& told, const std::string& name) {
     const auto result = told.wait();
     CHECK((result ? result->tokens.refreshToken : std::string(nameOf(result.error().code))) == name);
     all.emplace_back(told, name);
@@ -109,10 +109,10 @@ inline void eachIsToldOnceWhateverComes(const Coordinators& c) {
 inline void aStopEndsTheWaitingAlone(const Coordinators& c) {
   Answering provider;
   std::stop_source leaving;
-  const Told leader = start(c.one, "a", provider.call(), soon(), {.stop = leaving.get_token()});
+  const Completed leader = start(c.one, "a", provider.call(), soon(), {.stop = leaving.get_token()});
   REQUIRE(provider.waitUntilBegun());
-  const Told follower = start(c.one, "a", provider.call());
-  const Told another = start(c.one, "a", provider.call(), soon(), {.stop = leaving.get_token()});
+  const Completed follower = start(c.one, "a", provider.call());
+  const Completed another = start(c.one, "a", provider.call(), soon(), {.stop = leaving.get_token()});
   leaving.request_stop();
   CHECK(errorOf(leader.wait()) == Errc::cancelled);
   CHECK(errorOf(another.wait()) == Errc::cancelled);
@@ -123,15 +123,15 @@ inline void aStopEndsTheWaitingAlone(const Coordinators& c) {
   REQUIRE(result);
   CHECK(result->tokens == tokens("b"));
   CHECK(provider.begun() == 0);
-  for (const Told& told : {leader, follower, another}) CHECK(told.times() == 1);
+  for (const Completed& told : {leader, follower, another}) CHECK(told.times() == 1);
   CHECK(c.areWaiting(0));
 }
 
 inline void aDeadlineTellsWhoDoesNotBlock(const Coordinators& c) {
   Answering provider;
-  const Told late = start(c.one, "a", provider.call(), in(30ms));
+  const Completed late = start(c.one, "a", provider.call(), in(30ms));
   REQUIRE(provider.waitUntilBegun());
-  const Told patient = start(c.one, "a", provider.call());
+  const Completed patient = start(c.one, "a", provider.call());
   CHECK(errorOf(late.wait()) == Errc::refreshFailed);
   CHECK_FALSE(patient.isTold());
   provider.answer({.tokens = tokens("b")});
@@ -143,7 +143,7 @@ inline void aDeadlineTellsWhoDoesNotBlock(const Coordinators& c) {
 inline void whoIsToldMayUseTheCoordinator(const Coordinators& c) {
   Answering provider;
   const auto coordinator = c.one.coordinator;
-  const auto use = [coordinator, &provider](const Told& told) -> RefreshHandler {
+  const auto use = [coordinator, &provider](const Completed& told) -> RefreshHandler {
     return [coordinator, &provider, told](Result<NewTokens> result) {
       const auto newest = coordinator->newest("c", tokens("a"), RefreshCoordinator::From::cookie);
       static_cast<void>(newest.has_value());
@@ -153,7 +153,7 @@ inline void whoIsToldMayUseTheCoordinator(const Coordinators& c) {
       told.handler()(std::move(result));
     };
   };
-  const Told byDeadline, byStop, byCall, atOnce;
+  const Completed byDeadline, byStop, byCall, atOnce;
   std::stop_source leaving;
   coordinator->startRefresh("c", tokens("a"), provider.call(), in(30ms), {}, use(byDeadline));
   REQUIRE(provider.waitUntilBegun());
@@ -166,7 +166,7 @@ inline void whoIsToldMayUseTheCoordinator(const Coordinators& c) {
   CHECK(byCall.wait().has_value());
   coordinator->startRefresh("c", tokens("a"), provider.call(), soon(), {}, use(atOnce));
   CHECK(atOnce.wait().has_value());
-  for (const Told& told : {byDeadline, byStop, byCall, atOnce}) CHECK(told.times() == 1);
+  for (const Completed& told : {byDeadline, byStop, byCall, atOnce}) CHECK(told.times() == 1);
 }
 
 inline void whoThrowsWhenToldDisturbsNobody(const Coordinators& c) {
@@ -175,7 +175,7 @@ inline void whoThrowsWhenToldDisturbsNobody(const Coordinators& c) {
   c.one.coordinator->startRefresh("c", tokens("a"), provider.call(), soon(), {}, throws);
   REQUIRE(provider.waitUntilBegun());
   c.one.coordinator->startRefresh("c", tokens("a"), provider.call(), in(10ms), {}, throws);
-  const Told other = start(c.one, "a", provider.call());
+  const Completed other = start(c.one, "a", provider.call());
   provider.answer({.tokens = tokens("b")});
   CHECK(other.wait().has_value());
   c.one.coordinator->startRefresh("c", tokens("a"), provider.call(), soon(), {}, throws);  // known

@@ -8,7 +8,6 @@
 //   }
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -27,6 +26,7 @@
 #include <set>
 #include <stdexcept>
 #include <stop_token>
+#include <type_traits>
 #include <utility>
 
 #include <ironjar/fetch.hpp>
@@ -59,7 +59,8 @@ class AsioPendings : public boost::asio::execution_context::service {
 
   explicit AsioPendings(boost::asio::execution_context& owner) : boost::asio::execution_context::service(owner) {}
 
-  [[nodiscard]] static std::shared_ptr<List> of(const boost::asio::any_io_executor& executor) {
+  template <class Executor>
+  [[nodiscard]] static std::shared_ptr<List> of(const Executor& executor) {
     return boost::asio::use_service<AsioPendings>(boost::asio::query(executor, boost::asio::execution::context)).list_;
   }
 
@@ -81,7 +82,12 @@ class AsioPendings : public boost::asio::execution_context::service {
 template <class Handler>
 class AsioFetch final : public AsioPending, public std::enable_shared_from_this<AsioFetch<Handler>> {
  public:
-  AsioFetch(Handler handler, boost::asio::any_io_executor executor, Session& session)
+  // As the handler has it, so that a post knows the handler's allocator.
+  using Executor = boost::asio::associated_executor_t<Handler>;
+  using Work = std::decay_t<decltype(boost::asio::prefer(std::declval<Executor>(),
+                                                         boost::asio::execution::outstanding_work.tracked))>;
+
+  AsioFetch(Handler handler, Executor executor, Session& session)
       : handler_(std::move(handler)),
         executor_(boost::asio::prefer(std::move(executor), boost::asio::execution::outstanding_work.tracked)),
         list_(AsioPendings::of(*executor_)),
@@ -151,7 +157,7 @@ class AsioFetch final : public AsioPending, public std::enable_shared_from_this<
   }
 
   std::optional<Handler> handler_;
-  std::optional<boost::asio::any_io_executor> executor_;
+  std::optional<Work> executor_;
   const std::shared_ptr<AsioPendings::List> list_;
   Session& theirs_;
   Session session_;
@@ -177,7 +183,7 @@ auto asyncFetch(const Fetcher& fetcher, Session& session, Request request, Compl
   const auto initiate = [](auto handler, const Fetcher& from, Session* with, Request asked,
                            std::optional<Deadline> until) {
     using Handler = decltype(handler);
-    boost::asio::any_io_executor executor = boost::asio::get_associated_executor(handler);
+    auto executor = boost::asio::get_associated_executor(handler);
     std::make_shared<detail::AsioFetch<Handler>>(std::move(handler), std::move(executor), *with)
         ->begin(from, std::move(asked), until);
   };
