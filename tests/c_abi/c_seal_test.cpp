@@ -177,7 +177,7 @@ TEST_CASE("the version is the library's, and every status has a word") {
   CHECK(ironjar_status_name(IRONJAR_OK) == std::string("ok"));
   CHECK(ironjar_status_name(IRONJAR_EXPIRED) == std::string("expired"));
   CHECK(ironjar_status_name(IRONJAR_OUT_OF_MEMORY) == std::string("outOfMemory"));
-  for (ironjar_status status = 1; status <= 15; ++status) CHECK(ironjar_status_name(status) != std::string("unknown"));
-  CHECK(ironjar_status_name(16) == std::string("unknown"));
+  for (ironjar_status status = 1; status <= 16; ++status) CHECK(ironjar_status_name(status) != std::string("unknown"));
+  CHECK(ironjar_status_name(17) == std::string("unknown"));
   CHECK(ironjar_status_name(-1) == std::string("unknown"));
 }
