@@ -103,7 +103,7 @@ inline void eachIsToldOnceWhateverComes(const Coordinators& c) {
   expect(start(c.one, "e", nobodyAsks), "refreshFailed");  // its pause
   expect(start(c.one, "g", answersAndThrows), "rt-h");
   expect(start(c.other, "i", drops), "refreshFailed");
-  for (const auto& [told, name] : all) CHECK_MESSAGE(told.times() == 1, name);
+  for (const auto& each : all) CHECK_MESSAGE(each.first.times() == 1, each.second);
 }
 
 inline void aStopEndsTheWaitingAlone(const Coordinators& c) {
