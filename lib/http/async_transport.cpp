@@ -98,8 +98,11 @@ AsyncTransport onThreads(Transport transport, std::size_t threads) {
   if (!transport || threads == 0) throw std::invalid_argument("ironjar: onThreads: a transport and threads are needed");
   const auto shared = std::make_shared<Threads>(std::move(transport), threads);
   return [shared](const Request& request, Deadline deadline, const std::stop_token& stop, ResponseHandler done) {
-    if (stop.stop_requested()) return done(fail(Errc::cancelled));
-    std::make_shared<Sending>(request, deadline, std::move(done))->begin(shared, stop);
+    if (stop.stop_requested()) {
+      done(fail(Errc::cancelled));
+    } else {
+      std::make_shared<Sending>(request, deadline, std::move(done))->begin(shared, stop);
+    }
   };
 }
 
