@@ -97,12 +97,10 @@ Transport blocking(AsyncTransport transport) {
 AsyncTransport onThreads(Transport transport, std::size_t threads) {
   if (!transport || threads == 0) throw std::invalid_argument("ironjar: onThreads: a transport and threads are needed");
   const auto shared = std::make_shared<Threads>(std::move(transport), threads);
-  return [shared](const Request& request, Deadline deadline, const std::stop_token& stop, ResponseHandler done) {
-    if (stop.stop_requested()) {
-      done(fail(Errc::cancelled));
-    } else {
-      std::make_shared<Sending>(request, deadline, std::move(done))->begin(shared, stop);
-    }
+  return [shared](const Request& request, Deadline deadline, const std::stop_token& stop, const ResponseHandler& done) {
+    if (stop.stop_requested()) return done(fail(Errc::cancelled));
+    const auto sending = std::make_shared<Sending>(request, deadline, done);
+    sending->begin(shared, stop);
   };
 }
 
