@@ -12,6 +12,7 @@ using support::errorOf;
 using support::in;
 using support::Peer;
 using support::RawServer;
+using support::Tunnels;
 using support::wordOf;
 
 namespace {
@@ -45,32 +46,6 @@ class Answering {
   mutable std::mutex mutex_;
   std::vector<std::string> heads_;
   RawServer server_;  // last: its threads use all of the above
-};
-
-// An HTTP proxy that opens tunnels, to whatever port is named of this machine.
-class Tunnels {
- public:
-  explicit Tunnels(std::string answer = "HTTP/1.1 200 Connection established\r\n\r\n")
-      : server_([this, answer = std::move(answer)](Peer& peer) {
-          const std::string head = peer.readRequest();
-          {
-            const std::lock_guard lock(mutex_);
-            heads_.push_back(head);
-          }
-          peer.put(answer);
-          const int port = std::atoi(head.c_str() + head.find(':') + 1);
-          if (answer.find(" 200 ") != std::string::npos) support::relay(peer, port);
-        }) {}
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port()); }
-  [[nodiscard]] std::vector<std::string> heads() const {
-    const std::lock_guard lock(mutex_);
-    return heads_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> heads_;
-  RawServer server_;
 };
 
 }  // namespace
