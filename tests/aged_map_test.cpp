@@ -4,6 +4,7 @@
 #include "refresh/stored_tokens.hpp"
 #include "support/support.hpp"
 
+#include <cstring>
 #include <list>
 #include <map>
 #include <random>
@@ -91,6 +92,24 @@ void requireSame(Map& map, Model& model, std::uint32_t keys) {
 }
 
 }  // namespace
+
+TEST_CASE("a map whose slots fill huge pages finds every key, and none that it has forgotten") {
+  constexpr std::uint32_t keys = 100'000;
+  Map map;
+  const auto spread = [](std::uint32_t number) {
+    TokenKey key{};
+    std::memcpy(key.data(), &number, sizeof number);
+    return key;
+  };
+  for (std::uint32_t n = 0; n < keys; ++n) map.insert(spread(n), 0, MonotonicTime()).value = std::to_string(n);
+  for (std::uint32_t n = 0; n < keys; n += 3) map.erase(*map.find(spread(n)));
+  std::uint32_t wrong = 0;
+  for (std::uint32_t n = 0; n < keys; ++n) {
+    const auto* const found = map.find(spread(n));
+    wrong += n % 3 == 0 ? found != nullptr : found == nullptr || found->value != std::to_string(n);
+  }
+  CHECK(wrong == 0);
+}
 
 TEST_CASE("a map of any history holds what a tree and lists hold") {
   std::mt19937 engine(1);

@@ -7,6 +7,7 @@
 // the map; only prefetch() may be called at any time.
 #pragma once
 
+#include "base/huge_pages.hpp"
 #include "refresh/token_key.hpp"
 
 #include <array>
@@ -145,6 +146,7 @@ class AgedMap {
     bool isMarked : 1 = false;
   };
   static_assert(sizeof(Slot) == cacheLine / 2);
+  using Slots = std::vector<Slot, HugePages<Slot>>;
   struct Queue {
     Index first = none;
     Index last = none;
@@ -173,7 +175,7 @@ class AgedMap {
     slots_[at] = slot;
   }
   void grow() {
-    std::vector<Slot> old(slots_.empty() ? fewestSlots : slots_.size() * 2);
+    Slots old(slots_.empty() ? fewestSlots : slots_.size() * 2);
     old.swap(slots_);
     firstSlot_.store(slots_.data(), std::memory_order_relaxed);
     lastSlot_.store(slots_.size() - 1, std::memory_order_release);  // second: never past the end of those at the first
@@ -206,7 +208,7 @@ class AgedMap {
     (unlinked.next_ == none ? from.last : node(unlinked.next_).previous_) = unlinked.previous_;
   }
 
-  std::vector<Slot> slots_;
+  Slots slots_;
   std::atomic<const Slot*> firstSlot_ = nullptr;  // and the last one's number, for prefetch()
   std::atomic<std::size_t> lastSlot_ = 0;
   std::vector<std::unique_ptr<Node[]>> chunks_;
