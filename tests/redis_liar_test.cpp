@@ -232,7 +232,7 @@ TEST_CASE("V02 a Redis that lies gives nobody another's tokens, and no refresh w
     for (std::thread& worker : workers) worker.join();
   }
   for (const std::string& what : findings.all()) FAIL_CHECK(what);
-  // Or the lies are so many that nothing is tried. On a machine where most answers come too late it is tried less often.
+  // Or the lies are so many that nothing is tried. Where most answers come too late it is tried less often.
   CHECK(good > refreshes / 2);
   CHECK(liar.values() > users);
   MESSAGE(good.load(), " refreshes, ", liar.told(), " commands, ", liar.values(), " values to lie with");

@@ -20,9 +20,7 @@ struct HugePages {
 #endif
     return static_cast<T*>(memory);
   }
-  void deallocate(T* memory, std::size_t count) noexcept {
-    ::operator delete(memory, alignmentOf(count * sizeof(T)));
-  }
+  void deallocate(T* memory, std::size_t count) noexcept { ::operator delete(memory, alignmentOf(count * sizeof(T))); }
 
   friend bool operator==(const HugePages&, const HugePages&) = default;
 
