@@ -2,12 +2,13 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <condition_variable>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <netinet/in.h>
@@ -179,8 +180,7 @@ class RawServer {
     ::shutdown(listener_, SHUT_RDWR);
     acceptor_.join();
     ::close(listener_);
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return open_ == 0; });
+    for (Serving& each : serving_) each.thread.join();
   }
   [[nodiscard]] int port() const { return port_; }
   // Over TLS by the certificate's name.
@@ -197,6 +197,11 @@ class RawServer {
   }
 
  private:
+  struct Serving {
+    std::thread thread;
+    std::atomic<bool> hasEnded = false;
+  };
+
   void accept() {
     for (int socket = 0; (socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
       {
@@ -204,14 +209,23 @@ class RawServer {
         ++accepted_;
         ++open_;
       }
-      std::thread([this, socket] {
+      joinEnded();
+      Serving& added = serving_.emplace_back();
+      added.thread = std::thread([this, socket, &hasEnded = added.hasEnded] {
         serve(socket);
         ::close(socket);
         const std::lock_guard lock(mutex_);
         --open_;
-        changed_.notify_all();
-      }).detach();  // the destructor waits for them all
+        hasEnded = true;
+      });
     }
+  }
+  // Joined, not detached: the end of a thread uses OpenSSL, and must not meet the end of the program.
+  void joinEnded() {
+    std::erase_if(serving_, [](Serving& each) {
+      if (each.hasEnded) each.thread.join();
+      return !each.thread.joinable();
+    });
   }
   void serve(int socket) {
     const int on = 1;
@@ -228,9 +242,9 @@ class RawServer {
   int listener_ = -1;
   int port_ = 0;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   int accepted_ = 0;
   int open_ = 0;
+  std::list<Serving> serving_;  // the acceptor's, until it has been joined
   std::thread acceptor_;
 };
 
