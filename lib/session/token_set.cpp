@@ -139,6 +139,7 @@ void Session::adoptRenewals(const Session& later) {
       const auto value = members.find(name);
       value == members.end() ? erase(name) : set(name, *value);
     });
+    renewals_.emplace_back(spent, renewed);  // for whoever adopts from this one
   }
   tokensAreFromCookie_ = tokensAreFromCookie_ && !changed();
 }
