@@ -1,4 +1,5 @@
-// HTTP/1.1 as text (RFC 9112), without I/O: what a transport over a stream of bytes writes and reads.
+// HTTP/1.1 as text (RFC 9112), without I/O: what a transport over a stream of bytes writes and reads, and what a server
+// writes.
 //
 // Example:
 //   const ironjar::Request ask{.url = "https://api.example.com/items?n=1"};
@@ -94,5 +95,32 @@ class ResponseReader {
   bool keeps_ = false;
   bool surplus_ = false;
 };
+
+// ---- What a server writes
+
+// How a response's body follows its head.
+enum class BodyFraming { none, length, chunked, untilClose };
+
+// Of the request that is answered.
+struct AnsweredRequest {
+  std::string_view method = "GET";
+  bool isHttp11 = true;  // else HTTP/1.0
+  AfterResponse after = AfterResponse::keepConnection;
+};
+
+struct ResponseHead {
+  std::string text;  // with its empty line
+  // none: the body is not sent, if there is one. untilClose: the connection is to be closed behind it.
+  BodyFraming framing = BodyFraming::none;
+};
+
+// Date, Connection and the body's framing are written here; what the response's own headers say of them
+// (isTransportField) is left out. The reason phrase is optional. Errc::malformed for a status that is none and for a
+// field that could break out of its line.
+[[nodiscard]] Result<ResponseHead> responseHead(const Response& response, const AnsweredRequest& request,
+                                                std::string_view reason = {});
+
+// A piece of a chunked body as it is sent; the empty one is its end. No trailer fields.
+[[nodiscard]] std::string chunkOf(std::string_view piece);
 
 }  // namespace ironjar

@@ -1,9 +1,13 @@
 #include "base/ascii.hpp"
+#include "base/http_date.hpp"
 #include "base/number.hpp"
 #include "base/url.hpp"
 #include "http/field.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
 
 #include <ironjar/http1.hpp>
 
@@ -69,6 +73,47 @@ Result<std::string> requestHead(const Request& request, const HttpTarget& target
     add("Content-Length", std::to_string(request.body.size()));
   }
   return head.append("\r\n");
+}
+
+Result<ResponseHead> responseHead(const Response& response, const AnsweredRequest& request, std::string_view reason) {
+  const bool isStatus = response.status >= 100 && response.status <= 999;
+  if (!isStatus || !detail::isSendable(response.headers) || !detail::isFieldValue(reason))
+    return fail(Errc::malformed, "the response's status or a header cannot be sent");
+  const bool streams = response.bodyReader || response.asyncBodyReader;
+  const bool isBare = response.status < 200 || response.status == 204 || response.status == 304;
+  ResponseHead head;
+  if (!isBare && request.method != "HEAD") {
+    head.framing = !streams ? BodyFraming::length : request.isHttp11 ? BodyFraming::chunked : BodyFraming::untilClose;
+  }
+  std::string& text = head.text;
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    text.append(name).append(": ").append(value).append("\r\n");
+  };
+  text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(reason).append("\r\n");
+  for (const auto& [name, value] : response.headers) {
+    if (!isTransportField(name)) add(name, value);
+  }
+  if (!findHeader(response.headers, "Date")) add("Date", detail::httpDate(std::chrono::system_clock::now()));
+  if (head.framing == BodyFraming::chunked) add("Transfer-Encoding", "chunked");
+  // A HEAD's answer may say how long a GET's would be (RFC 9110 section 8.6).
+  const bool tellsLength = !isBare && !streams && !response.body.empty();
+  if (head.framing == BodyFraming::length || tellsLength) add("Content-Length", std::to_string(response.body.size()));
+  if (request.after == AfterResponse::closeConnection || head.framing == BodyFraming::untilClose) {
+    add("Connection", "close");
+  } else if (!request.isHttp11) {
+    add("Connection", "keep-alive");
+  }
+  text.append("\r\n");
+  return head;
+}
+
+std::string chunkOf(std::string_view piece) {
+  if (piece.empty()) return "0\r\n\r\n";
+  std::array<char, 2 * sizeof(std::size_t)> size{};
+  char* const end = std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16).ptr;
+  std::string chunk(size.data(), end);
+  chunk.reserve(chunk.size() + piece.size() + 4);
+  return chunk.append("\r\n").append(piece).append("\r\n");
 }
 
 ResponseReader::ResponseReader(std::string_view method, const ResponseLimits& limits)

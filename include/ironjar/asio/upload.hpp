@@ -2,8 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -11,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include <ironjar/http.hpp>
+#include <ironjar/http1.hpp>
 
 namespace ironjar::detail {
 
@@ -62,17 +60,12 @@ class AsioUpload {
     }
   }
   [[nodiscard]] bool isAsking() const { return isAsking_; }
-  // What was asked for. RFC 9112 section 7.1: a chunk, or the last one.
+  // What was asked for.
   void take(const std::string& piece) {
     isAsking_ = false;
     sent_ = 0;
     inPieces_ = !piece.empty();
-    bytes_ = "0\r\n\r\n";
-    if (piece.empty()) return;
-    std::array<char, 2 * sizeof(std::size_t)> size{};
-    char* const end = std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16).ptr;
-    bytes_.assign(size.data(), end);
-    bytes_.append("\r\n").append(piece).append("\r\n");
+    bytes_ = chunkOf(piece);
   }
 
   // Nothing more is sent, and nothing of the request is read.
