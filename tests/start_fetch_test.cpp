@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include <ironjar/dpop.hpp>
 #include <ironjar/testing/clock.hpp>
 
 using namespace ironjar;
@@ -319,4 +320,47 @@ TEST_CASE("refreshing without a request, without blocking") {
   REQUIRE(told.size() == 2);
   CHECK(told[0].value() == RefreshedBy::self);
   CHECK(errorOf(told[1]) == Errc::loginRequired);
+}
+
+TEST_CASE("startRequestTokens tells its outcome once, whatever the transport does") {
+  const TokenEndpoint endpoint{.url = "https://id.example/token", .clientAuth = publicClient("web")};
+  const Response tokens{.status = 200, .body = R"({"access_token":"a","token_type":"Bearer"})"};
+  std::vector<std::string> told;
+  const auto outcomes = [&](const AsyncTransport& transport, TokenRequestOptions options = {}) {
+    told.clear();
+    startRequestTokens(
+        transport, endpoint, {{"grant_type", "authorization_code"}, {"code", "c"}},
+        [&](const Result<TokenSet>& got) {
+          told.push_back(got ? got->accessToken : std::string(nameOf(got.error().code)));
+        },
+        std::move(options));
+    return told;
+  };
+  using All = std::vector<std::string>;
+  const auto answers = [&](const Request& request, Deadline, const std::stop_token&, const ResponseHandler& done) {
+    CHECK(request.body.find("code=c") != std::string::npos);
+    done(tokens);
+  };
+  CHECK(outcomes(answers) == All{"a"});
+  CHECK(outcomes([&](const auto&, auto, const auto&, const ResponseHandler& done) {
+          done(tokens), done(fail(Errc::timeout));
+        }) == All{"a"});
+  CHECK(outcomes([](const auto&, auto, const auto&, const ResponseHandler&) {}) ==
+        All{std::string(nameOf(Errc::transport))});
+  CHECK(outcomes([](const auto&, auto, const auto&, const ResponseHandler&) { throw std::runtime_error("x"); }) ==
+        All{std::string(nameOf(Errc::transport))});
+  CHECK(outcomes([](const auto&, auto, const auto&, const ResponseHandler& done) { done(Response{.status = 503}); }) ==
+        All{std::string(nameOf(Errc::refreshFailed))});
+  CHECK(outcomes(answers, {.dpopKey = "no key"}) == All{std::string(nameOf(Errc::loginRequired))});
+
+  // A proof that wants a nonce is made again, once.
+  int asked = 0;
+  const auto wantsNonce = [&](const Request&, Deadline, const std::stop_token&, const ResponseHandler& done) {
+    ++asked;
+    done(Response{.status = 400,
+                  .headers = {{"DPoP-Nonce", "n" + std::to_string(asked)}},
+                  .body = R"({"error":"use_dpop_nonce"})"});
+  };
+  CHECK(outcomes(wantsNonce, {.dpopKey = generateDpopKey()}).size() == 1);
+  CHECK(asked == 2);
 }

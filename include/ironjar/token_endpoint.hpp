@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -137,6 +138,11 @@ struct TokenRequestOptions {
 // Fetcher would refuse.
 [[nodiscard]] Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint,
                                              const Headers& fields, const TokenRequestOptions& options = {});
+// The same without blocking: `done` is called exactly once, before this returns or later, on whichever thread knows.
+// When a stop is requested it ends soon, with Errc::cancelled.
+void startRequestTokens(AsyncTransport transport, TokenEndpoint endpoint, const Headers& fields,
+                        std::function<void(Result<TokenSet>)> done, TokenRequestOptions options = {},
+                        std::stop_token stop = {});
 
 // What a token endpoint's answer means. Total. Errors:
 // - RefreshEnd::invalidGrant: the login is over. Only a JSON object without an access token says so, whose `error` is

@@ -4,12 +4,14 @@
 #include "base/base64url.hpp"
 #include "base/url.hpp"
 #include "http/field.hpp"
+#include "http/sending.hpp"
 #include "json/json.hpp"
 #include "json/simdjson.hpp"
 #include "oauth/policy.hpp"
 #include "oauth/token_request.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <stdexcept>
 
 namespace ironjar {
@@ -250,6 +252,69 @@ Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens)
   eraseHeader(form.headers, "Content-Type");
   return tokenRequest(form, {{"token", refresh ? tokens.refreshToken : tokens.accessToken},
                              {"token_type_hint", refresh ? "refresh_token" : "access_token"}});
+}
+
+namespace {
+
+// A request for tokens without a thread. Holds itself while it is on its way.
+class Requesting : public std::enable_shared_from_this<Requesting> {
+ public:
+  using Done = std::function<void(Result<TokenSet>)>;
+
+  Requesting(AsyncTransport transport, TokenEndpoint endpoint, Headers fields, TokenRequestOptions options,
+             std::stop_token stop, Done done)
+      : transport_(std::move(transport)),
+        endpoint_(std::move(endpoint)),
+        fields_(std::move(fields)),
+        options_(std::move(options)),
+        stop_(std::move(stop)),
+        done_(std::move(done)) {}
+
+  void begin() {
+    Result<Request> request = tried_.made();
+    if (!request) return done_(std::move(request).error());
+    send(*std::move(request), [self = shared_from_this()](Result<Response> answer) {
+      auto again = self->tried_.again(answer);
+      if (!again) return self->end(answer);
+      self->first_ = std::move(answer);
+      self->send(*std::move(again), [self](Result<Response> second) {
+        self->end(self->tried_.counting(self->first_, std::move(second)));
+      });
+    });
+  }
+
+ private:
+  void send(Request request, ResponseHandler done) {
+    request_ = std::move(request);
+    detail::send(transport_, request_, deadline_, stop_, std::move(done));
+  }
+  void end(const Result<Response>& answer) {
+    if (!answer) return done_(answer.error());
+    done_(readTokenAnswer(*answer, endpoint_, options_.now(), options_.dpopKey));
+  }
+
+  const AsyncTransport transport_;
+  const TokenEndpoint endpoint_;
+  const Headers fields_;
+  const TokenRequestOptions options_;
+  const std::stop_token stop_;
+  const Done done_;
+  const Deadline deadline_ = std::chrono::steady_clock::now() + endpoint_.timeout;
+  detail::DpopNonces nonces_;
+  const detail::TokenRequest tried_{endpoint_, [this] { return tokenRequest(endpoint_, fields_); }, options_.dpopKey,
+                                    nonces_, options_.now};
+  Request request_;
+  Result<Response> first_;
+};
+
+}  // namespace
+
+void startRequestTokens(AsyncTransport transport, TokenEndpoint endpoint, const Headers& fields,
+                        std::function<void(Result<TokenSet>)> done, TokenRequestOptions options, std::stop_token stop) {
+  detail::requireValid(endpoint);
+  std::make_shared<Requesting>(std::move(transport), std::move(endpoint), fields, std::move(options), std::move(stop),
+                               std::move(done))
+      ->begin();
 }
 
 Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint, const Headers& fields,
