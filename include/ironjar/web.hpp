@@ -23,15 +23,17 @@
 #include <ironjar/fetch.hpp>
 #include <ironjar/http.hpp>
 #include <ironjar/session.hpp>
+#include <ironjar/web/request_framing.hpp>
 
 namespace ironjar {
 
 // A request as it was received: views into the server's own, which must outlive it.
 struct WebRequest {
   std::string_view method = "GET";
-  std::string_view target = "/";                                           // path and query, never decoded
-  std::vector<std::pair<std::string_view, std::string_view>> fields = {};  // the header's, duplicates included
+  std::string_view target = "/";       // path and query, never decoded
+  std::vector<FieldView> fields = {};  // the header's, duplicates included
   std::string_view body = {};
+  bool bodyFollows = false;  // there is one that is not in `body`: it comes in pieces
 };
 
 // All Cookie lines of a request as one (RFC 9113 section 8.2.3 joins them so), for SessionJar::open.
@@ -72,6 +74,12 @@ class Origins {
 // upstream_timeout, else 502 upstream_failed. No detail: that is for your log.
 [[nodiscard]] Response answerFor(const Error& error);
 
+// {"reason": …} with the status, for a request that refusalOf() refuses.
+[[nodiscard]] Response refusalAnswer(const Refusal& refusal);
+// The answer when a request's body could not be read: 413 body_too_large for Errc::tooLarge, 408 body_timeout for
+// Errc::timeout, else 400 malformed_body.
+[[nodiscard]] Response answerForBody(const Error& error);
+
 struct RespondOptions {
   // Where a page that the browser navigates to is sent (302) when it needs a login. A script's fetch never is.
   std::string loginUrl = {};
@@ -104,12 +112,17 @@ struct Finished {
 // `cookieHeader` is what the session was opened from.
 [[nodiscard]] Finished finish(const SessionJar& jar, std::string_view cookieHeader, Session& session);
 
+// The same for an answer that is a value: as the browser gets it, with the cookies, or what takes its place.
+[[nodiscard]] Response finish(const SessionJar& jar, std::string_view cookieHeader, Session& session, Response answer);
+
 // For a request that failed: drops what its handler wrote, but keeps what must not be lost. These are tokens that a
 // refresh has brought, which are the only ones left, and the end of a login. Tokens of a login that was made meanwhile
 // are dropped with the rest. Returns the Set-Cookie values due.
 [[nodiscard]] std::vector<std::string> rollBack(const SessionJar& jar, std::string_view cookieHeader,
                                                 const Session& session);
 
+// 500 {"reason": "internal_error"}: for a handler that threw.
+[[nodiscard]] Response internalErrorAnswer();
 // 500 {"reason": "session_not_saved"}; answerFor() of a session that was denied while the request was served.
 [[nodiscard]] Response notSavedAnswer(const std::optional<Error>& why = {});
 // Removes what described the body that an answer of ours takes the place of, and where it would have led.
@@ -130,12 +143,21 @@ class AuthRoutes {
   // Throws std::invalid_argument, saying what to change.
   explicit AuthRoutes(Fetcher fetcher, AuthOptions options = {});
 
+  enum class Route { status, refresh, logout };
+  // Which of them a request is for, its method included.
+  [[nodiscard]] std::optional<Route> routeOf(const WebRequest& request) const;
+
   // GET {prefix}/status: {"authenticated": …, "expiresIn": seconds or null, "refreshAt": unix seconds or null,
   // "reason": when not authenticated}. Nothing of the tokens. A login that was ended is not authenticated, as far as
   // Fetcher::endOf() knows.
   [[nodiscard]] Response status(const Session& session) const;
   // POST {prefix}/refresh: newer tokens, and the status; 401 or 503 as answerFor; 429 when asked too often.
+  // Blocks as Fetcher::refresh does.
   [[nodiscard]] Response refresh(const WebRequest& request, Session& session) const;
+  // The same in two steps, for who does not block: what is answered without asking for newer tokens, if anything, and
+  // the answer when Fetcher::startRefresh has brought them.
+  [[nodiscard]] std::optional<Response> refuseRefresh(const WebRequest& request, const Session& session) const;
+  [[nodiscard]] Response afterRefresh(const Session& session, const Result<RefreshedBy>& refreshed) const;
   // POST {prefix}/logout: ends the session: 204.
   [[nodiscard]] Response logout(const WebRequest& request, Session& session) const;
 
@@ -184,7 +206,7 @@ class Proxy {
   // on, or may for some server (climbs), 401, 403, 404.
   [[nodiscard]] std::variant<Request, Response> upstreamRequest(const WebRequest& request,
                                                                 const Session& session) const;
-  // The API's response, or the error in its place, as the browser gets it.
+  // The API's response, or the error in its place, as the browser gets it; a body that is streamed is passed on.
   [[nodiscard]] Response forBrowser(const WebRequest& request, Result<Response> response) const;
 
  private:

@@ -41,6 +41,8 @@ Response detail::answer(int status, std::string_view reason) {
 
 Response crossSiteAnswer() { return detail::answer(403, "cross_site_request"); }
 
+Response internalErrorAnswer() { return detail::answer(500, "internal_error"); }
+
 Response notSavedAnswer(const std::optional<Error>& why) {
   if (why && why->code == Errc::loginRequired) return answerFor(*why);
   return detail::answer(500, "session_not_saved");
@@ -65,6 +67,18 @@ Response answerFor(const Error& error) {
     default:
       return detail::answer(502, "upstream_failed");
   }
+}
+
+Response refusalAnswer(const Refusal& refusal) {
+  Response response = detail::answer(refusal.status, refusal.reason);
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+Response answerForBody(const Error& error) {
+  if (error.code == Errc::tooLarge) return refusalAnswer({413, "body_too_large"});
+  if (error.code == Errc::timeout) return refusalAnswer({408, "body_timeout"});
+  return refusalAnswer({400, "malformed_body"});
 }
 
 Response answerFor(const Error& error, const WebRequest& request, const RespondOptions& options) {

@@ -90,14 +90,32 @@ Response AuthRoutes::status(const Session& session) const {
           .body = status.dump()};
 }
 
+std::optional<AuthRoutes::Route> AuthRoutes::routeOf(const WebRequest& request) const {
+  const std::string& prefix = state_->options.prefix;
+  std::string_view path = request.target.substr(0, request.target.find('?'));
+  if (!path.starts_with(prefix)) return std::nullopt;
+  path.remove_prefix(prefix.size());
+  if (path == "/status" && request.method == "GET") return Route::status;
+  if (path == "/refresh" && request.method == "POST") return Route::refresh;
+  if (path == "/logout" && request.method == "POST") return Route::logout;
+  return std::nullopt;
+}
+
 Response AuthRoutes::refresh(const WebRequest& request, Session& session) const {
-  if (!isSameOrigin(request, state_->options.origins)) return crossSiteAnswer();
-  if (session.tokens() && !state_->limit.admits(session)) {
-    Response response = detail::answer(429, "too_many_requests");
-    response.headers.emplace_back("Retry-After", std::to_string(state_->options.refreshInterval.count()));
-    return response;
-  }
+  if (auto refusal = refuseRefresh(request, session)) return *std::move(refusal);
   const auto refreshed = state_->fetcher.refresh(session);
+  return afterRefresh(session, refreshed);
+}
+
+std::optional<Response> AuthRoutes::refuseRefresh(const WebRequest& request, const Session& session) const {
+  if (!isSameOrigin(request, state_->options.origins)) return crossSiteAnswer();
+  if (!session.tokens() || state_->limit.admits(session)) return std::nullopt;
+  Response response = detail::answer(429, "too_many_requests");
+  response.headers.emplace_back("Retry-After", std::to_string(state_->options.refreshInterval.count()));
+  return response;
+}
+
+Response AuthRoutes::afterRefresh(const Session& session, const Result<RefreshedBy>& refreshed) const {
   if (!refreshed) return answerFor(refreshed.error());
   state_->limit.follow(session);
   return status(session);

@@ -91,7 +91,7 @@ std::variant<Request, Response> Proxy::upstreamRequest(const WebRequest& request
   const bool isSafe = request.method == "GET" || request.method == "HEAD";
   if (!isSafe && !isSameOrigin(request, options.origins)) return crossSiteAnswer();
   // An API that does not read it would take it for the next request (RFC 9110 section 9.3.1).
-  if (isSafe && !request.body.empty()) return plain(400);
+  if (isSafe && (request.bodyFollows || !request.body.empty())) return plain(400);
   const auto rest = detail::behindPrefix(request.target, part.prefix);
   if (!rest) return plain(404);
   if (climbs(*rest)) return plain(400);
@@ -117,6 +117,8 @@ Response Proxy::forBrowser(const WebRequest& request, Result<Response> response)
   return {.status = response->status,
           .headers = state_->fieldsForBrowser(*response, rest),
           .body = std::move(response->body),
+          .bodyReader = std::move(response->bodyReader),
+          .asyncBodyReader = std::move(response->asyncBodyReader),
           .trace = response->trace};
 }
 

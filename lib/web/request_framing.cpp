@@ -25,17 +25,17 @@ struct Occurrence {
 
 Occurrence occurrenceOf(std::string_view name, const RequestHead& request) {
   Occurrence seen;
-  for (const FieldView& field : request.fields) {
-    if (!equalIgnoringCase(field.name, name)) continue;
+  for (const auto& [other, value] : request.fields) {
+    if (!equalIgnoringCase(other, name)) continue;
     ++seen.count;
-    seen.value = field.value;
+    seen.value = value;
   }
   return seen;
 }
 
 bool isMalformed(const RequestHead& request) {
   return occurrenceOf("Host", request).count > 1 ||
-         !std::all_of(request.fields.begin(), request.fields.end(), [](const FieldView& f) { return isToken(f.name); });
+         !std::all_of(request.fields.begin(), request.fields.end(), [](const FieldView& f) { return isToken(f.first); });
 }
 
 // More digits than these say a size that no body has, and overflow 64 bits somewhere.
@@ -78,6 +78,18 @@ std::optional<Refusal> refusalOf(const RequestHead& request, const FramingRules&
   if (range.count > 1 || range.value.find(',') != std::string_view::npos) return Refusal{416, "several_ranges"};
   if (!rules.boundsEveryBody) return refusalOfUnbounded(request, length, coding);
   return std::nullopt;
+}
+
+bool hasPlainLines(std::string_view head) {
+  for (std::size_t at = 0; at < head.size(); ++at) {
+    const char c = head[at];
+    if (c == '\t' || !detail::isControl(c)) continue;
+    if (c != '\r' || head.substr(at + 1, 1) != "\n") return false;
+    ++at;
+    const char next = at + 1 < head.size() ? head[at + 1] : '\0';
+    if (next == ' ' || next == '\t') return false;
+  }
+  return true;
 }
 
 bool isBelow(std::string_view target, std::string_view prefix) {

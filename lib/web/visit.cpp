@@ -21,6 +21,19 @@ Finished finish(const SessionJar& jar, std::string_view cookieHeader, Session& s
   return {.cookies = rollBack(jar, cookieHeader, session), .error = cookies.error()};
 }
 
+Response finish(const SessionJar& jar, std::string_view cookieHeader, Session& session, Response answer) {
+  const Finished finished = finish(jar, cookieHeader, session);
+  if (finished.error) {
+    eraseFieldsOfBody(answer.headers);
+    Response instead = notSavedAnswer(finished.error);
+    putFields(answer.headers, instead.headers);
+    instead.headers = std::move(answer.headers);
+    answer = std::move(instead);
+  }
+  putSetCookies(answer.headers, finished.cookies);
+  return answer;
+}
+
 std::vector<std::string> rollBack(const SessionJar& jar, std::string_view cookieHeader, const Session& session) {
   Session before = jar.open(cookieHeader);
   if (session.destroyed()) {

@@ -12,13 +12,11 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace ironjar {
 
-struct FieldView {
-  std::string_view name;
-  std::string_view value;
-};
+using FieldView = std::pair<std::string_view, std::string_view>;  // name and value
 
 // A request before its body is read. Views into the server's request.
 struct RequestHead {
@@ -52,6 +50,11 @@ struct Refusal {
 //   417 unknown_expectation  an Expect other than `100-continue` (RFC 9110 section 10.1.1)
 //   501 unknown_method       none of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
 [[nodiscard]] std::optional<Refusal> refusalOf(const RequestHead& request, const FramingRules& rules);
+
+// Whether a head, as it came with its empty line, falls into the same lines whoever reads it: each ends with CRLF, none
+// goes on with the one before (obs-fold, RFC 9112 section 5.2), and there is no other control than a tab in them. Else
+// 400 malformed_request. For adapters that see the head before their parser joins or trims its lines.
+[[nodiscard]] bool hasPlainLines(std::string_view head);
 
 // Whether a request's target, as it was sent, is `prefix` itself or something below it; not when it only decodes to
 // that.
