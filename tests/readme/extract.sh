@@ -48,10 +48,13 @@ done
 
 asio='#include <ironjar/asio.hpp>  // which takes its time: where it is used alone
 '
+beast='#include <ironjar/beast.hpp>  // likewise
+'
 for block in "$out"/*.cpp; do
   text=$(cat "$block")
   includes=$prelude
   [[ $text != *asio* ]] || includes+=$asio
+  [[ $text != *beast* ]] || includes+=$beast
   case $text in
     *'int main('*) sed -i 's/8080/std::atoi(std::getenv("PORT"))/' "$block" ;;
     struct*) printf '%s%s\n' "$includes" "$text" >"$block" ;;
@@ -59,7 +62,7 @@ for block in "$out"/*.cpp; do
   esac
 done
 {
-  echo "$prelude$asio"
+  echo "$prelude$asio$beast"
   printf '#include <ironjar/testing/%s.hpp>\n' api check_transport httplib profiles
   cat "$headers"
 } >"$out/headers.cpp"

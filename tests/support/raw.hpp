@@ -37,17 +37,23 @@ class RawClient {
     return connected_;
   }
 
+  // What comes next; empty: the end, or nothing for that long.
+  std::string receiveSome(std::chrono::milliseconds patience) const {
+    std::string received(65536, '\0');
+    pollfd watched{.fd = socket_, .events = POLLIN, .revents = 0};
+    const bool hasCome = connected_ && ::poll(&watched, 1, static_cast<int>(patience.count())) > 0;
+    const ssize_t size = hasCome ? ::recv(socket_, received.data(), received.size(), 0) : 0;
+    received.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return received;
+  }
   // What comes until the server closes the connection, or says nothing for that long.
   std::string receive(std::chrono::milliseconds patience) const {
     std::string received;
-    char piece[65536];
-    pollfd watched{.fd = socket_, .events = POLLIN, .revents = 0};
-    while (connected_ && ::poll(&watched, 1, static_cast<int>(patience.count())) > 0) {
-      const ssize_t size = ::recv(socket_, piece, sizeof piece, 0);
-      if (size <= 0) break;
-      received.append(piece, static_cast<std::size_t>(size));
+    while (true) {
+      const std::string piece = receiveSome(patience);
+      if (piece.empty()) return received;
+      received += piece;
     }
-    return received;
   }
 
  private:

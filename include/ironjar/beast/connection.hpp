@@ -1,0 +1,239 @@
+// One connection of a server's: its requests in, their answers out. Part of <ironjar/beast/server.hpp>.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/stream_traits.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/message_generator.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/write.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <ironjar/asio/operation.hpp>
+#include <ironjar/beast/request.hpp>
+#include <ironjar/http1.hpp>
+#include <ironjar/web/request_framing.hpp>
+
+namespace ironjar::detail {
+
+// For its stream's executor. What reads a body holds it, also when the request has been answered meanwhile.
+template <class Stream>
+class BeastConnection final : public BeastBody, public std::enable_shared_from_this<BeastConnection<Stream>> {
+ public:
+  BeastConnection(Stream stream, BeastOptions options) : options_(std::move(options)), stream_(std::move(stream)) {}
+
+  // The next request, its body still to come. Nothing when there is none: the peer has closed or is too slow, or its
+  // request was refused, which has been answered then.
+  asio::awaitable<std::unique_ptr<BeastRequest>> next() {
+    limitTime();
+    BeastError problem;
+    const auto buffer = asio::dynamic_buffer(received_, options_.maxHeadSize);
+    const std::size_t size = co_await asio::async_read_until(stream_, buffer, "\r\n\r\n", into(problem));
+    if (problem == asio::error::not_found) co_await refuse({431, "head_too_large"});
+    if (problem) co_return nullptr;
+    const std::string_view head = std::string_view(received_).substr(0, size);
+    const bool isSound = hasPlainLines(head);
+    BeastError error;
+    parser_.emplace().header_limit(static_cast<std::uint32_t>(options_.maxHeadSize));
+    parser_->body_limit(boost::none);
+    if (isSound) parser_->put(asio::buffer(head), error);
+    received_.erase(0, size);
+    std::optional<Refusal> refusal;
+    std::unique_ptr<BeastRequest> request;
+    if (isSound && !error && parser_->is_header_done()) {
+      request.reset(new BeastRequest(std::move(parser_->get().base()), this->shared_from_this(), options_));
+      refusal = refusalOf(request->framing(), {.maxPathSize = 0, .boundsEveryBody = true});
+    } else {
+      refusal = Refusal{400, "malformed_request"};
+    }
+    if (refusal) co_await refuse(*refusal);
+    if (refusal) co_return nullptr;
+    request->web_.bodyFollows = !parser_->is_done();
+    if (const auto length = parser_->content_length()) request->bodySize_ = *length;
+    if (parser_->chunked()) request->bodySize_.reset();
+    keeps_ = parser_->keep_alive();
+    expectsContinue_ = request->head().version() == 11 && request->head().count(boost::beast::http::field::expect) > 0;
+    parser_->eager(true);
+    co_return request;
+  }
+
+  // Whether another request may follow.
+  asio::awaitable<bool> answer(const BeastRequest& request, BeastAnswer answer) {
+    if (auto* own = std::get_if<boost::beast::http::message_generator>(&answer)) {
+      const bool keeps = mayGoOn() && own->keep_alive();
+      limitTime();
+      BeastError problem;
+      co_await boost::beast::async_write(stream_, std::move(*own), into(problem));
+      co_return keeps && !problem;
+    }
+    Response& response = std::get<Response>(answer);
+    const auto after = mayGoOn() ? AfterResponse::keepConnection : AfterResponse::closeConnection;
+    const AnsweredRequest to{
+        .method = request.web().method, .isHttp11 = request.head().version() == 11, .after = after};
+    auto head = responseHead(response, to, reasonOf(response.status));
+    if (!head) {
+      request.report(std::make_exception_ptr(std::runtime_error(head.error().detail)));
+      response = internalErrorAnswer();
+      head = responseHead(response, to, reasonOf(response.status));
+    }
+    const bool isSent = co_await send(*head, response);
+    co_return isSent && head->framing != BodyFraming::untilClose&& after == AfterResponse::keepConnection;
+  }
+
+  // So that the peer gets what was sent, though we have not read all of it: a connection that is closed with something
+  // unread in it breaks, and takes the answer along (RFC 9112 section 9.6).
+  asio::awaitable<void> close() {
+    auto& lowest = boost::beast::get_lowest_layer(stream_);
+    if (isReading_) lowest.cancel();  // a body that nobody wants any more
+    for (unsigned turns = 0; isReading_ && turns < mostTurns; ++turns) {
+      co_await asio::post(stream_.get_executor(), asio::use_awaitable);
+    }
+    BeastError ignored;
+    if constexpr (!isPlain) {
+      limitTime(lingering);
+      co_await stream_.async_shutdown(into(ignored));
+    }
+    lowest.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+    std::array<char, 4096> rest;
+    limitTime(lingering);
+    for (std::size_t read = 0; !isReading_ && read < mostLingering;) {
+      BeastError problem;
+      read += co_await lowest.async_read_some(asio::buffer(rest), into(problem));
+      if (problem) break;
+    }
+    lowest.close();
+  }
+
+  [[nodiscard]] asio::awaitable<Result<std::string>> piece() override {
+    if (isReading_) co_return fail(Errc::malformed, "the body is being read already");
+    const auto self = this->shared_from_this();
+    while (true) {
+      Result<std::string> parsed = parsePiece();
+      if (!parsed || !parsed->empty() || parser_->is_done()) co_return parsed;
+      if (auto problem = co_await readMore()) co_return *std::move(problem);
+    }
+  }
+  void read(std::function<void(Result<std::string>)> done) override {
+    const auto finish = [done = std::move(done)](const std::exception_ptr& thrown, Result<std::string> got) {
+      done(thrown ? fail(Errc::transport, "the request's body cannot be read") : std::move(got));
+    };
+    asio::co_spawn(
+        stream_.get_executor(), [self = this->shared_from_this()] { return self->piece(); }, finish);
+  }
+
+ private:
+  // g++ 12 loses structured bindings across a co_await: no as_tuple.
+  static auto into(BeastError& problem) { return asio::redirect_error(asio::use_awaitable, problem); }
+  static constexpr bool isPlain = std::is_same_v<Stream, boost::beast::lowest_layer_type<Stream>>;
+  static constexpr std::size_t pieceSize = 16 * 1024;
+  static constexpr std::size_t mostLingering = 256 * 1024;
+  static constexpr std::chrono::seconds lingering{2};
+  static constexpr unsigned mostTurns = 100;
+
+  void limitTime() { limitTime(options_.timeout); }
+  void limitTime(std::chrono::seconds time) { boost::beast::get_lowest_layer(stream_).expires_after(time); }
+  [[nodiscard]] bool mayGoOn() const { return keeps_ && parser_->is_done(); }
+  static std::string_view reasonOf(int status) {
+    const auto reason = boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
+    return {reason.data(), reason.size()};
+  }
+
+  asio::awaitable<void> refuse(Refusal refusal) {
+    const Response response = refusalAnswer(refusal);
+    const auto head = responseHead(response, {.after = AfterResponse::closeConnection}, reasonOf(response.status));
+    co_await send(*head, response);
+  }
+
+  // Whether all of it has left.
+  asio::awaitable<bool> send(const ResponseHead& head, const Response& response) {
+    const bool isWhole = head.framing == BodyFraming::length;
+    const std::array<asio::const_buffer, 2> first = {
+        asio::buffer(head.text), asio::buffer(response.body.data(), isWhole ? response.body.size() : 0)};
+    limitTime();
+    BeastError problem;
+    co_await asio::async_write(stream_, first, into(problem));
+    if (problem) co_return false;
+    if (isWhole || head.framing == BodyFraming::none) co_return true;
+    while (true) {
+      const Result<std::string> piece = co_await nextOf(response);
+      if (!piece) co_return false;  // the peer sees that its end is missing
+      const std::string bytes = head.framing == BodyFraming::chunked ? chunkOf(*piece) : *piece;
+      limitTime();
+      co_await asio::async_write(stream_, asio::buffer(bytes), into(problem));
+      if (problem) co_return false;
+      if (piece->empty()) co_return true;
+    }
+  }
+  // The next piece of a streamed response, which comes on any thread.
+  asio::awaitable<Result<std::string>> nextOf(const Response& response) {
+    if (response.bodyReader) co_return response.bodyReader();
+    const auto start = [reader = response.asyncBodyReader](AsioAlone&, std::function<void(Result<std::string>)> done,
+                                                           const std::stop_token&) { reader(std::move(done)); };
+    co_return co_await asioOperation<Result<std::string>>(AsioAlone(), start, asio::use_awaitable);
+  }
+
+  // What can be made of the bytes that have come; empty: nothing yet, or the end.
+  [[nodiscard]] Result<std::string> parsePiece() {
+    std::string piece;
+    while (!parser_->is_done() && !received_.empty() && piece.empty()) {
+      piece.resize(pieceSize);
+      auto& body = parser_->get().body();
+      body.data = piece.data();
+      body.size = piece.size();
+      BeastError problem;
+      const std::size_t used = parser_->put(asio::buffer(received_), problem);
+      received_.erase(0, used);
+      piece.resize(piece.size() - body.size);
+      if (problem == boost::beast::http::error::need_buffer) problem = {};
+      const bool needsMore = problem == boost::beast::http::error::need_more;
+      if (problem && !needsMore) return fail(Errc::malformed, "the request's body is malformed");
+      if (needsMore || used == 0) break;
+    }
+    return piece;
+  }
+  asio::awaitable<std::optional<Error>> readMore() {
+    if (std::exchange(expectsContinue_, false)) {  // RFC 9110 section 10.1.1
+      static constexpr std::string_view go = "HTTP/1.1 100 Continue\r\n\r\n";
+      limitTime();
+      BeastError ignored;
+      co_await asio::async_write(stream_, asio::buffer(go), into(ignored));
+    }
+    const std::size_t had = received_.size();
+    if (had >= options_.maxHeadSize) co_return fail(Errc::malformed, "a chunk's head or the trailer is too large");
+    isReading_ = true;
+    limitTime();
+    received_.resize(had + std::min(pieceSize, options_.maxHeadSize - had));
+    BeastError problem;
+    const std::size_t size = co_await stream_.async_read_some(asio::buffer(received_) + had, into(problem));
+    received_.resize(had + size);
+    isReading_ = false;
+    if (problem == boost::beast::error::timeout)
+      co_return fail(Errc::timeout, "the request's body did not come in time");
+    if (problem) co_return fail(Errc::transport, "the request's body was cut off");
+    co_return std::nullopt;
+  }
+
+  const BeastOptions options_;
+  Stream stream_;
+  std::string received_;  // and not yet parsed
+  std::optional<boost::beast::http::request_parser<boost::beast::http::buffer_body>> parser_;
+  bool keeps_ = false;
+  bool isReading_ = false;
+  bool expectsContinue_ = false;
+};
+
+}  // namespace ironjar::detail

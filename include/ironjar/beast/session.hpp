@@ -1,0 +1,119 @@
+// Sessions for handlers of a Beast server, the routes of a login, and a part of the site that is an API's.
+//
+// Example:
+//   const auto visits = [jar](ironjar::BeastRequest& asked) {
+//     return ironjar::withSession(jar, asked, [](ironjar::Session& visitor) -> ironjar::Response {
+//       visitor.set("visits", visitor.get<int>("visits").value_or(0) + 1);
+//       return {.status = 200, .body = "welcome"};
+//     });
+//   };
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <ironjar/asio/fetch.hpp>
+#include <ironjar/beast/request.hpp>
+#include <ironjar/web.hpp>
+
+namespace ironjar {
+
+// Opens the request's session before the handler and commits it after, once: the answer with its cookies, which are
+// always sent before the first byte of a body. `handler(Session&)` gives a Response, or an awaitable of one. When the
+// session does not fit a cookie the answer is notSavedAnswer() in place of the handler's; when the handler throws it is
+// internalErrorAnswer() with what rollBack() keeps. Blocks only as SessionJar's hooks do.
+template <class Handler>
+boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest& request, Handler handler) {
+  const std::string cookies = cookieHeader(request.web());
+  Session session = jar.open(cookies);
+  Response answer;
+  std::exception_ptr thrown;
+  try {
+    if constexpr (std::is_convertible_v<std::invoke_result_t<Handler&, Session&>, Response>) {
+      answer = handler(session);
+    } else {
+      answer = co_await handler(session);
+    }
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (!thrown) co_return finish(jar, cookies, session, std::move(answer));
+  request.report(thrown);
+  answer = internalErrorAnswer();
+  putSetCookies(answer.headers, rollBack(jar, cookies, session));
+  co_return answer;
+}
+
+// AuthRoutes at a Beast server, without a thread that waits. Immutable, thread-safe, cheap to copy.
+class BeastAuth {
+ public:
+  // Throws std::invalid_argument as AuthRoutes does.
+  BeastAuth(SessionJar jar, Fetcher fetcher, AuthOptions options = {})
+      : jar_(std::move(jar)), fetcher_(std::move(fetcher)), routes_(fetcher_, std::move(options)) {}
+
+  [[nodiscard]] bool matches(const BeastRequest& request) const { return routes_.routeOf(request.web()).has_value(); }
+  // For a request that matches. Both must outlive it.
+  [[nodiscard]] boost::asio::awaitable<Response> answer(const BeastRequest& request) const {
+    const auto route = routes_.routeOf(request.web());
+    return withSession(jar_, request, [this, &request, route](Session& session) -> boost::asio::awaitable<Response> {
+      if (route == AuthRoutes::Route::status) co_return routes_.status(session);
+      if (route == AuthRoutes::Route::logout) co_return routes_.logout(request.web(), session);
+      if (auto refusal = routes_.refuseRefresh(request.web(), session)) co_return *std::move(refusal);
+      const auto refreshed = co_await asyncRefresh(fetcher_, session, boost::asio::use_awaitable);
+      co_return routes_.afterRefresh(session, refreshed);
+    });
+  }
+
+ private:
+  SessionJar jar_;
+  Fetcher fetcher_;
+  AuthRoutes routes_;
+};
+
+// Proxy at a Beast server: bodies flow piece by piece, either way, as fast as the slower side. A request's body of up
+// to FetchOptions::maxReplayBody whose size is known is read first, so that it can be sent again after a refresh.
+// Immutable, thread-safe, cheap to copy.
+class BeastProxy {
+ public:
+  // Throws std::invalid_argument as Proxy does.
+  BeastProxy(const std::string& prefix, SessionJar jar, Fetcher fetcher, std::string_view upstream,
+             ProxyOptions options = {})
+      : prefix_(prefix),
+        jar_(std::move(jar)),
+        fetcher_(std::move(fetcher)),
+        proxy_(prefix, jar_, fetcher_, upstream, std::move(options)) {}
+
+  [[nodiscard]] bool matches(const BeastRequest& request) const { return isBelow(request.web().target, prefix_); }
+  // For a request that matches. Both must outlive it.
+  [[nodiscard]] boost::asio::awaitable<Response> answer(BeastRequest& request) const {
+    return withSession(jar_, request, [this, &request](Session& session) -> boost::asio::awaitable<Response> {
+      auto next = proxy_.upstreamRequest(request.web(), session);
+      if (auto* const own = std::get_if<Response>(&next)) co_return std::move(*own);
+      Request upstream = std::get<Request>(std::move(next));
+      const auto size = request.bodySize();
+      if (size && *size <= fetcher_.options().maxReplayBody) {
+        if (auto problem = co_await request.readBody()) co_return answerForBody(*problem);
+        upstream.body = request.web().body;
+      } else {
+        upstream.openAsyncBody = [&request] { return request.bodyReader(); };
+      }
+      upstream.streamsResponse = true;
+      auto response = co_await asyncFetch(fetcher_, session, std::move(upstream), boost::asio::use_awaitable);
+      co_return proxy_.forBrowser(request.web(), std::move(response));
+    });
+  }
+
+ private:
+  std::string prefix_;
+  SessionJar jar_;
+  Fetcher fetcher_;
+  Proxy proxy_;
+};
+
+}  // namespace ironjar

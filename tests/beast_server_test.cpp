@@ -1,0 +1,317 @@
+// What stands between the network and a handler at a Beast server: framing, limits, times, bodies.
+#include "support/beast_site.hpp"
+#include "support/smuggling.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <mutex>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::answersIn;
+using support::BeastSite;
+using support::RawClient;
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using Answer = asio::awaitable<BeastAnswer>;
+
+namespace {
+
+BeastSite::Handler echo() {
+  return [](BeastRequest& request) -> Answer {
+    if (auto problem = co_await request.readBody()) co_return answerForBody(*problem);
+    co_return Response{.status = 200, .body = std::string(request.web().body)};
+  };
+}
+
+// A body in pieces that a test gives.
+class Source {
+ public:
+  AsyncBodyReader reader() {
+    return [this](std::function<void(Result<std::string>)> done) {
+      const std::lock_guard lock(mutex_);
+      ++asked;
+      asks_ = std::move(done);
+    };
+  }
+  void give(Result<std::string> piece) {
+    std::function<void(Result<std::string>)> done;
+    while (!done) {
+      {
+        const std::lock_guard lock(mutex_);
+        done = std::exchange(asks_, nullptr);
+      }
+      if (!done) std::this_thread::sleep_for(1ms);
+    }
+    done(std::move(piece));
+  }
+
+  std::atomic<int> asked = 0;
+
+ private:
+  std::mutex mutex_;
+  std::function<void(Result<std::string>)> asks_;
+};
+
+const std::string get = BeastSite::text("GET", "/");
+
+}  // namespace
+
+TEST_CASE("V01 nothing that follows a request's head runs, unless it is a request whoever reads it") {
+  std::atomic<int> logouts = 0;
+  const auto handler = [&](BeastRequest& request) -> Answer {
+    if (request.web().target == "/logout") ++logouts;
+    co_return Response{.status = 200, .body = "page"};
+  };
+  BeastSite site(handler);
+  for (const bool reads : {false, true}) {
+    BeastSite reading(echo());
+    for (const support::Vector& vector : support::vectors()) {
+      CAPTURE(vector.name);
+      CAPTURE(vector.head.substr(0, 200));
+      const std::string answer = support::exchange(reads ? reading.port() : site.port(), vector);
+      // What is read to its end may be followed by another request.
+      const bool isWhole = vector.rest.ends_with("0\r\n\r\n" + support::smuggled);
+      CHECK(answersIn(answer) <= (vector.isPipelined || (reads && isWhole) ? 2 : 1));
+      if (vector.isPipelined || reads) continue;
+      CHECK((answersIn(answer) == 0 || answer.find("Connection: close\r\n") != std::string::npos));
+    }
+  }
+  const auto all = support::vectors();
+  CHECK(logouts == std::count_if(all.begin(), all.end(), [](const auto& vector) {
+          return vector.isPipelined && vector.head.find("chunked") == std::string::npos;
+        }));
+}
+
+TEST_CASE("a refusal says why, and ends the connection") {
+  BeastSite site(echo());
+  const auto refusal = [&](const std::string& text) {
+    const RawClient client(site.port());
+    client.send(text);
+    const std::string all = client.receive(500ms);
+    REQUIRE(answersIn(all) == 1);
+    CHECK(all.find("Connection: close\r\n") != std::string::npos);
+    CHECK(all.find("Cache-Control: no-store\r\n") != std::string::npos);
+    return all.substr(9, 3) + " " + all.substr(all.find("\r\n\r\n") + 4);
+  };
+  CHECK(refusal("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n") ==
+        R"(431 {"reason":"head_too_large"})");
+  CHECK(refusal("nonsense\r\n\r\n") == R"(400 {"reason":"malformed_request"})");
+  CHECK(refusal("GET / HTTP/2.0\r\nHost: x\r\n\r\n") == R"(400 {"reason":"malformed_request"})");
+  CHECK(refusal("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n") == R"(400 {"reason":"malformed_request"})");
+  CHECK(refusal("GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n") == R"(400 {"reason":"malformed_request"})");
+  CHECK(refusal("FOO / HTTP/1.1\r\nHost: x\r\n\r\n") == R"(501 {"reason":"unknown_method"})");
+  CHECK(refusal("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n") ==
+        R"(413 {"reason":"body_too_large"})");
+}
+
+TEST_CASE("many requests on one connection, one after another and all at once") {
+  BeastSite site(echo());
+  const RawClient client(site.port());
+  for (const std::string body : {"one", "", "three"}) {
+    client.send(BeastSite::text("POST", "/", {}, body));
+    CHECK(BeastSite::read(client).body == body);
+  }
+  client.send(
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nCookie: "
+      "t\r\n\r\n");
+  CHECK(BeastSite::read(client).body == "abcde");
+  client.send(get + BeastSite::text("POST", "/", {}, "second") + get);
+  const std::string all = client.receive(200ms);
+  CHECK(answersIn(all) == 3);
+  CHECK(all.find("\r\n\r\nsecond") != std::string::npos);
+}
+
+TEST_CASE("a trailer's fields are none of the request's") {
+  BeastSite site([](BeastRequest& request) -> Answer {
+    co_await request.readBody();
+    co_return Response{.status = 200,
+                       .body = cookieHeader(request.web()) + std::to_string(request.head().count("Cookie"))};
+  });
+  const RawClient client(site.port());
+  client.send(
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nCookie: sid=evil\r\n\r\n");
+  CHECK(BeastSite::read(client).body == "0");
+}
+
+TEST_CASE("what answers without a body, and HTTP/1.0") {
+  BeastSite site([](BeastRequest& request) -> Answer {
+    const int status = request.web().target == "/204" ? 204 : request.web().target == "/304" ? 304 : 200;
+    co_return Response{.status = status, .headers = {{"X", "y"}, {"Content-Length", "9"}}, .body = "page"};
+  });
+  const RawClient client(site.port());
+  for (const char* target : {"/204", "/304"}) {
+    client.send(BeastSite::text("GET", target));
+    const std::string head = client.receiveSome(1s);
+    CHECK(head.ends_with("\r\n\r\n"));
+    CHECK(head.find("Content-Length") == std::string::npos);
+  }
+  client.send(BeastSite::text("HEAD", "/"));
+  const std::string head = client.receiveSome(1s);
+  CHECK(head.ends_with("\r\n\r\n"));
+  CHECK(head.find("Content-Length: 4\r\n") != std::string::npos);
+  client.send(get);
+  CHECK(BeastSite::read(client).body == "page");
+
+  const RawClient old(site.port());
+  old.send("GET / HTTP/1.0\r\n\r\n");
+  const std::string whole = old.receive(1s);
+  CHECK(whole.ends_with("\r\n\r\npage"));
+  CHECK(whole.find("Connection: close") != std::string::npos);
+  const RawClient kept(site.port());
+  kept.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  CHECK(kept.receiveSome(1s).find("Connection: keep-alive") != std::string::npos);
+  kept.send("GET / HTTP/1.0\r\n\r\n");
+  CHECK(kept.receive(1s).ends_with("page"));
+}
+
+TEST_CASE("a response that cannot be sent is a 500, and told") {
+  std::atomic<int> told = 0;
+  const auto handler = [](BeastRequest& request) -> Answer {
+    if (request.web().target == "/status") co_return Response{.status = 42};
+    co_return Response{.status = 200, .headers = {{"X", "a\r\nSet-Cookie: evil=1"}}};
+  };
+  BeastSite site(handler, {.onException = [&](const std::exception_ptr&) { ++told; }});
+  for (const char* target : {"/", "/status"}) {
+    const Response response = site.send("GET", target);
+    CHECK(response.status == 500);
+    CHECK(!findHeader(response.headers, "Set-Cookie"));
+  }
+  CHECK(told == 2);
+}
+
+TEST_CASE("Beast's own responses are answers too") {
+  BeastSite site([](BeastRequest& request) -> Answer {
+    http::response<http::string_body> response(http::status::ok, request.head().version());
+    response.keep_alive(request.web().target != "/last");
+    response.body() = "Beast's";
+    response.prepare_payload();
+    co_return http::message_generator(std::move(response));
+  });
+  const RawClient client(site.port());
+  for (const char* target : {"/", "/", "/last"}) {
+    client.send(BeastSite::text("GET", target));
+    CHECK(BeastSite::read(client).body == "Beast's");
+  }
+  CHECK(client.receive(1s).empty());
+}
+
+TEST_CASE("who waits for a 100 gets it when the body is wanted, and only then") {
+  BeastSite site(echo());
+  const RawClient client(site.port());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  CHECK(client.receiveSome(1s) == "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("body");
+  CHECK(BeastSite::read(client).body == "body");
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2000000\r\n\r\n");
+  CHECK(client.receive(3s).starts_with("HTTP/1.1 413"));
+}
+
+TEST_CASE("V09 a body over the limit is not taken, and the answer reaches a peer that goes on sending") {
+  BeastSite site(echo(), {.maxBodySize = 100'000});
+  const std::string large(4'000'000, 'x');
+  const auto answerTo = [&](const std::string& text) {
+    const RawClient client(site.port());
+    std::thread sending([&] { static_cast<void>(client.send(text)); });
+    const std::string answer = client.receive(3s);
+    sending.join();
+    return answer;
+  };
+  CHECK(answerTo(BeastSite::text("POST", "/", {}, large.substr(0, 300'000))).starts_with("HTTP/1.1 413"));
+  CHECK(answerTo("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n" +
+                 large.substr(0, 200'000) + "\r\n0\r\n\r\n")
+            .starts_with("HTTP/1.1 413"));
+  // A chunk's head, or a trailer, of any length is not taken either.
+  CHECK(answerTo("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;" + large.substr(0, 100'000))
+            .starts_with("HTTP/1.1 400"));
+  CHECK(answerTo("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + large.substr(0, 100'000))
+            .starts_with("HTTP/1.1 400"));
+}
+
+TEST_CASE("who is slow is not waited for") {
+  BeastSite site(echo(), {.timeout = 1s});
+  const RawClient head(site.port());
+  head.send("GET / HT");
+  const RawClient body(site.port());
+  body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo");
+  CHECK(body.receive(4s).empty());
+  CHECK(head.receive(4s).empty());
+}
+
+TEST_CASE("a body goes up in pieces, whatever its size, and down as its source has it") {
+  std::size_t sum = 0;
+  Source source;
+  BeastSite site([&](BeastRequest& request) -> Answer {
+    if (request.web().method == "POST") {
+      auto reader = request.bodyReader();
+      CHECK(!request.bodyReader());
+      while (true) {
+        const auto piece = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<std::string>)>(
+            [&](auto handler) {
+              auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+              reader([shared](Result<std::string> got) { (*shared)(std::move(got)); });
+            },
+            asio::use_awaitable);
+        if (!piece || piece->empty()) break;
+        sum += piece->size();
+      }
+      co_return Response{.status = 204};
+    }
+    co_return Response{.status = 200, .headers = {{"Set-Cookie", "first=1"}}, .asyncBodyReader = source.reader()};
+  });
+  CHECK(site.send("POST", "/", {}, std::string(5'000'000, 'x')).status == 204);
+  CHECK(sum == 5'000'000);
+
+  const RawClient client(site.port());
+  client.send(get);
+  const std::string head = client.receiveSome(1s);
+  CHECK(head.find("Set-Cookie: first=1") != std::string::npos);  // before the first byte
+  CHECK(head.find("Transfer-Encoding: chunked") != std::string::npos);
+  for (const std::string event : {"data: 1\n\n", "data: 22\n\n"}) {
+    source.give(event);
+    CHECK(client.receiveSome(1s).find(event) != std::string::npos);  // each at once
+  }
+  source.give(std::string());
+  CHECK(client.receiveSome(1s) == "0\r\n\r\n");
+  client.send(get);  // and the connection goes on
+  client.receiveSome(1s);
+  source.give(fail(Errc::transport));
+  CHECK(client.receive(1s).empty());  // cut: no end that looks like one
+  const RawClient old(site.port());
+  old.send("GET / HTTP/1.0\r\n\r\n");
+  old.receiveSome(1s);
+  source.give(std::string("raw"));
+  source.give(std::string());
+  CHECK(old.receive(1s) == "raw");
+}
+
+TEST_CASE("nobody who waits holds up others") {
+  BeastSite site([](BeastRequest& request) -> Answer {
+    if (request.web().target == "/slow") {
+      asio::steady_timer timer(co_await asio::this_coro::executor, 1s);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    co_return Response{.status = 200, .body = "page"};
+  });
+  std::vector<std::unique_ptr<RawClient>> waiting;
+  for (int n = 0; n < 100; ++n) waiting.push_back(std::make_unique<RawClient>(site.port()));
+  for (const auto& client : waiting) client->send(BeastSite::text("GET", "/slow"));
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(site.send("GET", "/").body == "page");
+  CHECK(std::chrono::steady_clock::now() - begin < 900ms);
+  for (const auto& client : waiting) CHECK(BeastSite::read(*client).body == "page");
+}
+
+TEST_CASE("limits that would serve nothing are refused") {
+  asio::io_context io;
+  for (const BeastOptions& options : {BeastOptions{.maxHeadSize = 10}, BeastOptions{.timeout = 0s}}) {
+    std::exception_ptr thrown;
+    asio::co_spawn(io, serveBeast(boost::beast::tcp_stream(io), echo(), options),
+                   [&](const std::exception_ptr& why) { thrown = why; });
+    io.restart();
+    io.run();
+    CHECK_THROWS_AS(std::rethrow_exception(thrown), std::invalid_argument);
+  }
+}
