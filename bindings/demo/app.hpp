@@ -1,32 +1,29 @@
+// The web app on one of the servers: httplib.cpp or beast.cpp.
 #pragma once
 
-#include <cstddef>
-#include <string>
+#include "site.hpp"
 
-#include <ironjar/coordinator.hpp>
-#include <ironjar/httplib/server.hpp>
+#include <functional>
+#include <memory>
+#include <string>
 
 namespace demo {
 
-// Requests that may wait for the identity provider at one time; the next are told to come again.
-inline constexpr std::size_t maxWaiters = 64;
-// One for each of them, and some to spare for other pages.
-inline constexpr std::size_t threads = maxWaiters + 32;
+class App {
+ public:
+  // Listens on 127.0.0.1, on a free port for 0. Throws std::runtime_error when the port is taken.
+  explicit App(int port);
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+  ~App();
 
-struct AppOptions {
-  std::string self;              // where browsers reach the app, e.g. http://localhost:8080
-  std::string provider;          // the identity provider's origin
-  std::string api;               // the API's origin
-  ironjar::ClientAuth client;    // what the provider knows the app by
-  ironjar::Seconds timeout{30};  // for what one request does
+  [[nodiscard]] int port() const;
+  // Serves, until it goes. What it returns are its metrics, for a server that visitors do not reach.
+  std::function<std::string()> start(AppOptions options);
+
+ private:
+  class Server;
+  const std::unique_ptr<Server> server_;
 };
-
-// For HardenedServerOptions::preRouting. A page that a browser loads before anybody asks for it may be shown after a
-// logout, and a login that it follows ahead takes the session's place: it gets 503, and is loaded when it is asked for.
-httplib::Server::HandlerResponse refusePreloading(const httplib::Request& request, httplib::Response& response);
-
-// The web app's routes, and those for its operators on a server that visitors do not reach. Reads SESSION_PASSWORD from
-// the environment.
-void mountApp(const ironjar::HardenedServer& site, httplib::Server& operators, const AppOptions& options);
 
 }  // namespace demo

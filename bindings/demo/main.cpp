@@ -1,6 +1,7 @@
 // One program, four servers on this machine: an identity provider, an API, the web app between them and the browser,
 // and one for the web app's operators.
 #include "app.hpp"
+#include "running.hpp"
 
 #include <atomic>
 #include <charconv>
@@ -21,48 +22,6 @@ namespace testing = ironjar::testing;
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
-
-// A server on its own thread, stopped when it goes out of scope.
-class Running {
- public:
-  Running() {
-    server.new_task_queue = [] { return new httplib::ThreadPool(demo::threads); };
-    server.set_tcp_nodelay(true);
-    // httplib's default would share the port silently with another program.
-    server.set_socket_options([this](socket_t socket) {
-      const int yes = 1;
-      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-      socket_ = socket;
-    });
-  }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-  ~Running() {
-    server.stop();
-    if (thread_.joinable()) thread_.join();
-  }
-
-  int bind(int port) {
-    if (port == 0) {
-      port = server.bind_to_any_port("127.0.0.1");
-    } else if (!server.bind_to_port("127.0.0.1", port)) {
-      port = -1;
-    }
-    // httplib lets five connections wait; of more that come at once, some would take seconds.
-    if (port > 0) ::listen(socket_, SOMAXCONN);
-    return port;
-  }
-  void start() {
-    thread_ = std::thread([this] { server.listen_after_bind(); });
-    while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-
-  httplib::Server server;
-
- private:
-  socket_t socket_ = INVALID_SOCKET;
-  std::thread thread_;
-};
 
 ironjar::Response answer(const ironjar::Request& request, const std::string& user) {
   const ironjar::Json body =
@@ -126,35 +85,30 @@ int run(int argc, char** argv) {
   testing::Provider provider({.client = client, .randomTokens = true}, well);
   testing::Api items(provider, {.answer = answer},
                      {.challenge = {{"WWW-Authenticate", "Bearer error=\"invalid_token\""}}});
-  Running identity;
-  Running api;
-  Running operators;
-  Running app;
+  demo::Running identity;
+  demo::Running api;
+  demo::Running operators;
   const std::string identityOrigin = "http://127.0.0.1:" + std::to_string(identity.bind(0));
   const std::string apiOrigin = "http://127.0.0.1:" + std::to_string(api.bind(0));
   const std::string operatorsOrigin = "http://127.0.0.1:" + std::to_string(operators.bind(0));
-  const int wanted = argc == 2 ? number(argv[1]) : 8080;
-  const int port = app.bind(wanted);
-  if (port < 0) return std::cerr << "port " << wanted << " is taken: name another\n", 1;
-  const std::string self = "http://localhost:" + std::to_string(port);
-
   testing::mount(identity.server, provider);
   mountFaults(identity.server, provider, well);
   testing::mount(api.server, items);
-  app.server.Get("/stats", [&](const auto&, auto& response) {
-    response.set_content(ironjar::Json(provider.counts()).dump(), "application/json");
-  });
-  const ironjar::HardenedServer site(app.server, {.threads = demo::threads, .preRouting = demo::refusePreloading});
-  demo::mountApp(site, operators.server,
-                 {.self = self,
-                  .provider = identityOrigin,
-                  .api = apiOrigin,
-                  .client = client,
-                  .timeout = ironjar::Seconds{number(setting("DEMO_TIMEOUT", "30"))}});
   identity.start();
   api.start();
+
+  demo::App app(argc == 2 ? number(argv[1]) : 8080);
+  const std::string self = "http://localhost:" + std::to_string(app.port());
+  const auto metrics = app.start({.self = self,
+                                  .provider = identityOrigin,
+                                  .api = apiOrigin,
+                                  .client = client,
+                                  .timeout = ironjar::Seconds{number(setting("DEMO_TIMEOUT", "30"))},
+                                  .stats = [&] { return ironjar::Json(provider.counts()).dump(); }});
+  operators.server.Get("/metrics", [metrics](const auto&, auto& response) {
+    response.set_content(metrics(), "text/plain; version=0.0.4");
+  });
   operators.start();
-  app.start();
 
   if (!isSetToInterrupt()) return std::cerr << "no signals\n", 1;
   std::cout << "app " << self << "\nprovider " << identityOrigin << "\noperators " << operatorsOrigin << "\napi "

@@ -68,14 +68,14 @@ def listens(port):
 
 
 class Demo:
-    name = 'demo'
     path = '/api/auth/status'
 
-    def __init__(self, processes, program):
+    def __init__(self, processes, program, name='demo'):
+        self.name = name
         self.processes = processes
-        process = processes.start('demo', [program, '0'], SESSION_PASSWORD=os.urandom(24).hex())
-        processes.wait_for(lambda: '\napi ' in processes.read('demo.out'), process, 'demo')
-        self.port = int(processes.read('demo.out').split('\n')[0].rsplit(':', 1)[1])
+        process = processes.start(name, [program, '0'], SESSION_PASSWORD=os.urandom(24).hex())
+        processes.wait_for(lambda: '\napi ' in processes.read(f'{name}.out'), process, name)
+        self.port = int(processes.read(f'{name}.out').split('\n')[0].rsplit(':', 1)[1])
 
     def visitor(self):
         _, head, _ = request(self.port, 'GET', '/login')
@@ -104,7 +104,7 @@ class Demo:
         yield 'complete', start + f'Cookie: {further[0]}\r\nContent-Length: 0\r\n\r\n'
 
     def ran(self):
-        return self.processes.read('demo.log').count('event=logged_out')
+        return self.processes.read(f'{self.name}.log').count('event=logged_out')
 
 
 class Readme:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """V01: request smuggling through real reverse proxies that keep their connections.
 
-smuggling.py [--victims N] [--demo PROGRAM] [--readme PROGRAM]
+smuggling.py [--victims N] [--demo PROGRAM] [--beast PROGRAM] [--readme PROGRAM]
 
-Starts the demo and README's first program, each behind nginx (with and without request buffering) and haproxy, all on
-free ports of the loopback interface. Sends every vector of vectors.py with three payloads: one whose end takes the next
+Starts the demo on both of its servers and README's first program, each behind nginx (with and without request
+buffering) and haproxy, all on free ports of the loopback interface. Sends every vector of vectors.py with three payloads: one whose end takes the next
 request as a header's value, one that takes it as a body, and a complete one. After each, visitors fetch their own
 session through the same proxy, and each must get their own; a complete payload would sign a further session out, and
 the program's log must not tell of that. The same directly, with a pause after the head: a connection gives one answer.
@@ -89,12 +89,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--victims', type=int, default=100)
     parser.add_argument('--demo')
+    parser.add_argument('--beast')
     parser.add_argument('--readme')
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
     processes = Processes()
     try:
         targets = [Demo(processes, arguments.demo)] if arguments.demo else []
+        targets += [Demo(processes, arguments.beast, 'beast')] if arguments.beast else []
         targets += [Readme(processes, arguments.readme)] if arguments.readme else []
         if not targets or not shutil.which('nginx', path=os.environ['PATH'] + ':/usr/sbin'):
             sys.exit('no program, or no nginx')
