@@ -34,8 +34,8 @@ Occurrence occurrenceOf(std::string_view name, const RequestHead& request) {
 }
 
 bool isMalformed(const RequestHead& request) {
-  return occurrenceOf("Host", request).count > 1 ||
-         !std::all_of(request.fields.begin(), request.fields.end(), [](const FieldView& f) { return isToken(f.first); });
+  return occurrenceOf("Host", request).count > 1 || !std::all_of(request.fields.begin(), request.fields.end(),
+                                                                 [](const FieldView& f) { return isToken(f.first); });
 }
 
 // More digits than these say a size that no body has, and overflow 64 bits somewhere.
