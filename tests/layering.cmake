@@ -84,8 +84,8 @@ function(check name)
       problem("belongs into lib/redis")
     elseif(line MATCHES "<curl/curl\\.h>" AND NOT name MATCHES "^lib/curl/")
       problem("belongs into lib/curl")
-    elseif(line MATCHES "[<\"](boost/|httplib\\.h|prometheus/|ironjar/(testing/)?(asio|httplib|prometheus)[./])" AND
-           NOT name MATCHES "^include/ironjar/(testing/)?(asio|httplib|prometheus)|^bindings/demo/")
+    elseif(line MATCHES "[<\"](boost/|httplib\\.h|prometheus/|ironjar/(testing/)?(asio|beast|httplib|prometheus)[./])" AND
+           NOT name MATCHES "^include/ironjar/(testing/)?(asio|beast|httplib|prometheus)|^bindings/demo/")
       problem("only adapters and the demo know a framework")
     elseif(line MATCHES "^#include [<\"]ironjar/([^>\"]+)[>\"]")
       layer_of(include/ironjar ${CMAKE_MATCH_1} included)
