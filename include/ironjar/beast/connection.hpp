@@ -152,7 +152,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     return {reason.data(), reason.size()};
   }
 
-  // cppcheck-suppress passedByValue: a coroutine's
+  // cppcheck-suppress passedByValue ; a coroutine's
   asio::awaitable<void> refuse(Refusal refusal) {
     const Response response = refusalAnswer(refusal);
     const auto head = responseHead(response, {.after = AfterResponse::closeConnection}, reasonOf(response.status));
