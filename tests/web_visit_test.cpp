@@ -118,3 +118,28 @@ TEST_CASE("a visitor without a cookie who fails to sign in stays nobody") {
   session.renewTokens(bobsNext);
   CHECK(rollBack(jar, "", session).empty());
 }
+
+TEST_CASE("renewals are adopted however many sessions they come through, once, and in order") {
+  Session home;
+  home.setTokens(bob);
+  Session first = home;
+  TokenSet next = bob;
+  next.accessToken = "at-second";
+  first.renewTokens(next);
+  Session between = home;
+  between.adoptRenewals(first);
+  home.adoptRenewals(between);
+  CHECK(home.tokens()->accessToken == "at-second");
+
+  Session late = home;  // begun now, and home again after another has renewed
+  Session other = home;
+  next.accessToken = "at-third";
+  other.renewTokens(next);
+  home.adoptRenewals(other);
+  for (int n = 0; n < 40; ++n) {
+    Session again = home;
+    home.adoptRenewals(again);
+  }
+  home.adoptRenewals(late);
+  CHECK(home.tokens()->accessToken == "at-third");
+}

@@ -132,14 +132,15 @@ void Session::renewTokens(const TokenSet& tokens) {
 // A token that was renewed is spent, so its successor has to be kept whatever else was written; and only in the login
 // that it came from.
 void Session::adoptRenewals(const Session& later) {
-  for (const auto& [spent, renewed] : later.renewals_) {
-    if (spent != login()) continue;
-    forEachTokenName([&, &members = renewed](const char*, std::string TokenNames::*which) {
+  for (const auto& renewal : later.renewals_) {
+    const bool isKnown = std::find(renewals_.begin(), renewals_.end(), renewal) != renewals_.end();
+    if (renewal.first != login() || isKnown) continue;  // a copy has those of before, which others may have followed
+    forEachTokenName([&, &members = renewal.second](const char*, std::string TokenNames::*which) {
       const std::string& name = *tokenNames_.*which;
       const auto value = members.find(name);
       value == members.end() ? erase(name) : set(name, *value);
     });
-    renewals_.emplace_back(spent, renewed);  // for whoever adopts from this one
+    renewals_.push_back(renewal);  // for whoever adopts from this one
   }
   tokensAreFromCookie_ = tokensAreFromCookie_ && !changed();
 }
