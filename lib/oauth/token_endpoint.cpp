@@ -256,7 +256,7 @@ Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens)
 
 namespace {
 
-// A request for tokens without a thread. Holds itself while it is on its way.
+// One request for tokens, or two. Holds itself while it is on its way.
 class Requesting : public std::enable_shared_from_this<Requesting> {
  public:
   using Done = std::function<void(Result<TokenSet>)>;
@@ -319,20 +319,12 @@ void startRequestTokens(AsyncTransport transport, TokenEndpoint endpoint, const 
 
 Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint, const Headers& fields,
                                const TokenRequestOptions& options) {
-  detail::requireValid(endpoint);
-  detail::DpopNonces nonces;
-  const auto write = [&] { return tokenRequest(endpoint, fields); };
-  const detail::TokenRequest tried{endpoint, write, options.dpopKey, nonces, options.now};
-  const Result<Request> request = tried.made();
-  if (!request) return request.error();
-  const Deadline deadline = std::chrono::steady_clock::now() + endpoint.timeout;
-  Result<Response> answer = transport(*request, deadline);
-  if (const auto again = tried.again(answer)) {
-    Result<Response> second = transport(*again, deadline);
-    answer = tried.counting(std::move(answer), std::move(second));
-  }
-  if (!answer) return answer.error();
-  return readTokenAnswer(*answer, endpoint, options.now(), options.dpopKey);
+  Result<TokenSet> tokens;
+  const auto atOnce = [&transport](const Request& request, Deadline deadline, const std::stop_token&,
+                                   const ResponseHandler& done) { done(transport(request, deadline)); };
+  startRequestTokens(
+      atOnce, endpoint, fields, [&](Result<TokenSet> got) { tokens = std::move(got); }, options);
+  return tokens;
 }
 
 }  // namespace ironjar

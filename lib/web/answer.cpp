@@ -41,8 +41,6 @@ Response detail::answer(int status, std::string_view reason) {
 
 Response crossSiteAnswer() { return detail::answer(403, "cross_site_request"); }
 
-Response internalErrorAnswer() { return detail::answer(500, "internal_error"); }
-
 Response notSavedAnswer(const std::optional<Error>& why) {
   if (why && why->code == Errc::loginRequired) return answerFor(*why);
   return detail::answer(500, "session_not_saved");
@@ -74,6 +72,8 @@ Response refusalAnswer(const Refusal& refusal) {
   response.headers.emplace_back("Cache-Control", "no-store");
   return response;
 }
+
+Response internalErrorAnswer() { return refusalAnswer({500, "internal_error"}); }
 
 Response answerForBody(const Error& error) {
   if (error.code == Errc::tooLarge) return refusalAnswer({413, "body_too_large"});

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -71,7 +70,6 @@ class Exchange {
     return problem || together ? problem : write(body);
   }
 
-  // RFC 9112 section 7.1.
   Problem writeChunks(const std::string& head, const BodyReader& next) {
     if (auto problem = write(head)) return problem;
     while (!reader_.complete()) {
@@ -81,11 +79,8 @@ class Exchange {
       if (std::chrono::steady_clock::now() >= deadline_) {
         return fail(Errc::timeout, "the request was not sent by the deadline");
       }
-      if (piece->empty()) return write("0\r\n\r\n");
-      std::array<char, 2 * sizeof(std::size_t)> size{};
-      char* const end = std::to_chars(size.data(), size.data() + size.size(), piece->size(), 16).ptr;
-      std::string chunk(size.data(), end);
-      if (auto problem = write(chunk.append("\r\n").append(*piece).append("\r\n"))) return problem;
+      auto problem = write(chunkOf(*piece));
+      if (problem || piece->empty()) return problem;
     }
     return std::nullopt;
   }
