@@ -139,7 +139,7 @@ struct TokenRequestOptions {
 [[nodiscard]] Result<TokenSet> requestTokens(const Transport& transport, const TokenEndpoint& endpoint,
                                              const Headers& fields, const TokenRequestOptions& options = {});
 // The same without blocking: `done` is called exactly once, before this returns or later, on whichever thread knows.
-// When a stop is requested it ends soon, with Errc::cancelled.
+// When a stop is requested it ends soon, with Errc::cancelled. Throws as requestTokens does.
 void startRequestTokens(AsyncTransport transport, TokenEndpoint endpoint, const Headers& fields,
                         std::function<void(Result<TokenSet>)> done, TokenRequestOptions options = {},
                         std::stop_token stop = {});

@@ -82,7 +82,8 @@ auto asyncRefresh(const Fetcher& fetcher, Session& session, CompletionToken&& to
                                                     std::forward<CompletionToken>(token));
 }
 
-// requestTokens likewise: the handler gets a Result<TokenSet>.
+// requestTokens without blocking: the handler gets a Result<TokenSet>, called and cancelled as asyncFetch's. An
+// endpoint that a Fetcher would refuse is Errc::malformed.
 template <class CompletionToken>
 auto asyncRequestTokens(AsyncTransport transport, TokenEndpoint endpoint, Headers fields, TokenRequestOptions options,
                         CompletionToken&& token) {

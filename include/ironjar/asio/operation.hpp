@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,10 +22,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <ironjar/error.hpp>
+
 namespace ironjar::detail {
 
 // What waits for something outside of its executor's context, which lets it go when the context goes: an operation may
-// hold a coroutine, and that what must not outlive the context.
+// hold a coroutine, whose objects must not outlive the context.
 class AsioPending {
  public:
   AsioPending() = default;
@@ -88,7 +91,8 @@ class AsioOperation final : public AsioPending,
         list_(AsioPendings::of(*executor_)),
         luggage_(std::move(luggage)) {}
 
-  // Calls `start` with the luggage, what to call with the outcome, and a token that says when to stop.
+  // Calls `start` with the luggage, what to call with the outcome, and a token that says when to stop. What it throws
+  // is Errc::malformed: an awaitable's initiation runs where an exception would leave the context's run().
   template <class Start>
   void begin(Start start) {
     const auto self = this->shared_from_this();
@@ -101,10 +105,10 @@ class AsioOperation final : public AsioPending,
       stopOnCancellation();
       start(
           luggage_, [self](Outcome outcome) { self->complete(std::move(outcome)); }, stop_.get_token());
+    } catch (const std::exception& thrown) {
+      complete(fail(Errc::malformed, thrown.what()));
     } catch (...) {
-      const std::lock_guard lock(list_->mutex);
-      list_->pending.erase(self);
-      throw;
+      complete(fail(Errc::malformed, "the operation could not be begun"));
     }
   }
 
