@@ -254,3 +254,43 @@ TEST_CASE("V13 a long status line takes no stack") {
   pthread_attr_destroy(&attributes);
   CHECK(good != nullptr);
 }
+
+TEST_CASE("a response's head says how its body follows") {
+  const auto framed = [](const Response& response, const AnsweredRequest& request) {
+    const auto head = responseHead(response, request, "Reason").value();
+    CHECK(head.text.ends_with("\r\n\r\n"));
+    CHECK(head.text.find("\r\nDate: ") != std::string::npos);
+    const auto has = [&](std::string_view what) { return head.text.find(what) != std::string::npos; };
+    return std::string(head.framing == BodyFraming::none      ? "none"
+                       : head.framing == BodyFraming::length  ? "length"
+                       : head.framing == BodyFraming::chunked ? "chunked"
+                                                              : "close") +
+           (has("Content-Length: 4\r\n")   ? " 4"
+            : has("Content-Length: 0\r\n") ? " 0"
+                                           : "") +
+           (has("Transfer-Encoding: chunked\r\n") ? " te" : "") + (has("Connection: close\r\n") ? " ends" : "") +
+           (has("Connection: keep-alive\r\n") ? " stays" : "");
+  };
+  const Response whole{.status = 200, .headers = {{"content-length", "9"}, {"Connection", "x"}}, .body = "body"};
+  const Response empty{.status = 200};
+  const Response flowing{.status = 200, .bodyReader = [] { return std::string(); }};
+  const AnsweredRequest old{.isHttp11 = false};
+  CHECK(framed(whole, {}) == "length 4");
+  CHECK(framed(empty, {}) == "length 0");
+  CHECK(framed(flowing, {}) == "chunked te");
+  CHECK(framed(whole, {.after = AfterResponse::closeConnection}) == "length 4 ends");
+  CHECK(framed(whole, old) == "length 4 stays");
+  CHECK(framed(flowing, old) == "close ends");
+  CHECK(framed(whole, {.method = "HEAD"}) == "none 4");
+  CHECK(framed(empty, {.method = "HEAD"}) == "none");
+  CHECK(framed(flowing, {.method = "HEAD"}) == "none");
+  for (const int status : {204, 304}) CHECK(framed({.status = status, .body = "body"}, {}) == "none");
+  for (const int status : {0, 42, 100, 103, 1000})
+    CHECK(errorOf(responseHead({.status = status}, {})) == Errc::malformed);
+  CHECK(errorOf(responseHead({.status = 200, .headers = {{"X", "a\r\nY: b"}}}, {})) == Errc::malformed);
+  CHECK(errorOf(responseHead({.status = 200, .headers = {{"a b", "c"}}}, {})) == Errc::malformed);
+  CHECK(errorOf(responseHead(empty, {}, "a\nb")) == Errc::malformed);
+  CHECK(chunkOf("") == "0\r\n\r\n");
+  CHECK(chunkOf("abc") == "3\r\nabc\r\n");
+  CHECK(chunkOf(std::string(255, 'x')).starts_with("ff\r\n"));
+}

@@ -115,8 +115,8 @@ struct ResponseHead {
 };
 
 // Date, Connection and the body's framing are written here; what the response's own headers say of them
-// (isTransportField) is left out. The reason phrase is optional. Errc::malformed for a status that is none and for a
-// field that could break out of its line.
+// (isTransportField) is left out. The reason phrase is optional. Errc::malformed for a status that is none or
+// interim (1xx), and for a field that could break out of its line.
 [[nodiscard]] Result<ResponseHead> responseHead(const Response& response, const AnsweredRequest& request,
                                                 std::string_view reason = {});
 

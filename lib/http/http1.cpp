@@ -76,11 +76,11 @@ Result<std::string> requestHead(const Request& request, const HttpTarget& target
 }
 
 Result<ResponseHead> responseHead(const Response& response, const AnsweredRequest& request, std::string_view reason) {
-  const bool isStatus = response.status >= 100 && response.status <= 999;
+  const bool isStatus = response.status >= 200 && response.status <= 999;
   if (!isStatus || !detail::isSendable(response.headers) || !detail::isFieldValue(reason))
     return fail(Errc::malformed, "the response's status or a header cannot be sent");
   const bool streams = response.bodyReader || response.asyncBodyReader;
-  const bool isBare = response.status < 200 || response.status == 204 || response.status == 304;
+  const bool isBare = response.status == 204 || response.status == 304;
   ResponseHead head;
   if (!isBare && request.method != "HEAD") {
     head.framing = !streams ? BodyFraming::length : request.isHttp11 ? BodyFraming::chunked : BodyFraming::untilClose;
