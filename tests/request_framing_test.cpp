@@ -92,3 +92,17 @@ TEST_CASE("V13 a path over the limit is refused, and no limit is 0") {
   CHECK(outcome("GET", {}, bounded, path + "x") == "414 path_too_long");
   CHECK(outcome("GET", {}, {.maxPathSize = 0, .boundsEveryBody = true}, std::string(8000, '/')) == "served");
 }
+
+TEST_CASE("V01 a head falls into the same lines whoever reads it, or is refused") {
+  using ironjar::hasPlainLines;
+  using namespace std::string_view_literals;
+  CHECK(hasPlainLines("GET / HTTP/1.1\r\nHost: x\r\nX: a\tb \r\n\r\n"));
+  CHECK(hasPlainLines("GET / HTTP/1.1\r\n\r\n"));
+  CHECK(hasPlainLines("X: \xc3\xa4\r\n"));
+  for (const std::string_view head :
+       {"X: a\r\n b\r\n"sv, "X: a\r\n\tb\r\n"sv, "X: a\nY: b\r\n"sv, "X: a\rY: b\r\n"sv, "X: a\r"sv, "X: a\0b\r\n"sv,
+        "X: a\x01\r\n"sv, "X: a\x7f\r\n"sv, "X: a\x0b\r\n"sv, "\n"sv, "X: a\r\r\n"sv, "X: a\n\r\n"sv}) {
+    CAPTURE(head);
+    CHECK_FALSE(hasPlainLines(head));
+  }
+}
