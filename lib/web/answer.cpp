@@ -1,6 +1,7 @@
 #include "web/answer.hpp"
 
 #include "base/ascii.hpp"
+#include "http/field.hpp"
 #include "web/fields.hpp"
 
 #include <algorithm>
@@ -73,7 +74,15 @@ Response refusalAnswer(const Refusal& refusal) {
   return response;
 }
 
-Response internalErrorAnswer() { return refusalAnswer({500, "internal_error"}); }
+Response internalErrorAnswer(const Response& instead) {
+  Response response = refusalAnswer({500, "internal_error"});
+  std::vector<std::string> cookies;
+  for (const auto& [name, value] : instead.headers) {
+    if (detail::equalIgnoringCase(name, "Set-Cookie") && detail::isFieldValue(value)) cookies.push_back(value);
+  }
+  putSetCookies(response.headers, cookies);
+  return response;
+}
 
 Response answerForBody(const Error& error) {
   if (error.code == Errc::tooLarge) return refusalAnswer({413, "body_too_large"});

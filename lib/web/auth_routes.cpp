@@ -95,7 +95,7 @@ std::optional<AuthRoutes::Route> AuthRoutes::routeOf(const WebRequest& request) 
   std::string_view path = request.target.substr(0, request.target.find('?'));
   if (!path.starts_with(prefix)) return std::nullopt;
   path.remove_prefix(prefix.size());
-  if (path == "/status" && request.method == "GET") return Route::status;
+  if (path == "/status" && (request.method == "GET" || request.method == "HEAD")) return Route::status;
   if (path == "/refresh" && request.method == "POST") return Route::refresh;
   if (path == "/logout" && request.method == "POST") return Route::logout;
   return std::nullopt;
