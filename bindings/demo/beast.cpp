@@ -102,21 +102,13 @@ class App::Server {
 
   std::function<std::string()> start(AppOptions options) {
     routes_.emplace(std::move(options), ironjar::asioTransport(io_.get_executor()));
-    asio::co_spawn(io_, accept(), asio::detached);
+    const auto handler = [this](BeastRequest& request) { return routes_->answer(request); };
+    asio::co_spawn(io_, ironjar::listenBeast(acceptor_, handler), asio::detached);
     thread_ = std::thread([this] { io_.run(); });
     return [metrics = routes_->site().metrics] { return metrics->text(); };
   }
 
  private:
-  asio::awaitable<void> accept() {
-    const auto handler = [this](BeastRequest& request) { return routes_->answer(request); };
-    while (true) {
-      boost::beast::tcp_stream stream(co_await acceptor_.async_accept(asio::use_awaitable));
-      stream.socket().set_option(tcp::no_delay(true));
-      asio::co_spawn(io_, ironjar::serveBeast(std::move(stream), handler), asio::detached);
-    }
-  }
-
   std::optional<Routes> routes_;
   asio::io_context io_{1};  // goes before the routes that it serves
   tcp::acceptor acceptor_{io_};

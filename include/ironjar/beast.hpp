@@ -10,8 +10,8 @@
 //     co_return ironjar::Response{.status = 404};
 //   };
 //   boost::asio::io_context io;
-//   boost::beast::tcp_stream stream(io);  // that a visitor has been accepted with
-//   boost::asio::co_spawn(io, ironjar::serveBeast(std::move(stream), answer), boost::asio::detached);
+//   boost::asio::ip::tcp::acceptor acceptor(io, {boost::asio::ip::address_v4::loopback(), 8080});
+//   boost::asio::co_spawn(io, ironjar::listenBeast(acceptor, answer), boost::asio::detached);
 //   io.run();
 #pragma once
 

@@ -26,7 +26,8 @@ class BeastSite {
 
   explicit BeastSite(Handler handler, ironjar::BeastOptions options = {})
       : acceptor_(io, {boost::asio::ip::address_v4::loopback(), 0}) {
-    boost::asio::co_spawn(io, accept(std::move(handler), std::move(options)), boost::asio::detached);
+    boost::asio::co_spawn(io, ironjar::listenBeast(acceptor_, std::move(handler), std::move(options)),
+                          boost::asio::detached);
     thread_ = std::thread([this] { io.run(); });
   }
   BeastSite(const BeastSite&) = delete;
@@ -82,24 +83,14 @@ class BeastSite {
   std::string cookie;
 
  private:
-  boost::asio::awaitable<void> accept(Handler handler, ironjar::BeastOptions options) {
-    while (true) {
-      auto socket = co_await acceptor_.async_accept(boost::asio::use_awaitable);
-      boost::asio::co_spawn(io, ironjar::serveBeast(boost::beast::tcp_stream(std::move(socket)), handler, options),
-                            boost::asio::detached);
-    }
-  }
-
   boost::asio::ip::tcp::acceptor acceptor_;
   std::thread thread_;
 };
 
-// FetchOptions of an upstream in this process, asked without blocking.
+// FetchOptions of an upstream in this process, asked without blocking: it answers on threads of its own.
 inline ironjar::FetchOptions asyncFetchOptions(Upstream& upstream) {
   ironjar::FetchOptions options = fetchOptions(upstream);
-  options.asyncTransport = [transport = upstream.transport()](
-                               const ironjar::Request& request, ironjar::Deadline until, const std::stop_token&,
-                               const ironjar::ResponseHandler& done) { done(transport(request, until)); };
+  options.asyncTransport = ironjar::onThreads(upstream.transport(), 2);
   return options;
 }
 

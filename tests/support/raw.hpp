@@ -46,6 +46,12 @@ class RawClient {
     received.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
     return received;
   }
+  // Whether the server closes the connection within that time, without sending more.
+  bool isClosed(std::chrono::milliseconds patience) const {
+    pollfd watched{.fd = socket_, .events = POLLIN, .revents = 0};
+    char byte = 0;
+    return ::poll(&watched, 1, static_cast<int>(patience.count())) > 0 && ::recv(socket_, &byte, 1, MSG_PEEK) <= 0;
+  }
   // What comes until the server closes the connection, or says nothing for that long.
   std::string receive(std::chrono::milliseconds patience) const {
     std::string received;

@@ -17,9 +17,18 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/write.hpp>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -30,7 +39,7 @@
 
 namespace ironjar::detail {
 
-// For its stream's executor. What reads a body holds it, also when the request has been answered meanwhile.
+// For its stream's executor, where what reads a body holds it; a reader elsewhere does not.
 template <class Stream>
 class BeastConnection final : public BeastBody, public std::enable_shared_from_this<BeastConnection<Stream>> {
  public:
@@ -55,53 +64,42 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     std::optional<Refusal> refusal;
     std::unique_ptr<BeastRequest> request;
     if (isSound && !error && parser_->is_header_done()) {
-      request.reset(new BeastRequest(std::move(parser_->get().base()), this->shared_from_this(), options_));
+      request.reset(new BeastRequest(std::move(parser_->get().base()), this->shared_from_this(), number_, options_));
       refusal = refusalOf(request->framing(), {.maxPathSize = 0, .boundsEveryBody = true});
     } else {
       refusal = Refusal{400, "malformed_request"};
     }
-    if (refusal) co_await refuse(*refusal);
-    if (refusal) co_return nullptr;
+    if (refusal) {
+      co_await refuse(*refusal);
+      co_return nullptr;
+    }
     request->web_.bodyFollows = !parser_->is_done();
     if (const auto length = parser_->content_length()) request->bodySize_ = *length;
     if (parser_->chunked()) request->bodySize_.reset();
     keeps_ = parser_->keep_alive();
     expectsContinue_ = request->head().version() == 11 && request->head().count(boost::beast::http::field::expect) > 0;
+    hasBegunBody_ = false;
     parser_->eager(true);
     co_return request;
   }
 
-  // Whether another request may follow.
+  // Whether another request may follow. The request's body is not to be read any more then.
   asio::awaitable<bool> answer(const BeastRequest& request, BeastAnswer answer) {
-    if (auto* own = std::get_if<boost::beast::http::message_generator>(&answer)) {
-      const bool keeps = mayGoOn() && own->keep_alive();
-      limitTime();
-      BeastError problem;
-      co_await boost::beast::async_write(stream_, std::move(*own), into(problem));
-      co_return keeps && !problem;
-    }
-    Response& response = std::get<Response>(answer);
-    const auto after = mayGoOn() ? AfterResponse::keepConnection : AfterResponse::closeConnection;
-    const AnsweredRequest to{
-        .method = request.web().method, .isHttp11 = request.head().version() == 11, .after = after};
-    auto head = responseHead(response, to, reasonOf(response.status));
-    if (!head) {
-      request.report(std::make_exception_ptr(std::runtime_error(head.error().detail)));
-      response = internalErrorAnswer();
-      head = responseHead(response, to, reasonOf(response.status));
-    }
-    const bool isSent = co_await send(*head, response);
-    co_return isSent && head->framing != BodyFraming::untilClose&& after == AfterResponse::keepConnection;
+    expectsContinue_ = false;  // the answer says it
+    co_await whileIs(isContinuing_);
+    bool goesOn = false;
+    if (!isContinuing_) goesOn = co_await write(request, std::move(answer));
+    ++number_;
+    co_return goesOn;
   }
 
   // So that the peer gets what was sent, though we have not read all of it: a connection that is closed with something
   // unread in it breaks, and takes the answer along (RFC 9112 section 9.6).
   asio::awaitable<void> close() {
     auto& lowest = boost::beast::get_lowest_layer(stream_);
+    if (!lowest.socket().is_open()) co_return;
     if (isReading_) lowest.cancel();  // a body that nobody wants any more
-    for (unsigned turns = 0; isReading_ && turns < mostTurns; ++turns) {
-      co_await asio::post(stream_.get_executor(), asio::use_awaitable);
-    }
+    co_await whileIs(isReading_);
     BeastError ignored;
     if constexpr (!isPlain) {
       limitTime(lingering);
@@ -118,24 +116,64 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     lowest.close();
   }
 
-  [[nodiscard]] asio::awaitable<Result<std::string>> piece() override {
+  [[nodiscard]] asio::awaitable<Result<std::string>> piece(unsigned request) override {
     if (isReading_) co_return fail(Errc::malformed, "the body is being read already");
     const auto self = this->shared_from_this();
+    limitTime();
     while (true) {
+      if (request != number_) co_return answered();
       Result<std::string> parsed = parsePiece();
       if (!parsed || !parsed->empty() || parser_->is_done()) co_return parsed;
       if (auto problem = co_await readMore()) co_return *std::move(problem);
     }
   }
-  void read(std::function<void(Result<std::string>)> done) override {
+  // May outlive the connection and its context, and be called on any thread.
+  [[nodiscard]] AsyncBodyReader reader(unsigned request) override {
+    return [weak = this->weak_from_this(), list = AsioPendings::of(stream_.get_executor()),
+            request](std::function<void(Result<std::string>)> done) {
+      {
+        const std::lock_guard lock(list->mutex);  // the context stays meanwhile
+        const auto self = list->isGone ? nullptr : weak.lock();
+        if (self) return self->spawn(request, std::move(done));
+      }
+      done(answered());
+    };
+  }
+
+ private:
+  void spawn(unsigned request, std::function<void(Result<std::string>)> done) {
     const auto finish = [done = std::move(done)](const std::exception_ptr& thrown, Result<std::string> got) {
       done(thrown ? fail(Errc::transport, "the request's body cannot be read") : std::move(got));
     };
     asio::co_spawn(
-        stream_.get_executor(), [self = this->shared_from_this()] { return self->piece(); }, finish);
+        stream_.get_executor(), [self = this->shared_from_this(), request] { return self->piece(request); }, finish);
+  }
+  static Error answered() { return fail(Errc::transport, "the request has been answered"); }
+
+  asio::awaitable<bool> write(const BeastRequest& request, BeastAnswer answer) {
+    if (auto* own = std::get_if<boost::beast::http::message_generator>(&answer)) {
+      const bool keeps = mayGoOn() && own->keep_alive();
+      limitTime();
+      BeastError problem;
+      co_await boost::beast::async_write(stream_, std::move(*own), into(problem));
+      co_return keeps && !problem;
+    }
+    Response& response = std::get<Response>(answer);
+    const auto after = mayGoOn() ? AfterResponse::keepConnection : AfterResponse::closeConnection;
+    const AnsweredRequest to{
+        .method = request.web().method, .isHttp11 = request.head().version() == 11, .after = after};
+    auto head = responseHead(response, to, reasonOf(response.status));
+    if (!head) {
+      request.report(std::make_exception_ptr(std::runtime_error(head.error().detail)));
+      response = internalErrorAnswer(response);
+      head = responseHead(response, to, reasonOf(response.status));
+    }
+    const bool isSent = co_await send(*head, request, response);
+    const bool endsWithClose = head->framing == BodyFraming::untilClose;
+    if (!isSent && endsWithClose) reset();
+    co_return isSent && !endsWithClose && after == AfterResponse::keepConnection;
   }
 
- private:
   // g++ 12 loses structured bindings across a co_await: no as_tuple.
   static auto into(BeastError& problem) { return asio::redirect_error(asio::use_awaitable, problem); }
   static constexpr bool isPlain = std::is_same_v<Stream, boost::beast::lowest_layer_type<Stream>>;
@@ -143,6 +181,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   static constexpr std::size_t mostLingering = 256 * 1024;
   static constexpr std::chrono::seconds lingering{2};
   static constexpr unsigned mostTurns = 100;
+  static constexpr std::size_t shortestChunked = std::string_view("0\r\n\r\n").size();
 
   void limitTime() { limitTime(options_.timeout); }
   void limitTime(std::chrono::seconds time) { boost::beast::get_lowest_layer(stream_).expires_after(time); }
@@ -156,21 +195,37 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   asio::awaitable<void> refuse(Refusal refusal) {
     const Response response = refusalAnswer(refusal);
     const auto head = responseHead(response, {.after = AfterResponse::closeConnection}, reasonOf(response.status));
-    co_await send(*head, response);
+    limitTime();
+    BeastError ignored;
+    co_await asio::async_write(stream_, headAndBody(*head, response), into(ignored));
+  }
+  // Where a connection's end is the body's, one that is cut must not look like it.
+  void reset() {
+    auto& lowest = boost::beast::get_lowest_layer(stream_);
+    BeastError ignored;
+    lowest.socket().set_option(asio::socket_base::linger(true, 0), ignored);
+    lowest.close();
+  }
+  // Lets other handlers run until it is not any more; not for long.
+  asio::awaitable<void> whileIs(const bool& state) {
+    for (unsigned turns = 0; state && turns < mostTurns; ++turns) {
+      co_await asio::post(stream_.get_executor(), asio::use_awaitable);
+    }
+  }
+  static std::array<asio::const_buffer, 2> headAndBody(const ResponseHead& head, const Response& response) {
+    const bool isWhole = head.framing == BodyFraming::length;
+    return {asio::buffer(head.text), asio::buffer(response.body.data(), isWhole ? response.body.size() : 0)};
   }
 
   // Whether all of it has left.
-  asio::awaitable<bool> send(const ResponseHead& head, const Response& response) {
-    const bool isWhole = head.framing == BodyFraming::length;
-    const std::array<asio::const_buffer, 2> first = {
-        asio::buffer(head.text), asio::buffer(response.body.data(), isWhole ? response.body.size() : 0)};
+  asio::awaitable<bool> send(const ResponseHead& head, const BeastRequest& request, const Response& response) {
     limitTime();
     BeastError problem;
-    co_await asio::async_write(stream_, first, into(problem));
+    co_await asio::async_write(stream_, headAndBody(head, response), into(problem));
     if (problem) co_return false;
-    if (isWhole || head.framing == BodyFraming::none) co_return true;
+    if (head.framing == BodyFraming::length || head.framing == BodyFraming::none) co_return true;
     while (true) {
-      const Result<std::string> piece = co_await nextOf(response);
+      const Result<std::string> piece = co_await nextOf(request, response);
       if (!piece) co_return false;  // the peer sees that its end is missing
       const std::string bytes = head.framing == BodyFraming::chunked ? chunkOf(*piece) : *piece;
       limitTime();
@@ -179,17 +234,36 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
       if (piece->empty()) co_return true;
     }
   }
-  // The next piece of a streamed response, which comes on any thread.
-  asio::awaitable<Result<std::string>> nextOf(const Response& response) {
-    if (response.bodyReader) co_return response.bodyReader();
-    const auto start = [reader = response.asyncBodyReader](AsioAlone&, std::function<void(Result<std::string>)> done,
-                                                           const std::stop_token&) { reader(std::move(done)); };
+  // The next piece of a streamed response, which comes on any thread. What its reader throws is told.
+  asio::awaitable<Result<std::string>> nextOf(const BeastRequest& request, const Response& response) {
+    const auto threw = [&request] {
+      request.report(std::current_exception());
+      return fail(Errc::malformed, "the body's reader threw an exception");
+    };
+    if (response.bodyReader) {
+      try {
+        co_return response.bodyReader();
+      } catch (...) {
+        co_return threw();
+      }
+    }
+    const auto start = [next = response.asyncBodyReader, threw](
+                           AsioAlone&, const std::function<void(Result<std::string>)>& done, const std::stop_token&) {
+      try {
+        next(done);
+      } catch (...) {
+        done(threw());
+      }
+    };
     co_return co_await asioOperation<Result<std::string>>(AsioAlone(), start, asio::use_awaitable);
   }
 
   // What can be made of the bytes that have come; empty: nothing yet, or the end.
   [[nodiscard]] Result<std::string> parsePiece() {
     std::string piece;
+    // Beast takes at least that for granted once it has seen the head of a last chunk that is the first.
+    if (parser_->chunked() && !hasBegunBody_ && received_.size() < shortestChunked) return piece;
+    hasBegunBody_ = true;
     while (!parser_->is_done() && !received_.empty() && piece.empty()) {
       piece.resize(pieceSize);
       auto& body = parser_->get().body();
@@ -207,16 +281,16 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     return piece;
   }
   asio::awaitable<std::optional<Error>> readMore() {
-    if (std::exchange(expectsContinue_, false)) {  // RFC 9110 section 10.1.1
-      static constexpr std::string_view go = "HTTP/1.1 100 Continue\r\n\r\n";
-      limitTime();
-      BeastError ignored;
-      co_await asio::async_write(stream_, asio::buffer(go), into(ignored));
-    }
     const std::size_t had = received_.size();
     if (had >= options_.maxHeadSize) co_return fail(Errc::malformed, "a chunk's head or the trailer is too large");
     isReading_ = true;
-    limitTime();
+    if (std::exchange(expectsContinue_, false)) {  // RFC 9110 section 10.1.1
+      static constexpr std::string_view go = "HTTP/1.1 100 Continue\r\n\r\n";
+      BeastError ignored;
+      isContinuing_ = true;
+      co_await asio::async_write(stream_, asio::buffer(go), into(ignored));
+      isContinuing_ = false;
+    }
     received_.resize(had + std::min(pieceSize, options_.maxHeadSize - had));
     BeastError problem;
     const std::size_t size = co_await stream_.async_read_some(asio::buffer(received_) + had, into(problem));
@@ -233,8 +307,11 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   std::string received_;  // and not yet parsed
   std::optional<boost::beast::http::request_parser<boost::beast::http::buffer_body>> parser_;
   bool keeps_ = false;
+  unsigned number_ = 0;  // of the request that is served
+  bool hasBegunBody_ = false;
   bool isReading_ = false;
   bool expectsContinue_ = false;
+  bool isContinuing_ = false;  // the word that it may is being written
 };
 
 }  // namespace ironjar::detail

@@ -33,9 +33,9 @@ class BeastBody {
   BeastBody(const BeastBody&) = delete;
   BeastBody& operator=(const BeastBody&) = delete;
   virtual ~BeastBody() = default;
-  // The next piece; empty: its end.
-  [[nodiscard]] virtual boost::asio::awaitable<Result<std::string>> piece() = 0;
-  virtual void read(std::function<void(Result<std::string>)> done) = 0;
+  // The next piece of that request's; empty: its end. An error once it has been answered.
+  [[nodiscard]] virtual boost::asio::awaitable<Result<std::string>> piece(unsigned request) = 0;
+  [[nodiscard]] virtual AsyncBodyReader reader(unsigned request) = 0;
 };
 
 template <class Stream>
@@ -44,11 +44,14 @@ class BeastConnection;
 }  // namespace detail
 
 struct BeastOptions {
-  std::size_t maxHeadSize = 16 * 1024;    // of a request; larger: 431. 1 KiB at least
-  std::size_t maxBodySize = 1024 * 1024;  // that BeastRequest::readBody() takes; larger: 413
-  // For the next request's head, and for each piece of a body, in either direction. A handler has its own.
+  std::size_t maxHeadSize = 16 * 1024;    // of a request; larger: 431. 1 to 60 KiB
+  std::size_t maxBodySize = 1024 * 1024;  // that readBody() takes; larger: 413. Bodies that are streamed have no limit
+  // For the next request's head, the wait for it included; for each piece of a body that comes, and each that is
+  // written once it is there; and for a response that is sent whole. Handlers and readers of bodies have their own.
   std::chrono::seconds timeout{30};
-  // Told of what a handler has thrown, which is answered with 500 {"reason": "internal_error"}. Must not throw.
+  // Told of what a handler or a body's reader has thrown, and of a response that cannot be sent (std::runtime_error);
+  // both are 500 {"reason": "internal_error"} unless the head has left. Called on the connection's executor, so from
+  // several threads when connections have several. Must not throw.
   std::function<void(const std::exception_ptr&)> onException = {};
 };
 
@@ -73,13 +76,18 @@ class BeastRequest {
     if (options_.onException) options_.onException(thrown);
   }
 
-  // Reads the whole body into web().body. Errc::tooLarge over BeastOptions::maxBodySize, Errc::timeout,
-  // Errc::malformed for chunks that are none, Errc::transport for a peer that has gone: answerForBody() has the answer.
+  // Whether the body's size is known, and readBody() would take it.
+  [[nodiscard]] bool canRead() const { return bodySize_ && *bodySize_ <= options_.maxBodySize; }
+
+  // Reads the whole body into web().body; instead of bodyReader(), not after it. Errc::tooLarge over
+  // BeastOptions::maxBodySize, Errc::malformed for chunks that are none: answerForBody() has the answer. After
+  // Errc::timeout and Errc::transport the connection is gone, and no answer arrives; return one all the same.
   [[nodiscard]] boost::asio::awaitable<std::optional<Error>> readBody() {
     if (!web_.bodyFollows) co_return std::nullopt;
+    if (isRead_) co_return fail(Errc::malformed, "the body was given to a reader");
     if (bodySize_.value_or(0) > options_.maxBodySize) co_return tooLarge();
     while (true) {
-      const Result<std::string> piece = co_await connection_->piece();
+      const Result<std::string> piece = co_await connection_->piece(number_);
       if (!piece) co_return piece.error();
       if (piece->empty()) break;
       if (piece->size() > options_.maxBodySize - body_.size()) co_return tooLarge();
@@ -89,21 +97,20 @@ class BeastRequest {
     web_.bodyFollows = false;
     co_return std::nullopt;
   }
-  // Reads the body piece by piece instead, whatever its size. Once.
+  // Reads the body piece by piece instead, whatever its size; empty when there is none, or it was given before. The
+  // reader may be called on any thread, and kept for longer: it gives an error once the request has been answered.
   [[nodiscard]] AsyncBodyReader bodyReader() {
     if (!web_.bodyFollows || isRead_) return {};
     isRead_ = true;
-    return [connection = connection_](std::function<void(Result<std::string>)> done) {
-      connection->read(std::move(done));
-    };
+    return connection_->reader(number_);
   }
 
  private:
   template <class Stream>
   friend class detail::BeastConnection;
 
-  BeastRequest(Head head, std::shared_ptr<detail::BeastBody> connection, const BeastOptions& options)
-      : head_(std::move(head)), connection_(std::move(connection)), options_(options) {
+  BeastRequest(Head head, std::shared_ptr<detail::BeastBody> connection, unsigned number, const BeastOptions& options)
+      : head_(std::move(head)), connection_(std::move(connection)), number_(number), options_(options) {
     web_.method = head_.method_string();
     web_.target = head_.target();
     for (const auto& field : head_) web_.fields.emplace_back(field.name_string(), field.value());
@@ -118,6 +125,7 @@ class BeastRequest {
 
   const Head head_;
   const std::shared_ptr<detail::BeastBody> connection_;
+  const unsigned number_;  // on the connection
   const BeastOptions& options_;
   WebRequest web_;
   std::optional<std::uint64_t> bodySize_ = 0;

@@ -12,6 +12,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -27,7 +28,8 @@ namespace ironjar {
 // Opens the request's session before the handler and commits it after, once: the answer with its cookies, which are
 // always sent before the first byte of a body. `handler(Session&)` gives a Response, or an awaitable of one. When the
 // session does not fit a cookie the answer is notSavedAnswer() in place of the handler's; when the handler throws it is
-// internalErrorAnswer() with what rollBack() keeps. Blocks only as SessionJar's hooks do.
+// internalErrorAnswer() with what rollBack() keeps. Blocks only as SessionJar's hooks do. The request must outlive the
+// awaitable.
 template <class Handler>
 boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest& request, Handler handler) {
   const std::string cookies = cookieHeader(request.web());
@@ -40,10 +42,11 @@ boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest&
     } else {
       answer = co_await handler(session);
     }
+    answer = finish(jar, cookies, session, std::move(answer));
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (!thrown) co_return finish(jar, cookies, session, std::move(answer));
+  if (!thrown) co_return answer;
   request.report(thrown);
   answer = internalErrorAnswer();
   putSetCookies(answer.headers, rollBack(jar, cookies, session));
@@ -58,10 +61,11 @@ class BeastAuth {
       : jar_(std::move(jar)), fetcher_(std::move(fetcher)), routes_(fetcher_, std::move(options)) {}
 
   [[nodiscard]] bool matches(const BeastRequest& request) const { return routes_.routeOf(request.web()).has_value(); }
-  // For a request that matches. Both must outlive it.
+  // 404 for a request that does not match. This and the request must outlive the awaitable.
   [[nodiscard]] boost::asio::awaitable<Response> answer(const BeastRequest& request) const {
     const auto route = routes_.routeOf(request.web());
     return withSession(jar_, request, [this, &request, route](Session& session) -> boost::asio::awaitable<Response> {
+      if (!route) co_return Response{.status = 404};
       if (route == AuthRoutes::Route::status) co_return routes_.status(session);
       if (route == AuthRoutes::Route::logout) co_return routes_.logout(request.web(), session);
       if (auto refusal = routes_.refuseRefresh(request.web(), session)) co_return *std::move(refusal);
@@ -76,9 +80,10 @@ class BeastAuth {
   AuthRoutes routes_;
 };
 
-// Proxy at a Beast server: bodies flow piece by piece, either way, as fast as the slower side. A request's body of up
-// to FetchOptions::maxReplayBody whose size is known is read first, so that it can be sent again after a refresh.
-// Immutable, thread-safe, cheap to copy.
+// Proxy at a Beast server: bodies flow piece by piece, either way, as fast as the slower side. A request's body whose
+// size is known, within FetchOptions::maxReplayBody and BeastOptions::maxBodySize, is read first, so that it can be
+// sent again after a refresh; any other is streamed, and its size is for the API to limit. Immutable, thread-safe,
+// cheap to copy.
 class BeastProxy {
  public:
   // Throws std::invalid_argument as Proxy does.
@@ -90,18 +95,20 @@ class BeastProxy {
         proxy_(prefix, jar_, fetcher_, upstream, std::move(options)) {}
 
   [[nodiscard]] bool matches(const BeastRequest& request) const { return isBelow(request.web().target, prefix_); }
-  // For a request that matches. Both must outlive it.
+  // For a request that matches. This and the request must outlive the awaitable.
   [[nodiscard]] boost::asio::awaitable<Response> answer(BeastRequest& request) const {
     return withSession(jar_, request, [this, &request](Session& session) -> boost::asio::awaitable<Response> {
       auto next = proxy_.upstreamRequest(request.web(), session);
       if (auto* const own = std::get_if<Response>(&next)) co_return std::move(*own);
       Request upstream = std::get<Request>(std::move(next));
-      const auto size = request.bodySize();
-      if (size && *size <= fetcher_.options().maxReplayBody) {
+      if (request.canRead() && *request.bodySize() <= fetcher_.options().maxReplayBody) {
         if (auto problem = co_await request.readBody()) co_return answerForBody(*problem);
         upstream.body = request.web().body;
       } else {
-        upstream.openAsyncBody = [&request] { return request.bodyReader(); };
+        // Taken here: a fetch opens it on whichever thread it goes on, and may outlive the request.
+        upstream.openAsyncBody = [reader = std::make_shared<AsyncBodyReader>(request.bodyReader())] {
+          return std::exchange(*reader, nullptr);
+        };
       }
       upstream.streamsResponse = true;
       auto response = co_await asyncFetch(fetcher_, session, std::move(upstream), boost::asio::use_awaitable);
