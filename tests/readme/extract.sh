@@ -54,7 +54,7 @@ for block in "$out"/*.cpp; do
   text=$(cat "$block")
   includes=$prelude
   [[ $text != *asio* ]] || includes+=$asio
-  [[ $text != *beast* ]] || includes+=$beast
+  [[ $text != *[Bb]east* ]] || includes+=$beast
   case $text in
     *'int main('*) sed -i 's/8080/std::atoi(std::getenv("PORT"))/' "$block" ;;
     struct*) printf '%s%s\n' "$includes" "$text" >"$block" ;;
