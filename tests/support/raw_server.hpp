@@ -171,7 +171,8 @@ class RawServer {
       SSL_CTX_load_verify_locations(tls_.get(), clients->file.c_str(), nullptr);
       SSL_CTX_set_verify(tls_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
-    std::tie(listener_, port_) = ironjar::testing::detail::listenOnLoopback(128);
+    // So many may connect at once: whom a full queue turns away tries again seconds later.
+    std::tie(listener_, port_) = ironjar::testing::detail::listenOnLoopback(1024);
     acceptor_ = std::thread([this] { accept(); });
   }
   RawServer(const RawServer&) = delete;
