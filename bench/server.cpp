@@ -125,7 +125,7 @@ int main(int count, char** arguments) {
   std::thread apiThread([&] { api.listen_after_bind(); });
 
   // The default: connections are kept for the login, which here is the only one. Clients share theirs among all, as
-  // HttplibTransportOptions::shareAmongGroups would.
+  // TransportOptions::shareAmongGroups would.
   const ironjar::Fetcher fetcher(
       {.transport = ironjar::httplibTransport(),
        .allowedOrigins = {apiOrigin},

@@ -101,7 +101,7 @@ struct Stages {
     };
   }
   AsyncTransport transport(Loop& loop, bool isProxied) const {
-    AsioTransportOptions options{.connectTimeout = 20s, .caCertFile = certificate.file.string()};
+    TransportOptions options{.connectTimeout = 20s, .caCertFile = certificate.file.string()};
     if (isProxied) options.proxy = silent.origin();
     return asioTransport(loop.executor(), options);
   }

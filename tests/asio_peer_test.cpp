@@ -7,7 +7,7 @@ namespace {
 namespace hostile = support::hostile;
 
 struct Sockets {
-  static ironjar::Transport make(ironjar::AsioTransportOptions options = {}) {
+  static ironjar::Transport make(ironjar::TransportOptions options = {}) {
     static support::Loop loop(2);
     return blocking(asioTransport(loop.executor(), std::move(options)));
   }

@@ -194,7 +194,7 @@ TEST_CASE("options that cannot be meant are refused at start-up") {
   const Certificate certificate;
   const std::string file = certificate.file.string();
   Loop loop;
-  const auto refuses = [&](const AsioTransportOptions& options) {
+  const auto refuses = [&](const TransportOptions& options) {
     CHECK_THROWS_AS(static_cast<void>(asioTransport(loop.executor(), options)), std::invalid_argument);
   };
   refuses({.clientCertFile = file});

@@ -8,7 +8,7 @@ namespace {
 namespace hostile = support::hostile;
 
 struct Sockets {
-  static ironjar::Transport make(ironjar::HttplibTransportOptions options = {}) {
+  static ironjar::Transport make(ironjar::TransportOptions options = {}) {
     return ironjar::httplibTransport(std::move(options));
   }
 };

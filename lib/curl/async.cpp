@@ -10,7 +10,7 @@ Error unreachable(std::string what) { return fail(Errc::unreachable, std::move(w
 // What the copies of one transport share.
 class Running {
  public:
-  Running(CurlTransportOptions options, Lookup lookup)
+  Running(TransportOptions options, Lookup lookup)
       : engine_(std::make_shared<Engine>(std::move(options), std::move(lookup))),
         thread_([engine = engine_] { engine->run(); }) {}
   Running(const Running&) = delete;
@@ -59,7 +59,7 @@ void send(Engine& engine, const Request& request, Deadline deadline, const std::
 
 }  // namespace
 
-AsyncTransport makeAsyncCurlTransport(CurlTransportOptions options, Lookup lookup) {
+AsyncTransport makeAsyncCurlTransport(TransportOptions options, Lookup lookup) {
   const auto running = std::make_shared<Running>(std::move(options), std::move(lookup));
   return [running](const Request& request, Deadline deadline, const std::stop_token& stop,
                    const ResponseHandler& done) { send(running->engine(), request, deadline, stop, done); };
@@ -67,7 +67,7 @@ AsyncTransport makeAsyncCurlTransport(CurlTransportOptions options, Lookup looku
 
 }  // namespace detail
 
-AsyncTransport asyncCurlTransport(CurlTransportOptions options) {
+AsyncTransport asyncCurlTransport(TransportOptions options) {
   return detail::makeAsyncCurlTransport(std::move(options), detail::systemLookup);
 }
 

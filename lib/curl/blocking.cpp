@@ -15,9 +15,9 @@ Error unreachable(std::string what) { return fail(Errc::unreachable, std::move(w
 // What the copies of one transport share.
 class Shared {
  public:
-  explicit Shared(CurlTransportOptions options, Lookup lookup)
+  explicit Shared(TransportOptions options, Lookup lookup)
       : setup(std::make_shared<Setup>(std::move(options), std::move(lookup))),
-        pool_(setup->options.maxIdle, setup->maxIdlePerKey(), setup->options.idleTimeout) {}
+        pool_(setup->options.maxIdle, maxIdlePerKey(setup->options), setup->options.idleTimeout) {}
 
   [[nodiscard]] Multi takeMulti() {
     const std::lock_guard lock(mutex_);
@@ -65,7 +65,7 @@ class Call {
   Call(std::shared_ptr<Shared> shared, const Request& request, HttpTarget target, BodyReader body, Deadline deadline)
       : shared_(std::move(shared)),
         target_(std::move(target)),
-        key_(shared_->setup->keyOf(request, target_)),
+        key_(connectionKey(shared_->setup->options, request, target_)),
         deadline_(deadline),
         transfer_(request, target_, shared_->setup->options,
                   {.isKept = !key_.empty(), .upload = pieces(body), .news = [this] { hasNews_ = true; }}) {}
@@ -230,14 +230,14 @@ Result<Response> send(const std::shared_ptr<Shared>& shared, const Request& requ
 
 }  // namespace
 
-Transport makeCurlTransport(CurlTransportOptions options, Lookup lookup) {
+Transport makeCurlTransport(TransportOptions options, Lookup lookup) {
   const auto shared = std::make_shared<Shared>(std::move(options), std::move(lookup));
   return [shared](const Request& request, Deadline deadline) { return send(shared, request, deadline); };
 }
 
 }  // namespace detail
 
-Transport curlTransport(CurlTransportOptions options) {
+Transport curlTransport(TransportOptions options) {
   return detail::makeCurlTransport(std::move(options), detail::systemLookup);
 }
 

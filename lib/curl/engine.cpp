@@ -11,7 +11,7 @@ constexpr std::size_t maxReaders = 10'000;  // that wait for one
 Job::Job(const Request& request, HttpTarget to, const Setup& setup, Deadline until, std::stop_token stopped,
          ResponseHandler handler, AsyncBodyReader body)
     : target(std::move(to)),
-      key(setup.keyOf(request, target)),
+      key(connectionKey(setup.options, request, target)),
       deadline(until),
       streams(request.streamsResponse),
       upload(std::move(body)),
@@ -36,9 +36,9 @@ Result<std::optional<std::string>> Job::nextPiece() {
   return std::optional<std::string>();
 }
 
-Engine::Engine(CurlTransportOptions options, Lookup lookup)
+Engine::Engine(TransportOptions options, Lookup lookup)
     : setup_(std::make_shared<Setup>(std::move(options), std::move(lookup))),
-      pool_(setup_->options.maxIdle, setup_->maxIdlePerKey(), setup_->options.idleTimeout),
+      pool_(setup_->options.maxIdle, maxIdlePerKey(setup_->options), setup_->options.idleTimeout),
       readers_(readerThreads, maxReaders) {}
 
 void Engine::run() {

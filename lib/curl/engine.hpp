@@ -58,7 +58,7 @@ struct Job : std::enable_shared_from_this<Job> {
 
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  Engine(CurlTransportOptions options, Lookup lookup);
+  Engine(TransportOptions options, Lookup lookup);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 

@@ -27,7 +27,7 @@ int portOf(int socket) {
 
 bool isTls(const HttpTarget& target) { return target.https; }
 
-Strings proxyFieldsOf(const CurlTransportOptions& options) {
+Strings proxyFieldsOf(const TransportOptions& options) {
   Strings fields;
   const auto add = [&fields](const std::string& line) {
     curl_slist* const longer = curl_slist_append(fields.get(), line.c_str());
@@ -95,7 +95,7 @@ Easy Line::make() {
   const std::string url = target_.origin + '/';
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_SHARE, cache_.get());
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(setup_->options.connectTimeout.count()));
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(2 * setup_->options.connectTimeout.count()));
   set(CURLOPT_OPENSOCKETFUNCTION, &Line::connect);
   set(CURLOPT_OPENSOCKETDATA, this);
   set(CURLOPT_CLOSESOCKETFUNCTION, &Line::close);

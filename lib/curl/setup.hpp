@@ -13,25 +13,20 @@ namespace ironjar::detail {
 
 struct Setup {
   // Throws std::invalid_argument for options that cannot be.
-  Setup(CurlTransportOptions given, Lookup lookup);
+  Setup(TransportOptions given, Lookup lookup);
 
-  // Which connections a request may use; empty: one of its own, which is closed afterwards.
-  [[nodiscard]] std::string keyOf(const Request& request, const HttpTarget& target) const;
   // Whom a connection for that target is made to.
   [[nodiscard]] const HttpTarget& peerOf(const HttpTarget& target) const {
     return target.https && proxy ? *proxy : target;
   }
-  [[nodiscard]] std::size_t maxIdlePerKey() const {
-    return options.shareAmongGroups ? options.maxIdle : options.maxIdlePerGroup;
-  }
 
-  const CurlTransportOptions options;
+  const TransportOptions options;
   const std::optional<HttpTarget> proxy;
   const Tls tls;
   const Resolver resolver;
 };
 
-[[nodiscard]] Transport makeCurlTransport(CurlTransportOptions options, Lookup lookup);
-[[nodiscard]] AsyncTransport makeAsyncCurlTransport(CurlTransportOptions options, Lookup lookup);
+[[nodiscard]] Transport makeCurlTransport(TransportOptions options, Lookup lookup);
+[[nodiscard]] AsyncTransport makeAsyncCurlTransport(TransportOptions options, Lookup lookup);
 
 }  // namespace ironjar::detail

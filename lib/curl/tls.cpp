@@ -13,7 +13,7 @@ namespace ironjar::detail {
 namespace {
 
 [[noreturn]] void refuse(const char* why) {
-  throw std::invalid_argument(std::string("ironjar: CurlTransportOptions: ") + why);
+  throw std::invalid_argument(std::string("ironjar: TransportOptions: ") + why);
 }
 
 // Those that libcurl was built with. OpenSSL's own defaults would be whatever the environment says.
@@ -28,7 +28,7 @@ void loadSystemAuthorities(X509_STORE* store) {
   ERR_clear_error();
 }
 
-Handle<SSL_CTX, SSL_CTX_free> clientOf(const CurlTransportOptions& options) {
+Handle<SSL_CTX, SSL_CTX_free> clientOf(const TransportOptions& options) {
   if (options.clientCertFile.empty() && options.clientKeyFile.empty()) return nullptr;
   Handle<SSL_CTX, SSL_CTX_free> client(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* const context = client.get();
@@ -79,7 +79,7 @@ long passBrokenWrite(BIO* bio, int operation, const char*, std::size_t size, int
 
 }  // namespace
 
-Tls::Tls(const CurlTransportOptions& options) : authorities_(X509_STORE_new()), client_(clientOf(options)) {
+Tls::Tls(const TransportOptions& options) : authorities_(X509_STORE_new()), client_(clientOf(options)) {
   if (!authorities_) throw std::runtime_error("ironjar: OpenSSL has no memory");
   if (options.caCertFile.empty()) {
     loadSystemAuthorities(authorities_.get());

@@ -14,7 +14,7 @@ namespace ironjar::detail {
 class Tls {
  public:
   // Throws std::invalid_argument for files that cannot be read, or do not go together.
-  explicit Tls(const CurlTransportOptions& options);
+  explicit Tls(const TransportOptions& options);
 
   // Prepares a connection's SSL_CTX for that host. The last alert that comes is written to `alert`, which must live as
   // long as the context.

@@ -33,7 +33,7 @@ std::string resolved(const HttpTarget& peer, const Addresses& addresses) {
 }
 
 // A streamed body is never held: libcurl pauses while a piece of it is there.
-ResponseLimits limitsOf(const Request& request, const CurlTransportOptions& options) {
+ResponseLimits limitsOf(const Request& request, const TransportOptions& options) {
   const std::size_t body = request.streamsResponse ? std::numeric_limits<std::size_t>::max() : options.maxBodySize;
   return {options.maxHeadSize, body};
 }
@@ -47,7 +47,7 @@ std::optional<Error> Transfer::check(const Request& request) {
   return std::nullopt;
 }
 
-Transfer::Transfer(const Request& request, const HttpTarget& target, const CurlTransportOptions& limits,
+Transfer::Transfer(const Request& request, const HttpTarget& target, const TransportOptions& limits,
                    TransferOptions options)
     : method_(request.method),
       target_(target.target),

@@ -29,8 +29,7 @@ class Transfer {
   // Errc::malformed for what cannot be sent.
   [[nodiscard]] static std::optional<Error> check(const Request& request);
 
-  Transfer(const Request& request, const HttpTarget& target, const CurlTransportOptions& limits,
-           TransferOptions options);
+  Transfer(const Request& request, const HttpTarget& target, const TransportOptions& limits, TransferOptions options);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 

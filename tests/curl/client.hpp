@@ -28,9 +28,8 @@ inline ironjar::Deadline in(std::chrono::milliseconds time) { return std::chrono
 
 // Both, as one that blocks. A server's end waits for those who keep a connection to it: not for long, unless it is
 // said.
-inline std::vector<std::pair<std::string, ironjar::Transport>> curlTransports(
-    ironjar::CurlTransportOptions options = {}) {
-  if (options.idleTimeout == ironjar::CurlTransportOptions().idleTimeout) options.idleTimeout = 300ms;
+inline std::vector<std::pair<std::string, ironjar::Transport>> curlTransports(ironjar::TransportOptions options = {}) {
+  if (options.idleTimeout == ironjar::TransportOptions().idleTimeout) options.idleTimeout = 300ms;
   return {{"blocking", ironjar::curlTransport(options)},
           {"asynchronous", ironjar::blocking(ironjar::asyncCurlTransport(options))}};
 }

@@ -36,7 +36,7 @@ class Http2Server {
   [[nodiscard]] std::string url(const std::string& target) const {
     return "https://localhost:" + std::to_string(port_) + target;
   }
-  [[nodiscard]] CurlTransportOptions options() const { return {.caCertFile = certificate().file.string()}; }
+  [[nodiscard]] TransportOptions options() const { return {.caCertFile = certificate().file.string()}; }
 
  private:
   support::Process process_;
@@ -84,7 +84,7 @@ TEST_CASE("HTTP/2 is spoken where the server does, and HTTP/1.1 where it is turn
     const std::string big(300'000, 'x');
     CHECK(transport({.method = "POST", .url = node->url("/echo"), .body = big}, in(10s)).value().body == big);
   }
-  CurlTransportOptions options = node->options();
+  TransportOptions options = node->options();
   options.http2 = false;
   for (const auto& each : curlTransports(options)) {
     const Transport& transport = each.second;
@@ -95,7 +95,7 @@ TEST_CASE("HTTP/2 is spoken where the server does, and HTTP/1.1 where it is turn
 TEST_CASE("on HTTP/2, too, interim responses and trailers are skipped, and limits hold") {
   const Http2Server* const node = server();
   if (node == nullptr) return;
-  CurlTransportOptions options = node->options();
+  TransportOptions options = node->options();
   options.maxBodySize = 100'000;
   for (const auto& each : curlTransports(options)) {
     const Transport& transport = each.second;

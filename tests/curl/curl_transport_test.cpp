@@ -215,11 +215,11 @@ TEST_CASE("a server that asks for a client certificate gets it; without one noth
 TEST_CASE("options that cannot be are refused at start-up") {
   const Certificate certificate;
   const std::string file = certificate.file.string();
-  std::vector<CurlTransportOptions> wrong = {{.connectTimeout = -1ms},
-                                             {.streamIdle = std::chrono::hours{25}},
-                                             {.caCertFile = file + ".no"},
-                                             {.caCertFile = "/dev/null"},
-                                             {.proxyAuthorization = "Basic x\r\nX: y"}};
+  std::vector<TransportOptions> wrong = {{.connectTimeout = -1ms},
+                                         {.streamIdle = std::chrono::hours{25}},
+                                         {.caCertFile = file + ".no"},
+                                         {.caCertFile = "/dev/null"},
+                                         {.proxyAuthorization = "Basic x\r\nX: y"}};
   for (const auto& [cert, key] : {std::pair(file, std::string()), std::pair(file, file + ".no"),
                                   std::pair(std::string("/dev/null"), file), std::pair(std::string(), file)}) {
     wrong.push_back({.clientCertFile = cert, .clientKeyFile = key});
@@ -228,7 +228,7 @@ TEST_CASE("options that cannot be are refused at start-up") {
                           "http://u:p@proxy.example", "socks5://proxy.example"}) {
     wrong.push_back({.proxy = url});
   }
-  for (const CurlTransportOptions& options : wrong) {
+  for (const TransportOptions& options : wrong) {
     CHECK_THROWS_AS(static_cast<void>(curlTransport(options)), std::invalid_argument);
     CHECK_THROWS_AS(static_cast<void>(asyncCurlTransport(options)), std::invalid_argument);
   }

@@ -2,7 +2,7 @@
 //   cross_user [--share] [--seed N] REQUESTS
 // Half of the requests go over TCP, half over TLS. Prints what the API did, what the requests ended with, and how many
 // answers were another user's; the exit status is 1 if any was. With --share the transport keeps connections for
-// everybody (HttplibTransportOptions::shareAmongGroups), and some are: the control.
+// everybody (TransportOptions::shareAmongGroups), and some are: the control.
 #include "../support/raw_server.hpp"
 
 #include <array>
@@ -146,7 +146,7 @@ struct Options {
 };
 
 ironjar::Transport transport(const Options& options, const std::string& caCertFile) {
-  ironjar::HttplibTransportOptions made;
+  ironjar::TransportOptions made;
   made.caCertFile = caCertFile;
   const auto set = [&](auto& o) {
     if constexpr (requires { o.shareAmongGroups; }) o.shareAmongGroups = options.share;

@@ -8,14 +8,14 @@
 #include <utility>
 
 #include <ironjar/asio/body.hpp>
-#include <ironjar/asio/options.hpp>
+#include <ironjar/transport_options.hpp>
 
 namespace ironjar::detail {
 
 // Not thread-safe.
 class AsioDownload {
  public:
-  AsioDownload(const Request& request, const AsioTransportOptions& options)
+  AsioDownload(const Request& request, const TransportOptions& options)
       : streams_(request.streamsResponse),
         maxHeld_(options.maxBodySize),
         reader_(request.method, {options.maxHeadSize, streams_ ? unlimited : options.maxBodySize}) {}

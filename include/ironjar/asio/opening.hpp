@@ -11,17 +11,17 @@
 
 #include <ironjar/asio/connecting.hpp>
 #include <ironjar/asio/connection.hpp>
-#include <ironjar/asio/options.hpp>
+#include <ironjar/transport_options.hpp>
 
 namespace ironjar::detail {
 
 // What all requests of a transport open connections with.
 struct AsioOpener {
-  explicit AsioOpener(AsioTransportOptions own)
+  explicit AsioOpener(TransportOptions own)
       : options(std::move(own)),
         proxy(proxyOf(options)),
-        tls({options.caCertFile, options.clientCertFile, options.clientKeyFile}, "AsioTransportOptions") {}
-  const AsioTransportOptions options;
+        tls({options.caCertFile, options.clientCertFile, options.clientKeyFile}, "TransportOptions") {}
+  const TransportOptions options;
   const std::optional<HttpTarget> proxy;
   TlsClientContext tls;
 };

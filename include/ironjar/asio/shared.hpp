@@ -11,13 +11,11 @@
 namespace ironjar::detail {
 
 struct AsioShared {
-  AsioShared(const asio::any_io_executor& executor, AsioTransportOptions options)
+  AsioShared(const asio::any_io_executor& executor, TransportOptions options)
       : opener(std::move(options)),
         loop(AsioLoop::of(executor)),
-        idle(std::make_shared<AsioIdle>(
-            loop, opener.options.maxIdle,
-            opener.options.shareAmongGroups ? opener.options.maxIdle : opener.options.maxIdlePerGroup,
-            opener.options.idleTimeout)) {}
+        idle(std::make_shared<AsioIdle>(loop, opener.options.maxIdle, maxIdlePerKey(opener.options),
+                                        opener.options.idleTimeout)) {}
   AsioOpener opener;
   const std::shared_ptr<AsioLoop> loop;
   const std::shared_ptr<AsioIdle> idle;

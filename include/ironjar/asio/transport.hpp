@@ -26,7 +26,7 @@ namespace detail {
 
 class AsioTransport {
  public:
-  AsioTransport(asio::any_io_executor executor, AsioTransportOptions options)
+  AsioTransport(asio::any_io_executor executor, TransportOptions options)
       : executor_(std::move(executor)), shared_(std::make_shared<AsioShared>(executor_, std::move(options))) {}
 
   void send(const Request& request, Deadline deadline, const std::stop_token& stop, ResponseHandler done) const {
@@ -52,19 +52,13 @@ class AsioTransport {
     Result<HttpTarget> target = readTarget(request.url);
     if (!target) return std::move(target).error();
     AsioTask task{.target = *std::move(target)};
-    if (!request.freshConnection) task.key = keyOf(request, task.target);
+    task.key = connectionKey(shared_->opener.options, request, task.target);
     Result<std::string> head = requestHead(
         request, task.target, task.key.empty() ? AfterResponse::closeConnection : AfterResponse::keepConnection);
     if (!head) return std::move(head).error();
     task.head = *std::move(head);
     return task;
   }
-  // Which kept connections a request may use; empty: none.
-  [[nodiscard]] std::string keyOf(const Request& request, const HttpTarget& target) const {
-    if (shared_->opener.options.shareAmongGroups) return target.origin;
-    return request.connectionGroup.empty() ? std::string() : target.origin + '\n' + request.connectionGroup;
-  }
-
   const asio::any_io_executor executor_;
   const std::shared_ptr<AsioShared> shared_;
 };
@@ -92,7 +86,7 @@ class AsioTransport {
 // client certificate and key that cannot be read or do not belong together, a `proxy` that is no http URL of a host,
 // and credentials with a line break in them.
 [[nodiscard]] inline AsyncTransport asioTransport(boost::asio::any_io_executor executor,
-                                                  AsioTransportOptions options = {}) {
+                                                  TransportOptions options = {}) {
   if (!executor) throw std::invalid_argument("ironjar: asioTransport: an executor is needed");
   return [transport = std::make_shared<const detail::AsioTransport>(std::move(executor), std::move(options))](
              const Request& request, Deadline deadline, const std::stop_token& stop, ResponseHandler done) {

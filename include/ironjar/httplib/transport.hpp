@@ -20,34 +20,9 @@
 #include <vector>
 
 #include <ironjar/httplib/exchange.hpp>
+#include <ironjar/transport_options.hpp>
 
 namespace ironjar {
-
-struct HttplibTransportOptions {
-  // For each address of the host; again for what follows: the proxy's answer and the TLS handshake together.
-  std::chrono::milliseconds connectTimeout{2000};
-  std::size_t maxHeadSize = 64 * 1024;          // of a response; for all that frames its body, too
-  std::size_t maxBodySize = 8 * 1024 * 1024;    // of a response
-  std::size_t maxIdle = 256;                    // kept connections in all; the one idle longest goes first
-  std::size_t maxIdlePerGroup = 4;              // and for one origin and Request::connectionGroup
-  std::chrono::milliseconds idleTimeout{4000};  // below the 5 s after which many servers close theirs
-  // Keeps connections for whoever comes next, whatever the request's connectionGroup. Saves a handshake per login, and
-  // trusts the API with its users: one that answers twice, or answers a request that was given up, gives one user's
-  // answer to another. What has come when a connection is taken is noticed; what comes a moment later is not.
-  bool shareAmongGroups = false;
-  std::string caCertFile = {};  // PEM; empty: the system's authorities
-  // PEM files: a certificate, with those that lead to its authority, and its key. Servers that ask for a client
-  // certificate are shown it; at a token endpoint that is client authentication (RFC 8705 section 2), with
-  // publicClient(). Read when the transport is made. Empty: none.
-  std::string clientCertFile = {};
-  std::string clientKeyFile = {};
-  // `http://proxy.example:3128`: https requests go through it by CONNECT (RFC 9110 section 9.3.6), so that it learns
-  // host and port alone. http requests, which are for this machine, do not. Empty: none, whatever the environment says.
-  // A proxy that refuses or breaks is Errc::unreachable: nothing was sent to the host.
-  std::string proxy = {};
-  std::string proxyAuthorization = {};  // the proxy's credentials as a field's value, such as "Basic dXNlcjpwYXNz"
-};
-
 namespace detail {
 
 // The kept connections. Closes those that have been idle for long enough, whether anybody asks or not.
@@ -150,15 +125,13 @@ class IdleConnections {
 
 class HttplibTransport {
  public:
-  explicit HttplibTransport(HttplibTransportOptions options)
-      : options_(std::move(options)),
-        idle_(options_.maxIdle, options_.shareAmongGroups ? options_.maxIdle : options_.maxIdlePerGroup,
-              options_.idleTimeout) {}
+  explicit HttplibTransport(TransportOptions options)
+      : options_(std::move(options)), idle_(options_.maxIdle, maxIdlePerKey(options_), options_.idleTimeout) {}
 
   Result<Response> send(const Request& request, Deadline deadline) {
     const Result<HttpTarget> target = readTarget(request.url);
     if (!target) return target.error();
-    const std::string key = request.freshConnection ? std::string() : keyOf(request, *target);
+    const std::string key = connectionKey(options_, request, *target);
     const auto after = key.empty() ? AfterResponse::closeConnection : AfterResponse::keepConnection;
     Result<std::string> head = requestHead(request, *target, after);
     if (!head) return std::move(head).error();
@@ -181,12 +154,6 @@ class HttplibTransport {
   }
 
  private:
-  // Which kept connections a request may use; empty: none.
-  [[nodiscard]] std::string keyOf(const Request& request, const HttpTarget& target) const {
-    if (options_.shareAmongGroups) return target.origin;
-    return request.connectionGroup.empty() ? std::string() : target.origin + '\n' + request.connectionGroup;
-  }
-
   Result<IdleConnections::Pointer> open(const HttpTarget& target, Deadline deadline) {
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
     if (target.https) return fail(Errc::unsupported, "httplib is compiled without OpenSSL");
@@ -226,28 +193,10 @@ class HttplibTransport {
     return unreachable("the proxy answered " + std::to_string(status));
   }
 
-  // Throws std::invalid_argument.
-  static std::optional<HttpTarget> proxyOf(const HttplibTransportOptions& options) {
-    const auto refuse = [](const char* why) {
-      throw std::invalid_argument(std::string("ironjar: HttplibTransportOptions: ") + why);
-    };
-    for (const auto time : {options.connectTimeout, options.idleTimeout}) {
-      if (time.count() < 0 || time > std::chrono::hours{24}) refuse("connectTimeout or idleTimeout is out of range");
-    }
-    const std::string& credentials = options.proxyAuthorization;
-    if (credentials.find_first_of(std::string("\r\n\0", 3)) != std::string::npos)
-      refuse("proxyAuthorization breaks its line");
-    if (options.proxy.empty()) return std::nullopt;
-    Result<HttpTarget> proxy = readTarget(options.proxy);
-    if (!proxy || proxy->https || proxy->target != "/") refuse("proxy is not a URL such as http://proxy.example:3128");
-    return *std::move(proxy);
-  }
-
-  const HttplibTransportOptions options_;
+  const TransportOptions options_;
   const std::optional<HttpTarget> proxy_ = proxyOf(options_);
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
-  TlsClientContext tls_{{options_.caCertFile, options_.clientCertFile, options_.clientKeyFile},
-                        "HttplibTransportOptions"};
+  TlsClientContext tls_{{options_.caCertFile, options_.clientCertFile, options_.clientKeyFile}, "TransportOptions"};
 #endif
   IdleConnections idle_;
 };
@@ -261,7 +210,7 @@ class HttplibTransport {
 // Link OpenSSL's libssl where httplib has CPPHTTPLIB_OPENSSL_SUPPORT; without it, https is Errc::unsupported. Throws
 // std::invalid_argument for a client certificate and key that cannot be read or do not belong together, a `proxy` that
 // is no http URL of a host, and credentials with a line break in them.
-[[nodiscard]] inline Transport httplibTransport(HttplibTransportOptions options = {}) {
+[[nodiscard]] inline Transport httplibTransport(TransportOptions options = {}) {
   return [transport = std::make_shared<detail::HttplibTransport>(std::move(options))](
              const Request& request, Deadline deadline) { return transport->send(request, deadline); };
 }
