@@ -1,5 +1,6 @@
 #include "support/support.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <random>
@@ -126,6 +127,68 @@ TEST_CASE("Set-Cookie: attributes in iron-session's order, and its defaults") {
              .sameSite = SameSite::none}) ==
         "a=b; Max-Age=90; Domain=Example.com; Path=/x; Expires=Tue, 01 Jan 2030 00:00:00 GMT; HttpOnly; Secure; "
         "Partitioned; Priority=Medium; SameSite=None");
+}
+
+TEST_CASE("a Set-Cookie value comes apart into what it was made of") {
+  std::mt19937 random(9);
+  const auto some = [&](auto... values) {
+    const std::array all{values...};
+    return all[random() % all.size()];
+  };
+  for (int round = 0; round < 20'000; ++round) {
+    CookieOptions options{.domain = some("", "example.com", ".a.example"),
+                          .path = some("", "/", "/x y"),
+                          .httpOnly = some(false, true),
+                          .secure = some(false, true),
+                          .partitioned = some(false, true),
+                          .priority = some(CookiePriority::unset, CookiePriority::low, CookiePriority::high),
+                          .sameSite = some(SameSite::unset, SameSite::lax, SameSite::strict, SameSite::none)};
+    if (some(false, true)) options.maxAge = std::chrono::seconds(some(-1, 0, 1, 2'147'483'647));
+    if (some(false, true)) options.expires = support::at(some(0, 1, 1'893'456'000) * std::int64_t{1000});
+    const auto line = serializeCookie("n", some("", "v", "a=b=c"), options);
+    if (!line) continue;
+    const auto parts = parseSetCookie(*line);
+    REQUIRE(parts);
+    REQUIRE(parts->options == options);
+    REQUIRE(serializeCookie(parts->name, parts->value, parts->options).value() == *line);
+  }
+  const auto parts = parseSetCookie(" a = b c ;max-age=5; ;SECURE ; Path=/y;path=/x; samesite=STRICT;");
+  CHECK(parts.value() ==
+        SetCookie{
+            "a", "b c", {.maxAge = 5s, .path = "/x", .httpOnly = false, .secure = true, .sameSite = SameSite::strict}});
+}
+
+TEST_CASE("of a Set-Cookie value nothing is lost unsaid") {
+  for (const char* line : {"", ";", "a", "=b", "; Path=/", "a=b; Max-Age=", "a=b; Max-Age=1x", "a=b; Max-Age=1e3",
+                           "a=b; Max-Age=99999999999999999999", "a=b; Expires=soon", "a=b; Priority=", "a=b; SameSite",
+                           "a=b; SameSite=Maybe"}) {
+    CAPTURE(line);
+    CHECK(errorOf(parseSetCookie(line)) == Errc::malformed);
+  }
+  CHECK(errorOf(parseSetCookie("a=b; Version=1")) == Errc::unsupported);
+  CHECK(errorOf(parseSetCookie("a=b; =x")) == Errc::unsupported);
+}
+
+TEST_CASE("pairs make the header that they came from; what no header has brought makes none") {
+  std::mt19937 random(10);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string header;
+    const std::size_t size = random() % 40;
+    while (header.size() < size) header.push_back("ab=;, \t\"\r\n"[random() % 10]);
+    const auto pairs = parseCookies(header);
+    REQUIRE(parseCookies(joinCookies(pairs)) == pairs);
+  }
+  const std::vector<CookiePair> made = {{"theme", "dark; session=theirs"},
+                                        {"a;session", "theirs"},
+                                        {"", "x"},
+                                        {"b=c", "d"},
+                                        {" e", "f"},
+                                        {"g", "h "},
+                                        {"i", "j"},
+                                        {"i", ""},
+                                        {"k", "l=m"}};
+  CHECK(joinCookies(made) == "i=j; i=; k=l=m");
+  CHECK(joinCookies({}).empty());
 }
 
 TEST_CASE("what would break out of a cookie is refused (C09 ctl, C10 inject-attr)") {

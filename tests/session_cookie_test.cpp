@@ -42,6 +42,7 @@ TEST_CASE("decoys are passed over, however many (C03 dup-name)") {
   std::string decoys;
   for (int i = 0; i < 7; ++i) decoys += "sid=ij1.decoy" + std::to_string(i) + "; ";
   CHECK(jar.open(decoys + real).get<std::string>("user") == "ada");
+  CHECK(jar.open(parseCookies(decoys + real)).get<std::string>("user") == "ada");
   CHECK_FALSE(jar.open(decoys + real).rejection());
   CHECK(jar.open("sid=Fe26.2*decoy; sid=ij1.; " + decoys + real).get<std::string>("user") == "ada");
   std::string junk;

@@ -12,6 +12,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -285,6 +286,9 @@ class SessionJar {
   // looked at up to 1 MiB, and fe26Iterations above 1 up to 16,384 in all (or their sum), those seals first that claim
   // to end last. So with {1, 8192} two decoys with a later end can hide an h3 session; iron-session's are tried before.
   [[nodiscard]] Session open(std::string_view cookieHeader) const;
+  // The same of joinCookies(), for servers that take the header apart. One that keeps a single value of each name hides
+  // the others: beside a decoy of its name the session may not be seen.
+  [[nodiscard]] Session open(std::span<const CookiePair> cookies) const { return open(joinCookies(cookies)); }
 
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
   // deletions of the others of its names, since another tab may have written them after this request was sent: the

@@ -87,6 +87,17 @@ std::vector<CookiePair> parseCookies(std::string_view header) {
   return pairs;
 }
 
+std::string joinCookies(std::span<const CookiePair> cookies) {
+  std::string header;
+  for (const CookiePair& cookie : cookies) {
+    const std::size_t before = header.size();
+    header.append(before == 0 ? "" : "; ").append(cookie.name).append("=").append(cookie.value);
+    std::string_view added = std::string_view(header).substr(before);
+    if (detail::nextCookie(added) != cookie || !added.empty()) header.resize(before);
+  }
+  return header;
+}
+
 Result<std::string> detail::serializeCookie(std::string_view name, std::string_view value, const CookieOptions& options,
                                             Promises promises) {
   const char* why = whyRefused(name, value, options);
