@@ -63,7 +63,7 @@ for block in "$out"/*.cpp; do
 done
 {
   echo "$prelude$asio$beast"
-  printf '#include <ironjar/testing/%s.hpp>\n' api check_transport httplib profiles
+  printf '#include <ironjar/testing/%s.hpp>\n' api check_adapter check_transport httplib profiles
   cat "$headers"
 } >"$out/headers.cpp"
 rm "$headers"
