@@ -36,7 +36,7 @@ export CTEST_OUTPUT_ON_FAILURE=1
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime  # for precompiled headers
 
 test_packages=("${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${curl_packages[@]}"
-  "${redis_packages[@]}" "${front_packages[@]}" "${asio_packages[@]}" doctest-dev ccache openssl curl libcli11-dev
+  "${redis_packages[@]}" "${front_packages[@]}" "${server_packages[@]}" doctest-dev ccache openssl curl libcli11-dev
   binutils python3 mypy)
 
 # build_and_test NAME [cmake options]

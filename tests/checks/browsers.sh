@@ -6,7 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/build.sh"
 
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${front_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev ccache
+  "${server_packages[@]}" doctest-dev ccache
 need_node
 need_node_headers "$root/build/release"
 configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_NODE=ON

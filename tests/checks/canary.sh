@@ -8,7 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/build.sh"
 
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev libcli11-dev ccache curl openssl gdb strace python3
+  "${server_packages[@]}" doctest-dev libcli11-dev ccache curl openssl gdb strace python3
 configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_DEMO=ON -DIRONJAR_BUILD_REDIS=ON \
   -DIRONJAR_BUILD_C=ON -DIRONJAR_BUILD_CLI=ON
 cmake --build "$build" --target all ironjar_canary

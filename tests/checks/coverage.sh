@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/build.sh"
 
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${curl_packages[@]}" \
-  "${redis_packages[@]}" "${asio_packages[@]}" doctest-dev ccache openssl curl gcovr
+  "${redis_packages[@]}" "${server_packages[@]}" doctest-dev ccache openssl curl gcovr
 configure coverage -DCMAKE_BUILD_TYPE=Release -DCMAKE_PROJECT_ironjar_INCLUDE="$root/tests/checks/coverage.cmake" \
   -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_CURL=ON -DIRONJAR_BUILD_REDIS=ON
 programs=(ironjar_core_tests ironjar_attack_tests ironjar_curl_tests ironjar_httplib_tests ironjar_prometheus_tests

@@ -8,7 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # libc6-dbg: valgrind replaces functions of libc's by name.
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev ccache valgrind libc6-dbg
+  "${server_packages[@]}" doctest-dev ccache valgrind libc6-dbg
 configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON
 cmake --build "$build" --target ironjar_ct
 examine() {

@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 seconds=${1:-60}
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev ccache clang libclang-rt-dev llvm
+  "${server_packages[@]}" doctest-dev ccache clang libclang-rt-dev llvm
 configure fuzz -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1 -DCMAKE_CXX_COMPILER=clang++ -DIRONJAR_BUILD_TESTS=ON \
   -DIRONJAR_BUILD_REDIS=ON -DIRONJAR_BUILD_C=ON -DIRONJAR_SANITIZE=fuzzer,address,undefined
 targets=("${@:2}")

@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 victims=2000
 requests=100000
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${front_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev ccache python3
+  "${server_packages[@]}" doctest-dev ccache python3
 configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_DEMO=ON
 cmake --build "$build" --target \
   ironjar-demo ironjar-demo-beast ironjar_readme_first ironjar_cross_user ironjar_worst >/dev/null

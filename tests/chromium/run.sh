@@ -13,7 +13,7 @@ root=$(cd "$here/../.." && pwd)
 . "$root/tests/support/build.sh"
 
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev ccache chromium openssl procps
+  "${server_packages[@]}" doctest-dev ccache chromium openssl procps
 need_node
 need_npm "$root/build/chromium" chromium
 configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_DEMO=ON

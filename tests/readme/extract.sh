@@ -50,11 +50,15 @@ asio='#include <ironjar/asio.hpp>  // which takes its time: where it is used alo
 '
 beast='#include <ironjar/beast.hpp>  // likewise
 '
+poco='#include <ironjar/poco.hpp>
+#include <Poco/Net/HTTPRequestHandler.h>
+'
 for block in "$out"/*.cpp; do
   text=$(cat "$block")
   includes=$prelude
   [[ $text != *asio* ]] || includes+=$asio
   [[ $text != *[Bb]east* ]] || includes+=$beast
+  [[ $text != *Poco::* ]] || includes+=$poco
   case $text in
     *'int main('*) sed -i 's/8080/std::atoi(std::getenv("PORT"))/' "$block" ;;
     struct*) printf '%s%s\n' "$includes" "$text" >"$block" ;;
@@ -62,7 +66,7 @@ for block in "$out"/*.cpp; do
   esac
 done
 {
-  echo "$prelude$asio$beast"
+  echo "$prelude$asio$beast$poco"
   printf '#include <ironjar/testing/%s.hpp>\n' api check_adapter check_transport httplib profiles
   cat "$headers"
 } >"$out/headers.cpp"

@@ -11,7 +11,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=../support/packages.sh
 . "$root/tests/support/packages.sh"
 need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${redis_packages[@]}" \
-  "${asio_packages[@]}" doctest-dev
+  "${server_packages[@]}" doctest-dev
 
 build="$root/build/measure"
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_REDIS=ON >/dev/null

@@ -23,6 +23,7 @@ build_packages=(g++ cmake ninja-build pkg-config libsodium-dev libssl-dev nlohma
 httplib_packages=(libcpp-httplib-dev libbrotli-dev)
 front_packages=(nginx haproxy)  # reverse proxies in front; tests start their own, on free ports
 asio_packages=(libboost1.81-dev)  # headers only
+server_packages=("${asio_packages[@]}" libpoco-dev)
 metrics_packages=(prometheus-cpp-dev)
 curl_packages=(libcurl4-openssl-dev)
 redis_packages=(libhiredis-dev redis-server)  # tests start servers of their own, on free ports
