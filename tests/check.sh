@@ -88,7 +88,8 @@ bench() {
   echo "== bench"
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_BENCH=ON \
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
-  cmake --build "$build" --target ironjar_bench ironjar_bench_server
+  cmake --build "$build" --target ironjar_bench ironjar_bench_server ironjar_reach ironjar_reach_server
+  "$build/bench/ironjar_reach" "$build/bench/ironjar_reach_server" 200
   rows=$("$build/bench/ironjar_bench" --benchmark_min_time=0.001 --benchmark_filter='-/1000000(/|$)' 2>&1)
   if [[ $rows != *json/native/seal/1024* || $rows == *ERROR* ]]; then
     echo "$rows"
