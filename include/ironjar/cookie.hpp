@@ -68,10 +68,10 @@ struct SetCookie {
 };
 
 // The parts of what serializeCookie wrote, or another who has its attributes: serialized again they say the same.
-// Errc::malformed for a line without a name, or an attribute whose value cannot be (a date before 1970 or after 2261
-// among them); Errc::unsupported for an attribute that CookieOptions has no member for: nothing is lost unsaid.
-// Attributes' names are compared without regard to case, and of one that comes twice the last counts (RFC 6265
-// section 5.3).
+// Errc::malformed for a line without a name, one with a control in it, or an attribute whose value cannot be (a date
+// that is not written as we do, before 1970 or after 2261 among them); Errc::unsupported for an attribute that
+// CookieOptions has no member for: nothing is lost unsaid. Attributes' names are compared without regard to case, and
+// of one that comes twice the last counts (RFC 6265 section 5.3).
 [[nodiscard]] Result<SetCookie> parseSetCookie(std::string_view line);
 
 // What browsers store of one cookie: the whole Set-Cookie value, attributes included.

@@ -22,9 +22,12 @@
 // colon, ends lines at a bare LF, and takes a chunked body that was cut for a whole one. So what came is read again
 // here, and nothing that follows a request on its connection is served: behind a reverse proxy it may be another's.
 //
-// Each wait for bytes ends after HTTPServerParams::getTimeout(); a head or a body that drips has no other deadline, so
-// put a reverse proxy in front, which has to do TLS, too. Bodies are whole, either way. The answer is all of the
-// response: Poco's object gets the status only; do not send() it.
+// Each wait for bytes ends after HTTPServerParams::getTimeout(); a head or a body that drips, or an answer that is read
+// slowly, has no other deadline, so put a reverse proxy in front, which has to do TLS, too. Some heads are Poco's to
+// refuse, by a 400 without a body or by closing: fields over 8 KiB, more than 100, a single length that is no number.
+//
+// Call one of these functions once for a request: a second has nothing to read. Bodies are whole, either way. The
+// answer is all of the response: Poco's object gets the status only; do not send() it.
 #pragma once
 
 #include <Poco/Net/HTTPServerRequest.h>

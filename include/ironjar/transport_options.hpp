@@ -17,12 +17,14 @@ struct TransportOptions {
   // For each address of the host; again for what follows: the proxy's answer and the TLS handshake together. Of
   // libcurl's transports: twice this for all of that together.
   std::chrono::milliseconds connectTimeout{2000};
-  std::size_t maxHeadSize = 64 * 1024;            // of a response; for all that frames its body, too
-  std::size_t maxBodySize = 8 * 1024 * 1024;      // of a response that is not streamed
-  std::chrono::milliseconds streamIdle{300'000};  // how long a streamed body's next piece may take, once asked for
-  std::size_t maxIdle = 256;                      // kept connections in all; the one idle longest goes first
-  std::size_t maxIdlePerGroup = 4;                // and for one origin and Request::connectionGroup
-  std::chrono::milliseconds idleTimeout{4000};    // below the 5 s after which many servers close theirs
+  // Of a response; for all that frames its body, too. libcurl takes 300 KiB, and 100 KiB a line, at most.
+  std::size_t maxHeadSize = 64 * 1024;
+  std::size_t maxBodySize = 8 * 1024 * 1024;  // of a response that is not streamed
+  // How long a streamed body's next piece may take, once asked for. httplibTransport does not stream.
+  std::chrono::milliseconds streamIdle{300'000};
+  std::size_t maxIdle = 256;                    // kept connections in all; the one idle longest goes first
+  std::size_t maxIdlePerGroup = 4;              // and for one origin and Request::connectionGroup
+  std::chrono::milliseconds idleTimeout{4000};  // below the 5 s after which many servers close theirs
   // Keeps connections for whoever comes next, whatever the request's connectionGroup; on HTTP/2 for several at a time.
   // Saves a handshake per login, and on HTTP/1.1 trusts the API with its users: one that answers twice, or answers a
   // request that was given up, gives one user's answer to another. What has come when a connection is taken is

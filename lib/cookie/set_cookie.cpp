@@ -4,6 +4,7 @@
 #include "base/http_date.hpp"
 #include "cookie/cookie_pairs.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -68,6 +69,8 @@ std::optional<Error> readAttribute(std::string_view name, std::string_view value
 }  // namespace
 
 Result<SetCookie> parseSetCookie(std::string_view line) {
+  const auto isControl = [](char c) { return (c >= '\0' && c < ' ' && c != '\t') || c == '\x7f'; };
+  if (std::any_of(line.begin(), line.end(), isControl)) return fail(Errc::malformed, "Set-Cookie has a control in it");
   const std::size_t end = std::min(line.find(';'), line.size());
   std::string_view pair = line.substr(0, end);
   const std::optional<CookiePair> cookie = detail::nextCookie(pair);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <httplib.h>
+#include <ironjar/http1.hpp>
 #include <ironjar/httplib/server.hpp>
 #include <ironjar/session.hpp>
 #include <ironjar/tokens.hpp>
@@ -41,7 +42,11 @@ void changeHeaders(httplib::Response& response, const Change& change) {
 }
 
 // Makes an answer of <ironjar/web.hpp> the response, beside the fields that it has already, in place of whatever body.
+// One that cannot be sent, such as for a field that breaks its line, becomes internalErrorAnswer(); fields of its
+// framing are httplib's to write.
 inline void respond(httplib::Response& response, Response answer) {
+  if (!responseHead(answer, {})) answer = internalErrorAnswer(answer);
+  std::erase_if(answer.headers, [](const auto& field) { return isTransportField(field.first); });
   detail::dropBody(response);
   response.status = answer.status;
   changeHeaders(response, [&](Headers& headers) { putFields(headers, answer.headers); });

@@ -11,8 +11,10 @@
 #include <Poco/Net/StreamSocketImpl.h>
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <exception>
+#include <fcntl.h>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -34,7 +36,8 @@ struct PocoSocket final : Poco::Net::StreamSocketImpl {
   using StreamSocketImpl::StreamSocketImpl;
   int receiveBytes(void* buffer, int length, int flags) override {
     const int size = StreamSocketImpl::receiveBytes(buffer, length, flags);
-    if (size > 0 && received) received->append(static_cast<const char*>(buffer), static_cast<std::size_t>(size));
+    if (size > 0 && received && (flags & MSG_PEEK) == 0)
+      received->append(static_cast<const char*>(buffer), static_cast<std::size_t>(size));
     if (received && received->size() > mostReceived) received.reset();
     return size;
   }
@@ -44,7 +47,7 @@ struct PocoSocket final : Poco::Net::StreamSocketImpl {
 struct PocoListener final : Poco::Net::ServerSocketImpl {
   Poco::Net::SocketImpl* acceptConnection(Poco::Net::SocketAddress& peer) override {
     const Poco::AutoPtr<Poco::Net::SocketImpl> plain(ServerSocketImpl::acceptConnection(peer));
-    const int own = ::dup(plain->sockfd());
+    const int own = ::fcntl(plain->sockfd(), F_DUPFD_CLOEXEC, 0);
     if (own < 0) throw Poco::IOException("ironjar: no descriptor for a connection");
     return new PocoSocket(own);
   }
@@ -163,9 +166,10 @@ class PocoRequest {
   // A connection that is closed with something unread breaks, and takes the answer along (RFC 9112 section 9.6).
   void drain() try {
     socket_.shutdownSend();
-    socket_.setReceiveTimeout(Poco::Timespan(2, 0));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{2};
+    socket_.setReceiveTimeout(Poco::Timespan(1, 0));
     std::array<char, bufferSize> rest;
-    for (int reads = 16; reads > 0 && socket_.receiveBytes(rest.data(), bufferSize) > 0;) --reads;
+    while (std::chrono::steady_clock::now() < end && socket_.receiveBytes(rest.data(), bufferSize) > 0) continue;
   } catch (const Poco::Exception&) {  // it is broken, or silent
   }
 

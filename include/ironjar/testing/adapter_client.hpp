@@ -2,15 +2,18 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
-#include <utility>
+#include <vector>
 
 #include <ironjar/cookie.hpp>
 #include <ironjar/http1.hpp>
@@ -25,6 +28,8 @@ class AdapterClient {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval patience{.tv_sec = 20, .tv_usec = 0};
+    static_cast<void>(::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience));
     isOpen_ = ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   AdapterClient(const AdapterClient&) = delete;
@@ -43,18 +48,25 @@ class AdapterClient {
   // What comes next; empty at the end, or when nothing comes in that time.
   std::string receive(std::chrono::milliseconds patience) {
     pollfd watched{.fd = socket_, .events = POLLIN, .revents = 0};
-    if (::poll(&watched, 1, static_cast<int>(patience.count())) <= 0) return {};
+    int ready = 0;
+    while ((ready = ::poll(&watched, 1, static_cast<int>(patience.count()))) < 0 && errno == EINTR) continue;
+    if (ready <= 0) return {};
     std::string bytes(64 * 1024, '\0');
     const ssize_t size = ::recv(socket_, bytes.data(), bytes.size(), 0);
+    hasEnded_ = size <= 0;
     bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
     return bytes;
   }
-  // Everything, up to the end or to a silence.
+  // Everything, up to the end, to a silence, or to 1 MiB.
   std::string receiveAll(std::chrono::milliseconds patience) {
     std::string all;
-    for (std::string more = receive(patience); !more.empty(); more = receive(patience)) all += more;
+    for (std::string more = receive(patience); !more.empty() && all.size() < 1024 * 1024; more = receive(patience)) {
+      all += more;
+    }
     return all;
   }
+  // Whether the server was seen to have closed the connection.
+  [[nodiscard]] bool hasEnded() const { return hasEnded_; }
   // The next response; status 0 when none comes, or one that is none.
   Response response(std::string_view method) {
     ResponseReader reader(method, {.maxBodySize = std::size_t{64} << 20U});
@@ -70,6 +82,7 @@ class AdapterClient {
  private:
   int socket_;
   bool isOpen_ = false;
+  bool hasEnded_ = false;
 };
 
 // Keeps cookies by their names, as a browser does for one host.

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -73,7 +75,11 @@ class AdapterProbe {
   [[nodiscard]] int port() const { return server_.port; }
   [[nodiscard]] AdapterVisitor visitor() const { return AdapterVisitor(port()); }
   [[nodiscard]] int echoes() const { return echoes_; }
-  [[nodiscard]] int smuggled() const { return smuggled_; }
+  // The targets of the requests for /smuggled that were served.
+  [[nodiscard]] std::set<std::string> smuggled() const {
+    const std::lock_guard lock(mutex_);
+    return smuggled_;
+  }
 
   Provider provider;
   Api api{provider};
@@ -115,13 +121,26 @@ class AdapterProbe {
     }
     if (path == "/status") return {.status = std::stoi(std::string(request.target.substr(8)))};
     if (path == "/bytes") return {.status = 418, .headers = {{"X-Answer", "a, \"b\""}}, .body = allBytes()};
-    if (path == "/smuggled") return {.status = 200, .body = std::to_string(++smuggled_)};
+    if (path == "/unsendable") {
+      session.set("count", 200);
+      return {.status = 200, .headers = {{"X-Split", "a\r\nSet-Cookie: evil=1"}}, .body = "what cannot be sent"};
+    }
+    if (path == "/framed") {
+      return {.status = 200,
+              .headers = {{"Content-Length", "1"}, {"Transfer-Encoding", "chunked"}, {"Connection", "upgrade"}},
+              .body = "four"};
+    }
+    if (path == "/smuggled") {
+      const std::lock_guard lock(mutex_);
+      smuggled_.insert(std::string(request.target));
+      return {.status = 200};
+    }
     return echo(request);
   }
   Response echo(const WebRequest& request) {
     ++echoes_;
     std::string text = std::string(request.method) + " " + std::string(request.target) + "\n";
-    for (const auto& [name, value] : request.fields) text.append(name).append(": ").append(value).append("\n");
+    for (const auto& [name, value] : request.fields) text.append(lower(name)).append(": ").append(value).append("\n");
     return {.status = 200,
             .headers = {{"Content-Type", "application/octet-stream"}},
             .body = text + "\n" + std::string(request.body)};
@@ -146,7 +165,8 @@ class AdapterProbe {
   std::string rule_;
   std::vector<std::string> violations_;
   std::atomic<int> echoes_ = 0;
-  std::atomic<int> smuggled_ = 0;
+  mutable std::mutex mutex_;
+  std::set<std::string> smuggled_;
   Fetcher fetcher_{fetching()};
   AdapterSite site_{.jar = SessionJar({.cookieName = "sid",
                                        .passwords = "a password for tests of adapters only",

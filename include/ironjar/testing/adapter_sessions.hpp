@@ -45,7 +45,12 @@ inline void checkCookieLines(AdapterProbe& probe) {
   look(own + "cookie: a=1\r\n", "a first Cookie line");
   look("Cookie: sid=ij1.decoy\r\n" + own, "a decoy's Cookie line before it");
   look("Cookie: sid=ij1.decoy; " + own.substr(8), "a decoy of its name before it");
+  look(own + "Cookie: sid=ij1.decoy\r\n", "a decoy's Cookie line behind it");
+  look("Cookie: " + visitor.header() + "; sid=ij1.decoy\r\n", "a decoy of its name behind it");
   look("Cookie: q=\"a; " + own.substr(8), "a quote before it");
+  const std::string word = "a==?x?q?=3B=20sid=3Dij1.x?=";
+  probe.expectAnswer(visitor.send("GET", "/echo", "Cookie: " + word + "\r\n"), 200, "\ncookie: " + word + "\n",
+                     "an encoded word (RFC 2047) in a cookie is one");
 }
 
 inline void checkSetCookies(AdapterProbe& probe) {
@@ -122,7 +127,8 @@ inline void checkProxy(AdapterProbe& probe) {
   const std::string body = AdapterProbe::allBytes();
   probe.expectAnswer(visitor.visit("POST", "/api/items", {}, body), 403, "cross_site", "a POST from nowhere");
   probe.expectAnswer(visitor.post("/api/items", body), 200, "ada", "a POST");
-  probe.expect(probe.api.seen().back().body == body, "a body reaches the API byte for byte");
+  const std::vector<Request> posted = probe.api.seen();
+  probe.expect(!posted.empty() && posted.back().body == body, "a body reaches the API byte for byte");
   probe.expectAnswer(visitor.get("/apiary"), 200, "GET /apiary", "a path that only begins as the API's do");
 }
 

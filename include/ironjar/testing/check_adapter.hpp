@@ -65,6 +65,7 @@ namespace ironjar::testing {
     }
   }
   detail::AdapterProbe probe(start);
+  if (probe.visitor().get("/look").status == 0) return {"session: the server does not answer"};
   for (const auto& [name, check] : rules) {
     if (std::find(options.except.begin(), options.except.end(), name) != options.except.end()) continue;
     probe.lookAt(name);
