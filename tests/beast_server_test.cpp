@@ -214,7 +214,7 @@ TEST_CASE("who is slow is not waited for") {
 TEST_CASE("nobody who waits holds up others") {
   BeastSite site([](BeastRequest& request) -> Answer {
     if (request.web().target == "/slow") {
-      asio::steady_timer timer(co_await asio::this_coro::executor, 1s);
+      asio::steady_timer timer(co_await asio::this_coro::executor, 4s);
       co_await timer.async_wait(asio::use_awaitable);
     }
     co_return Response{.status = 200, .body = "page"};
@@ -224,7 +224,7 @@ TEST_CASE("nobody who waits holds up others") {
   for (const auto& client : waiting) client->send(BeastSite::text("GET", "/slow"));
   const auto begin = std::chrono::steady_clock::now();
   CHECK(site.send("GET", "/").body == "page");
-  CHECK(std::chrono::steady_clock::now() - begin < 900ms);
+  CHECK(std::chrono::steady_clock::now() - begin < 3500ms);
   for (const auto& client : waiting) CHECK(BeastSite::read(*client).body == "page");
 }
 
