@@ -13,16 +13,13 @@
 //   for (const std::string& line : ironjar::testing::checkAdapter(start)) std::cout << line << '\n';
 #pragma once
 
-#include <algorithm>
-#include <iterator>
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <ironjar/testing/adapter_messages.hpp>
 #include <ironjar/testing/adapter_probe.hpp>
 #include <ironjar/testing/adapter_sessions.hpp>
+#include <ironjar/testing/rules.hpp>
 
 namespace ironjar::testing {
 
@@ -45,32 +42,23 @@ namespace ironjar::testing {
 // `except` that is none, and whatever `start` throws.
 [[nodiscard]] inline std::vector<std::string> checkAdapter(const StartAdapter& start,
                                                            const AdapterCheck& options = {}) {
-  using Rule = std::pair<const char*, void (*)(detail::AdapterProbe&)>;
-  constexpr Rule rules[] = {{"session", detail::checkSession},
-                            {"cookieLines", detail::checkCookieLines},
-                            {"setCookies", detail::checkSetCookies},
-                            {"failures", detail::checkFailures},
-                            {"auth", detail::checkAuth},
-                            {"proxy", detail::checkProxy},
-                            {"threads", detail::checkThreads},
-                            {"targets", detail::checkTargets},
-                            {"fields", detail::checkFields},
-                            {"bodies", detail::checkBodies},
-                            {"answers", detail::checkAnswers},
-                            {"framing", detail::checkFraming},
-                            {"garbage", detail::checkGarbage}};
-  for (const std::string& name : options.except) {
-    if (std::none_of(std::begin(rules), std::end(rules), [&](const Rule& rule) { return rule.first == name; })) {
-      throw std::invalid_argument("ironjar: no such rule of an adapter: " + name);
-    }
-  }
+  constexpr detail::Rule<detail::AdapterProbe> rules[] = {{"session", detail::checkSession},
+                                                          {"cookieLines", detail::checkCookieLines},
+                                                          {"setCookies", detail::checkSetCookies},
+                                                          {"failures", detail::checkFailures},
+                                                          {"auth", detail::checkAuth},
+                                                          {"proxy", detail::checkProxy},
+                                                          {"threads", detail::checkThreads},
+                                                          {"targets", detail::checkTargets},
+                                                          {"fields", detail::checkFields},
+                                                          {"bodies", detail::checkBodies},
+                                                          {"answers", detail::checkAnswers},
+                                                          {"framing", detail::checkFraming},
+                                                          {"garbage", detail::checkGarbage}};
+  detail::requireRules<detail::AdapterProbe>(rules, options.except, "an adapter");
   detail::AdapterProbe probe(start);
   if (probe.visitor().get("/look").status == 0) return {"session: the server does not answer"};
-  for (const auto& [name, check] : rules) {
-    if (std::find(options.except.begin(), options.except.end(), name) != options.except.end()) continue;
-    probe.lookAt(name);
-    check(probe);
-  }
+  detail::checkRules<detail::AdapterProbe>(rules, options.except, probe);
   return probe.violations();
 }
 

@@ -5,13 +5,10 @@
 //   for (const std::string& line : violations) std::cout << line << '\n';
 #pragma once
 
-#include <algorithm>
-#include <iterator>
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include <ironjar/testing/rules.hpp>
 #include <ironjar/testing/transport_connections.hpp>
 #include <ironjar/testing/transport_deadlines.hpp>
 #include <ironjar/testing/transport_messages.hpp>
@@ -41,24 +38,15 @@ namespace ironjar::testing {
 // there is no port to listen on, std::invalid_argument for a rule in `except` that is none.
 [[nodiscard]] inline std::vector<std::string> checkTransport(const Transport& transport,
                                                              const TransportCheck& options = {}) {
-  using Rule = std::pair<const char*, void (*)(detail::TransportProbe&)>;
-  constexpr Rule rules[] = {
+  constexpr detail::Rule<detail::TransportProbe> rules[] = {
       {"response", detail::checkResponse}, {"target", detail::checkTarget},     {"fields", detail::checkFields},
       {"body", detail::checkBody},         {"early", detail::checkEarlyAnswer}, {"interim", detail::checkInterim},
       {"once", detail::checkOnce},         {"leavings", detail::checkLeavings}, {"groups", detail::checkGroups},
       {"limits", detail::checkLimits},     {"threads", detail::checkThreads},   {"errors", detail::checkErrors},
       {"deadline", detail::checkDeadline}, {"lifetime", detail::checkLifetime}};
-  for (const std::string& name : options.except) {
-    if (std::none_of(std::begin(rules), std::end(rules), [&](const Rule& rule) { return rule.first == name; })) {
-      throw std::invalid_argument("ironjar: no such rule of a transport: " + name);
-    }
-  }
+  detail::requireRules<detail::TransportProbe>(rules, options.except, "a transport");
   detail::TransportProbe probe(transport, options);
-  for (const auto& [name, check] : rules) {
-    if (std::find(options.except.begin(), options.except.end(), name) != options.except.end()) continue;
-    probe.lookAt(name);
-    check(probe);
-  }
+  detail::checkRules<detail::TransportProbe>(rules, options.except, probe);
   return probe.violations();
 }
 
