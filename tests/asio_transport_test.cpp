@@ -2,6 +2,7 @@
 #include "support/asio.hpp"
 #include "support/support.hpp"
 #include "support/tls_wires.hpp"
+#include "support/violations.hpp"
 
 #include <ironjar/testing/check_transport.hpp>
 
@@ -9,17 +10,8 @@ using namespace ironjar;
 using namespace std::chrono_literals;
 using ironjar::testing::checkTransport;
 using support::Certificate;
+using support::listed;
 using support::Loop;
-
-namespace {
-
-std::string listed(const std::vector<std::string>& violations) {
-  std::string text;
-  for (const std::string& line : violations) text += line + "\n";
-  return text;
-}
-
-}  // namespace
 
 TEST_CASE("V34 V35 V36: asioTransport keeps to the contract of a transport") {
   Loop loop;

@@ -1,6 +1,7 @@
 // Beast's adapter keeps the rules of an adapter.
 #include "support/beast_site.hpp"
 #include "support/support.hpp"
+#include "support/violations.hpp"
 
 #include <memory>
 
@@ -30,7 +31,5 @@ AdapterServer start(const AdapterSite& site) {
 }  // namespace
 
 TEST_CASE("Beast's adapter keeps the rules of an adapter") {
-  std::string violations;
-  for (const std::string& line : testing::checkAdapter(start)) violations += line + "\n";
-  CHECK(violations == "");
+  CHECK(support::listed(testing::checkAdapter(start)) == "");
 }

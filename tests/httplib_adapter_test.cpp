@@ -1,6 +1,7 @@
 // cpp-httplib's adapter keeps the rules of an adapter, and each rule is seen to be broken by one that breaks it.
 #include "support/faulty_adapter.hpp"
 #include "support/support.hpp"
+#include "support/violations.hpp"
 
 #include <memory>
 #include <set>
@@ -13,6 +14,8 @@
 using namespace ironjar;
 using support::AdapterFault;
 using support::FaultyAdapter;
+using support::listed;
+using support::rulesOf;
 using testing::AdapterServer;
 using testing::AdapterSite;
 using testing::checkAdapter;
@@ -56,26 +59,18 @@ const std::vector<std::string> rules = {"session", "cookieLines", "setCookies", 
                                         "proxy",   "threads",     "targets",    "fields",   "bodies",
                                         "answers", "framing",     "garbage"};
 
-std::string listed(const std::vector<std::string>& violations) {
-  std::string text;
-  for (const std::string& line : violations) text += line + "\n";
-  return text;
-}
-
-std::set<std::string> rulesOf(const std::vector<std::string>& violations) {
-  std::set<std::string> names;
-  for (const std::string& line : violations) names.insert(line.substr(0, line.find(':')));
-  return names;
+// But for what Debian's cpp-httplib does: it decodes percent signs in the values of fields.
+std::vector<std::string> violationsOf(const testing::StartAdapter& adapter,
+                                      const std::vector<std::string>& except = {}) {
+  std::vector<std::string> violations = checkAdapter(adapter, {.except = except});
+  std::erase_if(violations,
+                [](const std::string& line) { return line.starts_with("fields: a field's value is not decoded"); });
+  return violations;
 }
 
 }  // namespace
 
-TEST_CASE("cpp-httplib's adapter keeps the rules of an adapter") {
-  const auto violations = checkAdapter(start);
-  // Debian's cpp-httplib decodes the values of fields.
-  if (rulesOf(violations) == std::set<std::string>{"fields"}) return;
-  CHECK(listed(violations) == "");
-}
+TEST_CASE("cpp-httplib's adapter keeps the rules of an adapter") { CHECK(listed(violationsOf(start)) == ""); }
 
 TEST_CASE("each rule of an adapter is seen to be broken") {
   for (std::size_t i = 0; i < rules.size(); ++i) {
@@ -83,9 +78,8 @@ TEST_CASE("each rule of an adapter is seen to be broken") {
     std::vector<std::string> others = rules;
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
     CAPTURE(rules[i]);
-    CHECK(rulesOf(checkAdapter(FaultyAdapter::starting(fault), {.except = others})) == std::set{rules[i]});
-    if (rules[i] == "fields") continue;  // as above
-    CHECK(listed(checkAdapter(FaultyAdapter::starting(AdapterFault::none), {.except = others})) == "");
+    CHECK(rulesOf(violationsOf(FaultyAdapter::starting(fault), others)) == std::set{rules[i]});
+    CHECK(listed(violationsOf(FaultyAdapter::starting(AdapterFault::none), others)) == "");
   }
   CHECK_THROWS_AS(static_cast<void>(checkAdapter(start, {.except = {"no rule"}})), std::invalid_argument);
 }

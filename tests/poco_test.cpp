@@ -2,6 +2,7 @@
 #include "support/browser.hpp"
 #include "support/raw.hpp"
 #include "support/support.hpp"
+#include "support/violations.hpp"
 
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPRequestHandlerFactory.h>
@@ -88,9 +89,7 @@ Serve echo(std::size_t maxBodySize = 1024) {
 }  // namespace
 
 TEST_CASE("Poco's adapter keeps the rules of an adapter") {
-  std::string violations;
-  for (const std::string& line : testing::checkAdapter(start)) violations += line + "\n";
-  CHECK(violations == "");
+  CHECK(support::listed(testing::checkAdapter(start)) == "");
 }
 
 TEST_CASE("an encoded word in a Cookie field stays one: no cookie comes out of another") {

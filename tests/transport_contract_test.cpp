@@ -3,6 +3,7 @@
 #include "support/raw_server.hpp"
 #include "support/support.hpp"
 #include "support/tls_wires.hpp"
+#include "support/violations.hpp"
 
 #include <algorithm>
 #include <set>
@@ -15,6 +16,8 @@ using namespace std::chrono_literals;
 using ironjar::testing::checkTransport;
 using support::Fault;
 using support::FaultyTransport;
+using support::listed;
+using support::rulesOf;
 using support::tlsWires;
 
 namespace {
@@ -26,18 +29,6 @@ std::vector<std::string> allBut(const std::string& one) {
   std::vector<std::string> others = rules;
   others.erase(std::find(others.begin(), others.end(), one));
   return others;
-}
-
-std::string listed(const std::vector<std::string>& violations) {
-  std::string text;
-  for (const std::string& line : violations) text += line + "\n";
-  return text;
-}
-
-std::set<std::string> rulesOf(const std::vector<std::string>& violations) {
-  std::set<std::string> names;
-  for (const std::string& line : violations) names.insert(line.substr(0, line.find(':')));
-  return names;
 }
 
 // What a transport that is right returns, changed, or to a request that is changed.

@@ -1,19 +1,11 @@
 // Both transports keep to the contract.
 #include "client.hpp"
 #include "support/tls_wires.hpp"
+#include "support/violations.hpp"
 
 using namespace ironjar;
 using ironjar::testing::checkTransport;
-
-namespace {
-
-std::string listed(const std::vector<std::string>& violations) {
-  std::string text;
-  for (const std::string& line : violations) text += line + "\n";
-  return text;
-}
-
-}  // namespace
+using support::listed;
 
 TEST_CASE("V34 V35 V36: curlTransport keeps to the contract of a transport") {
   CHECK(listed(checkTransport(curlTransport())) == "");
