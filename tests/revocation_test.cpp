@@ -197,11 +197,37 @@ TEST_CASE("a revoked cookie does not hide a good one of the same name") {
   CHECK_FALSE(session.rejection());
 }
 
+TEST_CASE("a cookie that arrives after its logout opens nowhere (R73)") {
+  const auto list = std::make_shared<LocalRevocationList>();
+  int hooked = 0;
+  const CommitHooks counting = {.before = [&](Session&) { ++hooked; }};
+  const SessionJar jar({.cookieName = "sid",
+                        .passwords = support::password,
+                        .commitHooks = denyingLogouts(counting, list),
+                        .isRevoked = revokedBy(list)});
+  Browser browser;
+  support::visit(jar, browser, [](Session& session) { session.setTokens({"at", "rt"}); });
+  Session late = jar.open(browser.header());
+  late.set("n", 1);
+  Browser slow = browser;
+  slow.take(jar.commit(late).value());
+  support::visit(jar, browser, [](Session& session) { session.destroy(); });
+  CHECK(jar.open(slow.header()).empty());
+  CHECK(hooked == 3);
+
+  Session visitor;  // leaves no mark: many would push out those of others
+  visitor.set("basket", 1);
+  visitor.destroy();
+  REQUIRE(jar.commit(visitor));
+  CHECK_FALSE(list->denies(std::vector<Mark>{{Mark::Kind::session, visitor.id()}}, visitor.startedAt()));
+}
+
 TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(LocalRevocationList({.keep = 0s}), std::invalid_argument);
   CHECK_THROWS_AS(LocalRevocationList({.keep = 10'000'000'000s}), std::invalid_argument);
   CHECK_THROWS_AS(LocalRevocationList({.maxEntries = 0}), std::invalid_argument);
   CHECK_THROWS_AS(static_cast<void>(revokedBy(nullptr)), std::invalid_argument);
+  CHECK_THROWS_AS(static_cast<void>(denyingLogouts({}, nullptr)), std::invalid_argument);
 }
 
 TEST_CASE("a session that was denied while a request was served is not sealed anew") {

@@ -60,17 +60,6 @@ std::string parameterOf(const WebRequest& request, const std::string& name) {
   return query.substr(0, query.find('&'));
 }
 
-// A response that was under way at a logout may reach the browser after it and bring its cookie back, so that session
-// is denied as well. A visitor without one leaves no mark: many would push out those of others.
-ironjar::CommitHooks denyingLogouts(const ironjar::CommitHooks& hooks,
-                                    const std::shared_ptr<ironjar::RevocationList>& denied) {
-  const auto before = [hook = hooks.before, denied](Session& session) {
-    hook(session);
-    if (session.destroyed() && !session.formerTokens().empty()) denied->deny({.value = session.id()});
-  };
-  return {.before = before, .after = hooks.after};
-}
-
 ironjar::FetchOptions fetchOptions(const Site& site, ironjar::Transport transport,
                                    ironjar::AsyncTransport asyncTransport) {
   return {.transport = std::move(transport),
@@ -87,7 +76,7 @@ ironjar::SessionOptions sessionOptions(const Site& site) {
   const auto denied = std::make_shared<ironjar::LocalRevocationList>();
   return {.cookieName = "__Host-demo",
           .passwords = site.passwords,
-          .commitHooks = denyingLogouts(site.api.commitHooks(), denied),
+          .commitHooks = ironjar::denyingLogouts(site.api.commitHooks(), denied),
           .observer = site.observer,
           .isRevoked = ironjar::revokedBy(denied)};
 }

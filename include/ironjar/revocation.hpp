@@ -3,7 +3,8 @@
 //
 // Example:
 //   const auto denied = std::make_shared<ironjar::LocalRevocationList>();
-//   const auto isRevoked = ironjar::revokedBy(denied);  // SessionOptions::isRevoked
+//   const auto isRevoked = ironjar::revokedBy(denied);                        // SessionOptions::isRevoked
+//   const auto hooks = ironjar::denyingLogouts(fetcher.commitHooks(), denied);  // SessionOptions::commitHooks
 //   denied->deny({.value = session.id()});
 #pragma once
 
@@ -91,6 +92,13 @@ struct MarkNames {
 
 // For SessionOptions::isRevoked. Asks the list once for every session that is opened.
 [[nodiscard]] std::function<bool(const Session&)> revokedBy(std::shared_ptr<RevocationList> list, MarkNames names = {});
+
+// For SessionOptions::commitHooks, around what is there: a signed-in session that is destroyed is denied, too. A
+// response that was under way at the logout may reach the browser after it and bring its cookie back, which then opens
+// nowhere. By Session::id(): with Fe26.2, whose id changes with each rewrite, the one that came with the logout alone.
+// Visitors who were not signed in leave no mark. Blocks as the list's deny() does. Throws std::invalid_argument without
+// a list.
+[[nodiscard]] CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> list);
 
 // The claims of a logout token that the application has verified (its signature, iss, aud, iat, jti and events, OpenID
 // Connect Back-Channel Logout 1.0 section 2.6).

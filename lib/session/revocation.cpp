@@ -73,6 +73,15 @@ std::function<bool(const Session&)> revokedBy(std::shared_ptr<RevocationList> li
   };
 }
 
+CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> list) {
+  if (!list) throw std::invalid_argument("ironjar: denyingLogouts: list is empty");
+  hooks.before = [hook = std::move(hooks.before), list = std::move(list)](Session& session) {
+    if (hook) hook(session);
+    if (session.destroyed() && !session.formerTokens().empty()) list->deny({.value = session.id()});
+  };
+  return hooks;
+}
+
 bool backChannelLogout(RevocationList& list, const LogoutToken& token) {
   if (token.sid.empty() && token.sub.empty()) return false;
   const Mark mark = token.sid.empty() ? Mark{Mark::Kind::sub, token.sub} : Mark{Mark::Kind::sid, token.sid};
