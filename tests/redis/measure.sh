@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Several real processes over one Redis, measured: token calls for 500 expiries, lock holders killed 20 times at each of
-# five points with a lenient and with a strict provider, stopped holders, canaries in RDB and MONITOR. Starts a
-# redis-server of its own on a free port. Fails when a figure is not what lib/redis/README.md says.
+# five points with a lenient and with a strict provider, stopped holders, canaries in RDB and MONITOR; and 50 users with
+# a real OAuth server, in one process and in three. Starts redis-servers of its own on free ports. Fails when a figure is
+# not what lib/redis/README.md says.
 #
-#   bash tests/redis/measure.sh           all of it, about five minutes
-#   bash tests/redis/measure.sh --brief   the same, but fewer lock holders killed
+#   bash tests/redis/measure.sh           all of it, about eight minutes
+#   bash tests/redis/measure.sh --brief   the same, but fewer lock holders killed, and fewer rounds
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -18,9 +19,10 @@ cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD
 cmake --build "$build" --target ironjar_replicas_tests
 
 if [ "${1:-}" = --brief ]; then
-  kills=2
+  kills=2 rounds=10
 else
-  kills=20
+  kills=20 rounds=60
 fi
 export IRONJAR_EXPIRIES=500 IRONJAR_THREADS=64 IRONJAR_KILLS=$kills
-exec "$build/tests/ironjar_replicas_tests" --no-version
+"$build/tests/ironjar_replicas_tests" --no-version
+bash "$root/tests/oauth/replicas.sh" "$build/tests/ironjar_replica" "$build/oauth" 50 "$rounds"

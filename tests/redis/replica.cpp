@@ -184,14 +184,24 @@ void runSite(const std::string& portFile) {
                                                     "web", support::secret("IRONJAR_TEST_CLIENT_SECRET", "secret")),
                                                 .allowHttpOnLoopback = true},
                               .coordinator = coordinator});
-  const ironjar::SessionJar jar({.cookieName = "sid", .passwords = passwords, .commitHooks = api.commitHooks()});
+  const auto denied = std::make_shared<ironjar::RedisRevocationList>(redis);
+  const ironjar::SessionJar jar({.cookieName = "sid",
+                                 .passwords = passwords,
+                                 .commitHooks = ironjar::denyingLogouts(api.commitHooks(), denied),
+                                 .isRevoked = ironjar::revokedBy(denied)});
 
   httplib::Server server;
   const ironjar::HardenedServer site(server, {.threads = 100});
   server.Post("/login", ironjar::withSession(site, jar, [](const auto& request, auto&, ironjar::Session& session) {
                 session.replace();
+                std::optional<ironjar::TimePoint> expiresAt;
+                if (request.has_param("expires_in")) {
+                  const std::chrono::seconds expiresIn(std::stoi(request.get_param_value("expires_in")));
+                  expiresAt = std::chrono::system_clock::now() + expiresIn;
+                }
                 session.setTokens({.accessToken = request.get_param_value("access_token"),
-                                   .refreshToken = request.get_param_value("refresh_token")});
+                                   .refreshToken = request.get_param_value("refresh_token"),
+                                   .expiresAt = expiresAt});
               }));
   server.Get("/data", ironjar::withSession(site, jar, [&](const auto&, auto& response, ironjar::Session& session) {
                const auto answer = api.performFetch(session, {.url = provider + "/api"});
@@ -200,6 +210,7 @@ void runSite(const std::string& portFile) {
                response.status = answer->status;
                response.set_content(answer->body, "text/plain");
              }));
+  ironjar::mountAuth(site, jar, api);
   server.Post("/logout", ironjar::withSession(
                              site, jar, [](const auto&, auto&, ironjar::Session& session) { session.destroy(); }));
   server.Get("/stats", [&](const auto&, auto& response) {
