@@ -293,4 +293,6 @@ TEST_CASE("a response's head says how its body follows") {
   CHECK(chunkOf("") == "0\r\n\r\n");
   CHECK(chunkOf("abc") == "3\r\nabc\r\n");
   CHECK(chunkOf(std::string(255, 'x')).starts_with("ff\r\n"));
+  for (const std::string& piece : {std::string(), std::string("abc"), std::string(4096, 'x')})
+    CHECK(chunkOf(piece) == ironjar::chunkHead(piece.size()) + piece + std::string(ironjar::chunkTail));
 }

@@ -122,5 +122,8 @@ struct ResponseHead {
 
 // A piece of a chunked body as it is sent; the empty one is its end. No trailer fields.
 [[nodiscard]] std::string chunkOf(std::string_view piece);
+// What goes before and behind a piece of that size, for who writes it from where it is.
+[[nodiscard]] std::string chunkHead(std::size_t size);
+inline constexpr std::string_view chunkTail = "\r\n";
 
 }  // namespace ironjar

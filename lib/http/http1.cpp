@@ -108,12 +108,17 @@ Result<ResponseHead> responseHead(const Response& response, const AnsweredReques
 }
 
 std::string chunkOf(std::string_view piece) {
-  if (piece.empty()) return "0\r\n\r\n";
-  std::array<char, 2 * sizeof(std::size_t)> size{};
-  char* const end = std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16).ptr;
-  std::string chunk(size.data(), end);
-  chunk.reserve(chunk.size() + piece.size() + 4);
-  return chunk.append("\r\n").append(piece).append("\r\n");
+  std::string chunk = chunkHead(piece.size());
+  chunk.reserve(chunk.size() + piece.size() + chunkTail.size());
+  chunk.append(piece).append(chunkTail);
+  return chunk;
+}
+
+std::string chunkHead(std::size_t size) {
+  std::array<char, 2 * sizeof(std::size_t)> digits{};
+  std::string head(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr);
+  head.append("\r\n");
+  return head;
 }
 
 ResponseReader::ResponseReader(std::string_view method, const ResponseLimits& limits)
