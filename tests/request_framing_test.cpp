@@ -103,6 +103,10 @@ TEST_CASE("V01 a head falls into the same lines whoever reads it, or is refused"
        {"X: a\r\n b\r\n"sv, "X: a\r\n\tb\r\n"sv, "X: a\nY: b\r\n"sv, "X: a\rY: b\r\n"sv, "X: a\r"sv, "X: a\0b\r\n"sv,
         "X: a\x01\r\n"sv, "X: a\x7f\r\n"sv, "X: a\x0b\r\n"sv, "\n"sv, "X: a\r\r\n"sv, "X: a\n\r\n"sv}) {
     CAPTURE(head);
-    CHECK_FALSE(hasPlainLines(head));
+    for (std::size_t before = 0; before < 20; ++before) {  // wherever it stands in a word that is looked at
+      const std::string all = std::string(before, 'x') + std::string(head);
+      CHECK_FALSE(hasPlainLines(all));
+      CHECK_FALSE(hasPlainLines(all + std::string(20, 'x') + "\r\n"));
+    }
   }
 }

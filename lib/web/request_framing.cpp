@@ -1,9 +1,12 @@
 #include "base/ascii.hpp"
+#include "base/swar.hpp"
 #include "http/field.hpp"
 #include "web/proxy_path.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -49,6 +52,16 @@ bool isLengthAmbiguous(const RequestHead& request, const Occurrence& length, con
   return length.value.empty() || length.value.size() > maxLengthDigits || !detail::allOf(length.value, detail::isDigit);
 }
 
+// Where the first control at or behind `at` is; the text's end if there is none. Cookies make heads long.
+std::size_t nextControl(std::string_view text, std::size_t at) {
+  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if (((detail::hasLess(word, ' ') | detail::hasByte(word, '\x7f')) & detail::highBits) != 0) break;
+  }
+  while (at < text.size() && !detail::isControl(text[at])) ++at;
+  return at;
+}
+
 // What a server refuses that would read such a body without a limit.
 std::optional<Refusal> refusalOfUnbounded(const RequestHead& request, const Occurrence& length,
                                           const Occurrence& coding) {
@@ -81,10 +94,9 @@ std::optional<Refusal> refusalOf(const RequestHead& request, const FramingRules&
 }
 
 bool hasPlainLines(std::string_view head) {
-  for (std::size_t at = 0; at < head.size(); ++at) {
-    const char c = head[at];
-    if (c == '\t' || !detail::isControl(c)) continue;
-    if (c != '\r' || head.substr(at + 1, 1) != "\n") return false;
+  for (std::size_t at = nextControl(head, 0); at < head.size(); at = nextControl(head, at + 1)) {
+    if (head[at] == '\t') continue;
+    if (head[at] != '\r' || head.substr(at + 1, 1) != "\n") return false;
     ++at;
     const char next = at + 1 < head.size() ? head[at + 1] : '\0';
     if (next == ' ' || next == '\t') return false;
