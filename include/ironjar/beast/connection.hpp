@@ -227,9 +227,12 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     while (true) {
       const Result<std::string> piece = co_await nextOf(request, response);
       if (!piece) co_return false;  // the peer sees that its end is missing
-      const std::string bytes = head.framing == BodyFraming::chunked ? chunkOf(*piece) : *piece;
+      const bool isChunked = head.framing == BodyFraming::chunked;
+      const std::string before = isChunked ? chunkHead(piece->size()) : std::string();
+      const std::string_view behind = isChunked ? chunkTail : std::string_view();
+      const std::array<asio::const_buffer, 3> bytes{asio::buffer(before), asio::buffer(*piece), asio::buffer(behind)};
       limitTime();
-      co_await asio::async_write(stream_, asio::buffer(bytes), into(problem));
+      co_await asio::async_write(stream_, bytes, into(problem));
       if (problem) co_return false;
       if (piece->empty()) co_return true;
     }
