@@ -94,6 +94,46 @@ TEST_CASE("many requests on one connection, one after another and all at once") 
   CHECK(all.find("\r\n\r\nsecond") != std::string::npos);
 }
 
+TEST_CASE("a head is read wherever it is cut, and to the last byte of its limit") {
+  BeastSite site(echo());
+  const auto headOf = [](std::size_t size) {
+    const std::string begin = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
+    return begin + std::string(size - begin.size() - 4, 'x') + "\r\n\r\n";
+  };
+  const BeastOptions limits;
+  for (const auto& [size, status] : {std::pair(limits.maxHeadSize, 200), std::pair(limits.maxHeadSize + 1, 431)}) {
+    const RawClient client(site.port());
+    client.send(headOf(size));
+    CHECK(BeastSite::read(client).status == status);
+  }
+  for (const std::size_t size : {std::size_t{60}, std::size_t{2048}, std::size_t{2050}, std::size_t{6000}}) {
+    const std::string head = headOf(size);
+    for (std::size_t cut = head.size() - 5; cut < head.size(); ++cut) {
+      CAPTURE(size);
+      CAPTURE(cut);
+      const RawClient client(site.port());
+      client.send(head.substr(0, cut));
+      std::this_thread::sleep_for(2ms);
+      client.send(head.substr(cut) + get);
+      CHECK(BeastSite::read(client).status == 200);
+    }
+  }
+}
+
+TEST_CASE("requests that come behind a body of any size are the next ones") {
+  BeastSite site(echo());
+  const std::string large = "GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(15'000, 'x') + "\r\n\r\n";
+  for (const std::size_t size : {1U, 16'000U, 32'768U, 100'000U}) {
+    CAPTURE(size);
+    const RawClient client(site.port());
+    client.send(BeastSite::text("POST", "/", {}, std::string(size, 'b')) + large + get +
+                BeastSite::text("POST", "/", {}, "last"));
+    const std::string all = client.receive(500ms);
+    CHECK(answersIn(all) == 4);
+    CHECK(all.ends_with("\r\n\r\nlast"));
+  }
+}
+
 TEST_CASE("a trailer's fields are none of the request's") {
   BeastSite site([](BeastRequest& request) -> Answer {
     co_await request.readBody();

@@ -7,10 +7,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/message_generator.hpp>
@@ -48,19 +48,16 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   // The next request, its body still to come. Nothing when there is none: the peer has closed or is too slow, or its
   // request was refused, which has been answered then.
   asio::awaitable<std::unique_ptr<BeastRequest>> next() {
-    limitTime();
-    BeastError problem;
-    const auto buffer = asio::dynamic_buffer(received_, options_.maxHeadSize);
-    const std::size_t size = co_await asio::async_read_until(stream_, buffer, "\r\n\r\n", into(problem));
-    if (problem == asio::error::not_found) co_await refuse({431, "head_too_large"});
-    if (problem) co_return nullptr;
-    const std::string_view head = std::string_view(received_).substr(0, size);
+    const std::size_t size = co_await readHead();
+    if (size == 0) co_return nullptr;
+    const std::string_view head = received().substr(0, size);
     const bool isSound = hasPlainLines(head);
     BeastError error;
     parser_.emplace().header_limit(static_cast<std::uint32_t>(options_.maxHeadSize));
     parser_->body_limit(boost::none);
     if (isSound) parser_->put(asio::buffer(head), error);
-    received_.erase(0, size);
+    received_.consume(size);
+    if (received_.size() == 0) received_.shrink_to_fit();  // nothing is held while the request is served
     std::optional<Refusal> refusal;
     std::unique_ptr<BeastRequest> request;
     if (isSound && !error && parser_->is_header_done()) {
@@ -150,6 +147,26 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   }
   static Error answered() { return fail(Errc::transport, "the request has been answered"); }
 
+  // The size of the next head, its empty line included, once it has been received; 0 when there is none. In place of
+  // async_read_until, whose search costs as much as all that is done with a session.
+  asio::awaitable<std::size_t> readHead() {
+    limitTime();
+    for (std::size_t searched = 0;;) {
+      const std::size_t end = received().find(headEnd, searched);
+      if (end != std::string_view::npos && end + headEnd.size() <= options_.maxHeadSize) co_return end + headEnd.size();
+      const std::size_t had = received_.size();
+      if (had >= options_.maxHeadSize) {
+        co_await refuse({431, "head_too_large"});
+        co_return 0;
+      }
+      searched = had - std::min(had, headEnd.size() - 1);  // a part of the end may have come
+      const auto room = received_.prepare(std::min(headStep, options_.maxHeadSize - had));
+      BeastError problem;
+      received_.commit(co_await stream_.async_read_some(room, into(problem)));
+      if (problem) co_return 0;
+    }
+  }
+
   asio::awaitable<bool> write(const BeastRequest& request, BeastAnswer answer) {
     if (auto* own = std::get_if<boost::beast::http::message_generator>(&answer)) {
       const bool keeps = mayGoOn() && own->keep_alive();
@@ -174,9 +191,14 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     co_return isSent && !endsWithClose && after == AfterResponse::keepConnection;
   }
 
+  [[nodiscard]] std::string_view received() const {
+    return {static_cast<const char*>(received_.cdata().data()), received_.size()};
+  }
   // g++ 12 loses structured bindings across a co_await: no as_tuple.
   static auto into(BeastError& problem) { return asio::redirect_error(asio::use_awaitable, problem); }
   static constexpr bool isPlain = std::is_same_v<Stream, boost::beast::lowest_layer_type<Stream>>;
+  static constexpr std::string_view headEnd = "\r\n\r\n";
+  static constexpr std::size_t headStep = 2048;  // most heads with a session at once
   static constexpr std::size_t pieceSize = 16 * 1024;
   static constexpr std::size_t mostLingering = 256 * 1024;
   static constexpr std::chrono::seconds lingering{2};
@@ -267,25 +289,26 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     // Beast takes at least that for granted once it has seen the head of a last chunk that is the first.
     if (parser_->chunked() && !hasBegunBody_ && received_.size() < shortestChunked) return piece;
     hasBegunBody_ = true;
-    while (!parser_->is_done() && !received_.empty() && piece.empty()) {
-      piece.resize(pieceSize);
+    while (!parser_->is_done() && received_.size() > 0 && piece.empty()) {
+      piece.resize(std::min(pieceSize, received_.size()));
       auto& body = parser_->get().body();
       body.data = piece.data();
       body.size = piece.size();
       BeastError problem;
-      const std::size_t used = parser_->put(asio::buffer(received_), problem);
-      received_.erase(0, used);
+      const std::size_t used = parser_->put(received_.cdata(), problem);
+      received_.consume(used);
       piece.resize(piece.size() - body.size);
       if (problem == boost::beast::http::error::need_buffer) problem = {};
       const bool needsMore = problem == boost::beast::http::error::need_more;
       if (problem && !needsMore) return fail(Errc::malformed, "the request's body is malformed");
       if (needsMore || used == 0) break;
     }
+    if (parser_->is_done() && received_.size() == 0) received_.shrink_to_fit();
     return piece;
   }
   asio::awaitable<std::optional<Error>> readMore() {
-    const std::size_t had = received_.size();
-    if (had >= options_.maxHeadSize) co_return fail(Errc::malformed, "a chunk's head or the trailer is too large");
+    if (received_.size() >= options_.maxHeadSize)
+      co_return fail(Errc::malformed, "a chunk's head or the trailer is too large");
     isReading_ = true;
     if (std::exchange(expectsContinue_, false)) {  // RFC 9110 section 10.1.1
       static constexpr std::string_view go = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -294,10 +317,9 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
       co_await asio::async_write(stream_, asio::buffer(go), into(ignored));
       isContinuing_ = false;
     }
-    received_.resize(had + std::min(pieceSize, options_.maxHeadSize - had));
+    const auto room = received_.prepare(std::min(pieceSize, options_.maxHeadSize - received_.size()));
     BeastError problem;
-    const std::size_t size = co_await stream_.async_read_some(asio::buffer(received_) + had, into(problem));
-    received_.resize(had + size);
+    received_.commit(co_await stream_.async_read_some(room, into(problem)));
     isReading_ = false;
     if (problem == boost::beast::error::timeout)
       co_return fail(Errc::timeout, "the request's body did not come in time");
@@ -307,7 +329,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
 
   const BeastOptions options_;
   Stream stream_;
-  std::string received_;  // and not yet parsed
+  boost::beast::flat_buffer received_;  // and not yet parsed
   std::optional<boost::beast::http::request_parser<boost::beast::http::buffer_body>> parser_;
   bool keeps_ = false;
   unsigned number_ = 0;  // of the request that is served
