@@ -83,8 +83,9 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
 
  private:
   enum class Stage { opening, exchanging, streaming, over };
-  static constexpr std::size_t atOnce = 256 * 1024;  // written or read before others have their turn
-  static constexpr std::size_t step = 32 * 1024;
+  static constexpr std::size_t atOnce = 256 * 1024;      // written or read before others have their turn
+  static constexpr std::size_t step = 32 * 1024;         // read at once
+  static constexpr std::size_t mostWritten = 64 * 1024;  // so that a piece of a body is sent whole, with what frames it
 
   // --- the request
 
@@ -107,10 +108,10 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
         return;
       }
       // A connection that its peer closes behind an early response breaks, and may take that with it: it is read first.
-      if (connection_->hasSent() || upload_.next().size() > step) receive();
+      if (connection_->hasSent() || upload_.next().size() > mostWritten) receive();
       const std::string_view bytes = upload_.next();
       if (bytes.empty()) continue;
-      const IoResult io = connection_->write(bytes.substr(0, step));
+      const IoResult io = connection_->write(bytes.substr(0, mostWritten));
       if (io.step == IoStep::waitToRead || io.step == IoStep::waitToWrite) return connection_->wait(io.step);
       if (io.step != IoStep::done) return onBroken(io.step);
       upload_.sent(io.size);

@@ -19,6 +19,7 @@
 #include <boost/beast/http/write.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -199,7 +200,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   static constexpr bool isPlain = std::is_same_v<Stream, boost::beast::lowest_layer_type<Stream>>;
   static constexpr std::string_view headEnd = "\r\n\r\n";
   static constexpr std::size_t headStep = 2048;  // most heads with a session at once
-  static constexpr std::size_t pieceSize = 16 * 1024;
+  static constexpr std::size_t pieceSize = 32 * 1024;
   static constexpr std::size_t mostLingering = 256 * 1024;
   static constexpr std::chrono::seconds lingering{2};
   static constexpr unsigned mostTurns = 100;
@@ -317,7 +318,8 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
       co_await asio::async_write(stream_, asio::buffer(go), into(ignored));
       isContinuing_ = false;
     }
-    const auto room = received_.prepare(std::min(pieceSize, options_.maxHeadSize - received_.size()));
+    const std::uint64_t most = parser_->content_length().value_or(pieceSize);
+    const auto room = received_.prepare(static_cast<std::size_t>(std::min<std::uint64_t>(pieceSize, most)));
     BeastError problem;
     received_.commit(co_await stream_.async_read_some(room, into(problem)));
     isReading_ = false;

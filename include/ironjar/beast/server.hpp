@@ -87,7 +87,7 @@ boost::asio::awaitable<void> acceptEach(boost::asio::ip::tcp::acceptor& acceptor
 //   not (refusalOf, hasPlainLines in <ironjar/web/request_framing.hpp>): {"reason": …} with 400, 416, 417, 431 or
 //   501, and the connection is closed. Fields in the trailer of a chunked body are dropped.
 // - Never blocks, unless a handler does, or a Response::bodyReader: give an asyncBodyReader. Of a body that flows in
-//   pieces no more is held than maxHeadSize and one piece: 16 KiB of a request's, what its reader gives of a
+//   pieces no more is held than maxHeadSize and two pieces of 32 KiB of a request's, and what its reader gives of a
 //   response's.
 // - What a handler throws is a 500 {"reason": "internal_error"}, and told to BeastOptions::onException.
 //
