@@ -43,11 +43,12 @@ boost::asio::awaitable<void> serveEach(std::shared_ptr<BeastConnection<Stream>> 
   for (bool goesOn = true; goesOn;) {
     const auto request = co_await connection->next();
     if (!request) break;
-    BeastAnswer answer = internalErrorAnswer();
+    BeastAnswer answer;
     try {
       answer = co_await handler(*request);
     } catch (...) {
       request->report(std::current_exception());
+      answer = internalErrorAnswer();
     }
     goesOn = co_await connection->answer(*request, std::move(answer));
   }
