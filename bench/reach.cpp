@@ -1,197 +1,22 @@
-// How far one Beast server with one thread reaches: `ironjar_reach SERVER`, with ironjar_reach_server. Requests that
-// wait for a provider that hangs, beside a bare Beast server whose requests wait as long; and sessions whose tokens end
-// at once. Prints what it saw; fails when a request was lost.
-#include "reach.hpp"
+// How far one Beast server with one thread reaches, with ironjar_reach_server: `ironjar_reach SERVER [MANY] [STREAMS]`.
+// MANY requests that wait for a provider that hangs, beside a bare Beast server whose requests wait as long; sessions
+// whose tokens end at once; streams of events that stay open while tokens rotate. Prints what it saw; fails when a
+// request or an event was lost.
+#include "median.hpp"
+#include "reach_peers.hpp"
+#include "server_process.hpp"
 
-#include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
-#include <chrono>
-#include <csignal>
 #include <cstdio>
-#include <fstream>
+#include <cstdlib>
 #include <iostream>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
-#include <vector>
 
-#include <ironjar/tokens.hpp>
+#include <ironjar/http1.hpp>
 
 namespace {
 
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using asio::awaitable;
-using asio::ip::tcp;
-using Clock = std::chrono::steady_clock;
-using namespace std::chrono_literals;
+using namespace bench;
 
 double secondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-// The server under test, a process of its own.
-class Server {
- public:
-  Server(const char* program, const char* kind, int upstream) {
-    int out[2];
-    if (::pipe(out) != 0) throw std::runtime_error("no pipe");
-    const std::string port = std::to_string(upstream);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(out[1], STDOUT_FILENO);
-      ::execl(program, program, kind, port.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(out[1]);
-    std::FILE* const told = ::fdopen(out[0], "r");
-    if (std::fscanf(told, "%d", &port_) != 1) throw std::runtime_error("the server did not start");
-    std::fclose(told);
-  }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-  ~Server() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  [[nodiscard]] int port() const { return port_; }
-  [[nodiscard]] long kibibytes() const { return status("VmRSS:"); }
-  [[nodiscard]] long threads() const { return status("Threads:"); }
-
- private:
-  [[nodiscard]] long status(const std::string& wanted) const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
-    for (std::string word; file >> word;) {
-      long value = 0;
-      if (word == wanted && file >> value) return value;
-    }
-    return 0;
-  }
-  pid_t pid_ = -1;
-  int port_ = 0;
-};
-
-// Provider and API. The provider holds its answers until it is released, or for a time.
-class Upstream {
- public:
-  explicit Upstream(asio::io_context& io)
-      : io_(io), acceptor_(io, {asio::ip::address_v4::loopback(), 0}), released_(io, 24h) {
-    acceptor_.listen(20'000);
-    asio::co_spawn(io_, accept(), asio::detached);
-  }
-  [[nodiscard]] int port() const { return acceptor_.local_endpoint().port(); }
-  std::optional<std::chrono::milliseconds> latency;  // unset: until release()
-  int inside = 0;
-  int mostInside = 0;
-  int answered = 0;
-  void release() {
-    latency = 0ms;
-    released_.cancel();
-  }
-
- private:
-  awaitable<void> accept() {
-    while (true) {
-      auto socket = co_await acceptor_.async_accept(asio::use_awaitable);
-      asio::co_spawn(io_, serve(boost::beast::tcp_stream(std::move(socket))), asio::detached);
-    }
-  }
-  awaitable<void> wait() {
-    boost::system::error_code woken;
-    if (!latency) co_return co_await released_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    asio::steady_timer timer(io_, *latency);
-    co_await timer.async_wait(asio::use_awaitable);
-  }
-  awaitable<void> serve(boost::beast::tcp_stream stream) {
-    boost::beast::flat_buffer buffer;
-    for (boost::system::error_code problem; !problem;) {
-      http::request<http::string_body> request;
-      co_await http::async_read(stream, buffer, request, asio::redirect_error(asio::use_awaitable, problem));
-      if (problem) break;
-      http::response<http::string_body> response(http::status::ok, 11);
-      response.body() = "items";
-      if (request.target() == "/token") {
-        mostInside = std::max(mostInside, ++inside);
-        co_await wait();
-        --inside;
-        const std::string number = std::to_string(++answered);
-        response.set(http::field::content_type, "application/json");
-        response.body() = "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"access_token\":\"new-" + number +
-                          "\",\"refresh_token\":\"next-" + number + "\"}";
-      }
-      response.prepare_payload();
-      co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, problem));
-    }
-  }
-
-  asio::io_context& io_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer released_;
-};
-
-// Cookies of sessions whose access tokens have ended, each with a refresh token of its own.
-std::vector<std::string> cookies(std::size_t count) {
-  const ironjar::SessionJar jar(bench::reachOptions());
-  std::vector<std::string> made;
-  while (made.size() < count) {
-    ironjar::Session session = jar.open("");
-    session.setTokens({.accessToken = "ended",
-                       .refreshToken = "first-" + std::to_string(made.size()),
-                       .expiresAt = ironjar::systemClock() - std::chrono::hours{1}});
-    const std::string line = jar.commit(session).value().at(0);
-    made.push_back(line.substr(0, line.find(';')));
-  }
-  return made;
-}
-
-// Visitors that each ask once, on a connection of their own.
-class Visitors {
- public:
-  Visitors(asio::io_context& io, int port) : io_(io), port_(port) {}
-  int good = 0;
-  int done = 0;
-
-  void ask(const std::string& target, const std::string& cookie) {
-    asio::co_spawn(io_, visit(target, cookie), asio::detached);
-  }
-  // Runs the context until that many are done.
-  void runUntil(int count, std::chrono::seconds patience = 100s) {
-    const auto end = Clock::now() + patience;
-    while (done < count && Clock::now() < end) io_.run_one_for(100ms);
-  }
-  void runFor(std::chrono::milliseconds time) { io_.run_for(time); }
-
- private:
-  awaitable<void> visit(std::string target, std::string cookie) {
-    boost::beast::tcp_stream stream(io_);
-    boost::system::error_code problem;
-    const tcp::endpoint server(asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port_));
-    co_await stream.async_connect(server, asio::redirect_error(asio::use_awaitable, problem));
-    http::request<http::empty_body> request(http::verb::get, target, 11);
-    request.set(http::field::host, "localhost");
-    if (!cookie.empty()) request.set(http::field::cookie, cookie);
-    if (!problem) co_await http::async_write(stream, request, asio::redirect_error(asio::use_awaitable, problem));
-    boost::beast::flat_buffer buffer;
-    http::response<http::string_body> response;
-    if (!problem) {
-      co_await http::async_read(stream, buffer, response, asio::redirect_error(asio::use_awaitable, problem));
-    }
-    good += !problem && response.result() == http::status::ok ? 1 : 0;
-    ++done;
-  }
-
-  asio::io_context& io_;
-  int port_;
-};
 
 struct Waiting {
   double bytesEach = 0;
@@ -204,7 +29,7 @@ struct Waiting {
 Waiting hang(const char* program, const char* kind, int many) {
   asio::io_context io(1);
   Upstream upstream(io);
-  const Server server(program, kind, upstream.port());
+  const ServerProcess server(program, kind, upstream.port());
   Visitors visitors(io, server.port());
   const auto sessions = cookies(static_cast<std::size_t>(many));
   int pages = 200;
@@ -244,7 +69,7 @@ bool endAtOnce(const char* program, int many) {
   asio::io_context io(1);
   Upstream upstream(io);
   upstream.latency = 200ms;
-  const Server server(program, "ours", upstream.port());
+  const ServerProcess server(program, "ours", upstream.port());
   Visitors visitors(io, server.port());
   const auto sessions = cookies(static_cast<std::size_t>(many));
   const auto begin = Clock::now();
@@ -255,18 +80,117 @@ bool endAtOnce(const char* program, int many) {
   return visitors.good == many && upstream.answered == many;
 }
 
+// Streams of events through the proxy, one event at a time: each must come before the next is sent.
+class Events {
+ public:
+  Events(const char* program, int many)
+      : sessions_(cookies(static_cast<std::size_t>(many))), watchers_(static_cast<std::size_t>(many)) {
+    upstream_.latency = 5ms;
+    server_.emplace(program, "ours", upstream_.port());
+    for (std::size_t i = 0; i < watchers_.size(); ++i) {
+      const std::string target = "/api/events?" + std::to_string(i);
+      asio::co_spawn(io_, watchers_[i].watch(io_, server_->port(), target, sessions_[i]), asio::detached);
+      if (i % 50 == 0) io_.run_for(5ms);
+    }
+    runUntil([this] {
+      return std::all_of(watchers_.begin(), watchers_.end(), [](const Watcher& each) { return each.isOpen; });
+    });
+  }
+
+  // An event to each; how long each took, in milliseconds.
+  std::vector<double> pass() {
+    std::vector<double> times;
+    const std::string event = ironjar::chunkOf("data: something has happened\n\n");
+    ++sent_;
+    for (std::size_t i = 0; i < watchers_.size(); ++i) {
+      const auto begin = Clock::now();
+      asio::write(upstream_.streams.at(std::to_string(i)), asio::buffer(event));
+      runUntil([&] { return watchers_[i].arrived == sent_; });
+      times.push_back(std::chrono::duration<double, std::milli>(watchers_[i].last - begin).count());
+    }
+    return times;
+  }
+  // The same over and over, while each session needs new tokens for another request.
+  std::vector<double> passWhileTokensRotate() {
+    ++upstream_.generation;
+    Visitors visitors(io_, server_->port());
+    std::size_t next = 0;
+    const auto visit = [&]() -> awaitable<void> {
+      while (next < sessions_.size()) co_await visitors.visit("/wait", sessions_[next++]);
+    };
+    for (int i = 0; i < 8; ++i) asio::co_spawn(io_, visit, asio::detached);
+    std::vector<double> times;
+    const auto end = Clock::now() + patience;
+    while (visitors.done < static_cast<int>(sessions_.size()) && Clock::now() < end) {
+      const std::vector<double> more = pass();
+      times.insert(times.end(), more.begin(), more.end());
+    }
+    areRotated_ = visitors.good == static_cast<int>(sessions_.size());
+    return times;
+  }
+  // Whether all was served, each stream to its end.
+  bool end() {
+    for (auto& [number, stream] : upstream_.streams) asio::write(stream, asio::buffer(ironjar::chunkOf("")));
+    runUntil([this] { return whole() == watchers_.size(); });
+    return whole() == watchers_.size() && areRotated_ && upstream_.answered == 2 * static_cast<int>(sessions_.size());
+  }
+  [[nodiscard]] std::size_t whole() const {
+    return static_cast<std::size_t>(std::count_if(watchers_.begin(), watchers_.end(), [this](const Watcher& each) {
+      return each.isWhole && each.arrived == sent_;
+    }));
+  }
+  [[nodiscard]] int tokenCalls() const { return upstream_.answered; }
+
+ private:
+  static constexpr std::chrono::seconds patience{100};
+
+  template <class Reached>
+  void runUntil(Reached reached) {
+    const auto end = Clock::now() + patience;
+    while (!reached() && Clock::now() < end) io_.run_one_for(100ms);
+    if (!reached()) throw std::runtime_error("a stream was not opened, or an event or an end did not come");
+  }
+
+  const std::vector<std::string> sessions_;
+  std::vector<Watcher> watchers_;
+  asio::io_context io_{1};
+  Upstream upstream_{io_};
+  std::optional<ServerProcess> server_;
+  int sent_ = 0;
+  bool areRotated_ = false;
+};
+
+bool streamEvents(const char* program, int many) {
+  Events events(program, many);
+  const auto print = [](const char* when, std::vector<double> times) {
+    std::sort(times.begin(), times.end());
+    std::printf("an event, %s: median %.2f ms, p99 %.2f ms, longest %.2f ms, of %zu\n", when, median(times),
+                times[times.size() * 99 / 100], times.back(), times.size());
+  };
+  print("quiet", events.pass());
+  print("tokens rotating", events.passWhileTokensRotate());
+  const bool isWhole = events.end();
+  std::printf("%d streams, %zu of them whole, %d token calls\n", many, events.whole(), events.tokenCalls());
+  return isWhole;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 2) return std::cerr << "usage: ironjar_reach SERVER [WAITERS]\n", 2;
+  if (count < 2) return std::cerr << "usage: ironjar_reach SERVER [MANY] [STREAMS]\n", 2;
+  const char* const program = arguments[1];
   const int many = count > 2 ? std::atoi(arguments[2]) : 10'000;
-  const Waiting bare = hang(arguments[1], "bare", many);
-  const Waiting ours = hang(arguments[1], "ours", many);
-  std::printf("%d wait for a provider that hangs, bytes each: bare %.0f, ours %.0f, more: %.0f\n", many, bare.bytesEach,
-              ours.bytesEach, ours.bytesEach - bare.bytesEach);
-  std::printf("further threads: bare %ld, ours %ld\n", bare.threads, ours.threads);
-  std::printf("a page meanwhile, p99: bare %.2f ms, ours %.2f ms\n", bare.pageP99, ours.pageP99);
-  std::printf("all served after the release: bare %.2f s, ours %.2f s\n", bare.servedWithin, ours.servedWithin);
-  const bool isWhole = endAtOnce(arguments[1], 1000);
-  return bare.isWhole && ours.isWhole && isWhole ? 0 : 1;
+  const int streams = count > 3 ? std::atoi(arguments[3]) : 1000;
+  bool isWhole = true;
+  if (many > 0) {
+    const Waiting bare = hang(program, "bare", many);
+    const Waiting ours = hang(program, "ours", many);
+    std::printf("%d wait for a provider that hangs, bytes each: bare %.0f, ours %.0f, more: %.0f\n", many,
+                bare.bytesEach, ours.bytesEach, ours.bytesEach - bare.bytesEach);
+    std::printf("further threads: bare %ld, ours %ld\n", bare.threads, ours.threads);
+    std::printf("a page meanwhile, p99: bare %.2f ms, ours %.2f ms\n", bare.pageP99, ours.pageP99);
+    std::printf("all served after the release: bare %.2f s, ours %.2f s\n", bare.servedWithin, ours.servedWithin);
+    isWhole = bare.isWhole && ours.isWhole && endAtOnce(program, 1000);
+  }
+  return (streams == 0 || streamEvents(program, streams)) && isWhole ? 0 : 1;
 }

@@ -88,8 +88,12 @@ bench() {
   echo "== bench"
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_STRICT=ON -DIRONJAR_BUILD_BENCH=ON \
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
-  cmake --build "$build" --target ironjar_bench ironjar_bench_server ironjar_reach ironjar_reach_server
-  "$build/bench/ironjar_reach" "$build/bench/ironjar_reach_server" 200
+  cmake --build "$build" --target ironjar_bench ironjar_bench_server ironjar_reach ironjar_reach_server \
+    ironjar_proxy_bench ironjar_request_bench
+  local server="$build/bench/ironjar_reach_server"
+  "$build/bench/ironjar_reach" "$server" 200 50
+  "$build/bench/ironjar_proxy_bench" "$server" 16 1
+  "$build/bench/ironjar_request_bench" "$server" 1 20
   rows=$("$build/bench/ironjar_bench" --benchmark_min_time=0.001 --benchmark_filter='-/1000000(/|$)' 2>&1)
   if [[ $rows != *json/native/seal/1024* || $rows == *ERROR* ]]; then
     echo "$rows"
