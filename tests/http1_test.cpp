@@ -255,6 +255,57 @@ TEST_CASE("V13 a long status line takes no stack") {
   CHECK(good != nullptr);
 }
 
+TEST_CASE("a connection leaves HTTP for the protocol that was asked for, and for no other") {
+  const Request ask{
+      .url = "http://h/", .headers = {{"Upgrade", "h2c"}, {"Connection", "close"}}, .upgrade = "websocket"};
+  const std::string head = requestHead(ask, target("http://h/"), AfterResponse::switchProtocols).value();
+  CHECK(head.ends_with("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+  CHECK(head.find("h2c") == std::string::npos);
+  CHECK(requestHead(ask, target("http://h/"), AfterResponse::closeConnection)->find("Upgrade") == std::string::npos);
+  for (const char* protocol : {"", "a b", "websocket\r\nX: y"}) {
+    const Request other{.url = "http://h/", .upgrade = protocol};
+    CHECK(errorOf(requestHead(other, target("http://h/"), AfterResponse::switchProtocols)) == Errc::malformed);
+  }
+
+  const std::string status = "HTTP/1.1 101 Switching Protocols\r\n";
+  ResponseReader reader("GET", {}, "websocket");
+  CHECK_FALSE(reader.read("HTTP/1.1 103 Early Hints\r\n\r\n" + status));
+  CHECK_FALSE(reader.hasHead());
+  CHECK_FALSE(reader.read("upgrade: WebSocket\r\nConnection: x, upgrade\r\nContent-Length: 2\r\n\r\nHTTP/1.1 200"));
+  REQUIRE(reader.hasHead());
+  CHECK(reader.takeHead().body == "HTTP/1.1 200");
+  CHECK_FALSE(reader.read("\r\n\r\n"));
+  CHECK(reader.takeBody() == "\r\n\r\n");
+  CHECK_FALSE(reader.complete());
+  CHECK_FALSE(reader.end());
+  CHECK(reader.complete());
+  CHECK_FALSE(reader.mayKeep());
+  for (const char* fields :
+       {"", "Upgrade: websocket\r\n", "Connection: Upgrade\r\n", "Upgrade: h2c\r\nConnection: Upgrade\r\n",
+        "Upgrade: websocket, h2c\r\nConnection: Upgrade\r\n", "Upgrade: websocket\r\nConnection: Upgrades\r\n",
+        "Upgrade: websocket\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"}) {
+    CAPTURE(fields);
+    ResponseReader strict("GET", {}, "websocket");
+    const auto problem = strict.read(status + fields + "\r\n");
+    CHECK((problem && problem->code == Errc::transport));
+  }
+  CHECK(read(status + "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n").error == Errc::transport);
+
+  const Response response{.status = 101,
+                          .headers = {{"X", "y"}, {"Content-Length", "9"}},
+                          .body = "body",
+                          .upgraded = std::make_shared<Upgraded>(Upgraded{.protocol = "websocket"})};
+  const AnsweredRequest asked{.after = AfterResponse::switchProtocols};
+  const ResponseHead answer = responseHead(response, asked, "Switching Protocols").value();
+  CHECK(answer.framing == BodyFraming::none);
+  CHECK(answer.text.starts_with(status + "X: y\r\n"));
+  CHECK(answer.text.ends_with("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+  CHECK(answer.text.find("Content-Length") == std::string::npos);
+  CHECK(errorOf(responseHead(response, {})) == Errc::malformed);
+  CHECK(errorOf(responseHead({.status = 101}, asked)) == Errc::malformed);
+  CHECK(responseHead({.status = 500}, asked)->text.find("\r\nConnection: close\r\n") != std::string::npos);
+}
+
 TEST_CASE("a response's head says how its body follows") {
   const auto framed = [](const Response& response, const AnsweredRequest& request) {
     const auto head = responseHead(response, request, "Reason").value();

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -40,6 +41,9 @@ using BodyReader = std::function<Result<std::string>()>;
 // The same without blocking: `done` is called once with the piece, at once or later, from any thread. Not called again
 // before that.
 using AsyncBodyReader = std::function<void(std::function<void(Result<std::string>)> done)>;
+// Writes bytes without blocking; empty ones say that no more come. `done` is called once they have left, or cannot, at
+// once or later, from any thread. Not called again before that.
+using AsyncBodyWriter = std::function<void(std::string bytes, std::function<void(std::optional<Error>)> done)>;
 
 struct Request {
   std::string method = "GET";
@@ -58,6 +62,10 @@ struct Request {
   // On a connection of its own: for a request that must not be sent twice, such as a refresh token's only use. A kept
   // connection may be closed by the peer just as the request leaves, and then nobody knows whether it arrived.
   bool freshConnection = false;
+  // The protocol that the connection is to be switched to, such as `websocket` (RFC 9110 section 7.8); empty: none.
+  // asioTransport sends it, on a connection of its own; other transports ask for nothing, as any server may answer. The
+  // response comes at its head, as with streamsResponse.
+  std::string upgrade = {};
   // For whom the connection may be kept afterwards, and whose kept connection may be used: it is never used for a
   // request with another group. Opaque, compared byte for byte; empty: not kept. On HTTP/1.1 an answer that comes too
   // late, or one too many, cannot be told from the next request's, so a group must never be shared by two users.
@@ -74,6 +82,20 @@ struct Trace {
   bool retryable = false;
 };
 
+// A connection that has left HTTP for another protocol: Response::asyncBodyReader reads from the peer, this writes to
+// it. It is closed when the last copies of both are gone, and by close(). All but hasEnded on any thread.
+struct Upgraded {
+  std::string protocol = {};
+  AsyncBodyWriter write = {};
+  std::function<void()> close = {};  // what is pending gets Errc::cancelled
+  // What a server keeps to that passes the bytes on; a Proxy sets it. It asks hasEnded on one thread at a time, every
+  // `checkEvery`, and closes both sides when that is true, or when no byte has passed for `idle`. Must not throw.
+  std::function<bool()> hasEnded = {};
+  std::chrono::milliseconds checkEvery{5000};
+  std::chrono::milliseconds idle{600'000};
+  std::shared_ptr<const void> holds = {};  // for as long as it is open
+};
+
 struct Response {
   int status = 0;
   Headers headers = {};
@@ -84,7 +106,8 @@ struct Response {
   // is gone before the end, the connection is closed.
   BodyReader bodyReader = {};
   AsyncBodyReader asyncBodyReader = {};
-  Trace trace = {};  // filled by performFetch
+  std::shared_ptr<Upgraded> upgraded = {};  // with status 101, and only if Request::upgrade asked for that
+  Trace trace = {};                         // filled by performFetch
 };
 
 [[nodiscard]] bool hasStreamedBody(const Request& request);

@@ -33,7 +33,8 @@ struct HttpTarget {
 // Errc::malformed for a URL that performFetch refuses.
 [[nodiscard]] Result<HttpTarget> readTarget(std::string_view url);
 
-enum class AfterResponse { keepConnection, closeConnection };
+// switchProtocols: to Request::upgrade, or to Upgraded::protocol of a response with status 101; closed otherwise.
+enum class AfterResponse { keepConnection, closeConnection, switchProtocols };
 
 // The request's head with its empty line. Host, Connection and the body's framing are written here; what the request's
 // own headers say of them (isTransportField) is left out. Errc::malformed when the method or a field could break out of
@@ -49,8 +50,9 @@ struct ResponseLimits {
 // holds control characters, or whose name is none, is left out. Memory is bounded by the limits. Not thread-safe.
 class ResponseReader {
  public:
-  // `method` is the request's: a HEAD's response has no body.
-  explicit ResponseReader(std::string_view method, const ResponseLimits& limits = {});
+  // `method` is the request's: a HEAD's response has no body. `upgrade` is the protocol that was asked for, if any: a
+  // 101 that switches to it is a response, whose body is all that follows; any other 101 is Errc::transport.
+  explicit ResponseReader(std::string_view method, const ResponseLimits& limits = {}, std::string_view upgrade = {});
 
   // Takes the bytes that came next. Nothing when all is well; Errc::tooLarge for a body over the limit; Errc::transport
   // for what is no HTTP/1.1 response, has contradicting lengths, or a head over the limit. Not to be used after an
@@ -80,12 +82,14 @@ class ResponseReader {
   [[nodiscard]] Problem takeStatus(std::string_view line);
   void takeField(std::string_view line);
   [[nodiscard]] Problem beginBody();
+  [[nodiscard]] bool isUpgraded() const;
   [[nodiscard]] Problem takeLength();
   [[nodiscard]] Problem takeChunkSize(std::string_view line);
   [[nodiscard]] Problem takeData(std::string_view& bytes);
 
   ResponseLimits limits_;
   bool isHead_ = false;
+  std::string upgrade_;
   State state_ = State::status;
   Response response_ = {};
   std::string line_;          // as much as has come of it
@@ -116,7 +120,8 @@ struct ResponseHead {
 
 // Date, Connection and the body's framing are written here; what the response's own headers say of them
 // (isTransportField) is left out. The reason phrase is optional. Errc::malformed for a status that is none or
-// interim (1xx), and for a field that could break out of its line.
+// interim (1xx, but for a 101 with Response::upgraded and AfterResponse::switchProtocols, which has no body), and for a
+// field that could break out of its line.
 [[nodiscard]] Result<ResponseHead> responseHead(const Response& response, const AnsweredRequest& request,
                                                 std::string_view reason = {});
 

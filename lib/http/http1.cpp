@@ -53,7 +53,9 @@ Result<HttpTarget> readTarget(std::string_view url) {
 }
 
 Result<std::string> requestHead(const Request& request, const HttpTarget& target, AfterResponse after) {
-  if (!detail::isSendable(request)) return fail(Errc::malformed, "the request's method or a header cannot be sent");
+  const bool isNamed = after != AfterResponse::switchProtocols || detail::isToken(request.upgrade);
+  if (!detail::isSendable(request) || !isNamed)
+    return fail(Errc::malformed, "the request's method or a header cannot be sent");
   std::string head = request.method + " " + target.target + " HTTP/1.1\r\n";
   const auto add = [&head](std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
@@ -65,6 +67,10 @@ Result<std::string> requestHead(const Request& request, const HttpTarget& target
   if (!findHeader(request.headers, "User-Agent")) add("User-Agent", "ironjar");  // GitHub's API refuses to do without
   if (!findHeader(request.headers, "Accept")) add("Accept", "*/*");
   if (after == AfterResponse::closeConnection) add("Connection", "close");
+  if (after == AfterResponse::switchProtocols) {
+    add("Connection", "Upgrade");
+    add("Upgrade", request.upgrade);
+  }
   // RFC 9110 section 8.6: a method that means something by its body says that there is none.
   const bool expectsBody = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
   if (hasStreamedBody(request)) {
@@ -76,11 +82,13 @@ Result<std::string> requestHead(const Request& request, const HttpTarget& target
 }
 
 Result<ResponseHead> responseHead(const Response& response, const AnsweredRequest& request, std::string_view reason) {
-  const bool isStatus = response.status >= 200 && response.status <= 999;
+  const bool isSwitch = response.status == 101 && response.upgraded && detail::isToken(response.upgraded->protocol) &&
+                        request.after == AfterResponse::switchProtocols;
+  const bool isStatus = isSwitch || (response.status >= 200 && response.status <= 999);
   if (!isStatus || !detail::isSendable(response.headers) || !detail::isFieldValue(reason))
     return fail(Errc::malformed, "the response's status or a header cannot be sent");
   const bool streams = response.bodyReader || response.asyncBodyReader;
-  const bool isBare = response.status == 204 || response.status == 304;
+  const bool isBare = isSwitch || response.status == 204 || response.status == 304;
   ResponseHead head;
   if (!isBare && request.method != "HEAD") {
     head.framing = !streams ? BodyFraming::length : request.isHttp11 ? BodyFraming::chunked : BodyFraming::untilClose;
@@ -98,7 +106,10 @@ Result<ResponseHead> responseHead(const Response& response, const AnsweredReques
   // A HEAD's answer may say how long a GET's would be (RFC 9110 section 8.6).
   const bool tellsLength = !isBare && !streams && !response.body.empty();
   if (head.framing == BodyFraming::length || tellsLength) add("Content-Length", std::to_string(response.body.size()));
-  if (request.after == AfterResponse::closeConnection || head.framing == BodyFraming::untilClose) {
+  if (isSwitch) {
+    add("Connection", "Upgrade");
+    add("Upgrade", response.upgraded->protocol);
+  } else if (request.after != AfterResponse::keepConnection || head.framing == BodyFraming::untilClose) {
     add("Connection", "close");
   } else if (!request.isHttp11) {
     add("Connection", "keep-alive");
@@ -121,8 +132,8 @@ std::string chunkHead(std::size_t size) {
   return head;
 }
 
-ResponseReader::ResponseReader(std::string_view method, const ResponseLimits& limits)
-    : limits_(limits), isHead_(method == "HEAD") {}
+ResponseReader::ResponseReader(std::string_view method, const ResponseLimits& limits, std::string_view upgrade)
+    : limits_(limits), isHead_(method == "HEAD"), upgrade_(upgrade) {}
 
 std::optional<Error> ResponseReader::read(std::string_view bytes) {
   while (!bytes.empty() && state_ != State::done) {
@@ -203,7 +214,13 @@ void ResponseReader::takeField(std::string_view line) {
 }
 
 std::optional<Error> ResponseReader::beginBody() {
-  if (response_.status == 101) return broken("the peer switched protocols unasked");
+  if (response_.status == 101) {
+    if (!isUpgraded()) return broken("the peer switched protocols unasked");
+    overhead_ = 0;
+    keeps_ = false;
+    state_ = State::rest;
+    return std::nullopt;
+  }
   if (response_.status < 200) {  // RFC 9110 section 15.2; a flood of them is bounded as one head is
     response_ = {};
     folds_ = false;
@@ -218,6 +235,20 @@ std::optional<Error> ResponseReader::beginBody() {
   keeps_ = false;  // a peer that sends a body in spite of it cannot be told from one that does not
   state_ = State::done;
   return std::nullopt;
+}
+
+// RFC 9110 section 7.8.
+bool ResponseReader::isUpgraded() const {
+  std::size_t protocols = 0;
+  bool isOurs = false;
+  forEachMember(response_.headers, "Upgrade", [&](std::string_view protocol) {
+    ++protocols;
+    isOurs = detail::equalIgnoringCase(protocol, upgrade_);
+  });
+  bool isOption = false;
+  forEachMember(response_.headers, "Connection",
+                [&](std::string_view option) { isOption = isOption || detail::equalIgnoringCase(option, "Upgrade"); });
+  return !upgrade_.empty() && protocols == 1 && isOurs && isOption;
 }
 
 // RFC 9112 section 6.3.
