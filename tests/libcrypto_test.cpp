@@ -3,7 +3,20 @@
 
 #include "support/support.hpp"
 
+#include <array>
+
 using namespace ironjar::detail;
+
+TEST_CASE("SHA-1: FIPS 180-2, appendix A") {
+  const auto hashed = [](std::string_view message) {
+    std::array<unsigned char, sha1Size> hash{};
+    sha1(hash, bytes(message));
+    return support::hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+  };
+  CHECK(hashed("abc") == "a9993e364706816aba3e25717850c26c9cd0d89d");
+  CHECK(hashed("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+        "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
+}
 
 TEST_CASE("PBKDF2-HMAC-SHA1: RFC 6070") {
   const auto derived = [](std::string_view password, std::string_view salt, unsigned iterations, std::size_t size) {

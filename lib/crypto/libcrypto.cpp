@@ -156,6 +156,12 @@ void Pbkdf2Password::derive(MutableBytes key, Bytes salt, unsigned iterations) c
   }
 }
 
+void sha1(std::span<unsigned char, sha1Size> hash, Bytes message) {
+  Sha1 state;
+  state.add(message);
+  state.finish(hash.data());
+}
+
 void sha256(std::span<unsigned char, sha256Size> hash, Bytes message) {
   Sha256 state;
   state.add(message);

@@ -1,5 +1,5 @@
-// OpenSSL's libcrypto, as far as Fe26.2 needs it; keys that sign are in signing_key.hpp. Algorithms are fetched once
-// per process. Throws std::runtime_error where libcrypto refuses what must work.
+// OpenSSL's libcrypto, as far as Fe26.2 and handshakes need it; keys that sign are in signing_key.hpp. Algorithms are
+// fetched once per process. Throws std::runtime_error where libcrypto refuses what must work.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -14,6 +14,7 @@ void requireDone(bool done, const char* what);
 
 inline constexpr std::size_t aesKeySize = 32;
 inline constexpr std::size_t aesBlockSize = 16;
+inline constexpr std::size_t sha1Size = 20;
 inline constexpr std::size_t sha256Size = 32;
 
 // PBKDF2-HMAC-SHA1 (RFC 8018 section 5.2) with the password keyed in once, at construction.
@@ -31,6 +32,9 @@ class Pbkdf2Password {
   struct State;
   std::unique_ptr<const State> state_;
 };
+
+// For what a protocol wants by that name and nobody's safety rests on, such as a WebSocket's handshake.
+void sha1(std::span<unsigned char, sha1Size> hash, Bytes message);
 
 void sha256(std::span<unsigned char, sha256Size> hash, Bytes message);
 
