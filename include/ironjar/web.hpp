@@ -10,6 +10,7 @@
 //   ironjar::putSetCookies(response.headers, setCookies);
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -169,6 +170,19 @@ class AuthRoutes {
 
 // ---- A part of the site that is passed on to an API
 
+// Whether a request asks for its connection to become a WebSocket: Upgrade lists `websocket`, and Connection `Upgrade`
+// (RFC 6455 section 4.2.1).
+[[nodiscard]] bool asksForWebSocket(const WebRequest& request);
+
+// WebSockets of a proxied part, at servers whose adapter can (Beast's).
+struct WebSocketOptions {
+  std::size_t maxOpen = 1000;               // at once; more: 503. 0: none, 501
+  std::chrono::milliseconds idle{600'000};  // without a byte in either direction; then both sides are closed
+  // How often it is asked whether the session has ended meanwhile. It costs no call to the provider; SessionOptions::
+  // isRevoked is asked. At most 30 s: what has become of tokens is forgotten after a minute.
+  std::chrono::milliseconds checkSession{5000};
+};
+
 struct ProxyOptions {
   Origins origins = {};  // the site's own, as isSameOrigin
   // Names of cookies that the API may set in the browser, host-only: their Domain is taken off. All others stay here,
@@ -185,6 +199,7 @@ struct ProxyOptions {
   // Whether requests of visitors who are not signed in are passed on, too. Else they get 401 {"reason":
   // "login_required"}, and the API is not asked.
   bool anonymous = false;
+  WebSocketOptions webSockets = WebSocketOptions();
   RespondOptions errors = RespondOptions();
 };
 
@@ -193,6 +208,12 @@ struct ProxyOptions {
 // X-HTTP-Method-Override, …); other fields do. Down come the fields that ProxyOptions names, and a Location that leads
 // to the upstream, mapped to the prefix. No answer is stored by caches. A request that changes something must come from
 // this site (isSameOrigin). Immutable, thread-safe, cheap to copy.
+//
+// A WebSocket is one request likewise, whose answer of 101 is followed by bytes in both directions, passed on as they
+// are. Its Origin has to be the site's: one of ProxyOptions::origins or, without any, that of the Host; no other field
+// will do. Up go the handshake's own fields, and down those that answer them; an API that grants what was not asked for
+// is 502. It ends with the session: once its cookie has ended, it is denied (SessionOptions::isRevoked), or this
+// process knows that the login is over, be it by a logout.
 class Proxy {
  public:
   // `prefix` has no slash at its end. Throws std::invalid_argument, saying what to change: an upstream whose origin is
@@ -207,8 +228,16 @@ class Proxy {
   // on, or may for some server (climbs), 401, 403, 404.
   [[nodiscard]] std::variant<Request, Response> upstreamRequest(const WebRequest& request,
                                                                 const Session& session) const;
-  // The API's response, or the error in its place, as the browser gets it; a body that is streamed is passed on.
+  // The same for a request that asksForWebSocket(), which is 501 {"reason": "websocket_unsupported"} otherwise: 400,
+  // 403 and 426 for a handshake that must not be, 503 when maxOpen are open. To be sent by a transport that can switch
+  // protocols.
+  [[nodiscard]] std::variant<Request, Response> webSocketRequest(const WebRequest& request,
+                                                                 const Session& session) const;
+  // The API's response, or the error in its place, as the browser gets it; a body that is streamed is passed on, and so
+  // is Response::upgraded.
   [[nodiscard]] Response forBrowser(const WebRequest& request, Result<Response> response) const;
+  // For an answer with Response::upgraded, when finish() has put its cookies: makes it end with its session.
+  void endWithSession(const WebRequest& request, Response& answer) const;
 
  private:
   class State;

@@ -18,6 +18,10 @@ struct Single {
 [[nodiscard]] Single singleField(const WebRequest& request, std::string_view name);
 [[nodiscard]] bool hasField(const WebRequest& request, std::string_view name);
 
+// Whether the request's one Origin is one of these; without any, whether it is of the Host that the request was sent
+// to, as isSameOrigin says. Nothing else that the request has counts.
+[[nodiscard]] bool isOriginOfSite(const WebRequest& request, const Origins& origins);
+
 // The options of all Connection fields: names of fields that are for this hop only (RFC 9110 section 7.6.1). Reading
 // them, and looking one up, takes no longer for being chosen by an attacker.
 class ConnectionOptions {

@@ -5,8 +5,10 @@
 #include "web/fields.hpp"
 #include "web/proxy_fields.hpp"
 #include "web/proxy_path.hpp"
+#include "web/websocket.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 
 #include <ironjar/tokens.hpp>
@@ -28,6 +30,13 @@ void requireValid(ProxyOptions& options, const std::string& own) {
     if (!detail::isToken(name) || detail::isNeverForBrowser(name)) {
       refuse("responseFields: `" + name + "` never passes: leave it out");
     }
+  }
+  const WebSocketOptions& webSockets = options.webSockets;
+  if (webSockets.idle.count() < 1 || webSockets.idle > std::chrono::hours{24 * 365}) {
+    refuse("webSockets: idle is not positive, or over a year");
+  }
+  if (webSockets.checkSession.count() < 1 || webSockets.checkSession > std::chrono::seconds{30}) {
+    refuse("webSockets: checkSession is not positive, or over 30 s");
   }
 }
 
@@ -60,8 +69,11 @@ Response plain(int status) { return {.status = status}; }
 
 class Proxy::State {
  public:
-  State(std::string prefix, const SessionJar& jar, Fetcher fetcher_, std::string_view upstream, ProxyOptions options_)
-      : fetcher(std::move(fetcher_)), options(std::move(options_)), part(partOf(std::move(prefix), upstream, fetcher)) {
+  State(std::string prefix, const SessionJar& jar_, Fetcher fetcher_, std::string_view upstream, ProxyOptions options_)
+      : jar(jar_),
+        fetcher(std::move(fetcher_)),
+        options(std::move(options_)),
+        part(partOf(std::move(prefix), upstream, fetcher)) {
     requireValid(options, jar.options().cookieName);
   }
 
@@ -69,9 +81,14 @@ class Proxy::State {
   [[nodiscard]] bool mayPass(const std::string& name, std::string_view value,
                              const detail::ConnectionOptions& hop) const;
 
+  [[nodiscard]] std::variant<Request, Response> pass(const WebRequest& request, const Session& session) const;
+  [[nodiscard]] Response switched(const WebRequest& request, Response response) const;
+
+  const SessionJar jar;
   const Fetcher fetcher;
   ProxyOptions options;
   const detail::ProxiedPart part;
+  const std::shared_ptr<std::atomic<std::size_t>> openWebSockets = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 Proxy::Proxy(std::string prefix, const SessionJar& jar, Fetcher fetcher, std::string_view upstream,
@@ -85,17 +102,34 @@ Response Proxy::answer(const WebRequest& request, Session& session) const {
 }
 
 std::variant<Request, Response> Proxy::upstreamRequest(const WebRequest& request, const Session& session) const {
-  const ProxyOptions& options = state_->options;
-  const detail::ProxiedPart& part = state_->part;
   if (!isMethod(request.method)) return Response{.status = 405, .headers = {{"Allow", methods}}};
+  if (asksForWebSocket(request)) return detail::answer(501, "websocket_unsupported");
   const bool isSafe = request.method == "GET" || request.method == "HEAD";
-  if (!isSafe && !isSameOrigin(request, options.origins)) return crossSiteAnswer();
+  if (!isSafe && !isSameOrigin(request, state_->options.origins)) return crossSiteAnswer();
   // An API that does not read it would take it for the next request (RFC 9110 section 9.3.1).
   if (isSafe && (request.bodyFollows || !request.body.empty())) return plain(400);
+  return state_->pass(request, session);
+}
+
+std::variant<Request, Response> Proxy::webSocketRequest(const WebRequest& request, const Session& session) const {
+  const WebSocketOptions& options = state_->options.webSockets;
+  if (options.maxOpen == 0 || !asksForWebSocket(request)) return detail::answer(501, "websocket_unsupported");
+  if (auto refusal = detail::refuseWebSocket(request, state_->options.origins)) return *std::move(refusal);
+  if (*state_->openWebSockets >= options.maxOpen) return answerFor(fail(Errc::overloaded));
+  auto next = state_->pass(request, session);
+  if (auto* const out = std::get_if<Request>(&next)) {
+    for (auto& field : detail::webSocketFields(request)) out->headers.push_back(std::move(field));
+    out->upgrade = "websocket";
+    out->streamsResponse = out->freshConnection = true;
+  }
+  return next;
+}
+
+std::variant<Request, Response> Proxy::State::pass(const WebRequest& request, const Session& session) const {
   const auto rest = detail::behindPrefix(request.target, part.prefix);
   if (!rest) return plain(404);
   if (climbs(*rest)) return plain(400);
-  if (!options.anonymous && !session.tokens(state_->fetcher.options().tokenEndpoint.resource)) {
+  if (!options.anonymous && !session.tokens(fetcher.options().tokenEndpoint.resource)) {
     const bool hasEnded = session.rejection() && session.rejection()->code == Errc::expired;
     return answerFor(fail(hasEnded ? Errc::expired : Errc::loginRequired), request, options.errors);
   }
@@ -113,6 +147,7 @@ Response Proxy::forBrowser(const WebRequest& request, Result<Response> response)
     if (response.error().code == Errc::malformed) return plain(400);
     return answerFor(response.error(), request, state_->options.errors);
   }
+  if (response->status == 101) return state_->switched(request, *std::move(response));
   const std::string_view rest = detail::behindPrefix(request.target, state_->part.prefix).value_or("");
   return {.status = response->status,
           .headers = state_->fieldsForBrowser(*response, rest),
@@ -120,6 +155,48 @@ Response Proxy::forBrowser(const WebRequest& request, Result<Response> response)
           .bodyReader = std::move(response->bodyReader),
           .asyncBodyReader = std::move(response->asyncBodyReader),
           .trace = response->trace};
+}
+
+Response Proxy::State::switched(const WebRequest& request, Response response) const {
+  auto fields = response.upgraded ? detail::webSocketAnswer(request, response) : std::nullopt;
+  if (!fields) return answerFor(fail(Errc::transport, "the API switched protocols otherwise than it was asked"));
+  const bool isFull = openWebSockets->fetch_add(1) >= options.webSockets.maxOpen;
+  const std::shared_ptr<const void> place(nullptr, [open = openWebSockets](const void*) { open->fetch_sub(1); });
+  if (isFull) return answerFor(fail(Errc::overloaded));
+  for (const auto& [name, value] : response.headers) {
+    if (!detail::equalIgnoringCase(name, "Set-Cookie")) continue;
+    if (auto cookie = detail::cookieForBrowser(value, options.setCookies)) {
+      fields->emplace_back("Set-Cookie", *std::move(cookie));
+    }
+  }
+  response.headers = *std::move(fields);
+  response.upgraded->checkEvery = options.webSockets.checkSession;
+  response.upgraded->idle = options.webSockets.idle;
+  response.upgraded->holds = place;
+  return response;
+}
+
+void Proxy::endWithSession(const WebRequest& request, Response& answer) const {
+  if (!answer.upgraded) return;
+  std::vector<CookiePair> written;
+  for (const auto& [name, value] : answer.headers) {
+    const auto pairs = detail::equalIgnoringCase(name, "Set-Cookie") ? parseCookies(value) : std::vector<CookiePair>();
+    if (!pairs.empty()) written.push_back(pairs.front());
+  }
+  const Session renewed = state_->jar.open(written);
+  Session session = state_->jar.open(cookieHeader(request));
+  const auto end = renewed.empty() ? session.expiresAt() : renewed.expiresAt();
+  const bool isOver = !state_->options.anonymous && !session.tokens(state_->fetcher.options().tokenEndpoint.resource);
+  // The session goes on with the tokens of the login's other requests: what has become of tokens is known for a while.
+  const auto follow = state_->fetcher.commitHooks().before;
+  follow(session);
+  answer.upgraded->hasEnded = [jar = state_->jar, session, follow, end, isOver]() mutable {
+    const SessionOptions& options = jar.options();
+    if (isOver || (end && *end <= options.seal.now())) return true;
+    if (options.isRevoked && options.isRevoked(session)) return true;
+    follow(session);
+    return session.detached();
+  };
 }
 
 bool Proxy::State::mayPass(const std::string& name, std::string_view value,

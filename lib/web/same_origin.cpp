@@ -48,15 +48,21 @@ bool Origins::contains(std::string_view origin) const {
   return std::find(origins_.begin(), origins_.end(), origin) != origins_.end();
 }
 
+bool detail::isOriginOfSite(const WebRequest& request, const Origins& origins) {
+  const Single origin = singleField(request, "Origin");
+  const Single host = singleField(request, "Host");
+  if (origin.repeats || host.repeats || !origin.value) return false;
+  if (!origins.empty()) return origins.contains(*origin.value);
+  return host.value && isOfHost(*origin.value, *host.value);
+}
+
 bool isSameOrigin(const WebRequest& request, const Origins& origins) {
   const detail::Single site = detail::singleField(request, "Sec-Fetch-Site");
   const detail::Single origin = detail::singleField(request, "Origin");
-  const detail::Single host = detail::singleField(request, "Host");
-  if (site.repeats || origin.repeats || host.repeats) return false;
+  if (site.repeats || origin.repeats || detail::singleField(request, "Host").repeats) return false;
   if (site.value) return site.value == "same-origin";
   if (!origin.value) return detail::hasField(request, "X-Requested-With");
-  if (!origins.empty()) return origins.contains(*origin.value);
-  return host.value && isOfHost(*origin.value, *host.value);
+  return detail::isOriginOfSite(request, origins);
 }
 
 }  // namespace ironjar
