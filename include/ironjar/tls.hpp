@@ -140,6 +140,12 @@ class TlsClient {
     ssl_.reset();
   }
 
+  // Says that nothing more is written (RFC 8446 section 6.1).
+  void endWriting() {
+    if (isIntact_) SSL_shutdown(ssl_.get());
+    ERR_clear_error();
+  }
+
   // Begins; `host` is who the certificate must be for (RFC 9110 section 4.3.4). False when OpenSSL cannot.
   [[nodiscard]] bool start(SSL_CTX* context, int socket, const std::string& host) {
     ssl_.reset(SSL_new(context));

@@ -51,6 +51,11 @@ class AsioConnection : public std::enable_shared_from_this<AsioConnection> {
     hasSent_ = hasSent_ || size > 0;
     return plain(size, IoStep::waitToWrite);
   }
+  // Nothing more is written; what the peer sends can be read still.
+  void endWriting() {
+    AsioError ignored;
+    tls_.isOn() ? tls_.endWriting() : static_cast<void>(socket_.shutdown(AsioSocket::shutdown_send, ignored));
+  }
   // Whether a byte of the request may have left.
   [[nodiscard]] bool hasSent() const { return hasSent_; }
 

@@ -16,9 +16,9 @@ namespace ironjar::detail {
 class AsioDownload {
  public:
   AsioDownload(const Request& request, const TransportOptions& options)
-      : streams_(request.streamsResponse),
+      : streams_(request.streamsResponse || !request.upgrade.empty()),
         maxHeld_(options.maxBodySize),
-        reader_(request.method, {options.maxHeadSize, streams_ ? unlimited : options.maxBodySize}) {}
+        reader_(request.method, {options.maxHeadSize, streams_ ? unlimited : options.maxBodySize}, request.upgrade) {}
 
   [[nodiscard]] std::optional<Error> read(std::string_view bytes) {
     auto problem = reader_.read(bytes);
@@ -39,6 +39,7 @@ class AsioDownload {
   [[nodiscard]] bool mayKeep() const { return reader_.mayKeep(); }
   // Whether there is a response to give: whole, or if it streams the head.
   [[nodiscard]] bool hasResponse() const { return response_.has_value(); }
+  [[nodiscard]] bool hasSwitched() const { return response_ && response_->status == 101; }
   [[nodiscard]] bool isRefusal() const { return response_ && response_->status >= 400; }
   [[nodiscard]] Response take() { return *std::move(response_); }
   // Whether no more should be held of a body that nobody can ask for yet.

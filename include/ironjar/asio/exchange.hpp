@@ -16,6 +16,7 @@
 #include <ironjar/asio/deadline.hpp>
 #include <ironjar/asio/download.hpp>
 #include <ironjar/asio/shared.hpp>
+#include <ironjar/asio/upgraded.hpp>
 #include <ironjar/asio/upload.hpp>
 
 namespace ironjar::detail {
@@ -199,6 +200,7 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
 
   // Whoever waited for the response has it from here on, and the request is dead.
   void stream() {
+    if (download_->hasSwitched()) return handOver();
     wasSent_ = upload_.isSent();
     upload_.stop();
     stage_ = Stage::streaming;
@@ -208,6 +210,15 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
     response.asyncBodyReader =
         AsioBody<AsioExchange>::reader(shared_->loop, weak_from_this(), download_->pieces.state());
     std::exchange(done_, nullptr)(std::move(response));
+  }
+  // The connection is HTTP's no more.
+  void handOver() {
+    Response response = download_->take();
+    std::string protocol(findHeader(response.headers, "Upgrade").value_or(""));
+    const auto upgraded =
+        std::make_shared<AsioUpgraded>(std::exchange(connection_, nullptr), std::move(download_->pieces));
+    AsioUpgraded::begin(upgraded, shared_->loop, response, std::move(protocol));
+    finish(std::move(response));
   }
   bool deliver() {
     auto given = download_->pieces.take();

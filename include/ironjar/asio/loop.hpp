@@ -47,15 +47,18 @@ class AsioLoop {
   }
 
   // Calls `use` with the object on its strand; never within this call, and not at all when the object or the context is
-  // gone.
+  // gone: false then.
   template <class Object, class Use>
-  void post(const std::weak_ptr<Object>& weak, Use use) {
+  bool post(const std::weak_ptr<Object>& weak, Use use) {
+    bool isPosted = false;
     run([&] {
       std::shared_ptr<Object> object = weak.lock();
       if (!object) return;
+      isPosted = true;
       const Strand strand = object->strand();
       asio::post(strand, [object = std::move(object), use = std::move(use)]() mutable { use(*object); });
     });
+    return isPosted;
   }
 
  private:

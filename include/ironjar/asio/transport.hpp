@@ -52,9 +52,12 @@ class AsioTransport {
     Result<HttpTarget> target = readTarget(request.url);
     if (!target) return std::move(target).error();
     AsioTask task{.target = *std::move(target)};
-    task.key = connectionKey(shared_->opener.options, request, task.target);
-    Result<std::string> head = requestHead(
-        request, task.target, task.key.empty() ? AfterResponse::closeConnection : AfterResponse::keepConnection);
+    const bool isUpgrade = !request.upgrade.empty();
+    if (!isUpgrade) task.key = connectionKey(shared_->opener.options, request, task.target);
+    const auto after = isUpgrade          ? AfterResponse::switchProtocols
+                       : task.key.empty() ? AfterResponse::closeConnection
+                                          : AfterResponse::keepConnection;
+    Result<std::string> head = requestHead(request, task.target, after);
     if (!head) return std::move(head).error();
     task.head = *std::move(head);
     return task;
@@ -77,6 +80,9 @@ class AsioTransport {
 // With Request::streamsResponse the response comes at its head, and always with asyncBodyReader; a head that comes
 // before the request is sent whole is given at once if it is a refusal (400 and above), and ends the sending, else when
 // the request is sent. Of a body that is streamed at most 32 KiB are read ahead, and no limit counts.
+//
+// With Request::upgrade, a response with status 101 that switches to that protocol has asyncBodyReader and `upgraded`:
+// the connection's two directions, read one piece of 32 KiB at most ahead of who asks, without a deadline.
 //
 // Names are resolved by the context's resolver, one at a time; who waits for one is answered at the deadline, but a
 // context that goes waits for it. Content codings are neither asked for nor undone; User-Agent and Accept are set where
