@@ -37,6 +37,25 @@ class RawClient {
     return connected_;
   }
 
+  void endSending() const { ::shutdown(socket_, SHUT_WR); }
+  // Closes with a reset in place of an end.
+  void reset() const {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    ::shutdown(socket_, SHUT_RD);
+  }
+  // As much of it as goes without somebody reading for that long; how much that was.
+  std::size_t sendUntilFull(std::string_view bytes, std::chrono::milliseconds patience) const {
+    std::size_t all = 0;
+    pollfd watched{.fd = socket_, .events = POLLOUT, .revents = 0};
+    while (all < bytes.size() && ::poll(&watched, 1, static_cast<int>(patience.count())) > 0) {
+      const ssize_t sent = ::send(socket_, bytes.data() + all, bytes.size() - all, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent <= 0) break;
+      all += static_cast<std::size_t>(sent);
+    }
+    return all;
+  }
+
   // What comes next; empty: the end, or nothing for that long.
   std::string receiveSome(std::chrono::milliseconds patience) const {
     std::string received(65536, '\0');

@@ -35,6 +35,7 @@
 
 #include <ironjar/asio/operation.hpp>
 #include <ironjar/beast/request.hpp>
+#include <ironjar/beast/tunnel.hpp>
 #include <ironjar/http1.hpp>
 #include <ironjar/web/request_framing.hpp>
 
@@ -177,7 +178,9 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
       co_return keeps && !problem;
     }
     Response& response = std::get<Response>(answer);
-    const auto after = mayGoOn() ? AfterResponse::keepConnection : AfterResponse::closeConnection;
+    const auto after = response.upgraded ? AfterResponse::switchProtocols
+                       : mayGoOn()       ? AfterResponse::keepConnection
+                                         : AfterResponse::closeConnection;
     const AnsweredRequest to{
         .method = request.web().method, .isHttp11 = request.head().version() == 11, .after = after};
     auto head = responseHead(response, to, reasonOf(response.status));
@@ -189,6 +192,12 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     const bool isSent = co_await send(*head, request, response);
     const bool endsWithClose = head->framing == BodyFraming::untilClose;
     if (!isSent && endsWithClose) reset();
+    if (isSent && response.upgraded) {
+      auto received = std::exchange(received_, {});
+      co_await std::make_shared<BeastTunnel<Stream>>(this->shared_from_this(), stream_, std::move(received), response,
+                                                     options_.timeout)
+          ->run();
+    }
     co_return isSent && !endsWithClose && after == AfterResponse::keepConnection;
   }
 

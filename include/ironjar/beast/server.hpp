@@ -91,6 +91,8 @@ boost::asio::awaitable<void> acceptEach(boost::asio::ip::tcp::acceptor& acceptor
 //   pieces no more is held than maxHeadSize and two pieces of 32 KiB of a request's, and what its reader gives of a
 //   response's.
 // - What a handler throws is a 500 {"reason": "internal_error"}, and told to BeastOptions::onException.
+// - A response with Response::upgraded makes the connection a WebSocket's, until one side has broken or both have ended
+//   it: its bytes, and those that came behind the request, are passed on in pieces of 16 KiB.
 //
 // Throws std::invalid_argument, at the call, for options out of their range. Cancelling (cancellation_type::terminal)
 // ends it by boost::system::system_error; a handler that was waiting counts as one that threw.

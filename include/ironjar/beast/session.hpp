@@ -82,8 +82,9 @@ class BeastAuth {
 
 // Proxy at a Beast server: bodies flow piece by piece, either way, as fast as the slower side. A request's body whose
 // size is known, within FetchOptions::maxReplayBody and BeastOptions::maxBodySize, is read first, so that it can be
-// sent again after a refresh; any other is streamed, and its size is for the API to limit. Immutable, thread-safe,
-// cheap to copy.
+// sent again after a refresh; any other is streamed, and its size is for the API to limit. WebSockets are passed on
+// (Proxy, ProxyOptions::webSockets): FetchOptions::asyncTransport has to be asioTransport for that. Immutable,
+// thread-safe, cheap to copy.
 class BeastProxy {
  public:
   // Throws std::invalid_argument as Proxy does.
@@ -97,6 +98,8 @@ class BeastProxy {
   [[nodiscard]] bool matches(const BeastRequest& request) const { return isBelow(request.web().target, prefix_); }
   // For a request that matches. This and the request must outlive the awaitable.
   [[nodiscard]] boost::asio::awaitable<Response> answer(BeastRequest& request) const {
+    // RFC 9110 section 7.8: Upgrade means nothing in HTTP/1.0.
+    if (request.head().version() == 11 && asksForWebSocket(request.web())) return webSocket(request);
     return withSession(jar_, request, [this, &request](Session& session) -> boost::asio::awaitable<Response> {
       auto next = proxy_.upstreamRequest(request.web(), session);
       if (auto* const own = std::get_if<Response>(&next)) co_return std::move(*own);
@@ -117,6 +120,19 @@ class BeastProxy {
   }
 
  private:
+  [[nodiscard]] boost::asio::awaitable<Response> webSocket(const BeastRequest& request) const {
+    const auto ask = [this, &request](Session& session) -> boost::asio::awaitable<Response> {
+      auto next = proxy_.webSocketRequest(request.web(), session);
+      if (auto* const own = std::get_if<Response>(&next)) co_return std::move(*own);
+      Request upstream = std::get<Request>(std::move(next));
+      auto response = co_await asyncFetch(fetcher_, session, std::move(upstream), boost::asio::use_awaitable);
+      co_return proxy_.forBrowser(request.web(), std::move(response));
+    };
+    Response answer = co_await withSession(jar_, request, ask);
+    proxy_.endWithSession(request.web(), answer);
+    co_return answer;
+  }
+
   std::string prefix_;
   SessionJar jar_;
   Fetcher fetcher_;
