@@ -203,6 +203,8 @@ TEST_CASE("a 101 is passed on when it answers the handshake, and is 502 otherwis
            {{"Sec-WebSocket-Accept", accepted}, {"Sec-WebSocket-Protocol", "a, b"}},
            {{"Sec-WebSocket-Accept", accepted}, {"Sec-WebSocket-Protocol", "a"}, {"Sec-WebSocket-Protocol", "a"}},
            {{"Sec-WebSocket-Accept", accepted}, {"Sec-WebSocket-Extensions", "other"}},
+           {{"Sec-WebSocket-Accept", accepted},
+            {"Sec-WebSocket-Extensions", "permessage-deflate; x=\r\nSet-Cookie: a"}},
            {{"Sec-WebSocket-Accept", accepted}, {"Sec-WebSocket-Extensions", "permessage-deflate, other"}}}) {
     const Response refused = down(headers, fields);
     CHECK(refused.status == 502);

@@ -149,12 +149,15 @@ std::optional<Headers> webSocketAnswer(const WebRequest& request, const Response
   if (accept.size() != 1 || accept.front() != expected || protocols.size() > 1) return std::nullopt;
   Headers fields = {{std::string(acceptField), expected}};
   if (!protocols.empty()) {
-    if (!contains(membersOf(request.fields, protocolField), protocols.front())) return std::nullopt;
+    const Members asked = membersOf(request.fields, protocolField);
+    if (!isToken(protocols.front()) || !contains(asked, protocols.front())) return std::nullopt;
     fields.emplace_back(protocolField, protocols.front());
   }
   const Members offered = namesOf(membersOf(request.fields, extensionsField));
   const Members taken = namesOf(extensions);
-  if (taken.size() > mostMembers) return std::nullopt;
+  if (taken.size() > mostMembers || !std::all_of(extensions.begin(), extensions.end(), detail::isFieldValue)) {
+    return std::nullopt;
+  }
   if (!std::all_of(taken.begin(), taken.end(), [&](std::string_view name) { return contains(offered, name); })) {
     return std::nullopt;
   }

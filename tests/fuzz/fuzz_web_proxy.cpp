@@ -121,6 +121,32 @@ void requireDown(const Response& response) {
   fuzz::require(nosniff == 1, "nothing is sniffed");
 }
 
+// What of a handshake passes, either way, is written by us or the same as on the other side.
+void requireWebSocket(const Proxy& proxy, const WebRequest& request, Response response) {
+  const auto next = proxy.webSocketRequest(request, Session());
+  const auto* const up = std::get_if<Request>(&next);
+  if (up != nullptr) {
+    requireUp(*up);
+    fuzz::require(request.method == "GET" && up->upgrade == "websocket" && up->freshConnection, "one GET of its own");
+    fuzz::require(findHeader(up->headers, "Sec-WebSocket-Version") == "13", "of one version");
+    const auto isOrigin = [](const FieldView& field) {
+      return folded(field.first) == "origin" && !field.second.empty();
+    };
+    fuzz::require(std::count_if(request.fields.begin(), request.fields.end(), isOrigin) == 1, "with one Origin");
+  }
+  response.status = 101;
+  response.upgraded = std::make_shared<Upgraded>();
+  const Response down = proxy.forBrowser(request, std::move(response));
+  requireSendable(down.headers);
+  fuzz::require(down.status == 101 || down.status == 502, "switched as asked, or not");
+  fuzz::require((down.status == 101) == (down.upgraded != nullptr), "what is not switched is closed");
+  for (const auto& [given, value] : down.headers) {
+    fuzz::require(isIn(folded(given), {"sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions",
+                                       "set-cookie", "content-type"}),
+                  "the handshake's fields alone come down");
+  }
+}
+
 }  // namespace
 
 // A target and fields, each ended by 0x1e: those of the request and those of the response in turn.
@@ -144,7 +170,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   }
   const auto next = proxy.upstreamRequest(request, Session());
   if (const auto* up = std::get_if<Request>(&next)) requireUp(*up);
-  requireDown(proxy.forBrowser(request, std::move(response)));
+  requireDown(proxy.forBrowser(request, response));
+  requireWebSocket(proxy, request, std::move(response));
   fuzz::require(detail::decodedFully(detail::decodedFully(target)) == detail::decodedFully(target),
                 "decoded to the end");
   return 0;
