@@ -24,6 +24,10 @@ namespace ironjar {
 
 struct RedisOptions {
   Passwords passwords;  // those of the sessions: keys are named and values sealed under each of them
+  // Where it is, in one text: redis://[[user]:password@]host[:port][/database], an IPv6 address in brackets, or
+  // unix://[[user]:password@]/path. User, password and path are percent-encoded where a URL demands it. Parameters are
+  // refused, and so is what an option below says, too; what the url leaves out, they may say.
+  std::string url = {};
   std::string host = "127.0.0.1";
   int port = 6379;
   std::string unixSocket = {};  // a path: in place of host and port

@@ -2,6 +2,7 @@
 
 #include "base/notify.hpp"
 #include "crypto/sodium.hpp"
+#include "redis/options.hpp"
 #include "redis/policy.hpp"
 
 #include <array>
@@ -15,22 +16,6 @@ namespace {
 
 // Writing through a script needs all that the coordinator needs.
 constexpr std::string_view probeScript = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)";
-
-[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: RedisOptions: " + why); }
-
-RedisOptions checked(RedisOptions options) {
-  constexpr std::size_t longestPath = 107;  // of sockaddr_un
-  if (options.unixSocket.empty() && options.host.empty()) refuse("host is empty");
-  if (options.port < 1 || options.port > 65535) refuse("port is between 1 and 65535");
-  if (options.unixSocket.size() > longestPath) refuse("unixSocket is longer than a socket's path may be");
-  if (!options.user.empty() && options.password.empty()) refuse("user needs a password");
-  if (options.database < 0) refuse("database is negative");
-  if (options.prefix.empty()) refuse("prefix is empty: name the keys after the application");
-  const auto isTime = [](std::chrono::milliseconds time) { return time.count() > 0 && time <= std::chrono::hours{1}; };
-  if (!isTime(options.timeout) || !isTime(options.pause)) refuse("timeout and pause are between 1 ms and 1 h");
-  if (options.failures == 0) refuse("failures is 0: Redis would never be asked");
-  return options;
-}
 
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
 
