@@ -3,8 +3,8 @@
 
 #include "base/completion.hpp"
 #include "base/worker_pool.hpp"
-#include "curl/event_loop.hpp"
 #include "curl/line_pool.hpp"
+#include "curl/multi_loop.hpp"
 #include "curl/transfer.hpp"
 
 #include <map>
@@ -41,7 +41,7 @@ struct Job : std::enable_shared_from_this<Job> {
   Transfer transfer;
 
   std::optional<std::stop_callback<std::function<void()>>> onStop = {};
-  std::optional<EventLoop::Ticket> timer = {};  // of the deadline, then of the next piece
+  std::optional<MultiLoop::Ticket> timer = {};  // of the deadline, then of the next piece
   bool isIn = false;                            // libcurl has it
   bool isReused = false;                        // its connection has served others before
   bool sharesNot = false;                       // a connection that others use has no room for it
@@ -98,7 +98,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void sweep();
 
   const std::shared_ptr<const Setup> setup_;
-  EventLoop loop_;
+  MultiLoop loop_;
   LinePool pool_;
   bool sweeps_ = false;
   std::set<Pointer> jobs_;  // all that are not over

@@ -1,7 +1,7 @@
 // What the two transports on libcurl stand on, and how one is made whose names are looked up in another way.
 #pragma once
 
-#include "curl/resolver.hpp"
+#include "base/resolver.hpp"
 #include "curl/tls.hpp"
 
 #include <optional>

@@ -17,11 +17,11 @@ using Addresses = std::vector<std::string>;  // as numbers, in the order in whic
 using Lookup = std::function<Addresses(const std::string& host)>;
 [[nodiscard]] Addresses systemLookup(const std::string& host);
 
-// Thread-safe. One thread for each name that is being looked up, whoever asks for it; an answer serves for 30 s. The
-// threads are not waited for: they own what they use.
+// Thread-safe. One thread for each name that is being looked up, whoever asks for it; an answer is given
+// for `serves`. The threads are not waited for: they own what they use.
 class Resolver {
  public:
-  explicit Resolver(Lookup lookup);
+  explicit Resolver(Lookup lookup, Seconds serves = Seconds{30});
 
   // Completes once, at once or later, from any thread: the host's addresses; the host itself, when it is one; empty for
   // no address.

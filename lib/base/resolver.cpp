@@ -1,4 +1,4 @@
-#include "curl/resolver.hpp"
+#include "base/resolver.hpp"
 
 #include <arpa/inet.h>
 #include <array>
@@ -13,7 +13,6 @@
 namespace ironjar::detail {
 namespace {
 
-constexpr std::chrono::seconds serves{30};
 constexpr std::size_t maxNames = 1000;   // whose answers are remembered
 constexpr std::size_t maxLookups = 100;  // at a time
 
@@ -46,9 +45,10 @@ struct Resolver::State {
     MonotonicTime until;
   };
 
-  explicit State(Lookup how) : lookup(std::move(how)) {}
+  State(Lookup how, Seconds time) : lookup(std::move(how)), serves(time) {}
 
   const Lookup lookup;
+  const Seconds serves;
   std::mutex mutex;
   std::map<std::string, Answer> answers;
   std::map<std::string, std::vector<Completion<Addresses>>> waiting;  // by the name that is being looked up
@@ -82,7 +82,7 @@ struct Resolver::State {
   }
 };
 
-Resolver::Resolver(Lookup lookup) : state_(std::make_shared<State>(std::move(lookup))) {}
+Resolver::Resolver(Lookup lookup, Seconds serves) : state_(std::make_shared<State>(std::move(lookup), serves)) {}
 
 void Resolver::resolve(const std::string& host, Completion<Addresses> done) const {
   if (isAddress(host)) return completeSafely(done, Addresses{host});
