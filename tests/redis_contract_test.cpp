@@ -25,7 +25,7 @@ Coordinators twoReplicas() {
   return {.time = time,
           .one = {Replica(withClock(time)).coordinator},
           .other = {second.coordinator},
-          .waitUntilOtherLooks = [redis = second.redis] { support::waitUntilLooking(*redis); }};
+          .waitUntilOtherLooks = [coordinator = second.coordinator] { support::waitUntilWaiting(*coordinator); }};
 }
 
 }  // namespace

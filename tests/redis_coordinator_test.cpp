@@ -48,7 +48,8 @@ TEST_CASE_FIXTURE(Fixture, "three replicas with 50 requests each ask the provide
     });
   }
   provider.waitForTokenCalls(1);
-  while (std::count_if(replicas.begin(), replicas.end(), [](auto& r) { return r->redis->stats().commands > 4; }) < 2) {
+  while (std::count_if(replicas.begin(), replicas.end(),
+                       [](auto& r) { return r->coordinator->redisStats().waiting > 0; }) < 2) {
     std::this_thread::yield();
   }
   provider.release();

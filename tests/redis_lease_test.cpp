@@ -13,7 +13,7 @@ using support::Held;
 using support::Replica;
 using support::server;
 using support::tokens;
-using support::waitUntilLooking;
+using support::waitUntilWaiting;
 
 TEST_CASE_FIXTURE(Fixture, "when a leader dies another takes over, no later than 250 ms after its lease (R64)") {
   const auto lease = 400ms;
@@ -86,8 +86,8 @@ TEST_CASE_FIXTURE(Fixture, "after a failover that loses all keys there is one ca
   Held held(one, "a", {.tokens = tokens("b")});
   std::thread second([&] { CHECK(two.refresh("a", "c")); });
   std::thread third([&] { CHECK(three.refresh("a", "c")); });
-  waitUntilLooking(two);
-  waitUntilLooking(three);
+  waitUntilWaiting(two);
+  waitUntilWaiting(three);
   server().command("FLUSHALL");
   second.join();
   third.join();

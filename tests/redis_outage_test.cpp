@@ -12,7 +12,7 @@ using support::Held;
 using support::Replica;
 using support::server;
 using support::tokens;
-using support::waitUntilLooking;
+using support::waitUntilWaiting;
 using support::attacked::items;
 using support::attacked::Site;
 using support::attacked::userNumber;
@@ -138,7 +138,7 @@ TEST_CASE_FIXTURE(Fixture, "V07 who waits for another process' call is told, too
   Held held(one, "a", maybeOver);
   support::Failure waited;
   std::thread waiting([&] { waited = errorOf(two.refresh("a", "x")); });
-  waitUntilLooking(two);
+  waitUntilWaiting(two);
   CHECK(errorOf(held.end()) == Errc::refreshFailed);  // the first that this process sees of it
   waiting.join();
   CHECK(waited == RefreshEnd::invalidGrant);

@@ -15,7 +15,7 @@ using support::Replica;
 using support::server;
 using support::soon;
 using support::tokens;
-using support::waitUntilLooking;
+using support::waitUntilWaiting;
 
 TEST_CASE_FIXTURE(Fixture, "replicas with the old passwords and the new share results both ways (R71)") {
   const Passwords old({{1, support::password}});
@@ -39,7 +39,7 @@ TEST_CASE_FIXTURE(Fixture, "replicas with the old passwords and the new do not a
   Replica during(Passwords({{2, support::otherPassword}, {1, support::password}}));
   Held held(before, "a", {.tokens = tokens("b")});
   std::thread second([&] { CHECK(during.refresh("a", "x")->tokens == tokens("b")); });
-  waitUntilLooking(during);
+  waitUntilWaiting(during);
   CHECK(held.end());
   second.join();
   CHECK(during.calls == 0);

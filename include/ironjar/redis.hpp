@@ -5,7 +5,8 @@
 // tunnel; without one, only the password of RedisOptions is readable on the way.
 //
 // Example:
-//   const auto redis = std::make_shared<ironjar::Redis>(ironjar::RedisOptions{.passwords = passwords});
+//   const auto redis = std::make_shared<ironjar::Redis>(
+//       ironjar::RedisOptions{.passwords = passwords, .url = "redis://redis.internal"});
 //   const auto coordinator = std::make_shared<ironjar::RedisCoordinator>(redis);   // FetchOptions::coordinator
 //   const auto revoked = std::make_shared<ironjar::RedisRevocationList>(redis);    // revokedBy()
 #pragma once
@@ -35,8 +36,8 @@ struct RedisOptions {
   std::string password = {};
   int database = 0;
   std::string prefix = "ironjar:";  // of every key
-  // Of one command, connecting included. After `failures` failures in a row nothing is sent for `pause`; then a thread
-  // of its own probes, never a request.
+  // Of one command, connecting included. After `failures` failures in a row nothing is sent for `pause`; then it is
+  // probed, never by a request.
   std::chrono::milliseconds timeout{30};
   unsigned failures = 3;
   std::chrono::milliseconds pause{5000};
@@ -56,16 +57,17 @@ namespace detail {
 class RedisLink;
 }
 
-// The connections of one process to one Redis server, version 4 or later, not a cluster. Thread-safe. Share one among
-// coordinators and revocation lists. Not across fork(): make it in the process that uses it. An ACL user needs
-// `~<prefix>* +eval +evalsha +script|load +get +set +strlen +del +unlink +pttl +pexpire`, and for another database
-// `+select`.
+// The connections of one process to one Redis server, version 4 or later, not a cluster: five at most, with one thread
+// for all that goes over them. Thread-safe. Share one among coordinators and revocation lists. Not across fork(): make
+// it in the process that uses it. An ACL user needs `~<prefix>* &<prefix>* +eval +evalsha +script|load +get +set
+// +strlen +del +unlink +pttl +pexpire +publish +subscribe +unsubscribe`, and for another database `+select`. Without
+// the channels (`&`) and the last three, who waits for another process looks every few milliseconds.
 class Redis {
  public:
   // Throws std::invalid_argument for options that cannot be, and when the server is there and refuses user and
   // password. A server that is not there, or has other troubles, is no error: the process goes on without it, and finds
-  // it when it comes. Takes up to a second, and as long as the system takes to resolve the host. The last coordinator
-  // or list to go may take two more, for what Redis has not been told yet; while it is given up, that is lost.
+  // it when it comes. Takes up to a second. The last coordinator or list to go may take another, for what Redis has not
+  // been told yet; while it is given up, that is lost.
   explicit Redis(RedisOptions options);
   Redis(const Redis&) = delete;
   Redis& operator=(const Redis&) = delete;
@@ -86,26 +88,27 @@ enum class WithoutRedis {
 };
 
 struct RedisCoordinatorOptions {
-  LocalCoordinatorOptions local = {.threads = 16};  // in front; waiting for another process takes a thread, too
-  // How long a process that died keeps the others waiting; at least TokenEndpoint::timeout and 2 s.
+  LocalCoordinatorOptions local = {.threads = 16};  // in front; waiting for another process takes no thread
+  // How long a process that died keeps the others waiting, and a second; at least TokenEndpoint::timeout and 2 s.
   std::chrono::milliseconds lease{12'000};
   WithoutRedis withoutRedis = WithoutRedis::goOnAlone;
 };
 
 struct RedisCoordinatorStats {
-  std::uint64_t asked = 0;   // calls to token endpoints by this process
-  std::uint64_t shared = 0;  // results taken from another process
-  std::uint64_t alone = 0;   // those of `asked` that went without Redis
+  std::uint64_t asked = 0;    // calls to token endpoints by this process
+  std::uint64_t shared = 0;   // results taken from another process
+  std::uint64_t alone = 0;    // those of `asked` that went without Redis
+  std::uint64_t waiting = 0;  // refreshes that wait for another process at the moment
 };
 
 // The coordinator for many processes. A LocalCoordinator is in front, and only when that would ask a token endpoint is
-// Redis asked: one process gets the lock, asks, and publishes the result for the others, which look for it every few
-// milliseconds and take over when it dies. newest() never waits: it knows what this process has seen. While a call of
+// Redis asked: one process gets the lock, asks, and publishes the result for the others, which are told by a message
+// and take over when it dies. Nobody who waits holds a thread. newest() never waits: it knows what this process has
+// seen. startRefresh() completes on a thread of the coordinator's; end() blocks, for a few commands. While a call of
 // another process is awaited and Redis goes away, requests fail with Errc::refreshFailed instead of asking a second
 // time, which strict providers take for theft. A token that the provider refuses while Redis is away may have been
-// spent by another process: RefreshEnd::superseded, which keeps the cookie. An asynchronous call holds one of the
-// threads of `local`. The destructor waits for one that is under way, a lease at most: do not run it on a thread that
-// the call's transport needs.
+// spent by another process: RefreshEnd::superseded, which keeps the cookie. The destructor waits for calls that are
+// under way, a lease at most: do not run it on a thread that the calls' transport needs.
 class RedisCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that cannot be.
@@ -130,9 +133,10 @@ class RedisCoordinator final : public RefreshCoordinator {
   std::unique_ptr<State> state_;
 };
 
-// A RevocationList for many processes. One Redis command for each session that is opened; while Redis is away, what
-// this process itself has denied is known, nobody else is denied, and what others deny is learnt when it is back. A
-// Redis that loses its data, or evicts keys, forgets denials: let it persist, with maxmemory-policy noeviction.
+// A RevocationList for many processes. One Redis command for each session that is opened, which blocks until it is
+// answered, for RedisOptions::timeout at most; while Redis is away, what this process itself has denied is known,
+// nobody else is denied, and what others deny is learnt when it is back. A Redis that loses its data, or evicts keys,
+// forgets denials: let it persist, with maxmemory-policy noeviction.
 class RedisRevocationList final : public RevocationList {
  public:
   explicit RedisRevocationList(const std::shared_ptr<Redis>& redis, RevocationOptions options = {});

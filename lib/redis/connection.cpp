@@ -4,53 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <stdexcept>
+#include <sys/epoll.h>
+#include <utility>
 
 namespace ironjar::detail {
 namespace {
 
-// False at the deadline.
-bool waitFor(int fd, short events, Deadline deadline) {
-  while (true) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-    if (milliseconds <= 0) return false;
-    pollfd waiting{fd, events, 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<long long>(milliseconds, 60'000)));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return true;  // the call that follows says what it is
-  }
-}
-
-bool mustWait() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
-
-Result<Descriptor> connectTo(const RedisAddress& address, Deadline deadline) {
-  Descriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) return fail(Errc::unreachable, "no socket could be had");
-  if (address.storage.ss_family != AF_UNIX) {
-    const int on = 1;
-    if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
-      return fail(Errc::unreachable, "no TCP socket could be had");
-    }
-  }
-  const int begun = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size);
-  if (begun == 0) return socket;
-  if (errno != EINPROGRESS) return fail(Errc::unreachable, "connecting failed");
-  if (!waitFor(socket.get(), POLLOUT, deadline)) return fail(Errc::unreachable, "connecting took too long");
-  int problem = 0;
-  socklen_t size = sizeof problem;
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size) != 0 || problem != 0) {
-    return fail(Errc::unreachable, "connecting failed");
-  }
-  return socket;
-}
+constexpr int mostReads = 16;  // in a row: others shall be read from, too
 
 // Frees what redisFormatCommandArgv makes; wiped before, since it may hold a password.
 class FormattedCommand {
@@ -63,7 +24,7 @@ class FormattedCommand {
       sizes.push_back(word.size());
     }
     const auto size = redisFormatCommandArgv(&text_, static_cast<int>(words.size()), texts.data(), sizes.data());
-    if (size < 0) throw std::runtime_error("ironjar: hiredis has no memory for a command");
+    if (size < 0) throw std::bad_alloc();
     size_ = static_cast<std::size_t>(size);
   }
   FormattedCommand(const FormattedCommand&) = delete;
@@ -83,115 +44,290 @@ bool refusesUs(const std::string& name) {
   return name == "WRONGPASS" || name == "NOAUTH" || name == "NOPERM" || name == "DENIED";
 }
 
+Error outOfMemory() { return {Errc::overloaded, {}}; }
+
+// Without its words if there is no memory for them: nobody else would complete it.
+void failSafely(const RedisConnection::Answered& done, const Error& why) noexcept {
+  if (!done) return;
+  Result<Reply> result = Error{why.code, {}};
+  try {
+    result = why;
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): said above
+  }
+  completeSafely(done, std::move(result));
+}
+
 }  // namespace
 
-std::vector<RedisAddress> resolve(const RedisOptions& options) {
-  std::vector<RedisAddress> found;
-  if (!options.unixSocket.empty()) {
-    sockaddr_un local{};
-    local.sun_family = AF_UNIX;
-    std::copy_n(options.unixSocket.data(), std::min(options.unixSocket.size(), sizeof local.sun_path - 1),
-                static_cast<char*>(local.sun_path));
-    RedisAddress address;
-    std::memcpy(&address.storage, &local, sizeof local);
-    address.size = sizeof local;
-    found.push_back(address);
-    return found;
+RedisConnection::RedisConnection(EventLoop& loop, const RedisOptions& options, Hooks hooks)
+    : loop_(loop), options_(options), hooks_(std::move(hooks)) {}
+
+RedisConnection::~RedisConnection() { drop(); }
+
+void RedisConnection::open(std::vector<RedisAddress> addresses, Deadline deadline) {
+  addresses_ = std::move(addresses);
+  opensUntil_ = deadline;
+  if (addresses_.empty()) return attemptFailed(fail(Errc::unreachable, "the host has no address"));
+  try {
+    tryNext();
+  } catch (const std::bad_alloc&) {
+    attemptFailed(outOfMemory());
   }
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const std::string port = std::to_string(options.port);
-  if (::getaddrinfo(options.host.c_str(), port.c_str(), &hints, &list) != 0) return found;
-  const Handle<addrinfo, ::freeaddrinfo> owned(list);
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    if (entry->ai_addrlen > sizeof(sockaddr_storage)) continue;
-    RedisAddress address;
-    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
-    address.size = entry->ai_addrlen;
-    found.push_back(address);
-  }
-  return found;
 }
 
-Result<std::unique_ptr<RedisConnection>> RedisConnection::open(const RedisAddress& address, const RedisOptions& options,
-                                                               Deadline deadline) {
-  Result<Descriptor> socket = connectTo(address, deadline);
-  if (!socket) return socket.error();
-  std::unique_ptr<RedisConnection> connection(new RedisConnection(*std::move(socket)));
-  if (auto problem = connection->signIn(options, deadline)) return *std::move(problem);
-  return connection;
+void RedisConnection::tryNext() {
+  const auto now = std::chrono::steady_clock::now();
+  const Deadline deadline = now + (opensUntil_ - now) / static_cast<int>(addresses_.size() - next_);
+  const RedisAddress& address = addresses_[next_++];
+  state_ = State::connecting;
+  stream_.emplace();
+  reader_.emplace();
+  waitsToWrite_ = true;
+  const bool isBegun =
+      stream_->start(address) && loop_.watch(stream_->descriptor(), EPOLLOUT, [this](std::uint32_t) { onReady(); });
+  if (!isBegun) return attemptFailed(fail(Errc::unreachable, "connecting failed"));
+  attempt_ = loop_.at(deadline, [this] {
+    attempt_.reset();
+    const bool isConnected = state_ == State::signingIn;
+    attemptFailed(fail(isConnected ? Errc::timeout : Errc::unreachable, "connecting took too long"));
+  });
 }
 
-Result<std::unique_ptr<RedisConnection>> RedisConnection::openAny(std::vector<RedisAddress>& addresses,
-                                                                  const RedisOptions& options, Deadline deadline) {
-  Result<std::unique_ptr<RedisConnection>> connection = fail(Errc::unreachable, "the host has no address");
-  for (auto address = addresses.begin(); address != addresses.end() && !connection; ++address) {
-    const auto now = std::chrono::steady_clock::now();
-    connection = open(*address, options, now + (deadline - now) / (addresses.end() - address));
-    if (connection) std::rotate(addresses.begin(), address, address + 1);
-  }
-  return connection;
-}
-
-std::optional<Error> RedisConnection::signIn(const RedisOptions& options, Deadline deadline) {
-  const auto demand = [&](std::span<const std::string_view> words) -> std::optional<Error> {
-    const Result<Reply> reply = command(words, deadline);
-    if (!reply) return reply.error();
-    if (reply->isText("OK")) return std::nullopt;
-    const std::string name = reply->errorName();
-    // AUTH to a server without a password is answered with a plain ERR: configuration, too. So is whatever comes first
-    // to a server that has clients enough, and that passes.
-    const bool hasNoPlace = reply->text.starts_with("ERR max number of clients");
-    const bool refused = refusesUs(name) || (words.front() == "AUTH" && name == "ERR" && !hasNoPlace);
-    return fail(refused ? Errc::notAllowed : Errc::transport, std::string(words.front()) + " was answered by " + name);
-  };
-  std::vector<std::string_view> words = {"AUTH"};
-  if (!options.user.empty()) words.emplace_back(options.user);
-  words.emplace_back(options.password);
-  if (!options.password.empty()) {
-    if (auto problem = demand(words)) return problem;
-  }
-  const std::string database = std::to_string(options.database);
-  const std::array<std::string_view, 2> select = {"SELECT", database};
-  return options.database == 0 ? std::nullopt : demand(select);
-}
-
-Result<Reply> RedisConnection::command(std::span<const std::string_view> words, Deadline deadline) {
-  const FormattedCommand formatted(words);
-  if (auto problem = send(formatted.text(), deadline)) return *std::move(problem);
-  return receive(deadline);
-}
-
-std::optional<Error> RedisConnection::send(std::string_view bytes, Deadline deadline) {
-  while (!bytes.empty()) {
-    const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent > 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (!mustWait()) {
-      return fail(Errc::transport, "the connection broke");
-    } else if (!waitFor(socket_.get(), POLLOUT, deadline)) {
-      return fail(Errc::timeout, "no answer in time");
+// Goes on with the next address. A refusal of one tells more than that another is not there.
+void RedisConnection::attemptFailed(const Error& why) {
+  const auto self = shared_from_this();
+  drop();
+  if (!refusal_ || refusal_->code != Errc::notAllowed) refusal_ = why;
+  if (next_ < addresses_.size() && std::chrono::steady_clock::now() < opensUntil_) {
+    try {
+      return tryNext();
+    } catch (const std::bad_alloc&) {
+      drop();
     }
   }
-  return std::nullopt;
+  state_ = State::closed;
+  completeSafely(std::exchange(hooks_.opened, nullptr), std::exchange(refusal_, std::nullopt));
 }
 
-Result<Reply> RedisConnection::receive(Deadline deadline) {
-  std::array<char, 16 * 1024> buffer;  // NOLINT: filled by recv
-  while (true) {
-    const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (got > 0) {
-      auto reply = reader_.read({buffer.data(), static_cast<std::size_t>(got)});
-      if (!reply) return reply.error();
-      if (*reply) return **std::move(reply);
-      if (std::chrono::steady_clock::now() >= deadline) return fail(Errc::timeout, "no whole answer in time");
-    } else if (got == 0 || !mustWait()) {
-      return fail(Errc::transport, "the connection broke");
-    } else if (!waitFor(socket_.get(), POLLIN, deadline)) {
-      return fail(Errc::timeout, "no answer in time");
+void RedisConnection::signIn() {
+  state_ = State::signingIn;
+  if (!options_.password.empty()) {
+    std::vector<std::string_view> words = {"AUTH"};
+    if (!options_.user.empty()) words.emplace_back(options_.user);
+    words.emplace_back(options_.password);
+    append(words);
+    signingIn_.emplace_back("AUTH");
+  }
+  if (options_.database != 0 && !hooks_.pushed) {  // channels belong to no database
+    const std::string database = std::to_string(options_.database);
+    append(std::array<std::string_view, 2>{"SELECT", database});
+    signingIn_.emplace_back("SELECT");
+  }
+  signingIn_.empty() ? opened() : flush();
+}
+
+void RedisConnection::signedIn(const Reply& reply) {
+  const std::string_view command = signingIn_.front();
+  if (reply.isText("OK")) {
+    signingIn_.pop_front();
+    return signingIn_.empty() ? opened() : void();
+  }
+  const std::string name = reply.errorName();
+  // AUTH to a server without a password is answered with a plain ERR: configuration, too. So is whatever comes first to
+  // a server that has clients enough, and that passes.
+  const bool hasNoPlace = reply.text.starts_with("ERR max number of clients");
+  const bool refused = refusesUs(name) || (command == "AUTH" && name == "ERR" && !hasNoPlace);
+  attemptFailed(fail(refused ? Errc::notAllowed : Errc::transport, std::string(command) + " was answered by " + name));
+}
+
+void RedisConnection::opened() {
+  loop_.cancel(attempt_);
+  state_ = State::open;
+  flush();
+  if (state_ == State::open) completeSafely(std::exchange(hooks_.opened, nullptr), std::optional<Error>());
+}
+
+void RedisConnection::send(std::span<const std::string_view> words, Deadline deadline, Answered done) {
+  if (!isUsable()) return failSafely(done, {Errc::transport, "it hung up"});
+  try {
+    append(words);
+    underWay_.emplace_back();
+  } catch (const std::bad_alloc&) {  // half a command may be in the way of all that follows
+    close(outOfMemory());
+    return failSafely(done, outOfMemory());
+  }
+  underWay_.back() = {deadline, std::move(done)};
+  try {
+    arm(deadline);
+    flushSoon();
+  } catch (const std::bad_alloc&) {
+    close(outOfMemory());
+  }
+}
+
+void RedisConnection::post(std::span<const std::string_view> words) {
+  if (!isUsable()) return;
+  append(words);
+  flushSoon();
+}
+
+void RedisConnection::append(std::span<const std::string_view> words) { out_ += FormattedCommand(words).text(); }
+
+void RedisConnection::onReady() {
+  const auto self = shared_from_this();
+  try {
+    goOn();
+  } catch (...) {
+    state_ == State::open ? close(outOfMemory()) : attemptFailed(outOfMemory());
+  }
+}
+
+void RedisConnection::goOn() {
+  if (state_ == State::closed) return;
+  if (state_ == State::connecting) {
+    const RedisStream::Step step = stream_->connect();
+    if (step == RedisStream::Step::broken) return attemptFailed(fail(Errc::unreachable, "connecting failed"));
+    if (step != RedisStream::Step::done) return;
+    signIn();
+  } else {
+    flush();
+  }
+  readAll();
+}
+
+void RedisConnection::readAll() {
+  std::array<char, 16 * 1024> buffer;  // NOLINT: filled by read()
+  for (int i = 0; i < mostReads && (state_ == State::open || state_ == State::signingIn); ++i) {
+    const RedisStream::Moved got = stream_->read(buffer.data(), buffer.size());
+    if (got.step == RedisStream::Step::broken) return close({Errc::transport, "it hung up"});
+    if (got.step != RedisStream::Step::done) return;
+    std::string_view received(buffer.data(), got.size);
+    while (state_ == State::open || state_ == State::signingIn) {
+      Result<std::optional<Reply>> reply = reader_->read(received);
+      if (!reply) return close(reply.error());
+      if (!*reply) break;
+      received = {};
+      take(**std::move(reply));
     }
   }
+}
+
+void RedisConnection::take(Reply reply) {
+  if (state_ == State::signingIn) return signedIn(reply);
+  hasAnswered_ = true;
+  if (hooks_.pushed) return hooks_.pushed(reply);
+  if (underWay_.empty()) return close(fail(Errc::malformed, "an answer that nobody asked for"));
+  const Answered done = std::move(underWay_.front().done);
+  underWay_.pop_front();
+  if (done) completeSafely<Result<Reply>>(done, std::move(reply));
+  closeIfDone();
+}
+
+// So that commands that come together are written at once.
+void RedisConnection::flushSoon() {
+  if (isToFlush_) return;
+  isToFlush_ = loop_.post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->flush();
+  });
+}
+
+void RedisConnection::flush() {
+  isToFlush_ = false;
+  if (state_ != State::open && state_ != State::signingIn) return;
+  RedisStream::Step step = RedisStream::Step::done;
+  while (written_ < out_.size() && step == RedisStream::Step::done) {
+    const RedisStream::Moved moved = stream_->write(std::string_view(out_).substr(written_));
+    step = moved.step;
+    written_ += moved.size;
+  }
+  if (step == RedisStream::Step::broken) return close({Errc::transport, "it hung up"});
+  if (written_ == out_.size()) {
+    wipe(writable(out_.data(), out_.size()));
+    out_.clear();
+    written_ = 0;
+  }
+  const bool waits = written_ < out_.size();
+  if (std::exchange(waitsToWrite_, waits) == waits) return;
+  if (!loop_.rewatch(stream_->descriptor(), waits ? EPOLLIN | EPOLLOUT : EPOLLIN)) {
+    close({Errc::transport, "it hung up"});
+  }
+}
+
+// One timer for all: it may go off too early for those that are left, never too late.
+void RedisConnection::arm(Deadline deadline) {
+  if (deadline >= due_) return;
+  loop_.cancel(timer_);
+  timer_ = loop_.at(deadline, [this] { expire(); });
+  due_ = deadline;
+}
+
+// A server answers in order: who is late holds up those behind it. They may yet be in time, what comes later may not.
+void RedisConnection::expire() {
+  const auto self = shared_from_this();
+  timer_.reset();
+  due_ = Deadline::max();
+  const auto now = std::chrono::steady_clock::now();
+  Deadline next = Deadline::max();
+  for (std::size_t i = 0; i < underWay_.size(); ++i) {
+    Command& command = underWay_[i];
+    if (command.done && command.deadline > now) next = std::min(next, command.deadline);
+    if (!command.done || command.deadline > now) continue;
+    const Answered done = std::exchange(command.done, nullptr);
+    endUse();
+    failSafely(done, {Errc::timeout, "no answer"});
+  }
+  if (next != Deadline::max() && state_ == State::open) arm(next);
+  closeIfDone();
+}
+
+void RedisConnection::retire() {
+  const auto self = shared_from_this();
+  endUse();
+  closeIfDone();
+}
+
+void RedisConnection::endUse() {
+  if (std::exchange(isRetired_, true) || state_ != State::open) return;
+  if (hooks_.ended) hooks_.ended();
+}
+
+void RedisConnection::closeIfDone() {
+  if (!isRetired_ || state_ != State::open) return;
+  const auto isWaitedFor = [](const Command& command) { return bool(command.done); };
+  if (std::none_of(underWay_.begin(), underWay_.end(), isWaitedFor)) close({Errc::transport, "not used"});
+}
+
+void RedisConnection::close(const Error& why) {
+  const auto self = shared_from_this();
+  if (state_ == State::closed) return;
+  if (state_ != State::open) return attemptFailed(why);
+  state_ = State::closed;
+  drop();
+  if (!std::exchange(isRetired_, true) && hooks_.ended) hooks_.ended();
+  while (!underWay_.empty()) {
+    const Answered done = std::move(underWay_.front().done);
+    underWay_.pop_front();
+    failSafely(done, why);
+  }
+}
+
+std::vector<RedisAddress> RedisConnection::addresses() const {
+  std::vector<RedisAddress> all = addresses_;
+  if (next_ > 0) std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(next_ - 1), all.end());
+  return all;
+}
+
+void RedisConnection::drop() {
+  wipe(writable(out_.data(), out_.size()));
+  out_.clear();
+  written_ = 0;
+  signingIn_.clear();
+  loop_.cancel(attempt_);
+  loop_.cancel(timer_);
+  due_ = Deadline::max();
+  if (!stream_) return;
+  loop_.forget(stream_->descriptor());
+  stream_.reset();
 }
 
 }  // namespace ironjar::detail

@@ -1,51 +1,106 @@
-// One connection to a Redis server: plain sockets, so that every wait has a deadline and no signal is raised.
+// One connection to a Redis server, on an event loop: any number of commands under way, answered in their order.
 #pragma once
 
-#include "base/descriptor.hpp"
+#include "base/completion.hpp"
+#include "base/event_loop.hpp"
 #include "redis/reply.hpp"
+#include "redis/stream.hpp"
 
+#include <deque>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <vector>
 
-#include <ironjar/http.hpp>
 #include <ironjar/redis.hpp>
 
 namespace ironjar::detail {
 
-struct RedisAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-// May take as long as the system's resolver does. Empty when nothing is found.
-[[nodiscard]] std::vector<RedisAddress> resolve(const RedisOptions& options);
-
-class RedisConnection {
+// For the loop's thread alone. Loop and options must outlive it.
+class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
  public:
-  // Connected and signed in. Errors: Errc::unreachable, timeout, transport, malformed; Errc::notAllowed when the server
-  // refuses user and password, or wants some.
-  [[nodiscard]] static Result<std::unique_ptr<RedisConnection>> open(const RedisAddress& address,
-                                                                     const RedisOptions& options, Deadline deadline);
+  using Answered = Completion<Result<Reply>>;
+  struct Hooks {
+    // Once: connected and signed in, or why not. Errc::unreachable, timeout, transport, malformed; Errc::notAllowed
+    // when the server refuses user and password, or wants some.
+    Completion<std::optional<Error>> opened = nullptr;
+    // Once after it was opened: send nothing more on it. What is under way may be answered yet.
+    std::function<void()> ended = nullptr;
+    // For a subscriber: all that comes once it is open. Otherwise what comes unasked ends the connection.
+    std::function<void(const Reply&)> pushed = nullptr;
+  };
 
-  // The first of several addresses that can be opened, each with its part of the time; that one is in front then. The
-  // last one's error.
-  [[nodiscard]] static Result<std::unique_ptr<RedisConnection>> openAny(std::vector<RedisAddress>& addresses,
-                                                                        const RedisOptions& options, Deadline deadline);
+  RedisConnection(EventLoop& loop, const RedisOptions& options, Hooks hooks);
+  RedisConnection(const RedisConnection&) = delete;
+  RedisConnection& operator=(const RedisConnection&) = delete;
+  ~RedisConnection();
 
-  // The server's answer, which may be an error of its. Errors as above, after which the connection is of no use.
-  [[nodiscard]] Result<Reply> command(std::span<const std::string_view> words, Deadline deadline);
+  // Tries these addresses in turn, each with its part of the time.
+  void open(std::vector<RedisAddress> addresses, Deadline deadline);
+  // The server's answer, which may be an error of its. Errc::timeout at the deadline: then no more is to be sent here.
+  // Errc::transport when the connection ends first, overloaded when it does for want of memory.
+  void send(std::span<const std::string_view> words, Deadline deadline, Answered done);
+  // A command whose answer, if any, is pushed.
+  void post(std::span<const std::string_view> words);
+  // At once: what is under way fails with `why`.
+  void close(const Error& why);
+  // As soon as what is under way is answered or late.
+  void retire();
+
+  [[nodiscard]] bool isUsable() const { return state_ == State::open && !isRetired_; }
+  [[nodiscard]] bool hasAnswered() const { return hasAnswered_; }
+  [[nodiscard]] std::size_t underWay() const { return underWay_.size(); }
+  // The addresses, with the one in front that it is connected to.
+  [[nodiscard]] std::vector<RedisAddress> addresses() const;
 
  private:
-  explicit RedisConnection(Descriptor socket) : socket_(std::move(socket)) {}
-  [[nodiscard]] std::optional<Error> signIn(const RedisOptions& options, Deadline deadline);
-  [[nodiscard]] std::optional<Error> send(std::string_view bytes, Deadline deadline);
-  [[nodiscard]] Result<Reply> receive(Deadline deadline);
+  enum class State { connecting, signingIn, open, closed };
+  struct Command {
+    Deadline deadline = {};
+    Answered done = {};  // empty once it is late
+  };
 
-  Descriptor socket_;
-  ReplyReader reader_;
+  void tryNext();
+  void attemptFailed(const Error& why);
+  void signIn();
+  void signedIn(const Reply& reply);
+  void opened();
+  void append(std::span<const std::string_view> words);
+  void onReady();
+  void goOn();
+  void readAll();
+  void take(Reply reply);
+  void flush();
+  void flushSoon();
+  void arm(Deadline deadline);
+  void expire();
+  void endUse();
+  void closeIfDone();
+  void drop();
+
+  EventLoop& loop_;
+  const RedisOptions& options_;
+  Hooks hooks_;
+  State state_ = State::connecting;
+  std::vector<RedisAddress> addresses_;
+  std::size_t next_ = 0;
+  Deadline opensUntil_;
+  std::optional<EventLoop::Ticket> attempt_;  // of the address that is being tried
+  std::optional<Error> refusal_;              // of those that were
+  std::deque<std::string_view> signingIn_;    // commands that are not answered yet
+  std::optional<RedisStream> stream_;
+  std::optional<ReplyReader> reader_;
+  std::string out_;  // what is to be written, from written_ on
+  std::size_t written_ = 0;
+  bool waitsToWrite_ = false;
+  bool isToFlush_ = false;
+  std::deque<Command> underWay_;
+  std::optional<EventLoop::Ticket> timer_;  // of the command that will be late first
+  Deadline due_ = Deadline::max();          // when that is
+  bool isRetired_ = false;
+  bool hasAnswered_ = false;
 };
 
 }  // namespace ironjar::detail

@@ -11,9 +11,11 @@ namespace ironjar::detail {
 
 // Of a chain A to B to C …, the links that Redis is asked about for one request, or one logout.
 inline constexpr std::size_t mostLinks = 32;
-// How long one that waits for another process leaves between two looks: half as long again each time.
+// How long one that waits for another process leaves between two looks: half as long again each time. Where it hears
+// that the other one has ended, an eighth of the lease, within these bounds.
 inline constexpr std::chrono::milliseconds shortestBetweenLooks{5};
 inline constexpr std::chrono::milliseconds longestBetweenLooks{25};
+inline constexpr std::chrono::milliseconds longestWithoutLook{1000};
 // After so many commands in a row that failed Redis is taken for away, also before the link gives it up.
 inline constexpr unsigned mostMisses = 3;
 // When a provider refuses a token, another process' result may be on its way.
@@ -26,7 +28,13 @@ inline constexpr Seconds longestNoted{600};
 // that rejects a good result for its time would send a spent token to the provider.
 inline constexpr Seconds valueSkew = std::chrono::hours{1};
 
-inline constexpr std::size_t mostIdle = 64;  // connections
+// Redis works at one command at a time: more connections make nothing faster, but a lost one hurts less.
+inline constexpr std::size_t mostConnections = 4;
+inline constexpr std::chrono::seconds betweenGrowths{1};  // after one more could not be had
+inline constexpr std::size_t mostUnderWay = 100'000;      // commands
+// Threads that tell those who wait, and blocking calls that wait for a thread.
+inline constexpr std::size_t completingThreads = 2;
+inline constexpr std::size_t mostQueued = 10'000;
 // Where no request waits: at the start, when Redis is looked for, and at the end.
 inline constexpr std::chrono::milliseconds patience{1000};
 inline constexpr int probeTries = 3;

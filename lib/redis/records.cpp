@@ -28,6 +28,11 @@ TokenSet bare(const TokenSet& tokens) {
           .resource = tokens.resource};
 }
 
+template <class T, class Start>
+Result<T> blocking(const Start& start) {
+  return waitFor<Result<T>>(start, Error{Errc::unreachable, {}});
+}
+
 void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
@@ -99,23 +104,26 @@ Failure RedisRecord::readNote(const std::string& owner, std::string_view note) c
   return failure;
 }
 
-Result<RedisRecord::Claim> RedisRecord::claim(const std::string& owner, const std::string& awaited) {
-  Result<Answer> answer = run(claimScript(), {.owner = owner, .what = awaited});
-  if (!answer) return answer.error();
-  if (answer->record) return Claim(*std::move(answer->record));
-  if (answer->word == "locked") return Claim(Locked{std::move(answer->text)});
-  if (answer->word == "failed") return Claim(readNote(awaited, answer->text));
-  return Claim(Claimed{});
+void RedisRecord::claim(const std::string& owner, const std::string& awaited, Told<Claim> done) {
+  const auto claimed = [this, awaited, done = std::move(done)](Result<Answer> answer) {
+    if (!answer) return done(answer.error());
+    if (answer->record) return done(Claim(*std::move(answer->record)));
+    if (answer->word == "locked") return done(Claim(Locked{std::move(answer->text)}));
+    if (answer->word == "failed") return done(Claim(readNote(awaited, answer->text)));
+    done(Claim(Claimed{}));
+  };
+  run(claimScript(), std::make_shared<const Order>(Order{.owner = owner, .what = awaited}), claimed);
 }
 
-Result<bool> RedisRecord::renew(const std::string& owner) {
-  const Result<Answer> answer = run(renewScript(), {.owner = owner});
-  if (!answer) return answer.error();
-  return answer->word == "renewed";
+void RedisRecord::renew(const std::string& owner, Told<bool> done) {
+  const auto renewed = [done = std::move(done)](const Result<Answer>& answer) {
+    answer ? done(answer->word == "renewed") : done(answer.error());
+  };
+  run(renewScript(), std::make_shared<const Order>(Order{.owner = owner}), renewed);
 }
 
-Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, const TokenSet& tokens,
-                                                  std::optional<TimePoint> endedAt) {
+void RedisRecord::publish(const std::string& owner, const TokenSet& tokens, std::optional<TimePoint> endedAt,
+                          Told<Outcome> done) {
   const auto sealedTokens = [&](const TokenSet& what) {
     Json data = writeTokens(what);
     if (endedAt) data["o"] = unixMilliseconds(*endedAt);
@@ -123,30 +131,50 @@ Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, cons
   };
   auto values = sealedTokens(tokens);
   if (!values) values = sealedTokens(bare(tokens));
-  if (!values) return values.error();
+  if (!values) return done(values.error());
   const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
-  Result<Outcome> outcome = runPublish(order);
-  // Nobody else has them, and the old token is spent: the others must know as soon as Redis does.
-  if (!outcome) link_.runLater(callOf(publishScript(), order));
-  return outcome;
+  runPublish(order, [this, order, done = std::move(done)](Result<Outcome> outcome) {
+    // Nobody else has them, and the old token is spent: the others must know as soon as Redis does.
+    if (!outcome) link_.runLater(callOf(publishScript(), order));
+    done(std::move(outcome));
+  });
 }
 
-Result<RedisRecord::Outcome> RedisRecord::endGrant(const std::string& owner) {
+void RedisRecord::endGrant(const std::string& owner, Told<Outcome> done) {
   auto values = sealed('d', Json::object(), times_.keepInvalidGrant);
-  if (!values) return values.error();
-  return runPublish({.owner = owner, .what = "d", .ttl = times_.keepInvalidGrant, .values = *std::move(values)});
+  if (!values) return done(values.error());
+  runPublish({.owner = owner, .what = "d", .ttl = times_.keepInvalidGrant, .values = *std::move(values)},
+             std::move(done));
 }
 
+void RedisRecord::release(const std::string& owner, const Failure& failure, Told<Outcome> done) {
+  runPublish({.owner = owner, .what = "f", .note = noteOf(owner, failure)}, std::move(done));
+}
+
+void RedisRecord::runPublish(Order order, Told<Outcome> done) {
+  const auto published = [done = std::move(done)](Result<Answer> answer) {
+    if (!answer) return done(answer.error());
+    if (answer->record) return done(Outcome(*std::move(answer->record)));
+    answer->word == "stored" ? done(Outcome(Stored{})) : done(Outcome(Refused{}));
+  };
+  run(publishScript(), std::make_shared<const Order>(std::move(order)), published);
+}
+
+Result<RedisRecord::Claim> RedisRecord::claim(const std::string& owner, const std::string& awaited) {
+  return blocking<Claim>([&](Told<Claim> done) { claim(owner, awaited, std::move(done)); });
+}
+Result<bool> RedisRecord::renew(const std::string& owner) {
+  return blocking<bool>([&](Told<bool> done) { renew(owner, std::move(done)); });
+}
+Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, const TokenSet& tokens,
+                                                  std::optional<TimePoint> endedAt) {
+  return blocking<Outcome>([&](Told<Outcome> done) { publish(owner, tokens, endedAt, std::move(done)); });
+}
 Result<RedisRecord::Outcome> RedisRecord::release(const std::string& owner, const Failure& failure) {
-  return runPublish({.owner = owner, .what = "f", .note = noteOf(owner, failure)});
+  return blocking<Outcome>([&](Told<Outcome> done) { release(owner, failure, std::move(done)); });
 }
-
-Result<RedisRecord::Outcome> RedisRecord::runPublish(const Order& order) {
-  Result<Answer> answer = run(publishScript(), order);
-  if (!answer) return answer.error();
-  if (answer->record) return Outcome(*std::move(answer->record));
-  if (answer->word == "stored") return Outcome(Stored{});
-  return Outcome(Refused{});
+Result<std::optional<Record>> RedisRecord::lookUp() {
+  return blocking<std::optional<Record>>([&](Told<std::optional<Record>> done) { lookUp(std::move(done)); });
 }
 
 // In whole seconds, as sessions know their beginning.
@@ -171,26 +199,28 @@ std::optional<Record> RedisRecord::logOut(const Logout& logout) {
   std::optional<Record> known = *std::move(before);
   const bool isOlder = known && known->kind == Record::Kind::loggedOut && known->endedAt >= logout.at;
   if (isOlder || (known && known->refuses(logout.begun))) return known;
-  Result<Answer> answer = run(logOutScript(), order);
+  const Result<Answer> answer = blocking<Answer>(
+      [&](Told<Answer> done) { run(logOutScript(), std::make_shared<const Order>(order), std::move(done)); });
   if (!answer) link_.runLater(callOf(logOutScript(), order));
   const bool isNews = answer && answer->record && answer->record->kind != Record::Kind::loggedOut;
-  return isNews ? std::move(answer->record) : known;
+  return isNews ? answer->record : known;
 }
 
-Result<std::optional<Record>> RedisRecord::lookUp() {
-  const Result<Reply> reply =
-      link_.run({.script = &lookUpScript(), .keys = values_, .arguments = {std::to_string(maxSealSize + 1)}});
-  if (!reply) return reply.error();
-  std::optional<Record> found;
-  for (std::size_t i = 0; i < values_.size(); ++i) {
-    const std::string& value = reply->items[i].text;
-    auto record = value == passedOver_[i] ? std::nullopt : open(i, value);
-    if (!record || (found && found->kind <= record->kind)) continue;
-    found = std::move(record);
-    lastIndex_ = i;
-    lastValue_ = value;
-  }
-  return found;
+void RedisRecord::lookUp(Told<std::optional<Record>> done) {
+  RedisCall call{.script = &lookUpScript(), .keys = values_, .arguments = {std::to_string(maxSealSize + 1)}};
+  link_.start(std::move(call), [this, done = std::move(done)](const Result<Reply>& reply) {
+    if (!reply) return done(reply.error());
+    std::optional<Record> found;
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      const std::string& value = reply->items[i].text;
+      auto record = value == passedOver_[i] ? std::nullopt : open(i, value);
+      if (!record || (found && found->kind <= record->kind)) continue;
+      found = std::move(record);
+      lastIndex_ = i;
+      lastValue_ = value;
+    }
+    done(std::move(found));
+  });
 }
 
 void RedisRecord::passOver() { passedOver_.at(lastIndex_) = lastValue_; }
@@ -200,7 +230,7 @@ void RedisRecord::storeOrphaned(const TokenSet& tokens) {
   if (!values) return;
   RedisCall call{.script = &storeScript(), .keys = orphaned_, .arguments = {"0", millisecondsOf(times_.keep)}};
   append(call.arguments, *values);
-  link_.runEventually(std::move(call));
+  link_.startEventually(std::move(call));
 }
 
 RedisRecord::Orphaned RedisRecord::orphaned() {
@@ -218,15 +248,17 @@ RedisRecord::Orphaned RedisRecord::orphaned() {
 }
 
 // A value that is not authentic is passed over, and the script asked again.
-Result<RedisRecord::Answer> RedisRecord::run(const RedisScript& script, const Order& order) {
-  for (std::size_t tries = 0; tries < values_.size() + 2; ++tries) {
-    const Result<Reply> reply = link_.run(callOf(script, order));
-    if (!reply) return reply.error();
+void RedisRecord::run(const RedisScript& script, std::shared_ptr<const Order> order, Told<Answer> done,
+                      std::size_t tries) {
+  RedisCall call = callOf(script, *order);
+  link_.start(std::move(call), [this, &script, order, done = std::move(done), tries](const Result<Reply>& reply) {
+    if (!reply) return done(reply.error());
     Answer answer = read(*reply);
-    if (answer.word != "value" || answer.record) return answer;
+    if (answer.word != "value" || answer.record) return done(std::move(answer));
     passOver();
-  }
-  return fail(Errc::malformed, "values that do not open, again and again");
+    if (tries > values_.size()) return done(fail(Errc::malformed, "values that do not open, again and again"));
+    run(script, order, done, tries + 1);
+  });
 }
 
 RedisRecord::Answer RedisRecord::read(const Reply& reply) {

@@ -56,28 +56,44 @@ class RedisRecord {
   using Claim = std::variant<Record, Locked, Failure, Claimed>;
   using Outcome = std::variant<Record, Stored, Refused>;
 
+  template <class T>
+  using Told = Completion<Result<T>>;
+
+  // These never block: each completes on the link's thread, later, and the record must live until then, one step at a
+  // time. Only where it says so it may be another step's time, too.
+  //
   // What is known, who is asking, how the call of `awaited` failed; or the lock is `owner`'s now. Errors as
-  // RedisLink::run's.
-  [[nodiscard]] Result<Claim> claim(const std::string& owner, const std::string& awaited);
-  // False when another has taken over.
-  [[nodiscard]] Result<bool> renew(const std::string& owner);
+  // RedisLink::start's.
+  void claim(const std::string& owner, const std::string& awaited, Told<Claim> done);
+  // False when another has taken over. May be under way beside another step.
+  void renew(const std::string& owner, Told<bool> done);
   // Each gives up the lock and stores how the call has ended. A record of another process that is newer, or a logout,
   // is not overwritten: it is returned. When Redis fails, publish() has the tokens stored later, as soon as Redis takes
   // them.
+  void publish(const std::string& owner, const TokenSet& tokens, std::optional<TimePoint> endedAt, Told<Outcome> done);
+  void endGrant(const std::string& owner, Told<Outcome> done);
+  void release(const std::string& owner, const Failure& failure, Told<Outcome> done);
+  // What is known, without a lock.
+  void lookUp(Told<std::optional<Record>> done);
+
+  // The same for a thread that can wait, and steps that block.
+  [[nodiscard]] Result<Claim> claim(const std::string& owner, const std::string& awaited);
+  [[nodiscard]] Result<bool> renew(const std::string& owner);
   [[nodiscard]] Result<Outcome> publish(const std::string& owner, const TokenSet& tokens,
                                         std::optional<TimePoint> endedAt = std::nullopt);
-  [[nodiscard]] Result<Outcome> endGrant(const std::string& owner);
   [[nodiscard]] Result<Outcome> release(const std::string& owner, const Failure& failure);
+  [[nodiscard]] Result<std::optional<Record>> lookUp();
   // Stores that the login has ended: now, or as soon as Redis can be reached. Returns the record that was there, if
   // Redis can be reached now. Changes nothing when a later logout is stored, or one that refuses this session already.
   [[nodiscard]] std::optional<Record> logOut(const Logout& logout);
-  // What is known, without a lock.
-  [[nodiscard]] Result<std::optional<Record>> lookUp();
   // The record that came last does not count from now on.
   void passOver();
 
+  // The channels on which it is said that somebody has given the lock up.
+  [[nodiscard]] const RedisNames& channels() const { return locks_; }
+
   // Orphaned tokens: a call brought them after another process had ended the login. That process finds them here and
-  // revokes them. `mayCome`: such a call is still in flight.
+  // revokes them. `mayCome`: such a call is still in flight. Storing does not block, looking does.
   void storeOrphaned(const TokenSet& tokens);
   struct Orphaned {
     std::optional<TokenSet> tokens;
@@ -101,8 +117,8 @@ class RedisRecord {
     std::string text = {};
   };
 
-  [[nodiscard]] Result<Answer> run(const RedisScript& script, const Order& order);
-  [[nodiscard]] Result<Outcome> runPublish(const Order& order);
+  void run(const RedisScript& script, std::shared_ptr<const Order> order, Told<Answer> done, std::size_t tries = 0);
+  void runPublish(Order order, Told<Outcome> done);
   [[nodiscard]] Result<std::vector<std::string>> sealed(char kind, const Json& data, Seconds ttl) const;
   [[nodiscard]] std::optional<Record> open(std::size_t index, std::string_view value) const;
   [[nodiscard]] std::string noteOf(const std::string& owner, const Failure& failure) const;

@@ -87,6 +87,7 @@ for j = 1, n do
   if last and not belongs(last) then newest = false end
   if holder(j) == owner then redis.call('DEL', KEYS[n + j]) end
 end
+for j = 1, n do redis.pcall('PUBLISH', KEYS[n + j], '') end
 if newest then
   local mark = what == 'f' and '|f' .. note or '|' .. what
   each(function(j) redis.call('SET', KEYS[2 * n + j], owner .. mark, 'PX', keep) end)

@@ -54,11 +54,10 @@ struct EmptyServer {
   EmptyServer() { server().command("FLUSHALL"); }
 };
 
-// Until this replica has looked for another's result a few times.
-inline void waitUntilLooking(const ironjar::Redis& redis) {
-  const auto before = redis.stats().commands;
-  while (redis.stats().commands < before + 3) std::this_thread::yield();
+// Until this replica has seen that another one asks, and waits for it.
+inline void waitUntilWaiting(const ironjar::RedisCoordinator& coordinator) {
+  while (coordinator.redisStats().waiting == 0) std::this_thread::yield();
 }
-inline void waitUntilLooking(const Replica& replica) { waitUntilLooking(*replica.redis); }
+inline void waitUntilWaiting(const Replica& replica) { waitUntilWaiting(*replica.coordinator); }
 
 }  // namespace support

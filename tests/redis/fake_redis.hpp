@@ -42,6 +42,7 @@ class FakeRedis {
 
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] int commands() const { return commands_; }
+  [[nodiscard]] int connections() const { return connections_; }  // that there ever were
 
  private:
   bool readable(int fd) const {
@@ -55,7 +56,9 @@ class FakeRedis {
   void accept() {
     while (readable(listener_)) {
       const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd >= 0) threads_.emplace_back([this, fd] { serve(fd); });
+      if (fd < 0) continue;
+      ++connections_;
+      threads_.emplace_back([this, fd] { serve(fd); });
     }
   }
 
@@ -113,6 +116,7 @@ class FakeRedis {
   int port_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<int> commands_ = 0;
+  std::atomic<int> connections_ = 0;
   std::list<std::thread> threads_;
   std::thread acceptor_;
 };
@@ -124,7 +128,7 @@ inline bool isProbe(const std::vector<std::string>& words) { return words.size()
 inline FakeRedis::Script answering(FakeRedis::Script script) {
   return [script = std::move(script)](const std::vector<std::string>& words) {
     if (isProbe(words)) return std::string("+OK\r\n");
-    if (words[1] == "LOAD") return std::string("-NOPERM\r\n");
+    if (words[1] == "LOAD" || words[0] == "SUBSCRIBE") return std::string("-NOPERM\r\n");
     return script(words);
   };
 }

@@ -1,0 +1,269 @@
+#include "redis/pool.hpp"
+
+#include "redis/policy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ironjar::detail {
+namespace {
+
+// Writing through a script needs all that the coordinator needs.
+constexpr std::string_view probeScript = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)";
+
+}  // namespace
+
+// Completes once, at the latest when it goes.
+struct RedisPool::Attempt {
+  Attempt(RedisPool& owner, RedisCall what, Deadline until, Answered completion)
+      : pool(owner), call(std::move(what)), deadline(until), done(std::move(completion)) {
+    ++pool.underWay_;
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+  ~Attempt() {
+    if (done) complete(Error{Errc::overloaded, {}});
+  }
+  void complete(Result<Reply> result) {
+    --pool.underWay_;
+    pool.loop_->cancel(timer);
+    completeSafely(std::exchange(done, nullptr), std::move(result));
+  }
+
+  RedisPool& pool;
+  const RedisCall call;
+  const Deadline deadline;
+  Answered done;
+  std::optional<EventLoop::Ticket> timer = {};  // while it waits for a connection
+  std::weak_ptr<RedisConnection> connection = {};
+  bool mayRepeat = true;
+  bool byText = false;       // the server does not know the script by its hash
+  bool wasAnswered = false;  // the connection, before this
+};
+
+struct RedisPool::Look {
+  Deadline deadline;
+  std::chrono::milliseconds soon;
+  Looked done;
+  std::optional<EventLoop::Ticket> timer = {};  // while names are resolved
+  bool isOver = false;
+  Pointer connection = nullptr;
+  int tries = 0;
+  Deadline begun = {};  // of a try
+
+  void complete(std::optional<Error> problem) {
+    if (!std::exchange(isOver, true)) completeSafely(std::exchange(done, nullptr), std::move(problem));
+  }
+};
+
+RedisPool::RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options)
+    : loop_(std::move(loop)), options_(options), resolver_(systemLookup, Seconds{0}) {}
+
+void RedisPool::run(RedisCall call, Deadline deadline, Answered done) {
+  if (isClosed_ || underWay_ >= mostUnderWay) {
+    return completeSafely<Result<Reply>>(done, fail(Errc::overloaded, "too many commands wait for Redis"));
+  }
+  submit(std::make_shared<Attempt>(*this, std::move(call), deadline, std::move(done)));
+}
+
+RedisPool::Pointer RedisPool::leastBusy() const {
+  const auto found = std::min_element(connections_.begin(), connections_.end(),
+                                      [](const Pointer& a, const Pointer& b) { return a->underWay() < b->underWay(); });
+  return found == connections_.end() ? nullptr : *found;
+}
+
+void RedisPool::submit(const std::shared_ptr<Attempt>& attempt) {
+  const Pointer connection = leastBusy();
+  const bool hasRoom = connections_.size() < mostConnections && std::chrono::steady_clock::now() >= growsFrom_;
+  if (connection) send(attempt, connection);
+  if (!connection) await(attempt);
+  if (opening_.empty() && (!connection || (hasRoom && connection->underWay() > 1))) connect(attempt->deadline);
+}
+
+void RedisPool::await(const std::shared_ptr<Attempt>& attempt) {
+  waiting_.push_back(attempt);
+  const auto place = std::prev(waiting_.end());
+  const auto late = [this, place] {
+    const auto attempted = *place;
+    waiting_.erase(place);
+    attempted->timer.reset();
+    attempted->complete(fail(Errc::unreachable, "connecting took too long"));
+  };
+  try {
+    attempt->timer = loop_->at(attempt->deadline, late);
+  } catch (const std::bad_alloc&) {
+    waiting_.erase(place);
+    throw;
+  }
+}
+
+void RedisPool::send(const std::shared_ptr<Attempt>& attempt, const Pointer& connection) {
+  ++commands_;
+  attempt->connection = connection;
+  attempt->wasAnswered = connection->hasAnswered();
+  const RedisCall& call = attempt->call;
+  const auto known = hashes_.find(call.script);
+  const bool byHash = !attempt->byText && known != hashes_.end() && !known->second.empty();
+  const std::string count = std::to_string(call.keys.size());
+  std::vector<std::string_view> words = {"EVAL", call.script->text, count};
+  if (byHash) words = {"EVALSHA", known->second, count};
+  words.insert(words.end(), call.keys.begin(), call.keys.end());
+  words.insert(words.end(), call.arguments.begin(), call.arguments.end());
+  connection->send(words, attempt->deadline, [pool = weak_from_this(), attempt](Result<Reply> reply) {
+    if (const auto self = pool.lock()) self->answered(attempt, std::move(reply));
+  });
+  if (known == hashes_.end()) learnHash(*call.script, *connection, attempt->deadline);
+}
+
+// Once, for all that come later.
+void RedisPool::learnHash(const RedisScript& script, RedisConnection& connection, Deadline deadline) {
+  constexpr std::size_t hashSize = 40;
+  hashes_[&script];
+  const std::array<std::string_view, 3> load = {"SCRIPT", "LOAD", script.text};
+  connection.send(load, deadline, [pool = weak_from_this(), &script](const Result<Reply>& reply) {
+    const auto self = pool.lock();
+    if (!self) return;
+    if (!reply) self->hashes_.erase(&script);
+    if (reply && reply->kind == Reply::Kind::text && reply->text.size() == hashSize) {
+      self->hashes_[&script] = reply->text;
+    }
+  });
+}
+
+void RedisPool::answered(const std::shared_ptr<Attempt>& attempt, Result<Reply> reply) {
+  if (!reply) {
+    // The server may have closed it since.
+    const bool mayHaveBeenClosed = reply.error().code == Errc::transport && attempt->wasAnswered;
+    if (!mayHaveBeenClosed || !std::exchange(attempt->mayRepeat, false) || isClosed_) return attempt->complete(reply);
+    return submit(attempt);
+  }
+  const Pointer connection = attempt->connection.lock();
+  if (reply->kind == Reply::Kind::error) {
+    const std::string name = reply->errorName();
+    if (name == "NOSCRIPT" && connection && !std::exchange(attempt->byText, true)) return send(attempt, connection);
+    return attempt->complete(fail(Errc::notAllowed, "it answers " + name));
+  }
+  if (attempt->call.script->canAnswer(*reply, attempt->call.keys.size())) return attempt->complete(std::move(reply));
+  // What else comes on that connection may be another's answer.
+  attempt->complete(fail(Errc::malformed, "it answers nonsense"));
+  if (connection) connection->close({Errc::transport, "it answered nonsense"});
+}
+
+void RedisPool::connect(Deadline deadline) {
+  auto raw = std::make_shared<RedisConnection*>(nullptr);
+  const auto connection = std::make_shared<RedisConnection>(
+      *loop_, options_,
+      RedisConnection::Hooks{.opened = [this, raw](std::optional<Error> why) { connected(*raw, std::move(why)); },
+                             .ended = [this, raw] { forget(*raw); }});
+  *raw = connection.get();
+  opening_.push_back(connection);
+  connection->open(addresses_, deadline);
+}
+
+void RedisPool::connected(RedisConnection* connection, std::optional<Error> problem) {
+  const auto found =
+      std::find_if(opening_.begin(), opening_.end(), [&](const auto& c) { return c.get() == connection; });
+  if (found == opening_.end()) return;
+  const Pointer self = *found;
+  opening_.erase(found);
+  if (!problem) connections_.push_back(self);
+  if (problem) growsFrom_ = std::chrono::steady_clock::now() + betweenGrowths;
+  if (connections_.empty() && !opening_.empty()) return;
+  // Those that come meanwhile wait for the next one.
+  std::list<std::shared_ptr<Attempt>> waiting;
+  waiting.swap(waiting_);
+  for (const auto& attempt : waiting) {
+    loop_->cancel(attempt->timer);
+    problem ? attempt->complete(*problem) : submit(attempt);
+  }
+}
+
+void RedisPool::forget(const RedisConnection* connection) {
+  std::erase_if(connections_, [&](const Pointer& each) { return each.get() == connection; });
+}
+
+void RedisPool::look(Deadline deadline, std::chrono::milliseconds soon, Looked done) {
+  const auto look = std::make_shared<Look>();
+  look->deadline = deadline;
+  look->soon = soon;
+  look->done = exactlyOnce(std::move(done), std::optional(Error{Errc::overloaded, {}}));
+  if (!options_.unixSocket.empty()) return lookAt(look, {unixAddress(options_.unixSocket)});
+  look->timer = loop_->at(deadline, [look] { look->complete(fail(Errc::unreachable, "no address in time")); });
+  const auto resolved = [weak = weak_from_this(), loop = loop_, look](const Addresses& hosts) {
+    loop->post([weak, look, hosts] {
+      const auto self = weak.lock();
+      if (!self || look->isOver) return;
+      self->loop_->cancel(look->timer);
+      self->lookAt(look, tcpAddresses(hosts, self->options_.port));
+    });
+  };
+  resolver_.resolve(options_.host, resolved);
+}
+
+void RedisPool::lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddress> addresses) {
+  if (addresses.empty() && addresses_.empty())
+    return look->complete(fail(Errc::unreachable, "the host has no address"));
+  if (addresses.empty()) addresses = addresses_;
+  const auto opened = [this, look](std::optional<Error> problem) {
+    if (problem) {
+      look->connection = nullptr;
+      return look->complete(std::move(problem));
+    }
+    probe(look);
+  };
+  const auto raw = std::make_shared<const RedisConnection*>(nullptr);
+  const auto ended = [this, raw] { forget(*raw); };
+  look->connection =
+      std::make_shared<RedisConnection>(*loop_, options_, RedisConnection::Hooks{.opened = opened, .ended = ended});
+  *raw = look->connection.get();
+  look->connection->open(std::move(addresses), look->deadline);
+}
+
+void RedisPool::probe(const std::shared_ptr<Look>& look) {
+  ++commands_;
+  ++look->tries;
+  look->begun = std::chrono::steady_clock::now();
+  const std::string key = options_.prefix + "probe";
+  const std::array<std::string_view, 4> words = {"EVAL", probeScript, "1", key};
+  look->connection->send(words, look->deadline, [weak = weak_from_this(), look](const Result<Reply>& reply) {
+    if (const auto self = weak.lock()) self->probed(look, reply);
+  });
+}
+
+void RedisPool::probed(const std::shared_ptr<Look>& look, const Result<Reply>& reply) {
+  if (!reply) return look->complete(reply.error());
+  const std::string name = reply->kind == Reply::Kind::error ? reply->errorName() : "nonsense";
+  const bool refusesUs = name == "NOAUTH" || name == "NOPERM";
+  const bool isQuick = std::chrono::steady_clock::now() - look->begun <= look->soon;
+  const bool isWell = reply->isText("OK") && look->connection->isUsable();
+  if (isWell && !isQuick && look->tries < probeTries) return probe(look);
+  if (isWell && isQuick) {
+    addresses_ = look->connection->addresses();
+    connections_.push_back(look->connection);
+    return look->complete(std::nullopt);
+  }
+  look->connection->retire();
+  if (reply->isText("OK")) return look->complete(fail(Errc::timeout, "it answers too late"));
+  look->complete(fail(refusesUs ? Errc::notAllowed : Errc::unreachable, "it answers " + name));
+}
+
+void RedisPool::retire() {
+  hashes_.clear();  // whoever comes next may be another server
+  const std::vector<Pointer> open = connections_;
+  for (const Pointer& connection : open) connection->retire();
+}
+
+void RedisPool::close() {
+  isClosed_ = true;
+  const Error why{Errc::unreachable, "going"};
+  for (const auto* list : {&opening_, &connections_}) {
+    const std::vector<Pointer> all = *list;
+    for (const Pointer& connection : all) connection->close(why);
+  }
+  std::list<std::shared_ptr<Attempt>> waiting;
+  waiting.swap(waiting_);
+  for (const auto& attempt : waiting) attempt->complete(why);
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,151 @@
+#include "redis/refreshing.hpp"
+
+#include "redis/policy.hpp"
+#include "redis/refresh_operation.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ironjar::detail {
+namespace {
+
+// Who waits for another process makes no call: all that may wait may do that.
+LocalCoordinatorOptions inFront(LocalCoordinatorOptions options) {
+  options.maxCalls = std::max(options.maxCalls, options.maxWaiters);
+  return options;
+}
+
+}  // namespace
+
+Refreshing::Refreshing(std::shared_ptr<RedisLink> link, const RedisCoordinatorOptions& options)
+    : options_(options),
+      link_(std::move(link)),
+      calling_(options.local.threads, mostQueued),
+      completing_(completingThreads, mostUnderWay),
+      local_(std::make_unique<LocalCoordinator>(inFront(options.local))) {}
+
+RedisRecord Refreshing::recordOf(std::string_view client, std::string_view refreshToken) const {
+  const LocalCoordinatorOptions& local = options_.local;
+  return {*link_,
+          client,
+          refreshToken,
+          {.lease = options_.lease, .keep = local.keepUnconfirmed, .keepInvalidGrant = local.keep}};
+}
+
+void Refreshing::begin(const std::shared_ptr<RefreshOperation>& operation) {
+  const bool isPosted = link_->loop().post([self = shared_from_this(), operation] {
+    self->operations_.insert(operation);
+    {
+      const std::lock_guard lock(self->mutex_);
+      ++self->underWay_;
+    }
+    operation->begin();
+  });
+  static_cast<void>(isPosted);  // else it is dropped, and who waits is told that
+}
+
+void Refreshing::call(const std::shared_ptr<RefreshOperation>& operation) {
+  ++asked;
+  if (operation->call().asynchronous() && running_ >= options_.local.maxCalls) return calls_.push_back(operation);
+  startCall(operation);
+}
+
+void Refreshing::startCall(const std::shared_ptr<RefreshOperation>& operation) {
+  const bool isAsynchronous = bool(operation->call().asynchronous());
+  if (isAsynchronous) ++running_;
+  const Completion<RefreshAnswer> answered = [loop = &link_->loop(), operation](RefreshAnswer answer) {
+    loop->post([operation, answer = std::move(answer)] { operation->answered(answer); });
+  };
+  const auto make = [operation, isAsynchronous, answered] {
+    if (!isAsynchronous) return answered(ask(operation->call().blocking(), operation->spent()));
+    startAsking(operation->call().asynchronous(), operation->spent(), answered);
+  };
+  // Not even one that begins quickly is begun on the link's thread: it is the application's.
+  try {
+    if ((isAsynchronous ? completing_ : calling_).post(make)) return;
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): it is not made, then
+  }
+  answered({.tokens = fail(Errc::overloaded, "the call could not be made"), .endpoint = EndpointState::notAsked});
+}
+
+void Refreshing::callEnded(bool wasAsynchronous) {
+  if (!wasAsynchronous) return;
+  --running_;
+  if (calls_.empty()) return;
+  const auto next = std::move(calls_.front());
+  calls_.pop_front();
+  startCall(next);
+}
+
+void Refreshing::end(const std::shared_ptr<RefreshOperation>& operation, Completion<RefreshAnswer> done,
+                     RefreshAnswer answer) noexcept {
+  std::erase(calls_, operation);
+  operations_.erase(operation);
+  {
+    const std::lock_guard lock(mutex_);
+    --underWay_;
+    ++ending_;
+  }
+  changed_.notify_all();
+  struct Ending {
+    Completion<RefreshAnswer> done;
+    RefreshAnswer answer;
+  };
+  auto ending = Ending{std::move(done), std::move(answer)};
+  try {
+    const auto kept = std::make_shared<Ending>(ending);
+    if (completing_.post([self = shared_from_this(), operation, kept] {
+          self->tell(*operation, kept->done, std::move(kept->answer));
+        })) {
+      return;
+    }
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): here, then
+  }
+  tell(*operation, ending.done, std::move(ending.answer));
+}
+
+void Refreshing::tell(const RefreshOperation& operation, const Completion<RefreshAnswer>& done,
+                      RefreshAnswer answer) noexcept {
+  const auto note = [this](bool begins) {
+    const std::lock_guard lock(mutex_);
+    if (begins) telling_.insert(std::this_thread::get_id());
+    if (!begins) telling_.erase(std::this_thread::get_id());
+    if (!begins) --ending_;
+  };
+  try {
+    note(true);
+    operation.signOut();
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): who waits is told all the same
+  }
+  completeSafely(done, std::move(answer));
+  note(false);
+  changed_.notify_all();
+}
+
+void Refreshing::forEach(void (RefreshOperation::*what)()) {
+  link_->loop().post([self = shared_from_this(), what] {
+    const auto all = self->operations_;
+    for (const auto& operation : all) (operation.get()->*what)();
+  });
+}
+
+// But for whom this thread is telling.
+bool Refreshing::waitUntilIdle(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(
+      lock, deadline, [this] { return underWay_ == 0 && ending_ <= telling_.count(std::this_thread::get_id()); });
+}
+
+void Refreshing::close() {
+  const auto now = std::chrono::steady_clock::now;
+  forEach(&RefreshOperation::stop);
+  if (!link_->loop().isOnItsThread() && !waitUntilIdle(now() + options_.lease)) {
+    forEach(&RefreshOperation::abandon);
+    static_cast<void>(waitUntilIdle(now() + patience));
+  }
+  calling_.close();
+  completing_.close();
+  local_.reset();
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,125 @@
+#include "redis/subscription.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ironjar::detail {
+
+RedisSubscription::Ticket RedisSubscription::add(std::vector<std::string> channels, std::function<void(Heard)> heard) {
+  const Ticket ticket = ++last_;
+  std::vector<std::string> added;
+  for (const std::string& name : channels) {
+    const auto [channel, isNew] = channels_.try_emplace(name);
+    channel->second.listeners.insert(ticket);
+    if (isNew) added.push_back(name);
+  }
+  const Listener& listener =
+      listeners_
+          .emplace(ticket, Listener{std::move(channels), std::make_shared<const std::function<void(Heard)>>(heard)})
+          .first->second;
+  if (!connection_) connect();
+  if (isOpen_ && !added.empty()) send("SUBSCRIBE", added);
+  if (isOpen_ && isHeardBy(listener)) loop_->post([this, ticket] { tell(ticket, Heard::listening); });
+  return ticket;
+}
+
+void RedisSubscription::remove(Ticket ticket) {
+  const auto found = listeners_.find(ticket);
+  if (found == listeners_.end()) return;
+  std::vector<std::string> left;
+  for (const std::string& name : found->second.channels) {
+    const auto channel = channels_.find(name);
+    if (channel == channels_.end()) continue;
+    channel->second.listeners.erase(ticket);
+    if (!channel->second.listeners.empty()) continue;
+    channels_.erase(channel);
+    left.push_back(name);
+  }
+  listeners_.erase(found);
+  if (isOpen_ && !left.empty()) send("UNSUBSCRIBE", left);
+}
+
+void RedisSubscription::close() {
+  listeners_.clear();
+  channels_.clear();
+  if (const auto connection = std::exchange(connection_, nullptr)) connection->close({Errc::unreachable, "going"});
+}
+
+void RedisSubscription::connect() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < connectsFrom_ || pool_.addresses().empty()) return;
+  connectsFrom_ = now + options_.pause;
+  connection_ = std::make_shared<RedisConnection>(
+      *loop_, options_,
+      RedisConnection::Hooks{.opened = [this](const std::optional<Error>& problem) { opened(problem); },
+                             .ended = [this] { ended(); },
+                             .pushed = [this](const Reply& pushed) { take(pushed); }});
+  connection_->open(pool_.addresses(), now + options_.pause);
+}
+
+void RedisSubscription::opened(const std::optional<Error>& problem) {
+  if (problem) {
+    connection_ = nullptr;
+    return;
+  }
+  isOpen_ = true;
+  std::vector<std::string> all;
+  for (const auto& [name, channel] : channels_) all.push_back(name);
+  if (!all.empty()) send("SUBSCRIBE", all);
+}
+
+void RedisSubscription::ended() {
+  isOpen_ = false;
+  connection_ = nullptr;
+  for (auto& [name, channel] : channels_) channel.isConfirmed = false;
+  std::vector<Ticket> all;
+  for (const auto& [ticket, listener] : listeners_) all.push_back(ticket);
+  for (const Ticket ticket : all) tell(ticket, Heard::lost);
+}
+
+void RedisSubscription::take(const Reply& pushed) {
+  const auto& items = pushed.items;
+  const bool isMessage = items.size() == 3 && items[2].kind == Reply::Kind::text && items[0].isText("message");
+  const bool isCount = items.size() == 3 && items[2].kind == Reply::Kind::number;
+  if (isCount && items[0].isText("subscribe")) return confirmed(items[1].text);
+  if (isCount && items[0].isText("unsubscribe")) return;
+  const auto connection = connection_;
+  if (!isMessage) return connection ? connection->close({Errc::malformed, "no subscription"}) : void();
+  const auto channel = channels_.find(items[1].text);
+  if (channel == channels_.end()) return;
+  const std::set<Ticket> listeners = channel->second.listeners;
+  for (const Ticket ticket : listeners) tell(ticket, Heard::message);
+}
+
+void RedisSubscription::confirmed(const std::string& name) {
+  const auto channel = channels_.find(name);
+  if (channel == channels_.end()) return;
+  channel->second.isConfirmed = true;
+  const std::set<Ticket> listeners = channel->second.listeners;
+  for (const Ticket ticket : listeners) {
+    const auto listener = listeners_.find(ticket);
+    if (listener != listeners_.end() && isHeardBy(listener->second)) tell(ticket, Heard::listening);
+  }
+}
+
+bool RedisSubscription::isHeardBy(const Listener& listener) const {
+  return std::all_of(listener.channels.begin(), listener.channels.end(), [this](const std::string& name) {
+    const auto channel = channels_.find(name);
+    return channel != channels_.end() && channel->second.isConfirmed;
+  });
+}
+
+void RedisSubscription::tell(Ticket ticket, Heard heard) {
+  const auto found = listeners_.find(ticket);
+  if (found == listeners_.end()) return;
+  const auto listener = found->second.heard;  // which may remove itself
+  (*listener)(heard);
+}
+
+void RedisSubscription::send(std::string_view command, const std::vector<std::string>& channels) {
+  std::vector<std::string_view> words = {command};
+  words.insert(words.end(), channels.begin(), channels.end());
+  connection_->post(words);
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,61 @@
+// Messages that other processes send over Redis, on a connection of their own.
+#pragma once
+
+#include "redis/link.hpp"
+#include "redis/pool.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ironjar::detail {
+
+// For the loop's thread alone. What it is given must outlive it. Messages may get lost, and anybody who can write to
+// Redis may send some: they are a reason to look, and say nothing.
+class RedisSubscription {
+ public:
+  using Heard = RedisLink::Heard;
+  using Ticket = RedisLink::Ticket;
+
+  RedisSubscription(const std::shared_ptr<EventLoop>& loop, const RedisOptions& options, const RedisPool& pool)
+      : loop_(loop), options_(options), pool_(pool) {}
+
+  // Calls `heard` later, any number of times. Where Redis refuses subscriptions, never.
+  [[nodiscard]] Ticket add(std::vector<std::string> channels, std::function<void(Heard)> heard);
+  void remove(Ticket ticket);
+  void close();
+
+ private:
+  struct Listener {
+    std::vector<std::string> channels;
+    std::shared_ptr<const std::function<void(Heard)>> heard;
+  };
+  struct Channel {
+    std::set<Ticket> listeners;
+    bool isConfirmed = false;
+  };
+
+  void connect();
+  void opened(const std::optional<Error>& problem);
+  void ended();
+  void take(const Reply& pushed);
+  void confirmed(const std::string& name);
+  void tell(Ticket ticket, Heard heard);
+  void send(std::string_view command, const std::vector<std::string>& channels);
+  [[nodiscard]] bool isHeardBy(const Listener& listener) const;
+
+  const std::shared_ptr<EventLoop> loop_;
+  const RedisOptions& options_;
+  const RedisPool& pool_;
+  std::shared_ptr<RedisConnection> connection_;
+  bool isOpen_ = false;
+  Deadline connectsFrom_ = {};  // not before, after it has failed
+  std::map<Ticket, Listener> listeners_;
+  std::map<std::string, Channel, std::less<>> channels_;
+  Ticket last_ = 0;
+};
+
+}  // namespace ironjar::detail

@@ -1,0 +1,123 @@
+// The link: commands under way at once, on few connections and one thread.
+#include "redis/fake_redis.hpp"
+#include "redis/link.hpp"
+#include "support/support.hpp"
+
+#include <atomic>
+#include <future>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using detail::RedisLink;
+using detail::Reply;
+using support::errorOf;
+using support::FakeRedis;
+
+namespace {
+
+RedisOptions optionsFor(int port) {
+  return {.passwords = support::password, .port = port, .timeout = 10s, .failures = 1'000'000};
+}
+
+detail::RedisCall lookUp(const std::string& key) {
+  return {.script = &detail::lookUpScript(), .keys = {key}, .arguments = {"100"}};
+}
+
+// A server on which each key's value is its name.
+std::string nameOfKey(const std::vector<std::string>& words) {
+  const std::string& key = words.at(3);
+  return "*1\r\n$" + std::to_string(key.size()) + "\r\n" + key + "\r\n";
+}
+
+// What many calls came to.
+struct Told {
+  std::atomic<int> own = 0;     // got the value of its key
+  std::atomic<int> others = 0;  // another's
+  std::atomic<int> failed = 0;
+  std::atomic<int> times = 0;
+  std::promise<void> all;
+
+  void start(RedisLink& link, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string key = "key-" + std::to_string(i);
+      link.start(lookUp(key), [this, key, count](const Result<Reply>& reply) {
+        ++(!reply ? failed : reply->items.at(0).text == key ? own : others);
+        if (++times == count) all.set_value();
+      });
+    }
+    CHECK(all.get_future().wait_for(20s) == std::future_status::ready);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a thousand commands at once are answered each with its own answer, over four connections at most") {
+  FakeRedis server(support::answering(nameOfKey));
+  RedisLink link(optionsFor(server.port()));
+  Told told;
+  told.start(link, 1000);
+  CHECK(told.own == 1000);
+  CHECK(told.others == 0);
+  CHECK(server.connections() <= 4);
+  CHECK(link.stats().failed == 0);
+}
+
+TEST_CASE("a server that hangs up now and then costs no command its answer, and gives none another's") {
+  std::atomic<int> number = 0;
+  FakeRedis server(support::answering([&](const std::vector<std::string>& words) {
+    return ++number % 97 == 0 ? FakeRedis::hangUp : nameOfKey(words);
+  }));
+  RedisLink link(optionsFor(server.port()));
+  Told told;
+  told.start(link, 2000);
+  CHECK(told.times == 2000);
+  CHECK(told.others == 0);
+  CHECK(told.own > 0);
+}
+
+TEST_CASE("a server that answers each command twice is hung up on, and everybody is told once") {
+  FakeRedis server(
+      support::answering([](const std::vector<std::string>& words) { return nameOfKey(words) + nameOfKey(words); }));
+  RedisLink link(optionsFor(server.port()));
+  Told told;
+  told.start(link, 50);
+  CHECK(told.times == 50);
+  CHECK(told.own > 0);
+  CHECK(server.connections() > 1);
+}
+
+TEST_CASE("what is under way when the link goes is told so") {
+  FakeRedis server([](const std::vector<std::string>& words) {
+    return support::isProbe(words) ? std::string("+OK\r\n") : std::string();
+  });
+  std::promise<Result<Reply>> told;
+  {
+    RedisLink link(optionsFor(server.port()));
+    link.start(lookUp("key"), [&](Result<Reply> reply) { told.set_value(std::move(reply)); });
+  }
+  auto future = told.get_future();
+  REQUIRE(future.wait_for(0s) == std::future_status::ready);
+  CHECK(errorOf(future.get()) == Errc::unreachable);
+}
+
+TEST_CASE("who waits on the link's own thread is refused, instead of waiting for himself") {
+  FakeRedis server(support::answering(nameOfKey));
+  RedisLink link(optionsFor(server.port()));
+  std::promise<Errc> told;
+  link.start(lookUp("key"), [&](const Result<Reply>&) { told.set_value(link.run(lookUp("other")).error().code); });
+  CHECK(told.get_future().get() == Errc::overloaded);
+}
+
+TEST_CASE("one who is late does not make those late that come after it") {
+  FakeRedis server(support::answering([](const std::vector<std::string>& words) {
+    return words.at(3) == "stalls" ? std::string() : nameOfKey(words);
+  }));
+  RedisOptions options = optionsFor(server.port());
+  options.timeout = 200ms;
+  RedisLink link(options);
+  REQUIRE(link.run(lookUp("the first")));
+  CHECK(errorOf(link.run(lookUp("stalls"))) == Errc::timeout);
+  const auto reply = link.run(lookUp("key"));
+  REQUIRE(reply);
+  CHECK(reply->items.at(0).text == "key");
+}
