@@ -313,6 +313,7 @@ TEST_CASE("an address that hangs does not hide the next one of the same host") {
   const FakeRedis silent([](const std::vector<std::string>&) { return std::string(); });
   const FakeRedis good([](const std::vector<std::string>&) { return std::string("+OK\r\n"); });
   const RedisOptions options{.passwords = support::password, .password = "right"};
+  const detail::RedisTls tls(options);
   std::vector<detail::RedisAddress> addresses;
   for (const FakeRedis* server : {&silent, &good}) {
     addresses.push_back(detail::tcpAddresses({"127.0.0.1"}, server->port()).at(0));
@@ -322,7 +323,7 @@ TEST_CASE("an address that hangs does not hide the next one of the same host") {
     std::optional<Error> problem = fail(Errc::malformed, "not opened");
     const auto opened = [&](std::optional<Error> why) { problem = std::move(why), loop.stop(); };
     const auto connection =
-        std::make_shared<detail::RedisConnection>(loop, options, detail::RedisConnection::Hooks{.opened = opened});
+        std::make_shared<detail::RedisConnection>(loop, options, tls, detail::RedisConnection::Hooks{.opened = opened});
     const auto begin = Time::now();
     loop.post([&] { connection->open(addresses, begin + 400ms); });
     loop.run();

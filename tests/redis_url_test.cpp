@@ -130,6 +130,23 @@ TEST_CASE("a url that two could read differently is refused, and nothing of it i
   CHECK(refusal(with("unix:///run/" + std::string(200, 'x'))).find("unixSocket") != std::string::npos);
 }
 
+TEST_CASE("rediss is redis over TLS, and what only TLS has use for is refused without it") {
+  const RedisOptions options = detail::checked(with("rediss://ada:secret@redis.example/2"));
+  CHECK(options.tls);
+  CHECK(options.host == "redis.example");
+  CHECK(options.database == 2);
+  CHECK_FALSE(detail::checked(with("redis://redis.example")).tls);
+  const auto refuses = [](const char* url, const char* name, const auto& change) {
+    RedisOptions changed = with(url);
+    change(changed);
+    return refusal(changed).find(name) != std::string::npos;
+  };
+  CHECK(refuses("redis://host", "tls", [](RedisOptions& o) { o.tls = true; }));
+  CHECK(refuses("unix:///run/x", "tls", [](RedisOptions& o) { o.tls = true; }));
+  CHECK(refuses("redis://host", "caCertFile", [](RedisOptions& o) { o.caCertFile = "x"; }));
+  CHECK(refuses("rediss://host", "clientKeyFile", [](RedisOptions& o) { o.clientCertFile = "x"; }));
+}
+
 TEST_CASE("a server that wants a user and another database is reached by its url alone") {
   support::RedisServer server;
   server.command("ACL", "SETUSER", "ada", "on", ">p@ss/word", "~ironjar:*", "+@all");

@@ -1,8 +1,8 @@
 // Several servers, one refresh: the coordinator and the revocation list over Redis. Link ironjar::redis.
 //
 // What Redis holds: keys that are keyed hashes, and values sealed under the session passwords. A dump, MONITOR or a
-// poisoned value yields nothing. TLS is not among what hiredis 0.14 offers: use a Unix socket, a private network or a
-// tunnel; without one, only the password of RedisOptions is readable on the way.
+// poisoned value yields nothing. Without TLS (rediss://) the password of RedisOptions is readable on the way, and
+// nothing else.
 //
 // Example:
 //   const auto redis = std::make_shared<ironjar::Redis>(
@@ -25,9 +25,10 @@ namespace ironjar {
 
 struct RedisOptions {
   Passwords passwords;  // those of the sessions: keys are named and values sealed under each of them
-  // Where it is, in one text: redis://[[user]:password@]host[:port][/database], an IPv6 address in brackets, or
-  // unix://[[user]:password@]/path. User, password and path are percent-encoded where a URL demands it. Parameters are
-  // refused, and so is what an option below says, too; what the url leaves out, they may say.
+  // Where it is, in one text: redis://[[user]:password@]host[:port][/database], an IPv6 address in brackets; rediss://
+  // for the same over TLS; or unix://[[user]:password@]/path. User, password and path are percent-encoded where a URL
+  // demands it. Parameters are refused, and so is what an option below says, too; what the url leaves out, they may
+  // say.
   std::string url = {};
   std::string host = "127.0.0.1";
   int port = 6379;
@@ -36,8 +37,15 @@ struct RedisOptions {
   std::string password = {};
   int database = 0;
   std::string prefix = "ironjar:";  // of every key
-  // Of one command, connecting included. After `failures` failures in a row nothing is sent for `pause`; then it is
-  // probed, never by a request.
+  // TLS, as rediss:// says: the server's certificate must lead to an authority of caCertFile, a PEM file (empty: the
+  // system's), and name the host. A client certificate and its key, PEM files without a password, are for a server that
+  // wants one.
+  bool tls = false;
+  std::string caCertFile = {};
+  std::string clientCertFile = {};
+  std::string clientKeyFile = {};
+  // Of one command, connecting included, over TLS with its handshake. After `failures` failures in a row nothing is
+  // sent for `pause`; then it is probed, never by a request.
   std::chrono::milliseconds timeout{30};
   unsigned failures = 3;
   std::chrono::milliseconds pause{5000};

@@ -59,8 +59,8 @@ void failSafely(const RedisConnection::Answered& done, const Error& why) noexcep
 
 }  // namespace
 
-RedisConnection::RedisConnection(EventLoop& loop, const RedisOptions& options, Hooks hooks)
-    : loop_(loop), options_(options), hooks_(std::move(hooks)) {}
+RedisConnection::RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks)
+    : loop_(loop), options_(options), tls_(tls), hooks_(std::move(hooks)) {}
 
 RedisConnection::~RedisConnection() { drop(); }
 
@@ -82,9 +82,9 @@ void RedisConnection::tryNext() {
   state_ = State::connecting;
   stream_.emplace();
   reader_.emplace();
-  waitsToWrite_ = true;
-  const bool isBegun =
-      stream_->start(address) && loop_.watch(stream_->descriptor(), EPOLLOUT, [this](std::uint32_t) { onReady(); });
+  events_ = EPOLLOUT;
+  const bool isBegun = stream_->start(address, tls_) &&
+                       loop_.watch(stream_->descriptor(), EPOLLOUT, [this](std::uint32_t) { onReady(); });
   if (!isBegun) return attemptFailed(fail(Errc::unreachable, "connecting failed"));
   attempt_ = loop_.at(deadline, [this] {
     attempt_.reset();
@@ -186,8 +186,12 @@ void RedisConnection::goOn() {
   if (state_ == State::closed) return;
   if (state_ == State::connecting) {
     const RedisStream::Step step = stream_->connect();
-    if (step == RedisStream::Step::broken) return attemptFailed(fail(Errc::unreachable, "connecting failed"));
-    if (step != RedisStream::Step::done) return;
+    if (step == RedisStream::Step::broken) {
+      const bool isImpostor = stream_->isImpostor();
+      return attemptFailed(
+          fail(Errc::unreachable, isImpostor ? "its certificate does not verify" : "connecting failed"));
+    }
+    if (step != RedisStream::Step::done) return watchFor(step == RedisStream::Step::waitToRead ? EPOLLIN : EPOLLOUT);
     signIn();
   } else {
     flush();
@@ -200,6 +204,7 @@ void RedisConnection::readAll() {
   for (int i = 0; i < mostReads && (state_ == State::open || state_ == State::signingIn); ++i) {
     const RedisStream::Moved got = stream_->read(buffer.data(), buffer.size());
     if (got.step == RedisStream::Step::broken) return close({Errc::transport, "it hung up"});
+    if (got.step == RedisStream::Step::waitToWrite) return watchFor(EPOLLIN | EPOLLOUT);
     if (got.step != RedisStream::Step::done) return;
     std::string_view received(buffer.data(), got.size);
     while (state_ == State::open || state_ == State::signingIn) {
@@ -246,11 +251,12 @@ void RedisConnection::flush() {
     out_.clear();
     written_ = 0;
   }
-  const bool waits = written_ < out_.size();
-  if (std::exchange(waitsToWrite_, waits) == waits) return;
-  if (!loop_.rewatch(stream_->descriptor(), waits ? EPOLLIN | EPOLLOUT : EPOLLIN)) {
-    close({Errc::transport, "it hung up"});
-  }
+  watchFor(step == RedisStream::Step::waitToWrite ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+void RedisConnection::watchFor(std::uint32_t events) {
+  if (std::exchange(events_, events) == events || loop_.rewatch(stream_->descriptor(), events)) return;
+  close({Errc::transport, "it cannot be watched"});
 }
 
 // One timer for all: it may go off too early for those that are left, never too late.

@@ -18,7 +18,7 @@
 
 namespace ironjar::detail {
 
-// For the loop's thread alone. Loop and options must outlive it.
+// For the loop's thread alone. Loop, options and what is said of TLS must outlive it.
 class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
  public:
   using Answered = Completion<Result<Reply>>;
@@ -32,7 +32,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
     std::function<void(const Reply&)> pushed = nullptr;
   };
 
-  RedisConnection(EventLoop& loop, const RedisOptions& options, Hooks hooks);
+  RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks);
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
   ~RedisConnection();
@@ -73,6 +73,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
   void readAll();
   void take(Reply reply);
   void flush();
+  void watchFor(std::uint32_t events);
   void flushSoon();
   void arm(Deadline deadline);
   void expire();
@@ -82,6 +83,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
 
   EventLoop& loop_;
   const RedisOptions& options_;
+  const RedisTls& tls_;
   Hooks hooks_;
   State state_ = State::connecting;
   std::vector<RedisAddress> addresses_;
@@ -94,7 +96,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
   std::optional<ReplyReader> reader_;
   std::string out_;  // what is to be written, from written_ on
   std::size_t written_ = 0;
-  bool waitsToWrite_ = false;
+  std::uint32_t events_ = 0;  // that are watched for
   bool isToFlush_ = false;
   std::deque<Command> underWay_;
   std::optional<EventLoop::Ticket> timer_;  // of the command that will be late first

@@ -26,8 +26,9 @@ class RedisLink::Core {
  public:
   explicit Core(RedisOptions options)
       : options_(std::move(options)),
-        pool_(std::make_shared<RedisPool>(loop_, options_)),
-        subscription_(loop_, options_, *pool_),
+        tls_(options_),
+        pool_(std::make_shared<RedisPool>(loop_, options_, tls_)),
+        subscription_(loop_, options_, tls_, *pool_),
         reports_(1, mostReports) {}
 
   // For any thread.
@@ -165,6 +166,7 @@ class RedisLink::Core {
   }
 
   const RedisOptions options_;
+  const RedisTls tls_;
   const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>();
   const std::shared_ptr<RedisPool> pool_;
   RedisSubscription subscription_;

@@ -113,9 +113,8 @@ void takeUrl(RedisOptions& options) {
   std::string_view url = text;
   const std::size_t colon = url.find("://");
   const std::string scheme = lower(url.substr(0, colon));
-  if (colon == std::string_view::npos || (scheme != "redis" && scheme != "unix")) {
-    refuse("url begins with redis:// or unix://");
-  }
+  const bool isKnown = scheme == "redis" || scheme == "rediss" || scheme == "unix";
+  if (colon == std::string_view::npos || !isKnown) refuse("url begins with redis://, rediss:// or unix://");
   url.remove_prefix(colon + 3);
   refuseParameters(url);
   const std::size_t end = std::min(url.find('/'), url.size());
@@ -125,6 +124,8 @@ void takeUrl(RedisOptions& options) {
     authority.remove_prefix(at + 1);
   }
   if (scheme == "unix") return takePath(authority, url.substr(end), options);
+  if (scheme == "redis" && options.tls) refuse("url says redis://, and tls is set: write rediss://");
+  options.tls = scheme == "rediss";
   if (!options.unixSocket.empty()) refuse("url and unixSocket name two servers: leave one of them out");
   takeHost(authority, options);
   takeDatabase(url.substr(end), options);
@@ -134,6 +135,13 @@ void takeUrl(RedisOptions& options) {
 
 RedisOptions checked(RedisOptions options) {
   if (!options.url.empty()) takeUrl(options);
+  if (options.tls && !options.unixSocket.empty()) refuse("there is no TLS over a Unix socket: leave tls out");
+  const bool hasFiles = !(options.caCertFile + options.clientCertFile + options.clientKeyFile).empty();
+  if (hasFiles && !options.tls)
+    refuse("caCertFile, clientCertFile and clientKeyFile are for TLS: set tls, or rediss://");
+  if (options.clientCertFile.empty() != options.clientKeyFile.empty()) {
+    refuse("clientCertFile and clientKeyFile go together: set both, or none");
+  }
   if (options.unixSocket.empty() && options.host.empty()) refuse("host is empty");
   if (options.port < 1 || options.port > 65535) refuse("port is between 1 and 65535");
   if (options.unixSocket.size() > longestPath) refuse("unixSocket is longer than a socket's path may be");

@@ -57,8 +57,8 @@ struct RedisPool::Look {
   }
 };
 
-RedisPool::RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options)
-    : loop_(std::move(loop)), options_(options), resolver_(systemLookup, Seconds{0}) {}
+RedisPool::RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls)
+    : loop_(std::move(loop)), options_(options), tls_(tls), resolver_(systemLookup, Seconds{0}) {}
 
 void RedisPool::run(RedisCall call, Deadline deadline, Answered done) {
   if (isClosed_ || underWay_ >= mostUnderWay) {
@@ -153,7 +153,7 @@ void RedisPool::answered(const std::shared_ptr<Attempt>& attempt, Result<Reply> 
 void RedisPool::connect(Deadline deadline) {
   auto raw = std::make_shared<RedisConnection*>(nullptr);
   const auto connection = std::make_shared<RedisConnection>(
-      *loop_, options_,
+      *loop_, options_, tls_,
       RedisConnection::Hooks{.opened = [this, raw](std::optional<Error> why) { connected(*raw, std::move(why)); },
                              .ended = [this, raw] { forget(*raw); }});
   *raw = connection.get();
@@ -214,8 +214,8 @@ void RedisPool::lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddre
   };
   const auto raw = std::make_shared<const RedisConnection*>(nullptr);
   const auto ended = [this, raw] { forget(*raw); };
-  look->connection =
-      std::make_shared<RedisConnection>(*loop_, options_, RedisConnection::Hooks{.opened = opened, .ended = ended});
+  look->connection = std::make_shared<RedisConnection>(*loop_, options_, tls_,
+                                                       RedisConnection::Hooks{.opened = opened, .ended = ended});
   *raw = look->connection.get();
   look->connection->open(std::move(addresses), look->deadline);
 }

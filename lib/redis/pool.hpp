@@ -14,13 +14,13 @@
 
 namespace ironjar::detail {
 
-// For the loop's thread alone, but for commands(). The options must outlive it.
+// For the loop's thread alone, but for commands(). Options and what is said of TLS must outlive it.
 class RedisPool : public std::enable_shared_from_this<RedisPool> {
  public:
   using Answered = Completion<Result<Reply>>;
   using Looked = Completion<std::optional<Error>>;
 
-  RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options);
+  RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls);
 
   // The script's answer, of a shape that it can have; by the deadline. Errors: RedisLink::run's, and Errc::overloaded
   // when too many wait. A script may run twice when a connection breaks: the second time it finds what the first has
@@ -57,6 +57,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
 
   const std::shared_ptr<EventLoop> loop_;
   const RedisOptions& options_;
+  const RedisTls& tls_;
   const Resolver resolver_;
   std::atomic<std::uint64_t> commands_ = 0;
   std::vector<RedisAddress> addresses_;  // the one that has worked is in front

@@ -50,7 +50,7 @@ void RedisSubscription::connect() {
   if (now < connectsFrom_ || pool_.addresses().empty()) return;
   connectsFrom_ = now + options_.pause;
   connection_ = std::make_shared<RedisConnection>(
-      *loop_, options_,
+      *loop_, options_, tls_,
       RedisConnection::Hooks{.opened = [this](const std::optional<Error>& problem) { opened(problem); },
                              .ended = [this] { ended(); },
                              .pushed = [this](const Reply& pushed) { take(pushed); }});

@@ -20,8 +20,9 @@ class RedisSubscription {
   using Heard = RedisLink::Heard;
   using Ticket = RedisLink::Ticket;
 
-  RedisSubscription(const std::shared_ptr<EventLoop>& loop, const RedisOptions& options, const RedisPool& pool)
-      : loop_(loop), options_(options), pool_(pool) {}
+  RedisSubscription(const std::shared_ptr<EventLoop>& loop, const RedisOptions& options, const RedisTls& tls,
+                    const RedisPool& pool)
+      : loop_(loop), options_(options), tls_(tls), pool_(pool) {}
 
   // Calls `heard` later, any number of times. Where Redis refuses subscriptions, never.
   [[nodiscard]] Ticket add(std::vector<std::string> channels, std::function<void(Heard)> heard);
@@ -49,6 +50,7 @@ class RedisSubscription {
 
   const std::shared_ptr<EventLoop> loop_;
   const RedisOptions& options_;
+  const RedisTls& tls_;
   const RedisPool& pool_;
   std::shared_ptr<RedisConnection> connection_;
   bool isOpen_ = false;
