@@ -47,6 +47,7 @@ class Hash {
 };
 using Sha1 = Hash<SHA_CTX, SHA1_Init, SHA1_Update, SHA1_Final>;
 using Sha256 = Hash<SHA256_CTX, SHA256_Init, SHA256_Update, SHA256_Final>;
+using Sha512 = Hash<SHA512_CTX, SHA512_Init, SHA512_Update, SHA512_Final>;
 using Sha1Digest = Secret<SHA_DIGEST_LENGTH>;
 
 // Fetching by name costs microseconds in OpenSSL 3: once per process, and never freed, because libcrypto's own clean-up
@@ -164,6 +165,12 @@ void sha1(std::span<unsigned char, sha1Size> hash, Bytes message) {
 
 void sha256(std::span<unsigned char, sha256Size> hash, Bytes message) {
   Sha256 state;
+  state.add(message);
+  state.finish(hash.data());
+}
+
+void sha512(std::span<unsigned char, sha512Size> hash, Bytes message) {
+  Sha512 state;
   state.add(message);
   state.finish(hash.data());
 }

@@ -16,6 +16,7 @@ inline constexpr std::size_t aesKeySize = 32;
 inline constexpr std::size_t aesBlockSize = 16;
 inline constexpr std::size_t sha1Size = 20;
 inline constexpr std::size_t sha256Size = 32;
+inline constexpr std::size_t sha512Size = 64;
 
 // PBKDF2-HMAC-SHA1 (RFC 8018 section 5.2) with the password keyed in once, at construction.
 // Immutable: one object serves any number of threads.
@@ -37,6 +38,7 @@ class Pbkdf2Password {
 void sha1(std::span<unsigned char, sha1Size> hash, Bytes message);
 
 void sha256(std::span<unsigned char, sha256Size> hash, Bytes message);
+void sha512(std::span<unsigned char, sha512Size> hash, Bytes message);
 
 void hmacSha256(std::span<unsigned char, sha256Size> mac, std::span<const unsigned char, sha256Size> key,
                 Bytes message);

@@ -26,16 +26,10 @@ constexpr const char* noKey = "the DPoP key is none";
 // NQCHAR of RFC 6749 appendix A.
 bool isNonceCharacter(char c) { return detail::isVisible(c) && c != '"' && c != '\\'; }
 
-std::string encoded(detail::Bytes data) {
-  std::string text;
-  detail::appendBase64url(text, data);
-  return text;
-}
-
 std::string hashOf(std::string_view text) {
   std::array<unsigned char, detail::sha256Size> hash{};
   detail::sha256(hash, detail::bytes(text));
-  return encoded(hash);
+  return detail::base64urlEncoded(hash);
 }
 
 // The public half (RFC 7517, RFC 7518 section 6.2.1).
@@ -44,8 +38,8 @@ Json jwkOf(const detail::SigningKey& key) {
   const detail::Bytes numbers = detail::bytes(point);
   return {{"kty", "EC"},
           {"crv", "P-256"},
-          {"x", encoded(numbers.first(detail::p256Size))},
-          {"y", encoded(numbers.last(detail::p256Size))}};
+          {"x", detail::base64urlEncoded(numbers.first(detail::p256Size))},
+          {"y", detail::base64urlEncoded(numbers.last(detail::p256Size))}};
 }
 
 bool isChallenged(const Response& response, std::string_view error) {
@@ -116,7 +110,7 @@ std::string generateDpopKey() {
   while (true) {  // one number in 2^32 is out of range
     detail::Secret<detail::p256Size> number;
     detail::random(number.fill());
-    if (detail::SigningKey::ofP256(number.expose())) return encoded(number.expose());
+    if (detail::SigningKey::ofP256(number.expose())) return detail::base64urlEncoded(number.expose());
   }
 }
 

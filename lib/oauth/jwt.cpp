@@ -3,21 +3,40 @@
 #include "base/base64url.hpp"
 #include "crypto/sodium.hpp"
 #include "json/json.hpp"
+#include "oauth/policy.hpp"
 
 #include <array>
 
 namespace ironjar::detail {
 
-namespace {
-
-std::optional<Json> claimsOf(std::string_view token) {
+std::optional<CompactJwt> splitJwt(std::string_view token) {
   const std::size_t first = token.find('.');
   const std::size_t second = token.find('.', first == std::string_view::npos ? first : first + 1);
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) return std::nullopt;
-  const std::string_view part = token.substr(first + 1, second - first - 1);
-  std::string payload(base64urlDecodedSize(part.size()), '\0');
-  if (!decodeBase64url(part, writable(payload.data(), payload.size()))) return std::nullopt;
-  Result<Json> claims = parseJson(payload);
+  return CompactJwt{.header = token.substr(0, first),
+                    .payload = token.substr(first + 1, second - first - 1),
+                    .signature = token.substr(second + 1),
+                    .signedText = token.substr(0, second)};
+}
+
+std::optional<std::string> base64urlDecoded(std::string_view part) {
+  std::string data(base64urlDecodedSize(part.size()), '\0');
+  return decodeBase64url(part, writable(data.data(), data.size())) ? std::optional(std::move(data)) : std::nullopt;
+}
+
+std::string base64urlEncoded(Bytes data) {
+  std::string text;
+  appendBase64url(text, data);
+  return text;
+}
+
+namespace {
+
+std::optional<Json> claimsOf(std::string_view token) {
+  const std::optional<CompactJwt> parts = splitJwt(token);
+  const auto payload = parts ? base64urlDecoded(parts->payload) : std::nullopt;
+  if (!payload) return std::nullopt;
+  Result<Json> claims = parseJson(*payload);
   if (!claims || !claims->is_object()) return std::nullopt;
   return *std::move(claims);
 }
@@ -25,11 +44,10 @@ std::optional<Json> claimsOf(std::string_view token) {
 }  // namespace
 
 std::optional<TimePoint> jwtExpiry(std::string_view token) {
-  constexpr double latest = 9'000'000'000;  // the year 2255
   const std::optional<Json> claims = claimsOf(token);
   if (!claims || !claims->contains("exp") || !claims->at("exp").is_number()) return std::nullopt;
   const auto seconds = claims->at("exp").get<double>();
-  if (!(seconds > 0 && seconds < latest)) return std::nullopt;
+  if (!(seconds > 0 && seconds < latestSeconds)) return std::nullopt;
   return TimePoint(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
 }
 
@@ -56,9 +74,7 @@ Result<std::string> signedJwt(const SigningKey& key, const Json& header, const J
 std::string freshJwtId() {
   std::array<unsigned char, 16> number{};
   random(number);
-  std::string id;
-  appendBase64url(id, number);
-  return id;
+  return base64urlEncoded(number);
 }
 
 }  // namespace ironjar::detail

@@ -22,5 +22,7 @@ inline constexpr std::chrono::hours longestLifetime{24 * 365 * 10};
 // A time that is a number counts seconds below this (the year 5138), and milliseconds from it on.
 inline constexpr double leastMilliseconds = 1e11;
 inline constexpr double latestMilliseconds = 1e13;
+// The latest end that is told of a JWT: the year 2255, which a TimePoint can hold.
+inline constexpr double latestSeconds = 9e9;
 
 }  // namespace ironjar::detail
