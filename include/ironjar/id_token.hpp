@@ -44,8 +44,8 @@ class KeySet {
 
 // What an ID token has to say.
 struct IdTokenRules {
-  std::string issuer;                       // `iss`, exactly
-  std::string clientId;                     // in `aud`, and `azp` where there is one
+  std::string issuer = {};                  // `iss`, exactly
+  std::string clientId = {};                // in `aud`, and `azp` where there is one
   std::string nonce = {};                   // as the authorization request had it; empty: is not looked at
   std::string accessToken = {};             // that came along: an `at_hash` has to be its; empty: is not looked at
   std::optional<Seconds> maxAge = {};       // as the authorization request had it: `auth_time` has to be there

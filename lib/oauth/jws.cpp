@@ -139,13 +139,12 @@ Result<VerifiedJwt> verifiedJwt(std::string_view token, const KeySet& keys, cons
 namespace ironjar {
 namespace {
 
-constexpr std::size_t maxKeySetSize = 256 * 1024;
 constexpr std::size_t mostKeys = 100;
 
 }  // namespace
 
 Result<KeySet> KeySet::parse(std::string_view jwks) {
-  if (jwks.size() > maxKeySetSize) return fail(Errc::tooLarge, "a JWK Set of more than 256 KiB");
+  if (jwks.size() > detail::maxDocumentSize) return fail(Errc::tooLarge, "a JWK Set of more than 256 KiB");
   const Result<Json> set = detail::parseJson(jwks);
   if (!set) return set.error();
   if (!set->is_object() || !set->contains("keys") || !set->at("keys").is_array()) {

@@ -16,6 +16,13 @@ inline constexpr std::size_t maxTokenSize = 16 * 1024;
 // The most bytes of each text that is stored with the tokens: all of them have to fit a cookie.
 inline constexpr std::size_t maxTextSize = 2048;
 
+// A provider's metadata and keys: the most bytes of one; how old one may be used when there is no newer to be had; the
+// least time between two requests while there is one, and after one that failed while there is none.
+inline constexpr std::size_t maxDocumentSize = 256 * 1024;
+inline constexpr std::chrono::hours oldestDocument{24};
+inline constexpr std::chrono::seconds documentInterval{60};
+inline constexpr std::chrono::seconds documentPause{5};
+
 // What an answer may say of an access token's lifetime; anything else is ignored.
 inline constexpr std::chrono::hours longestLifetime{24 * 365 * 10};
 

@@ -1,0 +1,66 @@
+// A document that another server publishes, kept and shared: one request at a time, for all that wait.
+#pragma once
+
+#include "base/completion.hpp"
+#include "oauth/freshness.hpp"
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <ironjar/error.hpp>
+
+namespace ironjar::detail {
+
+// Thread-safe. Calls nothing under its lock. It must be held by a shared_ptr.
+template <class T>
+class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
+ public:
+  using Answer = Result<std::shared_ptr<const T>>;
+  using Done = Completion<Answer>;
+  // Begins to ask for it; completes once.
+  using Fetch = std::function<void(Completion<Result<T>>)>;
+
+  SharedDocument(Fetch fetch, Seconds keep, std::function<MonotonicTime()> now)
+      : fetch_(std::move(fetch)), now_(std::move(now)), freshness_(keep) {}
+
+  void start(Freshness::Wanted wanted, Done done) {
+    const MonotonicTime now = now_();
+    std::unique_lock lock(mutex_);
+    const Freshness::Step step = freshness_.ask(wanted, now);
+    if (step == Freshness::Step::use || step == Freshness::Step::refuse) {
+      const Answer answer = step == Freshness::Step::use ? Answer(document_) : Answer(failure_);
+      lock.unlock();
+      return done(answer);
+    }
+    waiting_.push_back(std::move(done));
+    lock.unlock();
+    if (step == Freshness::Step::wait) return;
+    fetch_([self = this->shared_from_this()](Result<T> fetched) { self->take(std::move(fetched)); });
+  }
+
+ private:
+  void take(Result<T> fetched) {
+    const MonotonicTime now = now_();
+    std::unique_lock lock(mutex_);
+    freshness_.fetched(fetched.has_value(), now);
+    if (fetched) document_ = std::make_shared<const T>(*std::move(fetched));
+    if (!fetched) failure_ = fetched.error();
+    const Answer answer = freshness_.serves(now) ? Answer(document_) : Answer(failure_);
+    const std::vector<Done> waiting = std::exchange(waiting_, {});
+    lock.unlock();
+    for (const Done& done : waiting) completeSafely(done, answer);
+  }
+
+  const Fetch fetch_;
+  const std::function<MonotonicTime()> now_;
+  std::mutex mutex_;  // for all below
+  Freshness freshness_;
+  std::shared_ptr<const T> document_;
+  Error failure_{Errc::cancelled, {}};
+  std::vector<Done> waiting_;
+};
+
+}  // namespace ironjar::detail
