@@ -1,6 +1,7 @@
 #include "oauth/answer_body.hpp"
 
-#include "base/percent.hpp"
+#include "base/ascii.hpp"
+#include "base/form.hpp"
 #include "http/content_coding.hpp"
 #include "json/json_lenient.hpp"
 #include "oauth/policy.hpp"
@@ -14,17 +15,6 @@ std::string typeOf(const Response& answer) {
   return lower(findHeader(answer.headers, "Content-Type").value_or(std::string_view()));
 }
 bool isForm(const Response& answer) { return typeOf(answer).starts_with("application/x-www-form-urlencoded"); }
-
-// https://url.spec.whatwg.org/#urlencoded-parsing
-std::string formDecoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = escapeAt(text, i);
-    out.push_back(byte ? *byte : text[i] == '+' ? ' ' : text[i]);
-    if (byte) i += 2;
-  }
-  return out;
-}
 
 using Places = std::vector<JsonPlace>;
 
@@ -41,17 +31,14 @@ Places placesOf(const AnswerPointers& pointers) {
 // A name that is used and comes twice is no answer, since two readers would take different values.
 Result<Json> formBody(std::string_view text, const Places& places) {
   Json body = Json::object();
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('&'), text.size());
-    const std::string_view pair = text.substr(0, end);
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    std::string name = asUtf8(formDecoded(pair.substr(0, equals)));
+  for (auto& [member, value] : parseForm(text)) {
+    std::string name = asUtf8(member);
     const std::string pointer = (Json::json_pointer() / name).to_string();
-    const bool isExact = std::any_of(places.begin(), places.end(),
-                                     [&](const JsonPlace& place) { return place.isExact && place.pointer == pointer; });
-    if (isExact && body.contains(name)) return fail(Errc::malformed, "a form with a member that comes twice");
-    body[std::move(name)] = asUtf8(formDecoded(pair.substr(std::min(equals + 1, pair.size()))));
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto isMeant = [&](const JsonPlace& place) { return place.isExact && place.pointer == pointer; };
+    if (body.contains(name) && std::any_of(places.begin(), places.end(), isMeant)) {
+      return fail(Errc::malformed, "a form with a member that comes twice");
+    }
+    body[std::move(name)] = asUtf8(value);
   }
   return body;
 }

@@ -2,6 +2,7 @@
 
 #include "base/ascii.hpp"
 #include "base/base64url.hpp"
+#include "base/form.hpp"
 #include "base/url.hpp"
 #include "http/field.hpp"
 #include "http/sending.hpp"
@@ -31,35 +32,9 @@ ClientAuth clientAuth(ClientAuth::Method method, const char* id, const char* sec
   return {.method = method, .clientId = id, .clientSecret = secret};
 }
 
-// application/x-www-form-urlencoded, https://url.spec.whatwg.org/#urlencoded-serializing
-std::string formEncoded(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    if (detail::isAlphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '*') {
-      out.push_back(c);
-    } else if (c == ' ') {
-      out.push_back('+');
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out.append("%").append(1, digits[byte >> 4U]).append(1, digits[byte & 15U]);
-    }
-  }
-  return out;
-}
-
-std::string form(const Headers& fields) {
-  std::string out;
-  for (const auto& [name, value] : fields) {
-    if (!out.empty()) out.push_back('&');
-    out.append(formEncoded(name)).append("=").append(formEncoded(value));
-  }
-  return out;
-}
-
 // RFC 6749 section 2.3.1: both halves are form-encoded before they are joined; then RFC 7617's base64 with padding.
 std::string basicCredentials(const ClientAuth& auth) {
-  const std::string joined = formEncoded(auth.clientId) + ":" + formEncoded(auth.clientSecret);
+  const std::string joined = detail::formEncoded(auth.clientId) + ":" + detail::formEncoded(auth.clientSecret);
   std::string text;
   detail::appendBase64url(text, detail::bytes(joined));
   for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
@@ -92,8 +67,10 @@ void authenticate(Headers& headers, Headers& fields, const TokenEndpoint& endpoi
   if (auth.method == ClientAuth::Method::post) add(fields, endpoint.fields.clientSecret, auth.clientSecret);
 }
 
+}  // namespace
+
 // Of headers of one name those of the application's count.
-Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
+Request detail::tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
   Request request{.method = "POST", .url = endpoint.url};
   request.freshConnection = true;
   fields.insert(fields.end(), endpoint.parameters.begin(), endpoint.parameters.end());
@@ -107,7 +84,7 @@ Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
   for (const auto& [name, value] : endpoint.headers) eraseHeader(request.headers, name);
   request.headers.insert(request.headers.end(), endpoint.headers.begin(), endpoint.headers.end());
   if (isForm) {
-    request.body = form(fields);
+    request.body = detail::form(fields);
     return request;
   }
   Json body = Json::object();
@@ -117,6 +94,8 @@ Request tokenRequest(const TokenEndpoint& endpoint, Headers fields) {
   request.body = *std::move(text);
   return request;
 }
+
+namespace {
 
 void requireParameters(const TokenEndpoint& endpoint) {
   const FieldNames& own = endpoint.fields;
@@ -232,7 +211,7 @@ Request refreshRequest(const TokenEndpoint& endpoint, const TokenSet& tokens) {
   if (isInBody) add(fields, endpoint.fields.refreshToken, tokens.refreshToken);
   add(fields, endpoint.fields.scope, endpoint.scope);
   add(fields, endpoint.fields.resource, endpoint.resource);
-  Request request = tokenRequest(endpoint, std::move(fields));
+  Request request = detail::tokenRequest(endpoint, std::move(fields));
   if (!endpoint.refreshTokenCookie.empty()) {
     request.headers.emplace_back("Cookie", endpoint.refreshTokenCookie + "=" + tokens.refreshToken);
   }
@@ -250,8 +229,8 @@ Request revocationRequest(const TokenEndpoint& endpoint, const TokenSet& tokens)
   form.body = BodyStyle::form;
   form.parameters = {};
   eraseHeader(form.headers, "Content-Type");
-  return tokenRequest(form, {{"token", refresh ? tokens.refreshToken : tokens.accessToken},
-                             {"token_type_hint", refresh ? "refresh_token" : "access_token"}});
+  return detail::tokenRequest(form, {{"token", refresh ? tokens.refreshToken : tokens.accessToken},
+                                     {"token_type_hint", refresh ? "refresh_token" : "access_token"}});
 }
 
 namespace {
@@ -301,8 +280,8 @@ class Requesting : public std::enable_shared_from_this<Requesting> {
   const Done done_;
   const Deadline deadline_ = std::chrono::steady_clock::now() + endpoint_.timeout;
   detail::DpopNonces nonces_;
-  const detail::TokenRequest tried_{endpoint_, [this] { return tokenRequest(endpoint_, fields_); }, options_.dpopKey,
-                                    nonces_, options_.now};
+  const detail::TokenRequest tried_{endpoint_, [this] { return detail::tokenRequest(endpoint_, fields_); },
+                                    options_.dpopKey, nonces_, options_.now};
   Request request_;
   Result<Response> first_;
 };

@@ -13,6 +13,9 @@ namespace ironjar::detail {
 void requireValid(const TokenEndpoint& endpoint);
 void requireValidBesidesUrl(const TokenEndpoint& endpoint);  // which a function takes the place of
 
+// The POST with these fields and the client's authentication. Throws as refreshRequest does.
+[[nodiscard]] Request tokenRequest(const TokenEndpoint& endpoint, Headers fields);
+
 // A request that `make` makes, which may ask the application's function for credentials. Errc::notAllowed when that
 // throws or gives what no body can hold (what it says is not passed on: it may hold a secret), Errc::refreshFailed for
 // tokens that no header can hold.
