@@ -10,6 +10,9 @@
 #include <ironjar/fetch.hpp>
 #include <ironjar/http.hpp>
 #include <ironjar/http1.hpp>
+#include <ironjar/id_token.hpp>
+#include <ironjar/login.hpp>
+#include <ironjar/openid_provider.hpp>
 #include <ironjar/passwords.hpp>
 #include <ironjar/profiles.hpp>
 #include <ironjar/refresh_service.hpp>

@@ -1,0 +1,119 @@
+// Signing in with an OpenID provider: the authorization code flow (OpenID Connect Core 1.0 section 3.1) with PKCE
+// (RFC 7636), always. Nothing is stored: an attempt is a sealed cookie of ten minutes, one for each, so that two tabs,
+// the back button and a restored browser all end signed in.
+//
+// Example:
+//   const ironjar::Login login(jar, {.issuer = "https://id.example.com",
+//                                    .client = ironjar::basicAuth("web", std::getenv("CLIENT_SECRET")),
+//                                    .redirectUri = "https://app.example.com/callback",
+//                                    .scope = "openid offline_access",
+//                                    .transport = ironjar::httplibTransport()});
+//   response = login.begin(request, {.returnTo = "/orders"});  // of GET /login
+//   response = login.callback(request, session);               // of GET /callback; then commit the session
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ironjar/fetch.hpp>
+#include <ironjar/openid_provider.hpp>
+#include <ironjar/session.hpp>
+#include <ironjar/token_endpoint.hpp>
+#include <ironjar/web.hpp>
+
+namespace ironjar {
+
+// Why a login has not come about.
+struct LoginProblem {
+  enum class Kind {
+    accessDenied,         // the user, or the provider, has said no
+    interactionRequired,  // the user has to do something there: asked with prompt=none, or signed in too long ago
+    unavailable,          // the provider cannot be reached, or not now: trying again later may succeed
+    refused,              // the provider does not accept the client or its request: configuration
+    unknownAttempt,       // of no attempt of this browser's, twice: it keeps no cookies
+    invalidAnswer,        // an answer or an ID token that is not valid: an attack, or a provider's fault
+  };
+  Kind kind;
+  Error error;                // for your log
+  std::string returnTo = {};  // where the attempt would have led; empty: of no attempt
+};
+// As its answer says: `access_denied`.
+[[nodiscard]] std::string_view nameOf(LoginProblem::Kind kind) noexcept;
+
+struct LoginOptions {
+  std::string issuer;            // as the provider writes it
+  ClientAuth client;             // as TokenEndpoint::clientAuth
+  std::string redirectUri;       // the callback, as it is registered with the provider
+  std::string scope = "openid";  // with offline_access where refresh tokens need it; must have openid
+  Transport transport = {};      // one of the two, as OpenIdProviderOptions
+  AsyncTransport asyncTransport = {};
+  std::string returnTo = "/";  // where a login leads that names no other place
+  Headers parameters = {};     // of each authorization request: audience, …; none that is ours to write
+  std::vector<std::string> claims = {"sub", "sid"};  // of the ID token, that the session keeps under their names
+  // The answer comes as a form from the provider's page, so that no code is in a URL (OAuth 2.0 Form Post Response
+  // Mode). It needs cookies that other sites' requests bring: SameSite=None, for the session's too.
+  bool formPost = false;
+  bool pushRequests = false;  // RFC 9126, where the provider can; where it must be, it is done anyhow
+  std::vector<std::string> algorithms = IdTokenRules().algorithms;
+  // What is special about the token endpoint. Its url, clientAuth and allowHttpOnLoopback are taken from elsewhere
+  // here.
+  TokenEndpoint tokenEndpoint = TokenEndpoint();
+  bool allowHttpOnLoopback = false;
+  // The page for a login that has not come about; unset: {"reason": nameOf(kind)} with 403, 401, 503, 502, 400 or 400.
+  // Must not throw.
+  std::function<Response(const LoginProblem&)> onProblem = {};
+};
+
+// One attempt. All but returnTo may be empty: left out.
+struct LoginRequest {
+  // A path of this site with a query: anything else, and more than 512 characters, is LoginOptions::returnTo.
+  std::string returnTo = {};
+  std::string prompt = {};
+  std::optional<Seconds> maxAge = {};  // held to, by the ID token's auth_time
+  std::string loginHint = {};
+  std::string acrValues = {};
+  std::string uiLocales = {};
+  std::string resource = {};  // RFC 8707
+  Headers parameters = {};    // further ones; std::invalid_argument for one that is ours to write
+};
+
+// Immutable but for what is known of the provider, thread-safe, cheap to copy.
+class Login {
+ public:
+  // Sealed with the jar's passwords, with Secure as its cookie. Throws std::invalid_argument, saying what to change.
+  Login(SessionJar jar, LoginOptions options);
+
+  // To the provider: 303, with the attempt's cookie. Touches no session. Blocks while the provider is asked for its
+  // metadata, or gets a pushed request.
+  [[nodiscard]] Response begin(const WebRequest& request, const LoginRequest& attempt = {}) const;
+
+  // The provider's answer: signs in and leads to the attempt's returnTo (303). The session is replaced, by one with the
+  // tokens and the claims, only then; commit it afterwards, also when the answer is another. Blocks while the provider
+  // is asked for tokens and keys.
+  //
+  // An answer of no attempt of this browser's changes nothing: who is signed in gets to LoginOptions::returnTo, and for
+  // who is not the login begins anew, once.
+  [[nodiscard]] Response callback(const WebRequest& request, Session& session) const;
+
+  // Ends the login here (Fetcher::signOut), and at the provider if it has such a page (OpenID Connect RP-Initiated
+  // Logout 1.0): 303, to it or to `returnTo`, an absolute URL that is registered with the provider, or a path. A
+  // request of another site gets crossSiteAnswer(). May block as begin().
+  [[nodiscard]] Response logout(const WebRequest& request, Session& session, const Fetcher& fetcher,
+                                const std::string& returnTo = "/") const;
+
+  [[nodiscard]] const SessionJar& jar() const;
+  [[nodiscard]] const LoginOptions& options() const;
+  [[nodiscard]] const OpenIdProvider& provider() const;
+
+ private:
+  [[nodiscard]] Response answer(const LoginProblem& problem) const;
+  [[nodiscard]] Response begin(std::string_view cookies, const LoginRequest& attempt, bool isRestart) const;
+
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace ironjar

@@ -1,0 +1,153 @@
+#include "base/ascii.hpp"
+#include "oauth/answer_body.hpp"
+#include "oauth/token_answer.hpp"
+#include "oauth/token_endpoint.hpp"
+#include "web/login_plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <ironjar/tokens.hpp>
+
+namespace ironjar::detail {
+namespace {
+
+using Kind = LoginProblem::Kind;
+
+// OpenID Connect Core 1.0 section 3.1.2.6, RFC 6749 section 4.1.2.1. All others are the client's fault.
+constexpr std::array<std::pair<std::string_view, Kind>, 8> errors = {
+    {{"access_denied", Kind::accessDenied},
+     {"login_required", Kind::interactionRequired},
+     {"interaction_required", Kind::interactionRequired},
+     {"consent_required", Kind::interactionRequired},
+     {"account_selection_required", Kind::interactionRequired},
+     {"unmet_authentication_requirements", Kind::interactionRequired},
+     {"temporarily_unavailable", Kind::unavailable},
+     {"server_error", Kind::unavailable}}};
+
+Errc codeOf(Kind kind) {
+  switch (kind) {
+    case Kind::interactionRequired:
+      return Errc::loginRequired;
+    case Kind::unavailable:
+      return Errc::transport;
+    default:
+      return Errc::notAllowed;
+  }
+}
+
+bool isOfTheNetwork(Errc code) {
+  return code == Errc::unreachable || code == Errc::transport || code == Errc::timeout || code == Errc::overloaded;
+}
+
+LoginStep to(const std::string& place) {
+  return Response{.status = 303,
+                  .headers = {{"Location", place}, {"Cache-Control", "no-store"}, {"Referrer-Policy", "no-referrer"}}};
+}
+
+}  // namespace
+
+LoginProblem CallbackPlan::problem(Kind kind, Error error) const {
+  return {kind, std::move(error), attempt_ ? attempt_->returnTo : std::string()};
+}
+
+std::vector<std::string> CallbackPlan::cookies() const {
+  if (!isConsumed_) return {};
+  return {login_.attempts.deletion(answer_.state)};
+}
+
+LoginStep CallbackPlan::unmatched() const {
+  if (session_.tokens() && !session_.rejection()) return to(attempt_ ? attempt_->returnTo : login_.options.returnTo);
+  if (!isRestarted(answer_.state)) return Restart{attempt_ ? attempt_->returnTo : std::string()};
+  return problem(Kind::unknownAttempt, fail(Errc::notAllowed, "an answer of no attempt of this browser's"));
+}
+
+LoginStep CallbackPlan::begin() {
+  Result<AuthorizationAnswer> answer = readAuthorizationAnswer(form_);
+  if (!answer) return problem(Kind::invalidAnswer, answer.error());
+  answer_ = *std::move(answer);
+  attempt_ = login_.attempts.find(cookieHeader_, answer_.state);
+  if (!attempt_) return unmatched();
+  return WantMetadata{};
+}
+
+LoginProblem CallbackPlan::refusal() const {
+  Kind kind = Kind::refused;
+  std::string_view name = "another error";
+  for (const auto& [known, meaning] : errors) {
+    if (answer_.error != known) continue;
+    kind = meaning;
+    name = known;
+  }
+  return problem(kind, fail(codeOf(kind), "the provider answered " + std::string(name)));
+}
+
+LoginStep CallbackPlan::metadata(const Result<ProviderMetadata>& known) {
+  if (!known) return problem(Kind::unavailable, known.error());
+  // Before anything is done for it: it may be another provider's (RFC 9207 section 2.4).
+  if (!isFromIssuer(answer_, known->issuer, known->namesItself)) {
+    return problem(Kind::invalidAnswer, fail(Errc::notAllowed, "an answer of another issuer"));
+  }
+  if (!answer_.error.empty()) {
+    isConsumed_ = true;
+    return refusal();
+  }
+  endpoint_ = login_.options.tokenEndpoint;
+  endpoint_.url = known->tokenEndpoint;
+  Result<Request> request = authenticated([&] {
+    return tokenRequest(endpoint_, {{"grant_type", "authorization_code"},
+                                    {"code", answer_.code},
+                                    {"redirect_uri", login_.options.redirectUri},
+                                    {"code_verifier", attempt_->verifier}});
+  });
+  if (!request) return problem(Kind::refused, request.error());
+  return Send{*std::move(request)};
+}
+
+LoginStep CallbackPlan::answered(const Result<Response>& exchanged) {
+  TokenAnswer read = meaningOf(exchanged, endpoint_, login_.now());
+  if (read.meaning == AnswerMeaning::loginOver) {
+    isConsumed_ = true;
+    return unmatched();
+  }
+  if (!read.tokens) {
+    const bool isRefused = read.meaning == AnswerMeaning::client;
+    return problem(isRefused ? Kind::refused : Kind::unavailable, read.tokens.error());
+  }
+  const Result<Json> body = answerBody(*exchanged, endpoint_.answer);
+  const Json* idToken = body ? memberAt(*body, endpoint_.answer.idToken) : nullptr;
+  if (idToken == nullptr || !idToken->is_string()) {
+    isConsumed_ = true;
+    return problem(Kind::invalidAnswer, fail(Errc::malformed, "tokens without an ID token"));
+  }
+  tokens_ = *std::move(read.tokens);
+  IdTokenRules rules;
+  rules.clientId = login_.options.client.clientId;
+  rules.nonce = attempt_->nonce;
+  rules.accessToken = tokens_.accessToken;
+  rules.maxAge = attempt_->maxAge;
+  rules.algorithms = login_.options.algorithms;
+  return Verify{idToken->get<std::string>(), std::move(rules)};
+}
+
+LoginStep CallbackPlan::verified(const Result<IdToken>& token) {
+  isConsumed_ = true;  // the code is spent
+  if (!token) {
+    const Errc code = token.error().code;
+    const Kind kind = isOfTheNetwork(code)          ? Kind::unavailable
+                      : code == Errc::loginRequired ? Kind::interactionRequired
+                                                    : Kind::invalidAnswer;
+    return problem(kind, token.error());
+  }
+  tokens_.subject = token->subject;
+  session_.replace();
+  session_.setTokens(tokens_);
+  for (const std::string& name : login_.options.claims) {
+    const auto claim = token->claims.find(name);
+    if (claim != token->claims.end()) session_.set(name, *claim);
+  }
+  return to(attempt_->returnTo);
+}
+
+}  // namespace ironjar::detail

@@ -1,0 +1,121 @@
+// A login as state machines, pure: no I/O, no threads. Each step says what is wanted next.
+//
+// Beginning:
+// | state    | event                          | next                                                       |
+// | -------- | ------------------------------ | ---------------------------------------------------------- |
+// | begun    |                                | WantMetadata                                               |
+// | metadata | none can be had                | Problem: unavailable                                       |
+// |          | requests must be pushed        | Send the request to the provider (RFC 9126)                |
+// |          | otherwise                      | Response: to the provider, with the attempt's cookie       |
+// | pushed   | 201 with a request_uri         | the same, with that                                        |
+// |          | anything else                  | Problem: unavailable, or refused for a 4xx                 |
+//
+// The callback; whatever is not in a row marked * leaves the attempt where it is:
+// | state    | event                                  | next                                               |
+// | -------- | -------------------------------------- | -------------------------------------------------- |
+// | begun    | the answer cannot be read              | Problem: invalidAnswer                             |
+// |          | of no attempt of this browser's:       |                                                    |
+// |          |   somebody is signed in                | Response: to the site, nothing changes             |
+// |          |   nobody is, and it was begun once     | Restart                                            |
+// |          |   and it was begun anew already        | Problem: unknownAttempt                            |
+// |          | of one                                 | WantMetadata                                       |
+// | metadata | none can be had                        | Problem: unavailable                               |
+// |          | of another issuer (RFC 9207)           | Problem: invalidAnswer                             |
+// |          | an error                               | * Problem: which one                               |
+// |          | a code                                 | Send it to the token endpoint                      |
+// | sent     | tokens and an ID token                 | Verify                                             |
+// |          | the code is good no more               | * as for no attempt, above                         |
+// |          | the client is refused                  | Problem: refused                                   |
+// |          | tokens without an ID token             | * Problem: invalidAnswer                           |
+// |          | anything else                          | Problem: unavailable                               |
+// | verified | it is not valid                        | * Problem: interactionRequired for maxAge, else    |
+// |          |                                        |   invalidAnswer                                    |
+// |          | no keys can be had                     | * Problem: unavailable                             |
+// |          | it is                                  | * Response: the session is a new one, to returnTo  |
+#pragma once
+
+#include "oauth/authorization.hpp"
+#include "web/login_attempts.hpp"
+
+#include <variant>
+
+#include <ironjar/login.hpp>
+
+namespace ironjar::detail {
+
+struct LoginConfiguration {
+  explicit LoginConfiguration(const SessionJar& jar, LoginOptions checkedOptions);
+
+  LoginOptions options;
+  LoginAttempts attempts;
+  Clock now;
+};
+
+struct WantMetadata {};
+struct Send {
+  Request request;
+};
+struct Verify {
+  std::string token;
+  IdTokenRules rules;
+};
+struct Restart {
+  std::string returnTo;
+};
+using LoginStep = std::variant<WantMetadata, Send, Verify, Restart, LoginProblem, Response>;
+
+// A path of this site, with its query and fragment, or the fallback: nothing that a browser takes for another place.
+[[nodiscard]] std::string safeReturnTo(std::string_view text, const std::string& fallback);
+
+// Whether an attempt of that state was begun by a callback that had none.
+[[nodiscard]] bool isRestarted(std::string_view state);
+
+class BeginPlan {
+ public:
+  // What it refers to must outlive it.
+  BeginPlan(const LoginConfiguration& login, std::string_view cookieHeader, LoginRequest request, bool isRestart);
+
+  [[nodiscard]] LoginStep metadata(const Result<ProviderMetadata>& known);
+  [[nodiscard]] LoginStep answered(const Result<Response>& pushed);
+
+ private:
+  [[nodiscard]] FormFields parameters() const;
+  [[nodiscard]] LoginStep redirect(const FormFields& fields) const;
+
+  const LoginConfiguration& login_;
+  const std::string_view cookieHeader_;
+  const LoginRequest request_;
+  const std::string state_;
+  const LoginAttempt attempt_;
+  std::string authorizationEndpoint_;
+};
+
+class CallbackPlan {
+ public:
+  CallbackPlan(const LoginConfiguration& login, std::string_view cookieHeader, std::string_view form, Session& session)
+      : login_(login), cookieHeader_(cookieHeader), form_(form), session_(session) {}
+
+  [[nodiscard]] LoginStep begin();
+  [[nodiscard]] LoginStep metadata(const Result<ProviderMetadata>& known);
+  [[nodiscard]] LoginStep answered(const Result<Response>& exchanged);
+  [[nodiscard]] LoginStep verified(const Result<IdToken>& token);
+  // The Set-Cookie values due, whatever the answer.
+  [[nodiscard]] std::vector<std::string> cookies() const;
+
+ private:
+  [[nodiscard]] LoginStep unmatched() const;
+  [[nodiscard]] LoginProblem problem(LoginProblem::Kind kind, Error error) const;
+  [[nodiscard]] LoginProblem refusal() const;
+
+  const LoginConfiguration& login_;
+  const std::string_view cookieHeader_;
+  const std::string_view form_;
+  Session& session_;
+  AuthorizationAnswer answer_;
+  std::optional<LoginAttempt> attempt_;
+  TokenEndpoint endpoint_;
+  TokenSet tokens_;
+  bool isConsumed_ = false;
+};
+
+}  // namespace ironjar::detail

@@ -1,0 +1,320 @@
+// Signing in: two tabs, the back button, restored browsers; what the provider may answer; options of one attempt.
+#include "support/login_site.hpp"
+
+#include <ironjar/web.hpp>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::LoginSite;
+using support::OpenId;
+using support::queryOf;
+using support::Visitor;
+using Kind = LoginProblem::Kind;
+
+TEST_CASE("a login leads to the provider and back to where the user was, with a new session") {
+  LoginSite site;
+  Visitor ada;
+  Session before = site.jar->open("");
+  before.set("cart", 3);
+  const std::string old = before.id();
+  site.save(ada, before);
+  const std::string location = site.begin(ada, {.returnTo = "/orders?page=2#last"});
+  CHECK(location.starts_with("https://id.example/authorize?"));
+  auto query = queryOf(location);
+  CHECK(query["response_type"] == "code");
+  CHECK(query["client_id"] == "web");
+  CHECK(query["redirect_uri"] == "https://app.example/callback");
+  CHECK(query["scope"] == "openid");
+  CHECK(query["code_challenge_method"] == "S256");
+  CHECK(query["code_challenge"].size() == 43);
+  CHECK(query["state"].size() == 22);
+  CHECK(query["nonce"].size() == 22);
+  CHECK(query.size() == 8);
+  CHECK(ada.attempts() == 1);
+  CHECK(site.sessionOf(ada).get<int>("cart") == 3);  // nothing has changed yet
+  const Response response = site.callback(ada, site.id.authorize(location));
+  CHECK(response.status == 303);
+  CHECK(LoginSite::locationOf(response) == "/orders?page=2#last");
+  CHECK(findHeader(response.headers, "Cache-Control") == "no-store");
+  CHECK(ada.attempts() == 0);
+  const Session after = site.sessionOf(ada);
+  CHECK(after.id() != old);
+  CHECK_FALSE(after.contains("cart"));
+  CHECK(after.tokens()->accessToken == "at-1");
+  CHECK(after.tokens()->refreshToken == "rt-1");
+  CHECK(after.tokens()->subject == "ada");
+  CHECK(after.get<std::string>("sub") == "ada");
+  CHECK_FALSE(after.contains("nonce"));
+  CHECK(site.id.lastTokenCall["client_secret"] == support::clientSecret);
+}
+
+TEST_CASE("the claims that are named are kept, and no others") {
+  LoginSite site([](LoginOptions& options, SessionOptions&) { options.claims = {"email", "groups", "missing"}; });
+  site.id.claims = {{"email", "ada@example.com"}, {"groups", {"a", "b"}}, {"phone", "1"}};
+  Visitor ada;
+  site.signIn(ada);
+  const Session session = site.sessionOf(ada);
+  CHECK(session.get<std::string>("email") == "ada@example.com");
+  CHECK(session.get<std::vector<std::string>>("groups")->size() == 2);
+  CHECK_FALSE(session.contains("phone"));
+  CHECK_FALSE(session.contains("sub"));
+  CHECK_FALSE(session.contains("missing"));
+}
+
+TEST_CASE("two tabs sign in at once, and each gets to its own place") {
+  LoginSite site;
+  Visitor ada;
+  const std::string first = site.begin(ada, {.returnTo = "/a"});
+  const std::string second = site.begin(ada, {.returnTo = "/b"});
+  CHECK(ada.attempts() == 2);
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(second))) == "/b");
+  CHECK(ada.attempts() == 1);
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(first))) == "/a");
+  CHECK(ada.attempts() == 0);
+  CHECK(site.userOf(ada) == "ada");
+}
+
+TEST_CASE("the callback once more, by the back button or a restored tab, changes nothing for who is signed in") {
+  LoginSite site;
+  Visitor ada;
+  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  site.callback(ada, url);
+  const std::string cookies = ada.header();
+  const Response again = site.callback(ada, url);
+  CHECK(again.status == 303);
+  CHECK(LoginSite::locationOf(again) == "/");
+  CHECK(ada.header() == cookies);
+  CHECK(site.id.tokenCalls == 1);
+}
+
+TEST_CASE("an attempt that is over begins anew, once, and ends signed in") {
+  LoginSite site;
+  Visitor ada;
+  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  site.clock.advance(11min + 1s);
+  const Response restarted = site.callback(ada, url);
+  CHECK(restarted.status == 303);
+  CHECK(LoginSite::locationOf(restarted).starts_with("https://id.example/authorize?"));
+  CHECK(site.id.tokenCalls == 0);
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(LoginSite::locationOf(restarted)))) == "/");
+  CHECK(site.userOf(ada) == "ada");
+}
+
+TEST_CASE("a browser that keeps no cookies is told so, and is not sent around for ever") {
+  LoginSite site;
+  Visitor forgetful;
+  std::string url = site.id.authorize(site.begin(forgetful));
+  forgetful.cookies.clear();
+  const Response first = site.callback(forgetful, url);
+  CHECK(first.status == 303);
+  url = site.id.authorize(LoginSite::locationOf(first));
+  forgetful.cookies.clear();
+  const Response second = site.callback(forgetful, url);
+  CHECK(second.status == 400);
+  CHECK(second.body == R"({"reason":"unknown_attempt"})");
+}
+
+TEST_CASE("a code that is good no more begins the login anew, to the same place") {
+  LoginSite site;
+  Visitor ada;
+  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  site.id.codes.clear();
+  const Response restarted = site.callback(ada, url);
+  CHECK(restarted.status == 303);
+  CHECK(ada.attempts() == 1);
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(LoginSite::locationOf(restarted)))) == "/a");
+  CHECK(ada.attempts() == 0);
+}
+
+TEST_CASE("a provider that is down: the page says so, and loading it again goes on with the same attempt") {
+  LoginSite site;
+  Visitor ada;
+  site.id.isDown = true;
+  const Response down = site.login->begin(LoginSite::requestOf("/login", ""));
+  CHECK(down.status == 503);
+  CHECK(down.body == R"({"reason":"temporarily_unavailable"})");
+  site.id.isDown = false;
+  LoginSite up;
+  const std::string url = up.id.authorize(up.begin(ada, {.returnTo = "/a"}));
+  for (const Result<Response>& answer :
+       {Result<Response>(fail(Errc::unreachable)), Result<Response>(fail(Errc::timeout)),
+        Result<Response>(Response{.status = 503}), Result<Response>(Response{.status = 500}),
+        Result<Response>(Response{.status = 429})}) {
+    up.id.instead = answer;
+    CHECK(up.callback(ada, url).status == 503);
+    CHECK(ada.attempts() == 1);
+  }
+  up.id.instead.reset();
+  CHECK(LoginSite::locationOf(up.callback(ada, url)) == "/a");
+  CHECK(up.userOf(ada) == "ada");
+}
+
+TEST_CASE("L07 the provider's errors are told apart, and end their attempt alone") {
+  std::vector<LoginProblem> problems;
+  LoginSite site([&](LoginOptions& options, SessionOptions&) {
+    options.onProblem = [&](const LoginProblem& problem) {
+      problems.push_back(problem);
+      return Response{.status = 418};
+    };
+  });
+  for (const auto& [error, kind] : {std::pair{"access_denied", Kind::accessDenied},
+                                    {"login_required", Kind::interactionRequired},
+                                    {"interaction_required", Kind::interactionRequired},
+                                    {"consent_required", Kind::interactionRequired},
+                                    {"account_selection_required", Kind::interactionRequired},
+                                    {"temporarily_unavailable", Kind::unavailable},
+                                    {"server_error", Kind::unavailable},
+                                    {"invalid_scope", Kind::refused},
+                                    {"unauthorized_client", Kind::refused},
+                                    {"Access_denied", Kind::refused},
+                                    {"<script>", Kind::refused}}) {
+    CAPTURE(error);
+    Visitor ada;
+    site.begin(ada);
+    auto query = queryOf(site.begin(ada, {.returnTo = "/a"}));
+    const Response response = site.callback(
+        ada, "https://app.example/callback?" + detail::form({{"error", error}, {"state", query["state"]}}));
+    CHECK(response.status == 418);
+    CHECK(nameOf(problems.back().kind) == nameOf(kind));
+    CHECK(problems.back().returnTo == "/a");
+    CHECK(problems.back().error.detail.find('<') == std::string::npos);
+    CHECK(ada.attempts() == 1);
+    CHECK(site.userOf(ada) == "nobody");
+  }
+  CHECK(site.id.tokenCalls == 0);
+}
+
+TEST_CASE("a client that is refused, and tokens without an ID token, are told apart") {
+  LoginSite site;
+  Visitor ada;
+  const std::string url = site.id.authorize(site.begin(ada));
+  site.id.instead = Response{.status = 401, .body = R"({"error":"invalid_client"})"};
+  CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
+  CHECK(ada.attempts() == 1);
+  site.id.instead = Response{.status = 200, .body = R"({"access_token":"at","token_type":"Bearer"})"};
+  CHECK(site.callback(ada, url).body == R"({"reason":"invalid_answer"})");
+  CHECK(ada.attempts() == 0);
+  CHECK(site.userOf(ada) == "nobody");
+}
+
+TEST_CASE("one attempt's parameters reach the provider; max_age is held to") {
+  LoginSite site([](LoginOptions& options, SessionOptions&) { options.parameters = {{"audience", "https://api"}}; });
+  Visitor ada;
+  const LoginRequest attempt{.prompt = "login",
+                             .maxAge = 300s,
+                             .loginHint = "ada@example.com",
+                             .acrValues = "mfa",
+                             .uiLocales = "de",
+                             .resource = "https://api.example",
+                             .parameters = {{"kc_idp_hint", "a b"}}};
+  std::string location = site.begin(ada, attempt);
+  auto query = queryOf(location);
+  CHECK(query["prompt"] == "login");
+  CHECK(query["max_age"] == "300");
+  CHECK(query["login_hint"] == "ada@example.com");
+  CHECK(query["acr_values"] == "mfa");
+  CHECK(query["ui_locales"] == "de");
+  CHECK(query["resource"] == "https://api.example");
+  CHECK(query["audience"] == "https://api");
+  CHECK(query["kc_idp_hint"] == "a b");
+  site.id.claims = {{"auth_time", 1'700'000'000 - 361}};
+  CHECK(site.callback(ada, site.id.authorize(location)).body == R"({"reason":"interaction_required"})");
+  CHECK(site.userOf(ada) == "nobody");
+  site.id.claims = {{"auth_time", 1'700'000'000 - 360}};
+  site.signIn(ada, attempt);
+  CHECK(site.userOf(ada) == "ada");
+  for (const char* name : {"state", "nonce", "redirect_uri", "request", "request_uri", "scope", "code_challenge",
+                           "response_type", "client_id", "prompt", ""}) {
+    CHECK_THROWS_AS(site.begin(ada, {.parameters = {{name, "x"}}}), std::invalid_argument);
+  }
+}
+
+TEST_CASE("requests are pushed where the provider asks for it, or the site does and it can") {
+  for (const bool required : {true, false}) {
+    LoginSite site([&](LoginOptions& options, SessionOptions&) { options.pushRequests = !required; });
+    site.id.metadata = {{"pushed_authorization_request_endpoint", "https://id.example/par"},
+                        {"require_pushed_authorization_requests", required}};
+    Visitor ada;
+    const std::string location = site.begin(ada, {.returnTo = "/a"});
+    auto query = queryOf(location);
+    CHECK(query.size() == 2);
+    CHECK(query["client_id"] == "web");
+    CHECK(site.id.pushed.at(query["request_uri"]).at("code_challenge").size() == 43);
+    CHECK(site.id.pushed.at(query["request_uri"]).at("client_secret") == support::clientSecret);
+    CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(location))) == "/a");
+    CHECK(site.userOf(ada) == "ada");
+  }
+  LoginSite cannot([](LoginOptions& options, SessionOptions&) { options.pushRequests = true; });
+  Visitor ada;
+  CHECK(queryOf(cannot.begin(ada)).contains("code_challenge"));
+}
+
+TEST_CASE("an answer in a form signs in where it was asked for, and the cookies come along") {
+  LoginSite site([](LoginOptions& options, SessionOptions& session) {
+    options.formPost = true;
+    session.cookie.sameSite = SameSite::none;
+  });
+  Visitor ada;
+  const std::string cookies = ada.header();
+  const Response begun = site.login->begin(LoginSite::requestOf("/login", cookies), {.returnTo = "/a"});
+  ada.take(begun.headers);
+  CHECK(findHeader(begun.headers, "Set-Cookie")->find("SameSite=None") != std::string_view::npos);
+  CHECK(queryOf(LoginSite::locationOf(begun))["response_mode"] == "form_post");
+  const std::string url = site.id.authorize(LoginSite::locationOf(begun));
+  const Response response = site.callback(ada, "https://app.example/callback", url.substr(url.find('?') + 1));
+  CHECK(LoginSite::locationOf(response) == "/a");
+  CHECK(site.userOf(ada) == "ada");
+
+  LoginSite plain;
+  Visitor eve;
+  const std::string other = plain.id.authorize(plain.begin(eve));
+  CHECK(plain.callback(eve, "https://app.example/callback", other.substr(other.find('?') + 1)).status == 400);
+  CHECK(plain.userOf(eve) == "nobody");
+}
+
+TEST_CASE("a logout ends the session here and leads to the provider's page, if it has one") {
+  LoginSite site;
+  Visitor ada;
+  site.signIn(ada);
+  const Fetcher fetcher({.transport = site.id.transport(),
+                         .allowedOrigins = {"https://api.example"},
+                         .tokenEndpoint = {.url = "https://id.example/token"}});
+  const auto logout = [&](LoginSite& at, const char* origin, const std::string& returnTo) {
+    Session session = at.sessionOf(ada);
+    const WebRequest request{.method = "POST", .target = "/logout", .fields = {{"Sec-Fetch-Site", origin}}};
+    const Response response = at.login->logout(request, session, fetcher, returnTo);
+    return std::pair(response, session.destroyed());
+  };
+  CHECK(logout(site, "cross-site", "/").first.status == 403);
+  CHECK_FALSE(logout(site, "cross-site", "/").second);
+  CHECK(LoginSite::locationOf(logout(site, "same-origin", "/bye").first) == "/bye");
+  CHECK(logout(site, "same-origin", "/bye").second);
+
+  LoginSite other;
+  other.id.metadata = {{"end_session_endpoint", "https://id.example/logout"}};
+  const std::string location = LoginSite::locationOf(logout(other, "same-origin", "https://app.example/bye").first);
+  CHECK(location == "https://id.example/logout?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fbye");
+  LoginSite down;
+  down.id.isDown = true;
+  CHECK(logout(down, "same-origin", "/bye").second);
+}
+
+TEST_CASE("options that cannot be are refused at start-up") {
+  const auto refuses = [](const std::function<void(LoginOptions&, SessionOptions&)>& change) {
+    CHECK_THROWS_AS(LoginSite site(change), std::invalid_argument);
+  };
+  refuses([](LoginOptions& options, SessionOptions&) { options.issuer = "http://id.example"; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.client = ClientAuth(); });
+  refuses([](LoginOptions& options, SessionOptions&) { options.redirectUri = "/callback"; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.redirectUri = "http://app.example/callback"; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.scope = "openidx profile"; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.returnTo = "https://evil.example"; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.returnTo = "/callback?x"; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.parameters = {{"nonce", "x"}}; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.claims = {"refreshToken"}; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.algorithms = {"HS256"}; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.algorithms = {}; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.transport = {}; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.formPost = true; });
+  CHECK_NOTHROW(LoginSite([](LoginOptions& options, SessionOptions&) { options.scope = "profile openid"; }));
+}
