@@ -157,25 +157,25 @@ TEST_CASE("L07 the provider's errors are told apart, and end their attempt alone
       return Response{.status = 418};
     };
   });
-  for (const auto& [error, kind] : {std::pair{"access_denied", Kind::accessDenied},
-                                    {"login_required", Kind::interactionRequired},
-                                    {"interaction_required", Kind::interactionRequired},
-                                    {"consent_required", Kind::interactionRequired},
-                                    {"account_selection_required", Kind::interactionRequired},
-                                    {"temporarily_unavailable", Kind::unavailable},
-                                    {"server_error", Kind::unavailable},
-                                    {"invalid_scope", Kind::refused},
-                                    {"unauthorized_client", Kind::refused},
-                                    {"Access_denied", Kind::refused},
-                                    {"<script>", Kind::refused}}) {
-    CAPTURE(error);
+  for (const auto& one : {std::pair{"access_denied", Kind::accessDenied},
+                          {"login_required", Kind::interactionRequired},
+                          {"interaction_required", Kind::interactionRequired},
+                          {"consent_required", Kind::interactionRequired},
+                          {"account_selection_required", Kind::interactionRequired},
+                          {"temporarily_unavailable", Kind::unavailable},
+                          {"server_error", Kind::unavailable},
+                          {"invalid_scope", Kind::refused},
+                          {"unauthorized_client", Kind::refused},
+                          {"Access_denied", Kind::refused},
+                          {"<script>", Kind::refused}}) {
+    CAPTURE(one.first);
     Visitor ada;
     site.begin(ada);
     auto query = queryOf(site.begin(ada, {.returnTo = "/a"}));
     const Response response = site.callback(
-        ada, "https://app.example/callback?" + detail::form({{"error", error}, {"state", query["state"]}}));
+        ada, "https://app.example/callback?" + detail::form({{"error", one.first}, {"state", query["state"]}}));
     CHECK(response.status == 418);
-    CHECK(nameOf(problems.back().kind) == nameOf(kind));
+    CHECK(nameOf(problems.back().kind) == nameOf(one.second));
     CHECK(problems.back().returnTo == "/a");
     CHECK(problems.back().error.detail.find('<') == std::string::npos);
     CHECK(ada.attempts() == 1);

@@ -62,7 +62,8 @@ class OpenIdProvider {
   [[nodiscard]] Result<ProviderMetadata> metadata() const;
   [[nodiscard]] Result<KeySet> keys() const;
   // verifyIdToken with the provider's keys; `rules.issuer` may be left empty. Errors of both.
-  [[nodiscard]] Result<IdToken> verify(std::string_view token, IdTokenRules rules, TimePoint now = systemClock()) const;
+  [[nodiscard]] Result<IdToken> verify(std::string_view token, const IdTokenRules& rules,
+                                       TimePoint now = systemClock()) const;
 
   // The same without blocking, with an asyncTransport: `done` is called once, before they return or later, from any
   // thread, never under a lock.

@@ -181,7 +181,7 @@ Result<KeySet> OpenIdProvider::keys() const {
   return detail::waitFor<Result<KeySet>>(start, fail(Errc::transport, "the transport has gone"));
 }
 
-Result<IdToken> OpenIdProvider::verify(std::string_view token, IdTokenRules rules, TimePoint now) const {
+Result<IdToken> OpenIdProvider::verify(std::string_view token, const IdTokenRules& rules, TimePoint now) const {
   const auto start = [&](const auto& done) { startVerify(std::string(token), rules, now, done); };
   return detail::waitFor<Result<IdToken>>(start, fail(Errc::transport, "the transport has gone"));
 }

@@ -46,8 +46,11 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
     const MonotonicTime now = now_();
     std::unique_lock lock(mutex_);
     freshness_.fetched(fetched.has_value(), now);
-    if (fetched) document_ = std::make_shared<const T>(*std::move(fetched));
-    if (!fetched) failure_ = fetched.error();
+    if (fetched) {
+      document_ = std::make_shared<const T>(*std::move(fetched));
+    } else {
+      failure_ = fetched.error();
+    }
     const Answer answer = freshness_.serves(now) ? Answer(document_) : Answer(failure_);
     const std::vector<Done> waiting = std::exchange(waiting_, {});
     lock.unlock();
