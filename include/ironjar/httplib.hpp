@@ -18,6 +18,7 @@
 #pragma once
 
 #include <ironjar/httplib/auth.hpp>
+#include <ironjar/httplib/login.hpp>
 #include <ironjar/httplib/proxy.hpp>
 #include <ironjar/httplib/server.hpp>
 #include <ironjar/httplib/session.hpp>

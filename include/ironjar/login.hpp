@@ -116,4 +116,39 @@ class Login {
   std::shared_ptr<const State> state_;
 };
 
+// ---- The routes of a login
+
+struct LoginRouteOptions {
+  std::string loginPath = "/login";
+  std::string logoutPath = "/logout";
+  std::string afterLogout = "/";  // as Login::logout has it
+  // What else one attempt asks for. A returnTo that it leaves empty is the query's `returnTo`. Unset: that alone.
+  std::function<LoginRequest(const WebRequest&)> attempt = {};
+};
+
+// Immutable but for what Login knows, thread-safe, cheap to copy. Open the session (Login::jar) before and finish() it
+// after each.
+//   GET  loginPath            Login::begin; a returnTo that would begin or end a login again is LoginOptions::returnTo
+//   GET  the redirectUri's path  Login::callback; POST with formPost
+//   POST logoutPath           Login::logout
+class LoginRoutes {
+ public:
+  // Throws std::invalid_argument for paths that are none, or not three different ones.
+  LoginRoutes(Login login, Fetcher fetcher, LoginRouteOptions options = {});
+
+  enum class Route { login, callback, logout };
+  // Which of them a request is for, its method included.
+  [[nodiscard]] std::optional<Route> routeOf(const WebRequest& request) const;
+  // Blocks as Login's functions.
+  [[nodiscard]] Response answer(Route route, const WebRequest& request, Session& session) const;
+
+  [[nodiscard]] const Login& login() const;
+  [[nodiscard]] const LoginRouteOptions& options() const;
+  [[nodiscard]] const std::string& callbackPath() const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
 }  // namespace ironjar

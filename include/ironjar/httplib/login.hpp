@@ -1,0 +1,39 @@
+// The routes of a login.
+//
+// Example:
+//   const ironjar::Login login(jar, {.issuer = "https://id.example.com",
+//                                    .client = ironjar::basicAuth("web", std::getenv("CLIENT_SECRET")),
+//                                    .redirectUri = "https://app.example.com/callback",
+//                                    .transport = ironjar::httplibTransport()});
+//   ironjar::mountLogin(site, login, fetcher);  // GET /login?returnTo=/orders, GET /callback, POST /logout
+#pragma once
+
+#include <utility>
+
+#include <httplib.h>
+#include <ironjar/fetch.hpp>
+#include <ironjar/httplib/session.hpp>
+#include <ironjar/login.hpp>
+
+namespace ironjar {
+
+// As LoginRoutes says. A logout that another site's page has posted gets 403 {"reason": "cross_site_request"}.
+inline void mountLogin(const HardenedServer& site, const Login& login, const Fetcher& fetcher,
+                       LoginRouteOptions options = {}) {
+  using Route = LoginRoutes::Route;
+  const LoginRoutes routes(login, fetcher, std::move(options));
+  const auto answer = [&](Route route) {
+    return withSession(site, login.jar(),
+                       [routes, route](const httplib::Request& request, httplib::Response& response, Session& session) {
+                         HardenedServer::ignoreRanges(request);
+                         respond(response, routes.answer(route, webRequest(request), session));
+                       });
+  };
+  httplib::Server& server = site.server();
+  server.Get(routes.options().loginPath, answer(Route::login));
+  server.Get(routes.callbackPath(), answer(Route::callback));
+  if (login.options().formPost) server.Post(routes.callbackPath(), answer(Route::callback));
+  server.Post(routes.options().logoutPath, answer(Route::logout));
+}
+
+}  // namespace ironjar

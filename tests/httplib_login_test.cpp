@@ -1,0 +1,40 @@
+// The routes of a login on a real server.
+#include "support/openid.hpp"
+#include "support/site.hpp"
+#include "support/support.hpp"
+
+#include <ironjar/httplib.hpp>
+
+using namespace ironjar;
+using support::Site;
+
+TEST_CASE("over HTTP: in, by the provider, to the page that was asked for, and out again") {
+  support::OpenId id;
+  id.now = systemClock;
+  Site site(SessionJar({.cookieName = "sid", .passwords = support::password, .cookie = {.secure = false}}));
+  const Login login(site.jar, {.issuer = id.issuer,
+                               .client = postAuth("web", support::clientSecret),
+                               .redirectUri = "https://app.example/callback",
+                               .transport = id.transport()});
+  const Fetcher fetcher({.transport = id.transport(),
+                         .allowedOrigins = {"https://api.example"},
+                         .tokenEndpoint = {.url = id.issuer + "/token"}});
+  mountLogin(site.hardened, login, fetcher, {.afterLogout = "/bye"});
+  site.start();
+  const auto begun = site.visit("/login?returnTo=/orders");
+  CHECK(begun.status == 303);
+  CHECK(begun.get_header_value("Cache-Control") == "no-store");
+  CHECK(site.cookies.size() == 1);
+  const std::string url = id.authorize(begun.get_header_value("Location"));
+  const auto back = site.visit(url.substr(url.find('/', 8)));
+  CHECK(back.status == 303);
+  CHECK(back.get_header_value("Location") == "/orders");
+  CHECK(site.cookies.size() == 1);
+  CHECK(site.session().tokens()->subject == "ada");
+  CHECK(site.visit("/logout").status == 404);
+  CHECK(site.send("POST", "/logout", {{"Sec-Fetch-Site", "cross-site"}}).status == 403);
+  CHECK(site.session().tokens());
+  const auto out = site.send("POST", "/logout", {{"Sec-Fetch-Site", "same-origin"}});
+  CHECK(out.get_header_value("Location") == "/bye");
+  CHECK(site.cookies.empty());
+}
