@@ -21,7 +21,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/bench
 run() { # PROGRAM ARGUMENTS
   need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${asio_packages[@]}" "${curl_packages[@]}" libbenchmark-dev
-  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_BENCH=ON >/dev/null
+  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_BENCH=ON -DIRONJAR_BUILD_CURL=ON >/dev/null
   cmake --build "$build" --target ironjar_reach_server "$1"
   ulimit -n "$(ulimit -Hn)"
   "$build/bench/$1" "${@:2}"
