@@ -1,17 +1,21 @@
 // Requests per second of the transports on libcurl beside libcurl itself, all over connections that are kept, to a
 // server in this process. Alternating rounds, medians of the ratios.
 //   ironjar_curl_bench [rounds] [milliseconds a round]
+#include "median.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <curl/curl.h>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <ironjar/curl.hpp>
@@ -163,19 +167,33 @@ double asynchronousTransport(const Round& round) {
   return rate;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+// Requests per second, and the processor time of one in seconds, the server's included.
+struct Rate {
+  double perSecond = 0;
+  double cost = 0;
+};
+
+Rate measured(const std::function<double()>& requests) {
+  const std::clock_t spent = std::clock();
+  const auto begin = Clock::now();
+  const double rate = requests();
+  const std::chrono::duration<double> wall = Clock::now() - begin;
+  return {rate, static_cast<double>(std::clock() - spent) / CLOCKS_PER_SEC / (rate * wall.count())};
 }
 
 void compare(const char* name, const std::function<double()>& bare, const std::function<double()>& ours, int rounds) {
-  std::vector<double> bares, all, ratios;
+  std::vector<double> bares, all, ratios, costs;
   for (int i = 0; i < rounds; ++i) {
-    bares.push_back(bare());
-    all.push_back(ours());
-    ratios.push_back(all.back() / bares.back());
+    Rate first = measured(i % 2 == 0 ? bare : ours);
+    Rate second = measured(i % 2 == 0 ? ours : bare);
+    if (i % 2 != 0) std::swap(first, second);
+    bares.push_back(first.perSecond);
+    all.push_back(second.perSecond);
+    ratios.push_back(second.perSecond / first.perSecond);
+    costs.push_back(second.cost / first.cost);
   }
-  std::printf("%-14s %8.0f requests/s, libcurl alone %8.0f: %.3f\n", name, median(all), median(bares), median(ratios));
+  std::printf("%-14s %8.0f requests/s, libcurl alone %8.0f: %.3f; processor time, with the server's, %.3f of its\n",
+              name, bench::median(all), bench::median(bares), bench::median(ratios), bench::median(costs));
 }
 
 }  // namespace
