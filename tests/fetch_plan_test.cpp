@@ -82,6 +82,26 @@ TEST_CASE("a request goes out with the session's token, or anonymously, and an a
   CHECK(word(without.answered(fail(Errc::timeout), {})) == "return timeout");
 }
 
+TEST_CASE("what is final is returned, whatever is known of the session") {
+  const auto isFinal = [](const Result<Response>& response, FetchOptions changed = options(),
+                          const SessionFacts& session = holding("a")) {
+    FetchPlan sent = plan(std::move(changed));
+    static_cast<void>(sent.begin(session));
+    const bool final = sent.isFinal(response);
+    if (final) CHECK(word(sent.answered(response, {})) == "return " + std::to_string(response->status));
+    return final;
+  };
+  for (const int status : {200, 204, 302, 400, 403, 404, 500}) CHECK(isFinal(answer(status)));
+  CHECK_FALSE(isFinal(answer(401)));
+  CHECK_FALSE(isFinal(fail(Errc::transport)));
+  FetchOptions judging = options();
+  judging.refusesToken = [](const Response& response) { return response.status == 200; };
+  CHECK_FALSE(isFinal(answer(200), judging));
+  SessionFacts proving = holding("a");
+  proving.prove = [](Request&) { return std::optional<Error>(); };
+  CHECK_FALSE(isFinal(answer(200), options(), proving));  // it may bring a nonce
+}
+
 TEST_CASE("tokens about to end are refreshed first, shortly while they are good") {
   SessionFacts due = holding("a");
   due.isDue = true;

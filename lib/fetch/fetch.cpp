@@ -126,6 +126,7 @@ class Fetch::State {
   }
   Step answered(Result<Response> response) {
     detail::FetchPlan& plan = this->plan();
+    if (plan.isFinal(response)) return told(plan.answered(std::move(response), {}));  // spares a copy of the tokens
     detail::SessionFacts facts = fetcher_->factsOf(session_);
     if (facts.prove && response && sent_ != nullptr) {
       facts.hasNewNonce = fetcher_->nonces->take(Fetcher::State::originOf(*sent_), *response, detail::DpopServer::api);

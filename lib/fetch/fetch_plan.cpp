@@ -135,6 +135,10 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
   return Refresh{RefreshTrigger::unauthorized, true};
 }
 
+bool FetchPlan::isFinal(const Result<Response>& response) const {
+  return response && response->status != unauthorized && !options_->refusesToken && !isProved_;
+}
+
 // RFC 9112 section 9.3.1: a server may close a kept connection at any moment, also while a request is on its way. What
 // is safe may be sent again (RFC 9110 section 9.2.2).
 bool FetchPlan::mayRepeat(const Error& error) const {
@@ -196,6 +200,7 @@ std::optional<Error> FetchPlan::putCredentials(const SessionFacts& session) {
   for (const char* own : {"Authorization", "Proxy-Authorization", "Cookie"}) eraseHeader(headers, own);
   eraseHeader(headers, options_->tokenHeader);
   const auto& tokens = session.tokens;
+  isProved_ = bool(session.prove);
   if (tokens && !tokens->accessToken.empty()) {
     if (!isFieldValue(tokens->accessToken)) return fail(Errc::malformed, "the access token cannot stand in a header");
     const std::string scheme = session.prove ? "DPoP" : options_->tokenScheme;

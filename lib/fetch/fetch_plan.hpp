@@ -82,6 +82,9 @@ class FetchPlan {
   [[nodiscard]] Step refreshed(const Result<RefreshedBy>& by, const SessionFacts& session);
   [[nodiscard]] Step waited(const SessionFacts& session);
 
+  // Whether answered() returns this response whatever is known of the session, which need not be looked at then.
+  [[nodiscard]] bool isFinal(const Result<Response>& response) const;
+
   // Throws std::logic_error when the last step was no Refresh.
   void expectRefresh() const;
 
@@ -111,6 +114,7 @@ class FetchPlan {
   unsigned retries_ = 0;
   unsigned caughtUp_ = 0;
   bool hasRepeated_ = false;   // it was sent again because the connection broke
+  bool isProved_ = false;      // the request in flight has a DPoP proof
   bool isForNonce_ = false;    // the request in flight was sent again because its proof was refused
   bool hasRefreshed_ = false;  // a call has brought these tokens: one request spends no more than one refresh token
 };
