@@ -39,29 +39,44 @@ struct TlsServer {
   RedisServer server;
 };
 
+bool isLate(const std::string& why) { return why == "connecting took too long" || why == "no answer"; }
+
+// A replica as it is after its start: not one for which the machine was too slow.
+std::unique_ptr<Replica> replicaOf(const RedisOptions& options) {
+  std::unique_ptr<Replica> replica;
+  for (int tries = 0; tries < 20; ++tries) {
+    replica = std::make_unique<Replica>(options);
+    if (!replica->redis->stats().degraded) return replica;
+    replica->told.waitFor(1);
+    if (!isLate(replica->told.why())) return replica;
+  }
+  return replica;
+}
+
 // Why it was given up at the start; empty when it was not.
 std::string whyNot(const RedisOptions& options) {
-  Replica replica(options);
-  if (!replica.redis->stats().degraded) return "";
-  replica.told.waitFor(1);
-  return replica.told.why();
+  const auto replica = replicaOf(options);
+  return replica->redis->stats().degraded ? replica->told.why() : "";
 }
 
 }  // namespace
 
 TEST_CASE("replicas share results over TLS, with a server that is verified") {
   TlsServer tls("no");
-  Replica one(tls.options());
-  Replica two(tls.options());
-  REQUIRE_FALSE(one.redis->stats().degraded);
-  REQUIRE(one.refresh("a", "b"));
-  CHECK(two.refresh("a", "x")->tokens == tokens("b"));
-  CHECK(one.redis->stats().failed + two.redis->stats().failed == 0);
+  const auto one = replicaOf(tls.options());
+  const auto two = replicaOf(tls.options());
+  REQUIRE_FALSE(one->redis->stats().degraded);
+  REQUIRE(one->refresh("a", "b"));
+  CHECK(two->refresh("a", "x")->tokens == tokens("b"));
+  CHECK(one->redis->stats().failed + two->redis->stats().failed == 0);
 }
 
 TEST_CASE("many commands at once are each answered over TLS") {
   TlsServer tls("no");
-  detail::RedisLink link(tls.options());
+  RedisOptions options = tls.options();
+  options.pause = 50ms;  // should the machine be too slow at the start
+  detail::RedisLink link(options);
+  while (link.stats().degraded) std::this_thread::yield();
   constexpr int count = 500;
   std::atomic<int> told = 0;
   std::atomic<int> good = 0;

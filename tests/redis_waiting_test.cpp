@@ -1,6 +1,6 @@
 // RedisCoordinator: waiting for another process takes no thread, and ends with a message.
 //
-// IRONJAR_WAITERS is how many logins wait at the same time (500).
+// IRONJAR_WAITERS is how many logins wait at the same time (100).
 #include "redis/coordinated.hpp"
 #include "redis/records.hpp"
 
@@ -24,7 +24,7 @@ constexpr const char* owner = "another-process-with-it";
 
 int waitersWanted() {
   const char* const text = std::getenv("IRONJAR_WAITERS");  // NOLINT(concurrency-mt-unsafe): nobody changes it
-  return text == nullptr ? 500 : std::atoi(text);
+  return text == nullptr ? 100 : std::atoi(text);
 }
 
 std::ptrdiff_t threads() {
