@@ -15,6 +15,19 @@ LocalCoordinatorOptions inFront(LocalCoordinatorOptions options) {
   return options;
 }
 
+// Runs it on the loop's thread, and waits until that is done with it and with all that came before.
+void runOn(EventLoop& loop, const std::function<void()>& work) {
+  if (loop.isOnItsThread()) return work();
+  const auto begin = [&](const Completion<bool>& done) {
+    loop.post([&work, done] {
+      work();
+      done(true);
+    });
+  };
+  const bool hasRun = waitFor<bool>(begin, false);
+  static_cast<void>(hasRun);  // or there was no memory for it
+}
+
 }  // namespace
 
 Refreshing::Refreshing(std::shared_ptr<RedisLink> link, const RedisCoordinatorOptions& options)
@@ -123,8 +136,8 @@ void Refreshing::tell(const RefreshOperation& operation, const Completion<Refres
 }
 
 void Refreshing::forEach(void (RefreshOperation::*what)()) {
-  link_->loop().post([self = shared_from_this(), what] {
-    const auto all = self->operations_;
+  runOn(link_->loop(), [this, what] {
+    const auto all = operations_;
     for (const auto& operation : all) (operation.get()->*what)();
   });
 }
@@ -146,6 +159,8 @@ void Refreshing::close() {
   calling_.close();
   completing_.close();
   local_.reset();
+  // Nothing on the link's thread holds this any more, nor the link, whose last holder may have to wait for that thread.
+  runOn(link_->loop(), [] {});
 }
 
 }  // namespace ironjar::detail
