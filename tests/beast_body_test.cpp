@@ -288,6 +288,7 @@ TEST_CASE("the proxy streams what is too large to be held, up and down, and says
   site.cookie = line.substr(0, line.find(';'));
 
   CHECK(site.visit("POST", "/api/items", "X-Requested-With: x\r\n", std::string(100'000, 'x')).status == 200);
+  CHECK(upstream.api.seen().back().bodySize == 100'000);
   upstream.provider.expireAccessTokens();
   const Response refused = site.visit("POST", "/api/items", "X-Requested-With: x\r\n", std::string(100'000, 'x'));
   CHECK(refused.status == 401);

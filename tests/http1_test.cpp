@@ -99,10 +99,27 @@ TEST_CASE("V36 the fields that frame a request are written once, whatever the re
   CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
   request.openBody = nullptr;
   CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
+  request.bodySize = 18'446'744'073'709'551'615U;
+  CHECK(requestHead(request, where, AfterResponse::keepConnection)
+            ->ends_with("Content-Length: 18446744073709551615\r\n\r\n"));
   for (const char* value : {"a\r\nX: 1", "a\nX: 1", "a\rb"}) {
     CHECK(errorOf(requestHead({.url = "http://h/", .headers = {{"X", value}}}, where, {})) == Errc::malformed);
   }
   CHECK(errorOf(requestHead({.method = "GET / HTTP/1.1\r\nX:", .url = "http://h/"}, where, {})) == Errc::malformed);
+}
+
+TEST_CASE("a body's pieces are framed as its head has said, and come to just its size") {
+  BodyFramer chunks{Request()};
+  CHECK(chunks.frame("abc").value() == "3\r\nabc\r\n");
+  CHECK(chunks.frame("").value() == "0\r\n\r\n");
+  BodyFramer sized(Request{.url = {}, .bodySize = 4});
+  CHECK(sized.frame("ab").value() == "ab");
+  CHECK(BodyFramer(sized).frame("cd").value() == "cd");
+  CHECK(errorOf(BodyFramer(sized).frame("cde")) == Errc::malformed);
+  CHECK(errorOf(BodyFramer(sized).frame("")) == Errc::malformed);
+  CHECK(sized.frame("cd").value() == "cd");
+  CHECK(sized.frame("").value() == "");
+  CHECK(errorOf(sized.frame("e")) == Errc::malformed);
 }
 
 TEST_CASE("a response is read to the end that its length, its chunks or the close tell") {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,11 +53,15 @@ struct Request {
   std::string body = {};
   // In place of `body`, for one that is not held in memory: begins it and gives its reader, which must return by
   // itself. performFetch calls it for each try; when it gives an empty reader then, because the stream is gone, there
-  // is none. Transports call it once and send the body in chunks (RFC 9112 section 7.1).
+  // is none. Transports call it once and send the body in chunks (RFC 9112 section 7.1), unless bodySize is set.
   std::function<BodyReader()> openBody = {};
   // The same for a body that comes without blocking; set one of the two. A transport of either kind takes either: a
   // blocking one waits for the pieces, an asynchronous one calls a reader that may block.
   std::function<AsyncBodyReader()> openAsyncBody = {};
+  // How many bytes that reader gives, where it is known: they are sent with Content-Length, for APIs that refuse
+  // chunks. A reader that gives more or fewer is Errc::malformed; what is too much is not sent, and the connection is
+  // closed.
+  std::optional<std::uint64_t> bodySize = {};
   // The response is wanted as soon as its head is there; a transport that can then gives a reader in place of the body.
   bool streamsResponse = false;
   // On a connection of its own: for a request that must not be sent twice, such as a refresh token's only use. A kept

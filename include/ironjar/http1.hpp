@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,26 @@ enum class AfterResponse { keepConnection, closeConnection, switchProtocols };
 // own headers say of them (isTransportField) is left out. Errc::malformed when the method or a field could break out of
 // its line.
 [[nodiscard]] Result<std::string> requestHead(const Request& request, const HttpTarget& target, AfterResponse after);
+
+// A piece of a chunked body as it is sent; the empty one is its end. No trailer fields.
+[[nodiscard]] std::string chunkOf(std::string_view piece);
+// What goes before and behind a piece of that size, for who writes it from where it is.
+[[nodiscard]] std::string chunkHead(std::size_t size);
+inline constexpr std::string_view chunkTail = "\r\n";
+
+// The pieces of a streamed request's body as its head has framed them: in chunks, or as they are when
+// Request::bodySize says how many bytes there are. Not thread-safe.
+class BodyFramer {
+ public:
+  explicit BodyFramer(const Request& request) : left_(request.bodySize) {}
+
+  // What is to be sent for a piece; the empty piece is the body's end. Errc::malformed for a piece that goes beyond
+  // bodySize, and for an end before it.
+  [[nodiscard]] Result<std::string> frame(std::string piece);
+
+ private:
+  std::optional<std::uint64_t> left_;  // nothing: in chunks
+};
 
 struct ResponseLimits {
   std::size_t maxHeadSize = 64 * 1024;  // interim responses included; and for all that frames a body, between its bytes
@@ -124,11 +145,5 @@ struct ResponseHead {
 // field that could break out of its line.
 [[nodiscard]] Result<ResponseHead> responseHead(const Response& response, const AnsweredRequest& request,
                                                 std::string_view reason = {});
-
-// A piece of a chunked body as it is sent; the empty one is its end. No trailer fields.
-[[nodiscard]] std::string chunkOf(std::string_view piece);
-// What goes before and behind a piece of that size, for who writes it from where it is.
-[[nodiscard]] std::string chunkHead(std::size_t size);
-inline constexpr std::string_view chunkTail = "\r\n";
 
 }  // namespace ironjar

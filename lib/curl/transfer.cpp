@@ -44,6 +44,8 @@ std::optional<Error> Transfer::check(const Request& request) {
   if (!isSendable(request)) return fail(Errc::malformed, "the request's method or a header cannot be sent");
   const bool hasBody = request.openBody || request.openAsyncBody || !request.body.empty();
   if (request.method == "HEAD" && hasBody) return fail(Errc::malformed, "a HEAD with a body");
+  const std::uint64_t largest = std::numeric_limits<curl_off_t>::max();
+  if (request.bodySize.value_or(0) > largest) return fail(Errc::malformed, "bodySize is too large");
   return std::nullopt;
 }
 
@@ -58,6 +60,7 @@ Transfer::Transfer(const Request& request, const HttpTarget& target, const Trans
       streams_(request.streamsResponse),
       isKept_(options.isKept),
       upload_(std::move(options.upload)),
+      uploadLeft_(upload_ ? request.bodySize : std::nullopt),
       news_(std::move(options.news)),
       reader_(request.method, limitsOf(request, limits)) {
   setFields(request.headers);
@@ -102,7 +105,7 @@ void Transfer::setRequest(Setting& set) {
   set(CURLOPT_HTTPGET, 1L);  // undoes what the last request with this handle was
   if (upload_) {
     set(CURLOPT_UPLOAD, 1L);
-    set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(-1));  // in chunks
+    set(CURLOPT_INFILESIZE_LARGE, uploadLeft_ ? static_cast<curl_off_t>(*uploadLeft_) : curl_off_t{-1});  // in chunks
     set(CURLOPT_READFUNCTION, &Transfer::giveBody);
     set(CURLOPT_READDATA, this);
   } else if (!body_.empty() || expectsBody(method_)) {
@@ -202,11 +205,25 @@ std::size_t Transfer::giveBody(char* to, std::size_t, std::size_t size, void* se
     }
     transfer.sending_ = **std::move(next);
     transfer.sent_ = 0;
+    if (!transfer.countUpload()) return CURL_READFUNC_ABORT;
   }
   const std::size_t piece = std::min(size, transfer.sending_.size() - transfer.sent_);
   std::memcpy(to, transfer.sending_.data() + transfer.sent_, piece);
   transfer.sent_ += piece;
   return piece;
+}
+
+// libcurl sends as many bytes as it was told, and takes an end before that for good.
+bool Transfer::countUpload() {
+  if (!uploadLeft_) return true;
+  const bool isShort = sending_.empty() && *uploadLeft_ > 0;
+  if (isShort || sending_.size() > *uploadLeft_) {
+    problem_ =
+        fail(Errc::malformed, isShort ? "the body has ended before its bodySize" : "the body goes beyond its bodySize");
+    return false;
+  }
+  *uploadLeft_ -= sending_.size();
+  return true;
 }
 
 std::string Transfer::takePiece() {

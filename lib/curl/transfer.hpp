@@ -3,6 +3,7 @@
 
 #include "curl/line.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -78,6 +79,7 @@ class Transfer {
   void setFields(const Headers& headers);
   void addField(std::string_view name, std::string_view value);
   void read(std::string_view bytes);
+  [[nodiscard]] bool countUpload();
   void resume(int paused);
   [[nodiscard]] bool hasUnreadAnswer();
   [[nodiscard]] bool sentNothing() const;
@@ -89,6 +91,7 @@ class Transfer {
   const bool streams_;
   const bool isKept_;
   const NextPiece upload_;
+  std::optional<std::uint64_t> uploadLeft_;  // of one whose size is known
   const std::function<void()> news_;
   std::shared_ptr<Line> line_;
   Easy easy_;

@@ -73,7 +73,9 @@ Result<std::string> requestHead(const Request& request, const HttpTarget& target
   }
   // RFC 9110 section 8.6: a method that means something by its body says that there is none.
   const bool expectsBody = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
-  if (hasStreamedBody(request)) {
+  if (hasStreamedBody(request) && request.bodySize) {
+    add("Content-Length", std::to_string(*request.bodySize));
+  } else if (hasStreamedBody(request)) {
     add("Transfer-Encoding", "chunked");
   } else if (expectsBody || !request.body.empty()) {
     add("Content-Length", std::to_string(request.body.size()));
@@ -130,6 +132,14 @@ std::string chunkHead(std::size_t size) {
   std::string head(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr);
   head.append("\r\n");
   return head;
+}
+
+Result<std::string> BodyFramer::frame(std::string piece) {
+  if (!left_) return chunkOf(piece);
+  if (piece.empty() && *left_ > 0) return fail(Errc::malformed, "the body has ended before its bodySize");
+  if (piece.size() > *left_) return fail(Errc::malformed, "the body goes beyond its bodySize");
+  *left_ -= piece.size();
+  return piece;
 }
 
 ResponseReader::ResponseReader(std::string_view method, const ResponseLimits& limits, std::string_view upgrade)

@@ -123,14 +123,14 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
 
   void askForPiece() {
     upload_.ask([loop = shared_->loop, weak = weak_from_this()](Result<std::string> piece) {
-      loop->post(weak, [piece = std::move(piece)](AsioExchange& self) { self.onPiece(piece); });
+      loop->post(weak, [piece = std::move(piece)](AsioExchange& self) mutable { self.onPiece(std::move(piece)); });
     });
   }
-  void onPiece(const Result<std::string>& piece) {
+  void onPiece(Result<std::string> piece) {
     if (stage_ != Stage::exchanging || !upload_.isAsking()) return;
     if (!piece) return finish(piece.error());
     if (deadline_.isLate()) return onLate();  // a reader that blocks delays the timer
-    upload_.take(*piece);
+    if (auto problem = upload_.take(*std::move(piece))) return finish(*std::move(problem));
     send();
   }
 

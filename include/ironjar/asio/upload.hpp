@@ -19,6 +19,7 @@ class AsioUpload {
   // The request must live until stop(). An error when its body cannot be begun.
   [[nodiscard]] std::optional<Error> begin(const Request& request, std::string head) {
     bytes_ = std::move(head);
+    framer_.emplace(request);
     try {
       if (request.openAsyncBody) {
         asyncReader_ = request.openAsyncBody();
@@ -60,12 +61,15 @@ class AsioUpload {
     }
   }
   [[nodiscard]] bool isAsking() const { return isAsking_; }
-  // What was asked for.
-  void take(const std::string& piece) {
+  // What was asked for. An error when it is not as long as it was said to be.
+  [[nodiscard]] std::optional<Error> take(std::string piece) {
     isAsking_ = false;
     sent_ = 0;
     inPieces_ = !piece.empty();
-    bytes_ = chunkOf(piece);
+    Result<std::string> framed = framer_->frame(std::move(piece));
+    if (!framed) return std::move(framed).error();
+    bytes_ = *std::move(framed);
+    return std::nullopt;
   }
 
   // Nothing more is sent, and nothing of the request is read.
@@ -79,7 +83,8 @@ class AsioUpload {
 
   [[nodiscard]] std::string_view rest() const { return std::string_view(bytes_).substr(sent_); }
 
-  std::string bytes_;  // the head, then a chunk
+  std::string bytes_;  // the head, then a piece
+  std::optional<BodyFramer> framer_;
   std::size_t sent_ = 0;
   std::string_view body_;  // that is sent from where it is
   AsyncBodyReader asyncReader_;

@@ -109,6 +109,7 @@ class BeastProxy {
         upstream.body = request.web().body;
       } else {
         // Taken here: a fetch opens it on whichever thread it goes on, and may outlive the request.
+        upstream.bodySize = request.bodySize();
         upstream.openAsyncBody = [reader = std::make_shared<AsyncBodyReader>(request.bodyReader())] {
           return std::exchange(*reader, nullptr);
         };

@@ -42,7 +42,7 @@ class Exchange {
   using Problem = std::optional<Error>;
   // Sends the request and reads the response, which is complete when no problem is returned.
   [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
-    Problem problem = body ? writeChunks(head, body) : writeWhole(std::move(head), request.body);
+    Problem problem = body ? writePieces(head, body, BodyFramer(request)) : writeWhole(std::move(head), request.body);
     hasSentAll_ = !problem && !reader_.complete();
     if (problem && !isBroken_) return problem;
     Problem atEnd = receive();
@@ -70,17 +70,20 @@ class Exchange {
     return problem || together ? problem : write(body);
   }
 
-  Problem writeChunks(const std::string& head, const BodyReader& next) {
+  Problem writePieces(const std::string& head, const BodyReader& next, BodyFramer framer) {
     if (auto problem = write(head)) return problem;
     while (!reader_.complete()) {
-      const Result<std::string> piece = detail::read(next);
+      Result<std::string> piece = detail::read(next);
       if (!piece) return piece.error();
       // A peer that takes all must not let a slow reader outrun the deadline.
       if (std::chrono::steady_clock::now() >= deadline_) {
         return fail(Errc::timeout, "the request was not sent by the deadline");
       }
-      auto problem = write(chunkOf(*piece));
-      if (problem || piece->empty()) return problem;
+      const bool isEnd = piece->empty();
+      const Result<std::string> framed = framer.frame(*std::move(piece));
+      if (!framed) return framed.error();
+      auto problem = write(*framed);
+      if (problem || isEnd) return problem;
     }
     return std::nullopt;
   }

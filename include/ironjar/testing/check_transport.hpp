@@ -21,7 +21,8 @@ namespace ironjar::testing {
 // - response: status, fields (one of 12,000 bytes, too) and body as they were sent; no redirects, no content codings
 // - target: path and query byte for byte
 // - fields: the transport's own are written by it, all others as they are; nothing breaks out of its line
-// - body: in memory or in pieces, opened once; a body that fails is never sent as a whole one
+// - body: in memory or in pieces, opened once, with its size where that is known; a body that fails is never sent as a
+//   whole one
 // - early: a response that comes before the request is sent to its end is returned, though the server reads no more
 // - interim: 1xx and trailers are skipped
 // - once: nothing is sent twice, on a kept connection neither

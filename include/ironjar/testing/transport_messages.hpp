@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -166,6 +168,7 @@ inline void checkBodyThatFails(TransportProbe& probe) {
     std::string when;
     std::function<BodyReader()> open;
     Errc code;
+    std::optional<std::uint64_t> size = {};
   };
   const std::vector<Case> cases = {
       {"a body whose reader gives an error", piecewise({std::string("one "), fail(Errc::notAllowed)}),
@@ -174,10 +177,13 @@ inline void checkBodyThatFails(TransportProbe& probe) {
        [] { return BodyReader([]() -> Result<std::string> { throw std::runtime_error(""); }); }, Errc::malformed},
       {"a body that throws when it is opened", []() -> BodyReader { throw std::runtime_error(""); }, Errc::malformed},
       {"a body that cannot be opened again", [] { return BodyReader(); }, Errc::malformed},
+      {"a body that is shorter than its size", piecewise({std::string("one")}), Errc::malformed, 4},
+      {"a body that is longer than its size", piecewise({std::string("one"), std::string("two")}), Errc::malformed, 4},
   };
   for (const Case& one : cases) {
     const Peer peer = probe.always(answerWith("ok"));
-    const auto result = probe.call({.method = "POST", .url = probe.urlOf(peer.port()), .openBody = one.open}, one.when);
+    const auto result = probe.call(
+        {.method = "POST", .url = probe.urlOf(peer.port()), .openBody = one.open, .bodySize = one.size}, one.when);
     peer.waitUntilClosed(probe.options().grace);
     const std::vector<Peer::Seen> seen = peer.seen();
     if (std::any_of(seen.begin(), seen.end(), [](const Peer::Seen& request) { return request.complete; })) {
@@ -193,18 +199,26 @@ inline void checkBody(TransportProbe& probe) {
     std::string when;
     std::vector<std::string> pieces;
     bool inMemory = false;
+    std::optional<std::uint64_t> size = {};
   };
   const std::string start("x\0y", 3);
   const std::string rest(100'000, 'x');
   for (const Case& one : {Case{"a body in memory", {start + rest}, true}, Case{"a body in pieces", {start, rest}},
-                          Case{"a body in no pieces", {}}}) {
+                          Case{"a body in no pieces", {}},
+                          Case{"a body in pieces, of a size that is known", {start, rest}, false, 100'003},
+                          Case{"a body in no pieces, of size 0", {}, false, 0}}) {
     const Peer peer = probe.always(answerWith("ok"));
     Request request{.method = "POST", .url = probe.urlOf(peer.port()), .body = one.inMemory ? one.pieces[0] : ""};
     int opened = 0;
     if (!one.inMemory) {
       request.openBody = [&] { return ++opened, piecewise({one.pieces.begin(), one.pieces.end()})(); };
     }
+    request.bodySize = one.size;
     if (!probe.answered(request, one.when)) continue;
+    const std::string length = one.size ? std::to_string(*one.size) : "";
+    if (one.size && fieldsOf(peer.seen().back().head, "content-length") != std::vector{length}) {
+      probe.violated(one.when, "its size was not sent as Content-Length");
+    }
     const std::string expected = one.pieces.empty() ? "" : start + rest;
     if (peer.seen().back().body != expected) probe.violated(one.when, "arrived as another one");
     if (opened > 1) probe.violated(one.when, "was opened " + std::to_string(opened) + " times");
