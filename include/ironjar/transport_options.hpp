@@ -20,7 +20,7 @@ struct TransportOptions {
   // Of a response; for all that frames its body, too. libcurl takes 300 KiB, and 100 KiB a line, at most.
   std::size_t maxHeadSize = 64 * 1024;
   std::size_t maxBodySize = 8 * 1024 * 1024;  // of a response that is not streamed
-  // How long a streamed body's next piece may take, once asked for. httplibTransport does not stream.
+  // How long a streamed body's next piece may take, once asked for.
   std::chrono::milliseconds streamIdle{300'000};
   std::size_t maxIdle = 256;                    // kept connections in all; the one idle longest goes first
   std::size_t maxIdlePerGroup = 4;              // and for one origin and Request::connectionGroup

@@ -31,19 +31,21 @@ inline BodyReader beginBody(const Request& request) {
 
 // One request and its response. Between the pieces of the request it reads what has come meanwhile, since a server may
 // answer before it has read the whole request (RFC 9112 section 9.5). Once the response is complete, nothing more is
-// sent.
+// sent; of one that is streamed, once its head has come and the request is sent, or is refused.
 class Exchange {
  public:
-  Exchange(Connection& peer, ResponseReader reader, Deadline deadline)
-      : peer_(peer), reader_(std::move(reader)), deadline_(deadline) {
+  // With `streams` the response comes at its head; `held` bounds what has come of its body by then.
+  Exchange(Connection& peer, ResponseReader reader, Deadline deadline, std::optional<std::size_t> held = {})
+      : peer_(peer), reader_(std::move(reader)), deadline_(deadline), held_(held) {
     peer_.beginRequest();
   }
 
   using Problem = std::optional<Error>;
-  // Sends the request and reads the response, which is complete when no problem is returned.
+  // Sends the request and reads the response, which is there when no problem is returned: up to its end or, when it is
+  // streamed, to its head.
   [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
     Problem problem = body ? writePieces(head, body, BodyFramer(request)) : writeWhole(std::move(head), request.body);
-    hasSentAll_ = !problem && !reader_.complete();
+    hasSentAll_ = !problem && !hasEnough();
     if (problem && !isBroken_) return problem;
     Problem atEnd = receive();
     if (!problem || (atEnd && atEnd->code == Errc::unreachable)) return atEnd;
@@ -52,15 +54,32 @@ class Exchange {
     // section 6.1), and there is no other way to what came before. A body that ends with the connection may have been
     // cut by the break: of a refusal that is no loss.
     if (atEnd) return problem;
-    response_ = reader_.take();
-    return isCut_ && response_.status < firstRefusal ? problem : std::nullopt;
+    if (!streams()) head_ = reader_.take();
+    return isCut_ && head_->status < firstRefusal ? problem : std::nullopt;
   }
+  [[nodiscard]] bool isComplete() const { return reader_.complete(); }
   [[nodiscard]] bool mayKeep() const { return hasSentAll_ && reader_.mayKeep(); }
-  [[nodiscard]] Response take() { return isBroken_ ? std::move(response_) : reader_.take(); }
+  [[nodiscard]] Response take() { return head_ ? *std::move(head_) : reader_.take(); }
+
+  // After the head of a streamed response: what has come of its body, or comes next; empty at its end.
+  [[nodiscard]] Result<std::string> next(Deadline deadline) {
+    while (pieces_.empty() && !isComplete()) {
+      if (auto problem = receiveSome(deadline, "the body's next piece did not come in time"))
+        return *std::move(problem);
+    }
+    return std::exchange(pieces_, {});
+  }
 
  private:
   static constexpr std::size_t step = 16 * 1024;
   static constexpr int firstRefusal = 400;
+
+  [[nodiscard]] bool streams() const { return held_.has_value(); }
+  // Nothing more need be sent, nor be received for now. While the request is being sent a head is only given when it
+  // refuses: who has it may wait for what the server wants to read first.
+  [[nodiscard]] bool hasEnough() const {
+    return isComplete() || (head_ && (hasSentAll_ || head_->status >= firstRefusal));
+  }
 
   // One write where it costs little: one packet instead of two.
   Problem writeWhole(std::string head, const std::string& body) {
@@ -72,7 +91,7 @@ class Exchange {
 
   Problem writePieces(const std::string& head, const BodyReader& next, BodyFramer framer) {
     if (auto problem = write(head)) return problem;
-    while (!reader_.complete()) {
+    while (!hasEnough()) {
       Result<std::string> piece = detail::read(next);
       if (!piece) return piece.error();
       // A peer that takes all must not let a slow reader outrun the deadline.
@@ -92,7 +111,7 @@ class Exchange {
     while (!bytes.empty()) {
       if (hasBegun_) {
         if (auto problem = receiveAtOnce()) return problem;
-        if (reader_.complete()) return std::nullopt;
+        if (hasEnough()) return std::nullopt;
       }
       const Result<std::size_t> done = peer_.writeSome(bytes.substr(0, step), deadline_);
       if (!done) {
@@ -113,30 +132,41 @@ class Exchange {
   }
 
   Problem receive() {
-    while (!reader_.complete()) {
-      const Result<std::size_t> got = peer_.read(buffer_.data(), buffer_.size(), deadline_);
-      isCut_ = isBroken_ && !peer_.isTls() && (got ? *got == 0 : got.error().code == Errc::transport);
-      if (isCut_) return reader_.end();
-      if (!got) return got.error();
-      // A peer that never lets the socket run dry must not outrun the deadline.
-      if (std::chrono::steady_clock::now() >= deadline_) {
-        return fail(Errc::timeout, "no complete response by the deadline");
-      }
-      if (auto problem = take(*got)) return problem;
+    while (!hasEnough()) {
+      if (auto problem = receiveSome(deadline_, "no complete response by the deadline")) return problem;
     }
     return std::nullopt;
   }
 
-  Problem take(std::size_t size) { return size == 0 ? reader_.end() : reader_.read({buffer_.data(), size}); }
+  Problem receiveSome(Deadline deadline, const char* late) {
+    const Result<std::size_t> got = peer_.read(buffer_.data(), buffer_.size(), deadline);
+    isCut_ = isBroken_ && !peer_.isTls() && (got ? *got == 0 : got.error().code == Errc::transport);
+    if (isCut_) return reader_.end();
+    if (!got) return got.error().code == Errc::timeout ? fail(Errc::timeout, late) : got.error();
+    // A peer that never lets the socket run dry must not outrun the deadline.
+    if (std::chrono::steady_clock::now() >= deadline) return fail(Errc::timeout, late);
+    return take(*got);
+  }
+
+  Problem take(std::size_t size) {
+    auto problem = size == 0 ? reader_.end() : reader_.read({buffer_.data(), size});
+    if (problem || !streams() || !reader_.hasHead()) return problem;
+    if (!head_) head_ = reader_.takeHead();
+    pieces_ += head_->body.empty() ? reader_.takeBody() : std::exchange(head_->body, {});
+    if (!hasEnough() && pieces_.size() > *held_) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
+    return std::nullopt;
+  }
 
   Connection& peer_;
   ResponseReader reader_;
   const Deadline deadline_;
+  const std::optional<std::size_t> held_;
   std::array<char, step> buffer_;
-  Response response_;      // of a connection that broke
-  bool hasBegun_ = false;  // to send
-  bool isBroken_ = false;  // while it was being sent
-  bool isCut_ = false;     // the response has ended with a connection that broke
+  std::optional<Response> head_;  // of a streamed response, or all of one whose connection broke
+  std::string pieces_;            // of the streamed body: what has come and was not asked for
+  bool hasBegun_ = false;         // to send
+  bool isBroken_ = false;         // while it was being sent
+  bool isCut_ = false;            // the response has ended with a connection that broke
   bool hasSentAll_ = false;
 };
 

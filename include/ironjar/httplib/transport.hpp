@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
@@ -123,7 +124,7 @@ class IdleConnections {
   std::thread sweeper_;
 };
 
-class HttplibTransport {
+class HttplibTransport : public std::enable_shared_from_this<HttplibTransport> {
  public:
   explicit HttplibTransport(TransportOptions options)
       : options_(std::move(options)), idle_(options_.maxIdle, maxIdlePerKey(options_), options_.idleTimeout) {}
@@ -131,11 +132,10 @@ class HttplibTransport {
   Result<Response> send(const Request& request, Deadline deadline) {
     const Result<HttpTarget> target = readTarget(request.url);
     if (!target) return target.error();
-    const std::string key = connectionKey(options_, request, *target);
+    std::string key = connectionKey(options_, request, *target);
     const auto after = key.empty() ? AfterResponse::closeConnection : AfterResponse::keepConnection;
     Result<std::string> head = requestHead(request, *target, after);
     if (!head) return std::move(head).error();
-    if (request.openAsyncBody && !request.openBody) return fail(Errc::malformed, "the body needs another transport");
     const BodyReader body = detail::beginBody(request);
     if (hasStreamedBody(request) && !body) return fail(Errc::malformed, "the body cannot be read again");
 
@@ -146,14 +146,65 @@ class HttplibTransport {
       connection = *std::move(opened);
     }
     if (std::chrono::steady_clock::now() >= deadline) return unreachable("no time left to send the request");
-    Exchange exchange(*connection, ResponseReader(request.method, {options_.maxHeadSize, options_.maxBodySize}),
-                      deadline);
-    if (auto problem = exchange.send(*std::move(head), request, body)) return *std::move(problem);
-    if (!key.empty() && exchange.mayKeep()) idle_.give(key, std::move(connection));
-    return exchange.take();
+    if (request.streamsResponse) {
+      const auto call = std::make_shared<Call>(std::move(connection), std::move(key), request, options_, deadline);
+      return stream(call, *std::move(head), request, body);
+    }
+    Call call(std::move(connection), std::move(key), request, options_, deadline);
+    if (auto problem = call.exchange.send(*std::move(head), request, body)) return *std::move(problem);
+    finish(call);
+    return call.exchange.take();
   }
 
  private:
+  // A connection and what is being exchanged over it.
+  struct Call {
+    Call(IdleConnections::Pointer over, std::string of, const Request& request, const TransportOptions& options,
+         Deadline deadline)
+        : key(std::move(of)),
+          connection(std::move(over)),
+          exchange(*connection, ResponseReader(request.method, limitsOf(request, options)), deadline,
+                   request.streamsResponse ? std::optional(options.maxBodySize) : std::nullopt) {}
+
+    std::string key;
+    IdleConnections::Pointer connection;
+    Exchange exchange;
+    std::optional<Error> problem = {};  // of the streamed body
+  };
+
+  // Of a body that is streamed no more is held than what one read brings.
+  static ResponseLimits limitsOf(const Request& request, const TransportOptions& options) {
+    constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+    return {options.maxHeadSize, request.streamsResponse ? none : options.maxBodySize};
+  }
+
+  // The connection is kept, where it may be, or closed.
+  void finish(Call& call) {
+    const bool mayKeep = !call.key.empty() && call.exchange.mayKeep();
+    if (mayKeep) return idle_.give(std::move(call.key), std::move(call.connection));
+    call.connection.reset();
+  }
+
+  Result<Response> stream(const std::shared_ptr<Call>& call, std::string head, const Request& request,
+                          const BodyReader& body) {
+    if (auto problem = call->exchange.send(std::move(head), request, body)) return *std::move(problem);
+    if (call->exchange.isComplete()) finish(*call);
+    Response response = call->exchange.take();
+    response.bodyReader = [self = shared_from_this(), call] { return self->next(*call); };
+    return response;
+  }
+  Result<std::string> next(Call& call) {
+    if (call.problem) return *call.problem;
+    Result<std::string> piece = call.exchange.next(std::chrono::steady_clock::now() + options_.streamIdle);
+    if (!piece) {
+      call.problem = piece.error();
+      call.connection.reset();
+    } else if (call.connection && call.exchange.isComplete()) {
+      finish(call);
+    }
+    return piece;
+  }
+
   Result<IdleConnections::Pointer> open(const HttpTarget& target, Deadline deadline) {
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
     if (target.https) return fail(Errc::unsupported, "httplib is compiled without OpenSSL");
@@ -206,7 +257,9 @@ class HttplibTransport {
 // Keeps to the contract of Transport, with every version of httplib: of it only the build's OpenSSL is used, so that
 // neither its limits nor its bugs as a client matter. Thread-safe; copies share the connections. Resolving a host's
 // name is the one step that a deadline cannot cut short. Content codings are neither asked for nor undone; User-Agent
-// and Accept are set where the request has none. A peer may answer, and close, before it has read all of a request.
+// and Accept are set where the request has none. A peer may answer, and close, before it has read all of a request;
+// with Request::streamsResponse the response then comes at its head when it refuses (400 and above), any other when the
+// request is sent, until when maxBodySize bounds what comes of its body. A reader of a body holds the transport.
 // Link OpenSSL's libssl where httplib has CPPHTTPLIB_OPENSSL_SUPPORT; without it, https is Errc::unsupported. Throws
 // std::invalid_argument for a client certificate and key that cannot be read or do not belong together, a `proxy` that
 // is no http URL of a host, and credentials with a line break in them.
