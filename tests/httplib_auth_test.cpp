@@ -319,7 +319,7 @@ TEST_CASE("behind a proxy that rewrites Host, the site's own origins are told") 
   CHECK_FALSE(isSameOrigin(request("Origin", "http://backend:8080")));
 }
 
-TEST_CASE("the proxy does not climb out of its part, and says what it cannot pass on") {
+TEST_CASE("the proxy does not climb out of its part") {
   Upstream upstream;
   Site site;
   proxy(site.hardened, "/api", site.jar, Fetcher(support::fetchOptions(upstream)), api + "/v1");
@@ -335,12 +335,6 @@ TEST_CASE("the proxy does not climb out of its part, and says what it cannot pas
     REQUIRE(result);
     CHECK(result->status == 400);
   }
-  CHECK(site.send("POST", "/api/x",
-                  {{"Sec-Fetch-Site", "same-origin"}, {"Content-Type", "multipart/form-data; boundary=b"}},
-                  "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n")
-            .status == 415);
-  CHECK(site.send("POST", "/api/x", {{"Sec-Fetch-Site", "same-origin"}, {"Content-Encoding", "br"}}, "x").status ==
-        415);
   CHECK(upstream.api.counts().calls == 0);
   CHECK(site.visit("/api/x").status == 401);
 }

@@ -22,4 +22,5 @@
 #include <ironjar/httplib/proxy.hpp>
 #include <ironjar/httplib/server.hpp>
 #include <ironjar/httplib/session.hpp>
+#include <ironjar/httplib/stream.hpp>
 #include <ironjar/httplib/transport.hpp>

@@ -37,6 +37,7 @@ class RawClient {
     return connected_;
   }
 
+  // The server reads an end; it can answer still.
   void endSending() const { ::shutdown(socket_, SHUT_WR); }
   // Closes with a reset in place of an end.
   void reset() const {

@@ -4,12 +4,20 @@
 //   ironjar::proxy(site, "/api", jar, fetcher, "https://api.example.com/v1");
 #pragma once
 
+#include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
+#include <variant>
 
 #include <httplib.h>
 #include <ironjar/fetch.hpp>
+#include <ironjar/httplib/body.hpp>
 #include <ironjar/httplib/session.hpp>
+#include <ironjar/httplib/stream.hpp>
 
 namespace ironjar {
 
@@ -25,36 +33,159 @@ inline std::string asPattern(std::string_view prefix) {
   return pattern;
 }
 
-// Has httplib send a response as it is. It would cut ranges out of it, as often as the request says, and compress one
-// that is compressed. The request is const for handlers only: httplib's own object is not.
-inline void sendAsItIs(const httplib::Request& request) {
-  HardenedServer::ignoreRanges(request);
-  auto& own = const_cast<httplib::Request&>(request);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  own.headers.erase("Accept-Encoding");
-}
+class HttplibProxy {
+ public:
+  HttplibProxy(const HardenedServer& site, const std::string& prefix, SessionJar jar, Fetcher fetcher,
+               const std::string& upstream, const ProxyOptions& options)
+      : jar_(std::move(jar)),
+        fetcher_(std::move(fetcher)),
+        proxy_(prefix, jar_, fetcher_, upstream, options),
+        maxBodySize_(site.maxBodySize()) {}
+
+  // `content` is none for methods that httplib does not expect a body of.
+  void serve(const httplib::Request& request, httplib::Response& response,
+             const httplib::ContentReader* content) const {
+    const auto body = std::make_shared<RequestBody>(request, content, maxBodySize_);
+    bool isRead = true;
+    serveSession(jar_, request, response, [&](Session& session) {
+      Response answer;
+      try {
+        answer = this->answer(request, body, session);
+      } catch (...) {
+        isRead = body->finish();
+        throw;
+      }
+      isRead = body->finish();
+      if (!isRead && answer.bodyReader) answer = readWhole(std::move(answer));
+      respond(request, response, std::move(answer));
+    });
+    if (!isRead) closeBehind(response, body->isEnded() ? std::chrono::seconds{0} : std::chrono::seconds{1});
+  }
+
+ private:
+  // Held by whoever reads it: here, and the transport.
+  using Body = std::shared_ptr<RequestBody>;
+
+  [[nodiscard]] Response answer(const httplib::Request& request, const Body& body, Session& session) const {
+    WebRequest asked = webRequest(request);
+    asked.bodyFollows = body->follows();
+    auto next = proxy_.upstreamRequest(asked, session);
+    if (auto* const own = std::get_if<Response>(&next)) return std::move(*own);
+    Request upstream = std::get<Request>(std::move(next));
+    if (auto problem = putBody(upstream, body)) return answerForBody(*problem);
+    upstream.streamsResponse = true;
+    Result<Response> response = whileSending(fetcher_.performFetch(session, std::move(upstream)), body);
+    const auto length = response ? lengthIn(*response) : std::nullopt;
+    Response answer = proxy_.forBrowser(asked, std::move(response));
+    if (length) answer.headers.emplace_back("Content-Length", *length);
+    return answer;
+  }
+
+  // In memory, where it can be sent again after a refresh.
+  [[nodiscard]] std::optional<Error> putBody(Request& upstream, const Body& body) const {
+    if (!body->follows()) return std::nullopt;
+    const BodyReader reader = [body] { return body->next(); };
+    if (body->size() && *body->size() <= fetcher_.options().maxReplayBody) {
+      Result<std::string> whole = readRest(reader, static_cast<std::size_t>(*body->size()));
+      if (!whole) return whole.error();
+      upstream.body = *std::move(whole);
+      return std::nullopt;
+    }
+    upstream.bodySize = body->size();
+    upstream.openBody = [once = std::make_shared<BodyReader>(reader)] { return std::exchange(*once, nullptr); };
+    return std::nullopt;
+  }
+
+  // A transport may go on sending the request while its response comes. Once the handler has returned, httplib gives
+  // nothing more of it: what comes of the response meanwhile is held, if it is not too much.
+  [[nodiscard]] static Result<Response> whileSending(Result<Response> response, const Body& body) {
+    constexpr std::size_t most = 1024 * 1024;
+    if (!response || !response->bodyReader) return response;
+    std::string held;
+    while (!body->isEnded() && body.use_count() > 1 && held.size() < most) {
+      const Result<std::string> piece = nextPiece(response->bodyReader);
+      if (!piece) return piece.error();
+      held += *piece;
+      if (!piece->empty()) continue;
+      response->bodyReader = nullptr;
+      response->body = std::move(held);
+      return response;
+    }
+    if (held.empty()) return response;
+    response->bodyReader = [held = std::move(held), reader = std::move(response->bodyReader)]() mutable {
+      return held.empty() ? reader() : Result<std::string>(std::exchange(held, {}));
+    };
+    return response;
+  }
+
+  // What a streamed body will have, by the API's word. Beside chunks it says nothing (RFC 9112 section 6.3).
+  [[nodiscard]] static std::optional<std::string> lengthIn(const Response& response) {
+    if (!response.bodyReader || findHeader(response.headers, "Transfer-Encoding")) return std::nullopt;
+    const auto length = findHeader(response.headers, "Content-Length");
+    return length ? std::optional<std::string>(*length) : std::nullopt;
+  }
+
+  [[nodiscard]] static Response readWhole(Response answer) {
+    Result<std::string> body = readRest(std::exchange(answer.bodyReader, nullptr), mostHeld);
+    if (!body) return answerFor(body.error());
+    answer.body = *std::move(body);
+    return answer;
+  }
+
+  // What follows on the connection is no request. httplib closes it when a provider says that it cannot go on; not at
+  // once, since that breaks it, with what has come unread, and may take the answer along.
+  static void closeBehind(httplib::Response& response, std::chrono::seconds lingering) {
+    const std::string type = response.get_header_value("Content-Type");
+    const std::string body = std::exchange(response.body, {});
+    const auto send = [body, lingering](httplib::DataSink& sink) {
+      if (!body.empty() && !sink.write(body.data(), body.size())) return false;
+      const Deadline end = std::chrono::steady_clock::now() + lingering;
+      while (sink.is_writable() && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+      }
+      return false;
+    };
+    if (body.empty()) {
+      response.set_content_provider("", [send](std::size_t, httplib::DataSink& sink) { return send(sink); });
+    } else {
+      response.set_content_provider(body.size(), "",
+                                    [send](std::size_t, std::size_t, httplib::DataSink& sink) { return send(sink); });
+    }
+    setType(response, type);
+  }
+
+  SessionJar jar_;
+  Fetcher fetcher_;
+  Proxy proxy_;
+  std::size_t maxBodySize_;
+};
 
 }  // namespace detail
 
 // What Proxy does, for GET, HEAD, POST, PUT, PATCH and DELETE. All that is below `prefix` is the API's: no other route
-// there is reached. Bodies that httplib takes apart before a handler sees them, multipart/form-data and compressed
-// ones, get 415.
+// there is reached. Bodies flow piece by piece, either way, as fast as the slower side, byte for byte as they were sent
+// (multipart/form-data and compressed ones, too), if the fetcher's transport streams. A request's body whose size is
+// known, within FetchOptions::maxReplayBody, is read first, so that it can be sent again after a refresh; any other is
+// streamed, and its size is for the API to limit. An API that answers before it has read a body is heard when it
+// refuses, or when 1 MiB of its answer has come. Each request holds a thread of the server's up to its answer's end; a
+// client that has gone is noticed at the next piece, and a server that stops waits for that (TransportOptions::
+// streamIdle).
 inline void proxy(const HardenedServer& site, const std::string& prefix, const SessionJar& jar, const Fetcher& fetcher,
                   const std::string& upstream, const ProxyOptions& options = {}) {
-  const Proxy proxy(prefix, jar, fetcher, upstream, options);
-  const auto handler =
-      withSession(site, jar, [proxy](const httplib::Request& request, httplib::Response& response, Session& session) {
-        const bool isTakenApart = request.is_multipart_form_data() || request.has_header("Content-Encoding");
-        respond(response, isTakenApart ? Response{.status = 415} : proxy.answer(webRequest(request), session));
-        detail::sendAsItIs(request);
-      });
+  const detail::HttplibProxy proxy(site, prefix, jar, fetcher, upstream, options);
+  const auto bare = [proxy](const httplib::Request& request, httplib::Response& response) {
+    proxy.serve(request, response, nullptr);
+  };
+  const auto reading = [proxy](const httplib::Request& request, httplib::Response& response,
+                               const httplib::ContentReader& content) { proxy.serve(request, response, &content); };
   site.routeAllBelow(prefix);
   httplib::Server& server = site.server();
   const std::string pattern = detail::asPattern(prefix);
-  server.Get(pattern, handler);
-  server.Post(pattern, handler);
-  server.Put(pattern, handler);
-  server.Patch(pattern, handler);
-  server.Delete(pattern, handler);
+  server.Get(pattern, bare);
+  server.Post(pattern, reading);
+  server.Put(pattern, reading);
+  server.Patch(pattern, reading);
+  server.Delete(pattern, reading);
 }
 
 }  // namespace ironjar

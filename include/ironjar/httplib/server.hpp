@@ -47,7 +47,7 @@ inline constexpr int httplibVersion = versionNumber(CPPHTTPLIB_VERSION);
 // - Field values are percent-decoded: another cookie's `%3B` turns into several cookies, and a sister domain of yours
 //   can so lock a visitor out.
 // - A request's head has no limit in all: a client can fill the memory. A reverse proxy in front has such a limit.
-// - Chunked and compressed bodies are not served (411, 415): in some of them their size has no limit.
+// - Chunked and compressed bodies are not served (411, 415) but by proxy(): in some of them their size has no limit.
 #ifndef IRONJAR_ACCEPT_HTTPLIB_BEFORE_0_44
 static_assert(detail::httplibVersion >= 44'000,
               "ironjar: cpp-httplib before 0.44 decodes field values and reads heads without a limit. Use a newer one, "
@@ -55,7 +55,8 @@ static_assert(detail::httplibVersion >= 44'000,
 #endif
 
 struct HardenedServerOptions {
-  std::size_t maxBodySize = 1024 * 1024;  // of a request, decompressed; larger: 413
+  // Of a request, decompressed; larger: 413. What a proxy passes on has the API's limits.
+  std::size_t maxBodySize = 1024 * 1024;
   // Longer paths get 414. An older httplib matches each route by a std::regex, which takes up to 1 KiB of stack for
   // each character of the path; the newest ones have the same limit for those. Raise it where all patterns are plain.
   // Paths below a proxied prefix have no limit but httplib's own, 8,190 bytes.
@@ -157,6 +158,11 @@ inline void dropBody(httplib::Response& response) {
   std::swap(response, bare);
 }
 
+// httplib hands its own, non-const, request to its handlers as const.
+inline httplib::Request& mutableRequest(const httplib::Request& request) {
+  return const_cast<httplib::Request&>(request);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
 }  // namespace detail
 
 // Makes an httplib::Server fit to stand on a network; whatever opens a session takes it, as a sign that this was done.
@@ -179,7 +185,7 @@ inline void dropBody(httplib::Response& response) {
 class HardenedServer {
  public:
   explicit HardenedServer(httplib::Server& server, const HardenedServerOptions& options = {})
-      : server_(&server), prefixes_(std::make_shared<std::vector<std::string>>()) {
+      : server_(&server), maxBodySize_(options.maxBodySize), prefixes_(std::make_shared<std::vector<std::string>>()) {
     if (options.maxBodySize == 0 || options.maxPathSize == 0 || options.threads == 0)
       throw std::invalid_argument("ironjar: HardenedServerOptions: a limit is 0, so that nothing would be served");
     server.set_keep_alive_max_count(1);
@@ -201,12 +207,13 @@ class HardenedServer {
   }
 
   [[nodiscard]] httplib::Server& server() const { return *server_; }
+  [[nodiscard]] std::size_t maxBodySize() const { return maxBodySize_; }
 
   // Has httplib send the whole response, whatever ranges are asked for: it cuts them out of any body. A Range may be
   // ignored (RFC 9110 section 14.2).
   static void ignoreRanges(const httplib::Request& request) {
-    mutableRequest(request).ranges.clear();
-    mutableRequest(request).headers.erase("Range");
+    detail::mutableRequest(request).ranges.clear();
+    detail::mutableRequest(request).headers.erase("Range");
   }
 
   // Has a route for just `prefix` get whatever is below it, so that no std::regex meets what a client sends there;
@@ -245,25 +252,22 @@ class HardenedServer {
     const bool isProxied = prefix != prefixes.end();
     std::vector<FieldView> fields;
     for (const auto& [name, value] : request.headers) fields.push_back({name, value});
-    // From 0.44 on httplib counts the bytes of chunked bodies, and what comes out of compressed ones.
+    // From 0.44 on httplib counts the bytes of chunked bodies, and what comes out of compressed ones. Of what a proxy
+    // passes on it reads just the pieces that it is asked for.
     const FramingRules rules = {.maxPathSize = isProxied ? 0 : maxPathSize,
-                                .boundsEveryBody = detail::httplibVersion >= 44'000};
+                                .boundsEveryBody = isProxied || detail::httplibVersion >= 44'000};
     const auto refusal = refusalOf(
         {.method = request.method, .version = request.version, .path = request.path, .fields = fields}, rules);
     if (refusal) return answer(request, response, *refusal), Outcome::Handled;
     if (detail::httplibVersion < 44'000) ignoreRanges(request);  // it asks a content provider for what it does not have
     if (own && own(request, response) == Outcome::Handled) return Outcome::Handled;
-    if (isProxied) mutableRequest(request).path = *prefix;
+    if (isProxied) detail::mutableRequest(request).path = *prefix;
     current() = &request;
     return Outcome::Unhandled;
   }
 
-  // httplib hands its own, non-const, request to its handlers as const.
-  static httplib::Request& mutableRequest(const httplib::Request& request) {
-    return const_cast<httplib::Request&>(request);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  }
-
   httplib::Server* server_;
+  std::size_t maxBodySize_;
   std::shared_ptr<std::vector<std::string>> prefixes_;
 };
 

@@ -43,9 +43,11 @@ void changeHeaders(httplib::Response& response, const Change& change) {
 
 // Makes an answer of <ironjar/web.hpp> the response, beside the fields that it has already, in place of whatever body.
 // One that cannot be sent, such as for a field that breaks its line, becomes internalErrorAnswer(); fields of its
-// framing are httplib's to write.
+// framing are httplib's to write. One that is streamed counts as such: respond(request, response, answer) of
+// <ironjar/httplib/stream.hpp> sends it.
 inline void respond(httplib::Response& response, Response answer) {
-  if (!responseHead(answer, {})) answer = internalErrorAnswer(answer);
+  const bool streams = answer.bodyReader || answer.asyncBodyReader;
+  if (streams || !responseHead(answer, {})) answer = internalErrorAnswer(answer);
   std::erase_if(answer.headers, [](const auto& field) { return isTransportField(field.first); });
   detail::dropBody(response);
   response.status = answer.status;
@@ -77,6 +79,32 @@ inline void setCookies(httplib::Response& response, const std::vector<std::strin
   changeHeaders(response, [&](Headers& headers) { putSetCookies(headers, cookies); });
 }
 
+namespace detail {
+
+template <class Serve>
+void serveSession(const SessionJar& jar, const httplib::Request& request, httplib::Response& response,
+                  const Serve& serve) {
+  if (!HardenedServer::admitted(request)) return HardenedServer::refuse(request, response);
+  const std::string cookies = cookieHeader(request);
+  Session session = jar.open(cookies);
+  try {
+    serve(session);
+  } catch (...) {
+    HardenedServer::ignoreRanges(request);
+    setCookies(response, rollBack(jar, cookies, session));
+    throw;
+  }
+  const Finished finished = finish(jar, cookies, session);
+  if (finished.error) {
+    changeHeaders(response, eraseFieldsOfBody);
+    respond(response, notSavedAnswer(finished.error));
+  }
+  if (!finished.cookies.empty() || response.status >= 400) HardenedServer::ignoreRanges(request);
+  setCookies(response, finished.cookies);
+}
+
+}  // namespace detail
+
 // Opens the session before the handler and commits it after, once. When it does not fit a cookie the
 // answer is notSavedAnswer() in place of the handler's, and the browser keeps the cookie it has.
 // Of a handler that throws, and beside that answer, what rollBack() keeps is kept. No range is cut out of an answer
@@ -87,23 +115,7 @@ inline void setCookies(httplib::Response& response, const std::vector<std::strin
                                                           SessionHandler handler) {
   return [jar = std::move(jar), handler = std::move(handler)](const httplib::Request& request,
                                                               httplib::Response& response) {
-    if (!HardenedServer::admitted(request)) return HardenedServer::refuse(request, response);
-    const std::string cookies = cookieHeader(request);
-    Session session = jar.open(cookies);
-    try {
-      handler(request, response, session);
-    } catch (...) {
-      HardenedServer::ignoreRanges(request);
-      setCookies(response, rollBack(jar, cookies, session));
-      throw;
-    }
-    const Finished finished = finish(jar, cookies, session);
-    if (finished.error) {
-      changeHeaders(response, eraseFieldsOfBody);
-      respond(response, notSavedAnswer(finished.error));
-    }
-    if (!finished.cookies.empty() || response.status >= 400) HardenedServer::ignoreRanges(request);
-    setCookies(response, finished.cookies);
+    detail::serveSession(jar, request, response, [&](Session& session) { handler(request, response, session); });
   };
 }
 

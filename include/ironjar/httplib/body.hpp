@@ -1,0 +1,168 @@
+// The body of a request, in pieces, as it was sent. Part of <ironjar/httplib/proxy.hpp>.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <httplib.h>
+#include <ironjar/error.hpp>
+#include <ironjar/httplib/stream.hpp>
+
+namespace ironjar::detail {
+
+// httplib gives a body away whole, takes multipart ones apart, inflates compressed ones, bounds all by one number, and
+// in some versions does not mind where a chunk ends. Here it is asked for a few bytes at a time, as if each of them
+// were a request's whole body, of just that length: so it sees nothing else, and the caller is in charge.
+// Thread-safe. The request and the reader must live until finish(); after that next() is an error.
+class RequestBody {
+ public:
+  // `content` is none where httplib does not give one, for methods that it does not expect a body of. A request whose
+  // framing is unclear has been refused before (refusalOf).
+  RequestBody(const httplib::Request& request, const httplib::ContentReader* content, std::size_t maxBodySize)
+      : request_(request), content_(content), pieceSize_(std::min(maxBodySize, std::size_t{16} * 1024)) {
+    isChunked_ = request.has_header("Transfer-Encoding");
+    if (!isChunked_) {
+      size_ = request.has_header("Content-Length") ? lengthOf(request.get_header_value("Content-Length")) : 0;
+      if (!size_) problem_ = malformed();  // more digits than any body has bytes
+    }
+    left_ = size_.value_or(0);
+    follows_ = isChunked_ || problem_ || left_ > 0;
+    isEnded_ = !follows_;
+  }
+
+  [[nodiscard]] bool follows() const { return follows_; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }  // nothing: in chunks
+
+  // The next piece; empty at the end. Errc::transport when the client sends no more, Errc::malformed for chunks that
+  // are none. Blocks until the piece is there, no longer than httplib's time limit for one read.
+  [[nodiscard]] Result<std::string> next() {
+    const std::lock_guard lock(mutex_);
+    if (isFinished_) return fail(Errc::transport, "the request has been answered");
+    return read();
+  }
+
+  // Whether there is no more to come.
+  [[nodiscard]] bool isEnded() const {
+    const std::lock_guard lock(mutex_);
+    return isEnded_ || problem_;
+  }
+
+  // Nobody reads it any more. A connection that is closed with something unread breaks, and may take the answer along
+  // (RFC 9112 section 9.6): so much is read here. False when there is more; then the connection must be closed.
+  [[nodiscard]] bool finish() {
+    const std::lock_guard lock(mutex_);
+    isFinished_ = true;
+    const std::uint64_t end = taken_ + mostDrained;
+    while (content_ != nullptr && !isEnded_ && !problem_ && taken_ < end) {
+      if (!read()) break;
+    }
+    return isEnded_;
+  }
+
+ private:
+  static constexpr std::size_t mostDrained = 8 * 1024 * 1024;
+  static constexpr std::size_t mostOverhead = 8 * 1024;  // that frames a piece: a chunk's head, the trailer
+
+  [[nodiscard]] Result<std::string> read() {
+    if (problem_) return *problem_;
+    Result<std::string> piece = isEnded_ ? std::string() : isChunked_ ? chunked() : sized();
+    if (!piece) problem_ = piece.error();
+    return piece;
+  }
+  [[nodiscard]] Result<std::string> sized() {
+    Result<std::string> piece = take(static_cast<std::size_t>(std::min<std::uint64_t>(left_, pieceSize_)));
+    if (piece) left_ -= piece->size();
+    isEnded_ = left_ == 0;
+    return piece;
+  }
+
+  // RFC 9112 section 7.1. Extensions are ignored, and so are trailer fields.
+  [[nodiscard]] Result<std::string> chunked() {
+    if (left_ == 0) {
+      if (auto problem = beginChunk()) return *std::move(problem);
+      if (isEnded_) return std::string();
+    }
+    Result<std::string> piece = take(static_cast<std::size_t>(std::min<std::uint64_t>(left_, pieceSize_)));
+    if (!piece) return piece;
+    left_ -= piece->size();
+    if (left_ > 0) return piece;
+    const Result<std::string> end = take(2);
+    if (!end) return end;
+    return *end == "\r\n" ? std::move(piece) : malformed();
+  }
+  [[nodiscard]] std::optional<Error> beginChunk() {
+    std::size_t overhead = 0;
+    const Result<std::string> head = takeLine(overhead);
+    if (!head) return head.error();
+    const std::string_view text = std::string_view(*head).substr(0, head->find_first_of("; \t"));
+    if (text.empty() || text.size() > 15) return malformed();
+    for (const char c : text) {
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
+      if (digit < 0) return malformed();
+      left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
+    }
+    if (left_ > 0) return std::nullopt;
+    while (true) {
+      const Result<std::string> line = takeLine(overhead);
+      if (!line) return line.error();
+      if (line->empty()) break;
+    }
+    isEnded_ = true;
+    return std::nullopt;
+  }
+  // Without its CRLF.
+  [[nodiscard]] Result<std::string> takeLine(std::size_t& overhead) {
+    std::string line;
+    while (!line.ends_with("\r\n")) {
+      if (++overhead > mostOverhead) return malformed();
+      const Result<std::string> byte = take(1);
+      if (!byte) return byte;
+      line += *byte;
+      if (line.back() == '\n' && !line.ends_with("\r\n")) return malformed();
+    }
+    line.resize(line.size() - 2);
+    return line;
+  }
+  static Error malformed() { return fail(Errc::malformed, "the request's body is malformed"); }
+
+  // Just so many bytes. Who has views of the fields keeps them: swapping moves no element.
+  [[nodiscard]] Result<std::string> take(std::size_t size) {
+    std::string bytes;
+    if (content_ == nullptr) return fail(Errc::transport, "the request's body cannot be read");
+    httplib::Headers shown;
+    shown.emplace("Content-Length", std::to_string(size));
+    taken_ += size;
+    std::swap(mutableRequest(request_).headers, shown);
+    const bool isRead = (*content_)([&](const char* data, std::size_t count) {
+      bytes.append(data, count);
+      return true;
+    });
+    std::swap(mutableRequest(request_).headers, shown);
+    if (!isRead || bytes.size() != size) return fail(Errc::transport, "the request's body was cut off");
+    return bytes;
+  }
+
+  const httplib::Request& request_;
+  const httplib::ContentReader* const content_;
+  const std::size_t pieceSize_;
+  bool isChunked_ = false;
+  bool follows_ = false;
+  std::optional<std::uint64_t> size_;
+  mutable std::mutex mutex_;  // for all below
+  std::uint64_t left_ = 0;    // of the body, or of the chunk
+  std::uint64_t taken_ = 0;   // bytes, those that frame chunks included
+  bool isEnded_ = false;
+  bool isFinished_ = false;
+  std::optional<Error> problem_;
+};
+
+}  // namespace ironjar::detail
