@@ -116,8 +116,9 @@ void RedisRecord::claim(const std::string& owner, const std::string& awaited, To
 }
 
 void RedisRecord::renew(const std::string& owner, Told<bool> done) {
-  const auto renewed = [done = std::move(done)](const Result<Answer>& answer) {
-    answer ? done(answer->word == "renewed") : done(answer.error());
+  const auto renewed = [told = std::move(done)](const Result<Answer>& answer) {
+    if (!answer) return told(answer.error());
+    told(answer->word == "renewed");
   };
   run(renewScript(), std::make_shared<const Order>(Order{.owner = owner}), renewed);
 }
