@@ -193,8 +193,9 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     const bool endsWithClose = head->framing == BodyFraming::untilClose;
     if (!isSent && endsWithClose) reset();
     if (isSent && response.upgraded) {
-      auto received = std::exchange(received_, {});
-      co_await std::make_shared<BeastTunnel<Stream>>(this->shared_from_this(), stream_, std::move(received), response,
+      std::string behind(received());
+      received_ = {};
+      co_await std::make_shared<BeastTunnel<Stream>>(this->shared_from_this(), stream_, std::move(behind), response,
                                                      options_.timeout)
           ->run();
     }
