@@ -37,8 +37,8 @@ const Request items{.url = "https://api.example/items"};
 const Request report{.url = "https://reports.example/july"};
 
 // Signed in with an access token that has ended.
-struct Login {
-  explicit Login(Apis& apis) : first(apis.provider.login("ada")) {
+struct SignedIn {
+  explicit SignedIn(Apis& apis) : first(apis.provider.login("ada")) {
     first.scope = "all";
     first.subject = "ada";
     apis.provider.expireAccessTokens();
@@ -57,7 +57,7 @@ TEST_CASE("R23 two resources of one login at once: a token for each, one call af
   for (const bool rotates : {true, false}) {
     Apis apis;
     apis.rotate(rotates);
-    const Login login(apis);
+    const SignedIn login(apis);
     apis.provider.hold();
     Session first = login.session();
     Session second = login.session();
@@ -82,7 +82,7 @@ TEST_CASE("each resource's token is refreshed on its own, and the other's stays"
   for (const bool rotates : {true, false}) {
     Apis apis;
     apis.rotate(rotates);
-    const Login login(apis);
+    const SignedIn login(apis);
     Session session = login.session();
     CHECK(apis.main.performFetch(session, items)->trace.attempts == 2);
     CHECK(apis.reports.performFetch(session, report)->trace.attempts == 1);  // none yet: fetched first
@@ -103,7 +103,7 @@ TEST_CASE("each resource's token is refreshed on its own, and the other's stays"
 
 TEST_CASE("a late request for one resource after refreshes for both: no refresh token is used twice") {
   Apis apis;
-  const Login login(apis);
+  const SignedIn login(apis);
   Session session = login.session();
   CHECK(apis.main.performFetch(session, items)->status == 200);
   CHECK(apis.reports.performFetch(session, report)->status == 200);
@@ -118,7 +118,7 @@ TEST_CASE("a late request for one resource after refreshes for both: no refresh 
 
 TEST_CASE("one old cookie that comes for one resource and the other in turn costs no call each time") {
   Apis apis;
-  const Login login(apis);
+  const SignedIn login(apis);
   for (int i = 0; i < 20; ++i) {
     Session late = login.session();
     const bool forReports = i % 2 == 1;
@@ -130,7 +130,7 @@ TEST_CASE("one old cookie that comes for one resource and the other in turn cost
 
 TEST_CASE("a service keeps its own resource's token, whatever the others refresh") {
   Apis apis;
-  const Login login(apis);
+  const SignedIn login(apis);
   RefreshService service(apis.reports.tokenSource(), login.first);
   const TokenSet mine = service.refreshNow().value();
   CHECK(mine.resource == "reports");
@@ -144,7 +144,7 @@ TEST_CASE("a service keeps its own resource's token, whatever the others refresh
 
 TEST_CASE("a new login brings no token of the old one's along; the session's data holds what a session can") {
   Apis apis;
-  const Login login(apis);
+  const SignedIn login(apis);
   Session session = login.session();
   CHECK(apis.reports.performFetch(session, report)->status == 200);
   CHECK(session.data()["accessTokens"]["reports"]["accessToken"] == session.tokens("reports")->accessToken);
