@@ -8,6 +8,7 @@ using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
 using support::errorOf;
+using support::Held;
 using support::Replica;
 using support::server;
 using support::soon;
@@ -56,4 +57,17 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(refresh("next", early) == Errc::loginRequired);
   CHECK_FALSE(refresh("next", later));
   server().command("ACL", "DELUSER", "cut");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a lock is held until the tokens of a login that has ended are where they are looked for (R72)") {
+  Replica one;
+  Replica two;
+  Held late(one, "a", {.tokens = tokens("b")});
+  two.coordinator->end("c", tokens("a"), nullptr);
+  server().command("ACL", "SETUSER", "default", "resetkeys", "~*[^d]");  // all but `:orphaned`
+  CHECK_FALSE(late.end());
+  CHECK(server().keys("*:lock").size() == 1);
+  server().command("ACL", "SETUSER", "default", "allkeys");
+  while (server().keys("*:orphaned").empty()) std::this_thread::yield();
 }

@@ -238,14 +238,6 @@ void RedisLink::runEventually(RedisCall call) {
   if (!run(call)) runLater(std::move(call));
 }
 
-void RedisLink::startEventually(RedisCall call) {
-  core_->loop().post([core = core_.get(), call = std::move(call)] {
-    core->start(call, [core, call](const Result<Reply>& reply) {
-      if (!reply) core->add(call);
-    });
-  });
-}
-
 void RedisLink::runLater(RedisCall call) {
   core_->loop().post([core = core_.get(), call = std::move(call)] { core->add(call); });
 }

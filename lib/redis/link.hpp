@@ -36,9 +36,8 @@ class RedisLink {
   void start(RedisCall call, Answered done);
   // The same for a thread that can wait, which the link's own cannot: there it is Errc::overloaded.
   [[nodiscard]] Result<Reply> run(const RedisCall& call);
-  // Runs it now if it can be, or as runLater() does. The first blocks until it is known which.
+  // Runs it now if it can be, or as runLater() does. Blocks until it is known which.
   void runEventually(RedisCall call);
-  void startEventually(RedisCall call);
   // For what has just failed: runs it as soon as Redis takes it, in the order of these calls. What Redis refuses again
   // and again while it is well is dropped, and what PendingCalls has no room for.
   void runLater(RedisCall call);

@@ -226,12 +226,15 @@ void RedisRecord::lookUp(Told<std::optional<Record>> done) {
 
 void RedisRecord::passOver() { passedOver_.at(lastIndex_) = lastValue_; }
 
-void RedisRecord::storeOrphaned(const TokenSet& tokens) {
+void RedisRecord::storeOrphaned(const TokenSet& tokens, Told<bool> done) {
   const auto values = link_.sealer().seal(orphaned_, {purpose, secret_}, writeTokens(tokens), times_.keep);
-  if (!values) return;
+  if (!values) return done(values.error());
   RedisCall call{.script = &storeScript(), .keys = orphaned_, .arguments = {"0", millisecondsOf(times_.keep)}};
   append(call.arguments, *values);
-  link_.startEventually(std::move(call));
+  link_.start(call, [this, call, done = std::move(done)](const Result<Reply>& reply) {
+    if (!reply) link_.runLater(call);
+    reply ? done(true) : done(reply.error());
+  });
 }
 
 RedisRecord::Orphaned RedisRecord::orphaned() {

@@ -93,8 +93,9 @@ class RedisRecord {
   [[nodiscard]] const RedisNames& channels() const { return locks_; }
 
   // Orphaned tokens: a call brought them after another process had ended the login. That process finds them here and
-  // revokes them. `mayCome`: such a call is still in flight. Storing does not block, looking does.
-  void storeOrphaned(const TokenSet& tokens);
+  // revokes them. `mayCome`: such a call is still in flight. Storing does not block, looking does. An error when
+  // Redis fails: they are stored later, then.
+  void storeOrphaned(const TokenSet& tokens, Told<bool> done);
   struct Orphaned {
     std::optional<TokenSet> tokens;
     bool mayCome = false;

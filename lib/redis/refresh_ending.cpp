@@ -46,9 +46,12 @@ void RefreshOperation::published(const RefreshAnswer& answer, const TokenSet& fr
   if (cannotBeSealed) return release([this, answer] { finish(answer); });  // nobody shall wait for it
   const Record* const known = recordIn(outcome);
   if (known == nullptr || known->kind != Record::Kind::loggedOut) return better(outcome, answer);
-  record_.storeOrphaned(fresh);
   signsOut_ = known->endedAt.value_or(TimePoint::max());
-  release([this, answer] { finish(answer); });  // for the local coordinator to discard
+  // Whoever ended the login looks for them while the lock is held: it is released when they are there, or expires.
+  record_.storeOrphaned(fresh, step<bool>([this, answer](const Result<bool>& stored) {
+                          const auto end = [this, answer] { finish(answer); };  // the local coordinator discards them
+                          stored ? release(end) : end();
+                        }));
 }
 
 // Gives the lock up, if it can be, or it ends by itself.
