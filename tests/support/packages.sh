@@ -26,7 +26,7 @@ asio_packages=(libboost1.81-dev)  # headers only
 server_packages=("${asio_packages[@]}" libpoco-dev)
 metrics_packages=(prometheus-cpp-dev)
 curl_packages=(libcurl4-openssl-dev)
-redis_packages=(libhiredis-dev redis-server)  # tests start servers of their own, on free ports
+redis_packages=(libhiredis-dev redis-server spin)  # tests start servers of their own, on free ports
 
 # For the Node package and the exchange with iron-session; any version from 18 on serves.
 need_node() {
