@@ -69,15 +69,17 @@ void EventLoop::run(const Task& afterwards) {
     if (!isStopping_) runReady();
     runAfterwards();
   }
-  std::vector<Task> dropped;  // destroyed while nothing is locked
+  // Destroyed while nothing is locked, and where what they hold may still come here when it goes.
+  std::vector<Task> dropped;
+  std::map<Ticket, Task> timers;
+  std::unordered_map<int, Watched> watched;
   {
     const std::lock_guard lock(mutex_);
     hasEnded_ = true;
     dropped.swap(posted_);
   }
-  dropped.clear();
-  timers_.clear();
-  watched_.clear();
+  timers.swap(timers_);
+  watched.swap(watched_);
 }
 
 EventLoop::Ticket EventLoop::at(Deadline when, Task due) {

@@ -178,7 +178,7 @@ void RedisConnection::onReady() {
   try {
     goOn();
   } catch (...) {
-    state_ == State::open ? close(outOfMemory()) : attemptFailed(outOfMemory());
+    broken(outOfMemory());
   }
 }
 
@@ -203,13 +203,13 @@ void RedisConnection::readAll() {
   std::array<char, 16 * 1024> buffer;  // NOLINT: filled by read()
   for (int i = 0; i < mostReads && (state_ == State::open || state_ == State::signingIn); ++i) {
     const RedisStream::Moved got = stream_->read(buffer.data(), buffer.size());
-    if (got.step == RedisStream::Step::broken) return close({Errc::transport, "it hung up"});
+    if (got.step == RedisStream::Step::broken) return broken({Errc::transport, "it hung up"});
     if (got.step == RedisStream::Step::waitToWrite) return watchFor(EPOLLIN | EPOLLOUT);
     if (got.step != RedisStream::Step::done) return;
     std::string_view received(buffer.data(), got.size);
     while (state_ == State::open || state_ == State::signingIn) {
       Result<std::optional<Reply>> reply = reader_->read(received);
-      if (!reply) return close(reply.error());
+      if (!reply) return broken(reply.error());
       if (!*reply) break;
       received = {};
       take(**std::move(reply));
@@ -245,7 +245,7 @@ void RedisConnection::flush() {
     step = moved.step;
     written_ += moved.size;
   }
-  if (step == RedisStream::Step::broken) return close({Errc::transport, "it hung up"});
+  if (step == RedisStream::Step::broken) return broken({Errc::transport, "it hung up"});
   if (written_ == out_.size()) {
     wipe(writable(out_.data(), out_.size()));
     out_.clear();
@@ -256,7 +256,7 @@ void RedisConnection::flush() {
 
 void RedisConnection::watchFor(std::uint32_t events) {
   if (std::exchange(events_, events) == events || loop_.rewatch(stream_->descriptor(), events)) return;
-  close({Errc::transport, "it cannot be watched"});
+  broken({Errc::transport, "it cannot be watched"});
 }
 
 // One timer for all: it may go off too early for those that are left, never too late.
@@ -303,10 +303,19 @@ void RedisConnection::closeIfDone() {
   if (std::none_of(underWay_.begin(), underWay_.end(), isWaitedFor)) close({Errc::transport, "not used"});
 }
 
+// Where another address is left, that one is tried.
+void RedisConnection::broken(const Error& why) {
+  if (state_ == State::closed) return;
+  state_ == State::open ? close(why) : attemptFailed(why);
+}
+
 void RedisConnection::close(const Error& why) {
   const auto self = shared_from_this();
   if (state_ == State::closed) return;
-  if (state_ != State::open) return attemptFailed(why);
+  if (state_ != State::open) {
+    next_ = addresses_.size();
+    return attemptFailed(why);
+  }
   state_ = State::closed;
   drop();
   if (!std::exchange(isRetired_, true) && hooks_.ended) hooks_.ended();

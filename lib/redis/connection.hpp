@@ -44,7 +44,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
   void send(std::span<const std::string_view> words, Deadline deadline, Answered done);
   // A command whose answer, if any, is pushed.
   void post(std::span<const std::string_view> words);
-  // At once: what is under way fails with `why`.
+  // At once: what is under way fails with `why`, and so does opening it.
   void close(const Error& why);
   // As soon as what is under way is answered or late.
   void retire();
@@ -64,6 +64,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
 
   void tryNext();
   void attemptFailed(const Error& why);
+  void broken(const Error& why);
   void signIn();
   void signedIn(const Reply& reply);
   void opened();

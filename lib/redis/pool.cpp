@@ -47,14 +47,9 @@ struct RedisPool::Look {
   std::chrono::milliseconds soon;
   Looked done;
   std::optional<EventLoop::Ticket> timer = {};  // while names are resolved
-  bool isOver = false;
   Pointer connection = nullptr;
   int tries = 0;
   Deadline begun = {};  // of a try
-
-  void complete(std::optional<Error> problem) {
-    if (!std::exchange(isOver, true)) completeSafely(std::exchange(done, nullptr), std::move(problem));
-  }
 };
 
 RedisPool::RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls)
@@ -184,40 +179,45 @@ void RedisPool::forget(const RedisConnection* connection) {
 }
 
 void RedisPool::look(Deadline deadline, std::chrono::milliseconds soon, Looked done) {
-  const auto look = std::make_shared<Look>();
-  look->deadline = deadline;
-  look->soon = soon;
-  look->done = exactlyOnce(std::move(done), std::optional(Error{Errc::overloaded, {}}));
-  if (!options_.unixSocket.empty()) return lookAt(look, {unixAddress(options_.unixSocket)});
-  look->timer = loop_->at(deadline, [look] { look->complete(fail(Errc::unreachable, "no address in time")); });
-  const auto resolved = [weak = weak_from_this(), loop = loop_, look](const Addresses& hosts) {
-    loop->post([weak, look, hosts] {
-      const auto self = weak.lock();
-      if (!self || look->isOver) return;
-      self->loop_->cancel(look->timer);
-      self->lookAt(look, tcpAddresses(hosts, self->options_.port));
-    });
-  };
-  resolver_.resolve(options_.host, resolved);
+  const auto once = exactlyOnce(std::move(done), std::optional(Error{Errc::overloaded, {}}));
+  const auto look = std::make_shared<Look>(Look{deadline, soon, once});
+  looks_.insert(look);
+  try {
+    if (!options_.unixSocket.empty()) return lookAt(look, {unixAddress(options_.unixSocket)});
+    const auto late = [this, weak = std::weak_ptr(look)] {
+      if (const auto self = weak.lock()) finish(self, fail(Errc::unreachable, "no address in time"));
+    };
+    look->timer = loop_->at(deadline, late);
+    // The resolver's thread may outlive all but the loop.
+    const auto resolved = [pool = weak_from_this(), loop = loop_, weak = std::weak_ptr(look)](const Addresses& hosts) {
+      loop->post([pool, weak, hosts] {
+        const auto self = pool.lock();
+        const auto found = weak.lock();
+        if (self && found) self->lookAt(found, tcpAddresses(hosts, self->options_.port));
+      });
+    };
+    resolver_.resolve(options_.host, resolved);
+  } catch (const std::exception&) {
+    finish(look, Error{Errc::overloaded, {}});
+  }
 }
 
 void RedisPool::lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddress> addresses) {
-  if (addresses.empty() && addresses_.empty())
-    return look->complete(fail(Errc::unreachable, "the host has no address"));
+  loop_->cancel(look->timer);
+  if (addresses.empty() && addresses_.empty()) return finish(look, fail(Errc::unreachable, "the host has no address"));
   if (addresses.empty()) addresses = addresses_;
-  const auto opened = [this, look](std::optional<Error> problem) {
-    if (problem) {
-      look->connection = nullptr;
-      return look->complete(std::move(problem));
-    }
-    probe(look);
+  const auto opened = [this, weak = std::weak_ptr(look)](std::optional<Error> problem) {
+    const auto self = weak.lock();
+    if (!self) return;
+    problem ? finish(self, std::move(problem)) : probe(self);
   };
   const auto raw = std::make_shared<const RedisConnection*>(nullptr);
   const auto ended = [this, raw] { forget(*raw); };
-  look->connection = std::make_shared<RedisConnection>(*loop_, options_, tls_,
-                                                       RedisConnection::Hooks{.opened = opened, .ended = ended});
-  *raw = look->connection.get();
-  look->connection->open(std::move(addresses), look->deadline);
+  const auto connection = std::make_shared<RedisConnection>(*loop_, options_, tls_,
+                                                            RedisConnection::Hooks{.opened = opened, .ended = ended});
+  *raw = connection.get();
+  look->connection = connection;
+  connection->open(std::move(addresses), look->deadline);
 }
 
 void RedisPool::probe(const std::shared_ptr<Look>& look) {
@@ -226,13 +226,16 @@ void RedisPool::probe(const std::shared_ptr<Look>& look) {
   look->begun = std::chrono::steady_clock::now();
   const std::string key = options_.prefix + "probe";
   const std::array<std::string_view, 4> words = {"EVAL", probeScript, "1", key};
-  look->connection->send(words, look->deadline, [weak = weak_from_this(), look](const Result<Reply>& reply) {
-    if (const auto self = weak.lock()) self->probed(look, reply);
-  });
+  const auto answered = [this, weak = std::weak_ptr(look)](const Result<Reply>& reply) {
+    if (const auto self = weak.lock()) probed(self, reply);
+  };
+  const Pointer connection = look->connection;
+  connection->send(words, look->deadline, answered);
 }
 
 void RedisPool::probed(const std::shared_ptr<Look>& look, const Result<Reply>& reply) {
-  if (!reply) return look->complete(reply.error());
+  if (!reply) return finish(look, reply.error());
+  if (!look->connection) return;  // it is over
   const std::string name = reply->kind == Reply::Kind::error ? reply->errorName() : "nonsense";
   const bool refusesUs = name == "NOAUTH" || name == "NOPERM";
   const bool isQuick = std::chrono::steady_clock::now() - look->begun <= look->soon;
@@ -241,11 +244,19 @@ void RedisPool::probed(const std::shared_ptr<Look>& look, const Result<Reply>& r
   if (isWell && isQuick) {
     addresses_ = look->connection->addresses();
     connections_.push_back(look->connection);
-    return look->complete(std::nullopt);
+    return finish(look, std::nullopt);
   }
-  look->connection->retire();
-  if (reply->isText("OK")) return look->complete(fail(Errc::timeout, "it answers too late"));
-  look->complete(fail(refusesUs ? Errc::notAllowed : Errc::unreachable, "it answers " + name));
+  if (reply->isText("OK")) return finish(look, fail(Errc::timeout, "it answers too late"));
+  finish(look, fail(refusesUs ? Errc::notAllowed : Errc::unreachable, "it answers " + name));
+}
+
+// Once for each look. Closes its connection, unless the connection is in use from now on.
+void RedisPool::finish(std::shared_ptr<Look> look, std::optional<Error> problem) {
+  if (looks_.erase(look) == 0) return;
+  loop_->cancel(look->timer);
+  const Pointer connection = std::exchange(look->connection, nullptr);
+  if (problem && connection) connection->close(*problem);
+  completeSafely(look->done, std::move(problem));
 }
 
 void RedisPool::retire() {
@@ -261,6 +272,7 @@ void RedisPool::close() {
     const std::vector<Pointer> all = *list;
     for (const Pointer& connection : all) connection->close(why);
   }
+  while (!looks_.empty()) finish(*looks_.begin(), why);
   std::list<std::shared_ptr<Attempt>> waiting;
   waiting.swap(waiting_);
   for (const auto& attempt : waiting) attempt->complete(why);

@@ -10,6 +10,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 namespace ironjar::detail {
@@ -31,7 +32,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   void look(Deadline deadline, std::chrono::milliseconds soon, Looked done);
   // No more is sent on what is open.
   void retire();
-  // At the loop's end: all that is under way fails.
+  // At the loop's end: all that is under way fails, and completes before this returns.
   void close();
 
   [[nodiscard]] const std::vector<RedisAddress>& addresses() const { return addresses_; }
@@ -53,6 +54,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   void lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddress> addresses);
   void probe(const std::shared_ptr<Look>& look);
   void probed(const std::shared_ptr<Look>& look, const Result<Reply>& reply);
+  void finish(std::shared_ptr<Look> look, std::optional<Error> problem);
   [[nodiscard]] Pointer leastBusy() const;
 
   const std::shared_ptr<EventLoop> loop_;
@@ -64,6 +66,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   std::vector<Pointer> connections_;     // open
   std::vector<Pointer> opening_;
   std::list<std::shared_ptr<Attempt>> waiting_;       // for a connection
+  std::set<std::shared_ptr<Look>> looks_;             // all others refer to them weakly
   std::size_t underWay_ = 0;                          // commands that are not answered
   std::map<const RedisScript*, std::string> hashes_;  // what EVALSHA calls them; empty: the server tells none
   Deadline growsFrom_ = {};                           // after one more connection could not be had

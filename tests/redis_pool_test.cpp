@@ -1,0 +1,104 @@
+// The pool, from inside: what becomes of a look that is under way when everything goes.
+#include "redis/fake_redis.hpp"
+#include "redis/pool.hpp"
+#include "support/named_tokens.hpp"
+#include "support/support.hpp"
+
+#include <cstring>
+#include <dlfcn.h>
+#include <filesystem>
+#include <future>
+#include <netdb.h>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using detail::EventLoop;
+using detail::RedisPool;
+
+namespace {
+
+constexpr const char* stalledName = "redis.stalls.test";
+std::promise<void> asked;   // for that name
+std::promise<void> goesOn;  // the resolver
+
+// A pool with a loop's thread; without anything that completes it but close().
+struct Running {
+  explicit Running(RedisOptions how) : options(std::move(how)), tls(options) {
+    pool = std::make_shared<RedisPool>(loop, options, tls);
+    thread = std::thread([this] {
+      loop->run();
+      pool->close();
+    });
+  }
+  ~Running() { end(); }
+  void look(std::function<void(std::optional<Error>)> done) {
+    loop->post([this, done] { pool->look(std::chrono::steady_clock::now() + 60s, 1s, done); });
+  }
+  void end() {
+    loop->stop();
+    if (thread.joinable()) thread.join();
+  }
+
+  const RedisOptions options;
+  const detail::RedisTls tls;
+  std::shared_ptr<EventLoop> loop = std::make_shared<EventLoop>();
+  std::shared_ptr<RedisPool> pool;
+  std::thread thread;
+};
+
+std::ptrdiff_t descriptors() {
+  const std::filesystem::directory_iterator open("/proc/self/fd");
+  return std::distance(begin(open), end(open));
+}
+
+}  // namespace
+
+// In front of the system's, which is asked for all other names.
+extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo* hints, addrinfo** found) {
+  if (name != nullptr && std::strcmp(name, stalledName) == 0) {
+    asked.set_value();
+    goesOn.get_future().wait();
+    return EAI_AGAIN;
+  }
+  using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static const auto system = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  return system(name, service, hints, found);
+}
+
+TEST_CASE("a look that waits for the resolver when the pool goes is told at once, and once") {
+  const auto told = std::make_shared<std::atomic<int>>(0);
+  std::weak_ptr<EventLoop> loop;
+  {
+    Running running({.passwords = support::password, .host = stalledName});
+    loop = running.loop;
+    running.look([told](const std::optional<Error>& problem) { *told += problem ? 1 : 100; });
+    asked.get_future().wait();
+    running.end();
+    CHECK(*told == 1);
+    CHECK(running.pool.use_count() == 1);
+  }
+  goesOn.set_value();
+  const auto deadline = support::soon();
+  while (!loop.expired() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  CHECK(loop.expired());
+  CHECK(*told == 1);
+}
+
+TEST_CASE("a look whose probe is not answered when the pool goes leaves no connection behind") {
+  std::promise<void> probed;
+  support::FakeRedis server([&](const std::vector<std::string>& words) {
+    if (support::isProbe(words)) probed.set_value();
+    return std::string();
+  });
+  const auto before = descriptors();
+  std::atomic<int> told = 0;
+  {
+    Running running({.passwords = support::password, .port = server.port()});
+    running.look([&](const std::optional<Error>& problem) { told += problem ? 1 : 100; });
+    probed.get_future().wait();
+  }
+  CHECK(told == 1);
+  const auto deadline = support::soon();  // of the server's end
+  while (descriptors() > before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  CHECK(descriptors() == before);
+}
