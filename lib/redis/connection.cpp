@@ -59,8 +59,9 @@ void failSafely(const RedisConnection::Answered& done, const Error& why) noexcep
 
 }  // namespace
 
-RedisConnection::RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks)
-    : loop_(loop), options_(options), tls_(tls), hooks_(std::move(hooks)) {}
+RedisConnection::RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks,
+                                 std::uint64_t number)
+    : loop_(loop), options_(options), tls_(tls), hooks_(std::move(hooks)), number_(number) {}
 
 RedisConnection::~RedisConnection() { drop(); }
 

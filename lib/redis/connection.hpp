@@ -6,6 +6,7 @@
 #include "redis/reply.hpp"
 #include "redis/stream.hpp"
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -32,7 +33,9 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
     std::function<void(const Reply&)> pushed = nullptr;
   };
 
-  RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks);
+  // `number`: for its owner.
+  RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks,
+                  std::uint64_t number = 0);
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
   ~RedisConnection();
@@ -50,6 +53,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
   void retire();
 
   [[nodiscard]] bool isUsable() const { return state_ == State::open && !isRetired_; }
+  [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] bool hasAnswered() const { return hasAnswered_; }
   [[nodiscard]] std::size_t underWay() const { return underWay_.size(); }
   // The addresses, with the one in front that it is connected to.
@@ -86,6 +90,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
   const RedisOptions& options_;
   const RedisTls& tls_;
   Hooks hooks_;
+  const std::uint64_t number_;
   State state_ = State::connecting;
   std::vector<RedisAddress> addresses_;
   std::size_t next_ = 0;

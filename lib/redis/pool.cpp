@@ -37,9 +37,10 @@ struct RedisPool::Attempt {
   Answered done;
   std::optional<EventLoop::Ticket> timer = {};  // while it waits for a connection
   std::weak_ptr<RedisConnection> connection = {};
-  bool mayRepeat = true;
-  bool byText = false;       // the server does not know the script by its hash
-  bool wasAnswered = false;  // the connection, before this
+  std::uint64_t newest = 0;     // connection when it was sent
+  std::uint64_t newerThan = 0;  // this connection is the one that it is sent on
+  bool byText = false;          // the server does not know the script by its hash
+  bool wasAnswered = false;     // the connection, before this
 };
 
 struct RedisPool::Look {
@@ -62,18 +63,22 @@ void RedisPool::run(RedisCall call, Deadline deadline, Answered done) {
   submit(std::make_shared<Attempt>(*this, std::move(call), deadline, std::move(done)));
 }
 
-RedisPool::Pointer RedisPool::leastBusy() const {
-  const auto found = std::min_element(connections_.begin(), connections_.end(),
-                                      [](const Pointer& a, const Pointer& b) { return a->underWay() < b->underWay(); });
-  return found == connections_.end() ? nullptr : *found;
+RedisPool::Pointer RedisPool::leastBusy(std::uint64_t newerThan) const {
+  Pointer found;
+  for (const Pointer& each : connections_) {
+    if (each->number() > newerThan && (!found || each->underWay() < found->underWay())) found = each;
+  }
+  return found;
 }
 
 void RedisPool::submit(const std::shared_ptr<Attempt>& attempt) {
-  const Pointer connection = leastBusy();
+  const Pointer connection = leastBusy(attempt->newerThan);
   const bool hasRoom = connections_.size() < mostConnections && std::chrono::steady_clock::now() >= growsFrom_;
   if (connection) send(attempt, connection);
   if (!connection) await(attempt);
-  if (opening_.empty() && (!connection || (hasRoom && connection->underWay() > 1))) connect(attempt->deadline);
+  const bool isOpening = std::any_of(opening_.begin(), opening_.end(),
+                                     [&](const Pointer& each) { return each->number() > attempt->newerThan; });
+  if (!isOpening && (!connection || (hasRoom && connection->underWay() > 1))) connect(attempt->deadline);
 }
 
 void RedisPool::await(const std::shared_ptr<Attempt>& attempt) {
@@ -97,6 +102,7 @@ void RedisPool::send(const std::shared_ptr<Attempt>& attempt, const Pointer& con
   ++commands_;
   attempt->connection = connection;
   attempt->wasAnswered = connection->hasAnswered();
+  attempt->newest = opened_;
   const RedisCall& call = attempt->call;
   const auto known = hashes_.find(call.script);
   const bool byHash = !attempt->byText && known != hashes_.end() && !known->second.empty();
@@ -128,9 +134,11 @@ void RedisPool::learnHash(const RedisScript& script, RedisConnection& connection
 
 void RedisPool::answered(const std::shared_ptr<Attempt>& attempt, Result<Reply> reply) {
   if (!reply) {
-    // The server may have closed it since.
+    // The server may have closed it since, and all that were open when it did, which is not noticed of all at once:
+    // only one that is opened from now on can tell. One that ends before its first answer is a failure.
     const bool mayHaveBeenClosed = reply.error().code == Errc::transport && attempt->wasAnswered;
-    if (!mayHaveBeenClosed || !std::exchange(attempt->mayRepeat, false) || isClosed_) return attempt->complete(reply);
+    if (!mayHaveBeenClosed || isClosed_) return attempt->complete(reply);
+    attempt->newerThan = attempt->newest;
     return submit(attempt);
   }
   const Pointer connection = attempt->connection.lock();
@@ -150,7 +158,8 @@ void RedisPool::connect(Deadline deadline) {
   const auto connection = std::make_shared<RedisConnection>(
       *loop_, options_, tls_,
       RedisConnection::Hooks{.opened = [this, raw](std::optional<Error> why) { connected(*raw, std::move(why)); },
-                             .ended = [this, raw] { forget(*raw); }});
+                             .ended = [this, raw] { forget(*raw); }},
+      ++opened_);
   *raw = connection.get();
   opening_.push_back(connection);
   connection->open(addresses_, deadline);
@@ -164,7 +173,7 @@ void RedisPool::connected(RedisConnection* connection, std::optional<Error> prob
   opening_.erase(found);
   if (!problem) connections_.push_back(self);
   if (problem) growsFrom_ = std::chrono::steady_clock::now() + betweenGrowths;
-  if (connections_.empty() && !opening_.empty()) return;
+  if (problem && !opening_.empty()) return;
   // Those that come meanwhile wait for the next one.
   std::list<std::shared_ptr<Attempt>> waiting;
   waiting.swap(waiting_);
@@ -213,8 +222,8 @@ void RedisPool::lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddre
   };
   const auto raw = std::make_shared<const RedisConnection*>(nullptr);
   const auto ended = [this, raw] { forget(*raw); };
-  const auto connection = std::make_shared<RedisConnection>(*loop_, options_, tls_,
-                                                            RedisConnection::Hooks{.opened = opened, .ended = ended});
+  const auto connection = std::make_shared<RedisConnection>(
+      *loop_, options_, tls_, RedisConnection::Hooks{.opened = opened, .ended = ended}, ++opened_);
   *raw = connection.get();
   look->connection = connection;
   connection->open(std::move(addresses), look->deadline);

@@ -24,8 +24,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls);
 
   // The script's answer, of a shape that it can have; by the deadline. Errors: RedisLink::run's, and Errc::overloaded
-  // when too many wait. A script may run twice when a connection breaks: the second time it finds what the first has
-  // done.
+  // when too many wait. A script may run again when a connection breaks: then it finds what it has done.
   void run(RedisCall call, Deadline deadline, Answered done);
   // Resolves the host anew and opens a connection, on which it sees whether Redis can be written to, and answers within
   // `soon` when it has been asked a few times. Nothing, when all is well: the connection is used from then on.
@@ -55,7 +54,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   void probe(const std::shared_ptr<Look>& look);
   void probed(const std::shared_ptr<Look>& look, const Result<Reply>& reply);
   void finish(std::shared_ptr<Look> look, std::optional<Error> problem);
-  [[nodiscard]] Pointer leastBusy() const;
+  [[nodiscard]] Pointer leastBusy(std::uint64_t newerThan) const;
 
   const std::shared_ptr<EventLoop> loop_;
   const RedisOptions& options_;
@@ -65,6 +64,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   std::vector<RedisAddress> addresses_;  // the one that has worked is in front
   std::vector<Pointer> connections_;     // open
   std::vector<Pointer> opening_;
+  std::uint64_t opened_ = 0;                          // connections, ever: their numbers
   std::list<std::shared_ptr<Attempt>> waiting_;       // for a connection
   std::set<std::shared_ptr<Look>> looks_;             // all others refer to them weakly
   std::size_t underWay_ = 0;                          // commands that are not answered
