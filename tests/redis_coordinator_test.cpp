@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -206,6 +207,31 @@ TEST_CASE_FIXTURE(Fixture, "a coordinator that goes while it waits for another d
   const auto begin = std::chrono::steady_clock::now();
   two.reset();
   CHECK(std::chrono::steady_clock::now() - begin < 2s);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a coordinator goes while the provider hangs and Redis is slow, and everybody is told") {
+  Replica one;
+  auto two = std::make_unique<RedisCoordinator>(one.redis, RedisCoordinatorOptions{.lease = 100ms});
+  std::promise<void> entered;
+  std::promise<Result<NewTokens>> told;
+  std::function<void(RefreshAnswer)> held;
+  const auto hangs = [&](const TokenSet&, std::function<void(RefreshAnswer)> done) {
+    held = std::move(done);
+    entered.set_value();
+  };
+  two->startRefresh("c", tokens("a"), RefreshCall(hangs), soon(), {},
+                    [&](Result<NewTokens> got) { told.set_value(std::move(got)); });
+  entered.get_future().wait();
+  one.coordinator->end("c", tokens("a"), nullptr);
+  server().pause();
+  two.reset();
+  server().resume();
+  auto future = told.get_future();
+  REQUIRE(future.wait_for(0s) == std::future_status::ready);
+  CHECK_FALSE(future.get());
+  held({.tokens = tokens("late")});  // to nobody
+  // Whatever was under way for it has been answered, and finds nobody.
+  CHECK(one.refresh("x", "y"));
 }
 
 TEST_CASE("impossible options are refused") {

@@ -41,7 +41,7 @@ class RedisCoordinator::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  LocalCoordinator& local() { return refreshing_->local(); }
+  LocalCoordinator& local() { return *refreshing_->local(); }  // which lives until the destructor
 
   void startRefresh(std::string_view client, const TokenSet& rejected, const RefreshCall& call, Deadline deadline,
                     const RefreshContext& context, RefreshHandler done) {

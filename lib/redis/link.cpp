@@ -33,6 +33,7 @@ class RedisLink::Core {
 
   // For any thread.
   [[nodiscard]] EventLoop& loop() const { return *loop_; }
+  [[nodiscard]] std::shared_ptr<EventLoop> sharedLoop() const { return loop_; }
   [[nodiscard]] bool isDegraded() const { return degraded_; }
   [[nodiscard]] RedisStats stats() const {
     return {.degraded = degraded_, .commands = pool_->commands(), .failed = failures_, .degradations = degradations_};
@@ -215,6 +216,7 @@ RedisLink::~RedisLink() {
 RedisStats RedisLink::stats() const { return core_->stats(); }
 
 EventLoop& RedisLink::loop() const { return core_->loop(); }
+std::shared_ptr<EventLoop> RedisLink::sharedLoop() const { return core_->sharedLoop(); }
 
 RedisLink::Ticket RedisLink::listen(std::vector<std::string> channels, std::function<void(Heard)> heard) {
   return core_->subscription().add(std::move(channels), std::move(heard));

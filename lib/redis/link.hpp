@@ -44,6 +44,7 @@ class RedisLink {
 
   // The link's thread, for those that work on it. What follows is for that thread alone.
   [[nodiscard]] EventLoop& loop() const;
+  [[nodiscard]] std::shared_ptr<EventLoop> sharedLoop() const;  // for what may outlive the link
   [[nodiscard]] Ticket listen(std::vector<std::string> channels, std::function<void(Heard)> heard);
   void stopListening(Ticket ticket);
 

@@ -54,6 +54,13 @@ void RefreshOperation::published(const RefreshAnswer& answer, const TokenSet& fr
                         }));
 }
 
+// The tokens of a call that is not waited for any more: the old one is spent, and nobody else has them.
+void RefreshOperation::publishLate(const TokenSet& brought) {
+  const auto record = std::make_shared<RedisRecord>(shared_->recordOf(request_.client, request_.spent.refreshToken));
+  record->publish(owner_, successorOf(request_.spent, brought), endedBefore_,
+                  [self = shared_from_this(), record](const auto&) {});
+}
+
 // Gives the lock up, if it can be, or it ends by itself.
 void RefreshOperation::release(std::function<void()> then) {
   record_.release(owner_, {fail(Errc::refreshFailed)},
@@ -106,6 +113,12 @@ void RefreshOperation::abandon() {
   }
 }
 
+void RefreshOperation::drop() noexcept {
+  isAsking_ = false;
+  finish(brought_ ? RefreshAnswer{.tokens = std::move(*brought_)}
+                  : notAsked({Errc::refreshFailed, {}}));  // no words: they may need memory
+}
+
 void RefreshOperation::finish(RefreshAnswer answer) noexcept {
   if (std::exchange(isOver_, true)) return;
   shared_->link().loop().cancel(timer_);
@@ -115,7 +128,8 @@ void RefreshOperation::finish(RefreshAnswer answer) noexcept {
 
 void RefreshOperation::signOut() const {
   if (!signsOut_) return;
-  shared_->local().end(request_.client, request_.spent, nullptr, {.at = *signsOut_, .begun = request_.begun});
+  const auto local = shared_->local();
+  if (local) local->end(request_.client, request_.spent, nullptr, {.at = *signsOut_, .begun = request_.begun});
 }
 
 }  // namespace ironjar::detail

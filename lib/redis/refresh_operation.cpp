@@ -207,8 +207,12 @@ void RefreshOperation::ask() {
 }
 
 void RefreshOperation::answered(const RefreshAnswer& answer) {
-  shared_->callEnded(bool(call().asynchronous()));
-  if (!std::exchange(isAsking_, false)) return;  // it was abandoned
+  const auto self = shared_from_this();
+  shared_->callEnded(self);
+  if (!std::exchange(isAsking_, false)) {  // it was abandoned
+    if (answer.tokens) safely([&] { publishLate(*answer.tokens); });
+    return;
+  }
   shared_->link().loop().cancel(timer_);
   safely([&] {
     if (answer.tokens) brought_ = *answer.tokens;

@@ -41,6 +41,8 @@ class RefreshOperation : public std::enable_shared_from_this<RefreshOperation> {
   void answered(const RefreshAnswer& answer);  // by the token endpoint
   void stop();                                 // the coordinator goes: no more waiting
   void abandon();                              // it cannot wait for the call either
+  void drop() noexcept;                        // nor for Redis
+  [[nodiscard]] bool isAsking() const { return isAsking_; }
 
  private:
   using Adopted = std::function<void(std::optional<RefreshAnswer>)>;
@@ -72,6 +74,7 @@ class RefreshOperation : public std::enable_shared_from_this<RefreshOperation> {
   void askWithLease();
   void ask();
   void conclude(const RefreshAnswer& answer);
+  void publishLate(const TokenSet& brought);
   void publish(const RefreshAnswer& answer);
   void published(const RefreshAnswer& answer, const TokenSet& fresh, const Result<RedisRecord::Outcome>& outcome);
   void giveUp(const RefreshAnswer& answer, std::size_t looks);

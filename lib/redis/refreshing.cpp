@@ -35,7 +35,12 @@ Refreshing::Refreshing(std::shared_ptr<RedisLink> link, const RedisCoordinatorOp
       link_(std::move(link)),
       calling_(options.local.threads, mostQueued),
       completing_(completingThreads, mostUnderWay),
-      local_(std::make_unique<LocalCoordinator>(inFront(options.local))) {}
+      local_(std::make_shared<LocalCoordinator>(inFront(options.local))) {}
+
+std::shared_ptr<LocalCoordinator> Refreshing::local() {
+  const std::lock_guard lock(mutex_);
+  return local_;
+}
 
 RedisRecord Refreshing::recordOf(std::string_view client, std::string_view refreshToken) const {
   const LocalCoordinatorOptions& local = options_.local;
@@ -65,9 +70,14 @@ void Refreshing::call(const std::shared_ptr<RefreshOperation>& operation) {
 
 void Refreshing::startCall(const std::shared_ptr<RefreshOperation>& operation) {
   const bool isAsynchronous = bool(operation->call().asynchronous());
+  asking_.insert(operation);
   if (isAsynchronous) ++running_;
-  const Completion<RefreshAnswer> answered = [loop = &link_->loop(), operation](RefreshAnswer answer) {
-    loop->post([operation, answer = std::move(answer)] { operation->answered(answer); });
+  // The application may hold this for as long as it likes: neither the operation nor the link may live on for it.
+  const Completion<RefreshAnswer> answered = [loop = link_->sharedLoop(),
+                                              weak = std::weak_ptr(operation)](RefreshAnswer answer) {
+    loop->post([weak, answer = std::move(answer)] {
+      if (const auto asker = weak.lock()) asker->answered(answer);
+    });
   };
   const auto make = [operation, isAsynchronous, answered] {
     if (!isAsynchronous) return answered(ask(operation->call().blocking(), operation->spent()));
@@ -81,13 +91,15 @@ void Refreshing::startCall(const std::shared_ptr<RefreshOperation>& operation) {
   answered({.tokens = fail(Errc::overloaded, "the call could not be made"), .endpoint = EndpointState::notAsked});
 }
 
-void Refreshing::callEnded(bool wasAsynchronous) {
-  if (!wasAsynchronous) return;
+void Refreshing::callEnded(const std::shared_ptr<RefreshOperation>& operation) {
+  asking_.erase(operation);
+  if (!operation->call().asynchronous()) return;
   --running_;
-  if (calls_.empty()) return;
-  const auto next = std::move(calls_.front());
-  calls_.pop_front();
-  startCall(next);
+  while (!calls_.empty()) {
+    const auto next = std::move(calls_.front());
+    calls_.pop_front();
+    if (next->isAsking()) return startCall(next);
+  }
 }
 
 void Refreshing::end(const std::shared_ptr<RefreshOperation>& operation, Completion<RefreshAnswer> done,
@@ -154,11 +166,21 @@ void Refreshing::close() {
   forEach(&RefreshOperation::stop);
   if (!link_->loop().isOnItsThread() && !waitUntilIdle(now() + options_.lease)) {
     forEach(&RefreshOperation::abandon);
-    static_cast<void>(waitUntilIdle(now() + patience));
+    if (!waitUntilIdle(now() + patience)) {
+      forEach(&RefreshOperation::drop);
+      static_cast<void>(waitUntilIdle(now() + patience));
+    }
   }
   calling_.close();
   completing_.close();
-  local_.reset();
+  forEach(&RefreshOperation::drop);
+  runOn(link_->loop(), [this] { asking_.clear(); });
+  std::shared_ptr<LocalCoordinator> local;  // goes while nothing is locked
+  {
+    const std::lock_guard lock(mutex_);
+    local.swap(local_);
+  }
+  local.reset();
   // Nothing on the link's thread holds this any more, nor the link, whose last holder may have to wait for that thread.
   runOn(link_->loop(), [] {});
 }

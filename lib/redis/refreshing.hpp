@@ -27,18 +27,18 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
   Refreshing& operator=(const Refreshing&) = delete;
 
   // For any thread.
-  [[nodiscard]] LocalCoordinator& local() { return *local_; }
+  [[nodiscard]] std::shared_ptr<LocalCoordinator> local();  // nothing after close()
   [[nodiscard]] RedisLink& link() { return *link_; }
   [[nodiscard]] const RedisCoordinatorOptions& options() const { return options_; }
   [[nodiscard]] RedisRecord recordOf(std::string_view client, std::string_view refreshToken) const;
   void begin(const std::shared_ptr<RefreshOperation>& operation);
-  // Ends what waits, lets calls under way end, for a lease at most, and completes everything. Blocks, but on the link's
-  // thread.
+  // Ends what waits, lets calls under way end, for a lease at most, and completes everything, also when Redis does not
+  // answer. Blocks, but on the link's thread.
   void close();
 
   // For the link's thread. Makes the call, or has it made as soon as there are few enough; answered() follows.
   void call(const std::shared_ptr<RefreshOperation>& operation);
-  void callEnded(bool wasAsynchronous);
+  void callEnded(const std::shared_ptr<RefreshOperation>& operation);
   // Tells whoever waits for an operation, on a thread where that may block.
   void end(const std::shared_ptr<RefreshOperation>& operation, Completion<RefreshAnswer> done,
            RefreshAnswer answer) noexcept;
@@ -58,6 +58,7 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
   const std::shared_ptr<RedisLink> link_;
   std::set<std::shared_ptr<RefreshOperation>> operations_;  // the link's thread's
   std::deque<std::shared_ptr<RefreshOperation>> calls_;     // that are to be made; likewise
+  std::set<std::shared_ptr<RefreshOperation>> asking_;      // whose calls were made and have not ended; likewise
   std::size_t running_ = 0;                                 // asynchronous ones that were; likewise
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -66,7 +67,7 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
   std::set<std::thread::id> telling_;  // threads
   WorkerPool calling_;
   WorkerPool completing_;
-  std::unique_ptr<LocalCoordinator> local_;  // until close()
+  std::shared_ptr<LocalCoordinator> local_;  // until close(); for `mutex_`
 };
 
 }  // namespace ironjar::detail
