@@ -52,7 +52,12 @@ def problems_of_script(text):
 
 def dependencies_of(package):
     kinds = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
-    return {name: version for kind in kinds for name, version in package.get(kind, {}).items()}
+    found = {(kind, name): version for kind in kinds for name, version in package.get(kind, {}).items()}
+    # npm installs no optional peer: it is the application's own, in the version that it has.
+    for name, meta in package.get("peerDependenciesMeta", {}).items():
+        if meta.get("optional") is True:
+            found.pop(("peerDependencies", name), None)
+    return {name: version for (_, name), version in found.items()}
 
 
 def problems_of_package(folder, package):
