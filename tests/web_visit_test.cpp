@@ -143,3 +143,11 @@ TEST_CASE("renewals are adopted however many sessions they come through, once, a
   home.adoptRenewals(late);
   CHECK(home.tokens()->accessToken == "at-third");
 }
+
+TEST_CASE("a page is told whether its login is over, or its cookie only an old one") {
+  const auto reason = [](const Error& error) { return Json::parse(answerFor(error).body)["reason"]; };
+  CHECK(reason(fail(Errc::loginRequired)) == "login_required");
+  CHECK(reason(loginOver(RefreshEnd::superseded)) == "superseded");
+  CHECK(reason(loginOver(RefreshEnd::invalidGrant)) == "session_expired");
+  CHECK(reason(loginOver(RefreshEnd::loggedOut)) == "session_expired");
+}

@@ -71,8 +71,9 @@ class Origins {
 // ---- Errors
 
 // The answer for an error of performFetch's or commit's: the status and a JSON body {"reason": …}. 401 login_required
-// (nobody was signed in) or session_expired, 503 temporarily_unavailable with Retry-After (the error's retryAfter), 504
-// upstream_timeout, else 502 upstream_failed. No detail: that is for your log.
+// (nobody was signed in), superseded (the browser may hold a newer cookie: repeat the request, once) or
+// session_expired, 503 temporarily_unavailable with Retry-After (the error's retryAfter), 504 upstream_timeout, else
+// 502 upstream_failed. No detail: that is for your log.
 [[nodiscard]] Response answerFor(const Error& error);
 
 // {"reason": …} with the status, for a request that refusalOf() refuses.

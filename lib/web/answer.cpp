@@ -32,6 +32,11 @@ void allowOrigin(const WebRequest& request, Headers& headers, const Origins& ori
   headers.emplace_back("Access-Control-Expose-Headers", "Retry-After");
 }
 
+std::string_view reasonOf(std::optional<RefreshEnd> end) {
+  if (!end) return "login_required";
+  return end == RefreshEnd::superseded ? "superseded" : "session_expired";
+}
+
 }  // namespace
 
 Response detail::answer(int status, std::string_view reason) {
@@ -50,7 +55,7 @@ Response notSavedAnswer(const std::optional<Error>& why) {
 Response answerFor(const Error& error) {
   switch (error.code) {
     case Errc::loginRequired:
-      return detail::answer(401, error.end ? "session_expired" : "login_required");
+      return detail::answer(401, reasonOf(error.end));
     case Errc::expired:
       return detail::answer(401, "session_expired");
     case Errc::refreshFailed:
