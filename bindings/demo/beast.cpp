@@ -41,6 +41,7 @@ class Routes {
     const std::string_view path = web.target.substr(0, web.target.find('?'));
     if (web.method != "GET" && web.method != "HEAD") co_return Response{.status = 404};
     if (path == "/") co_return Site::page();
+    if (path.starts_with("/ironjar/")) co_return Site::script(path);
     if (path == "/stats") co_return privately(site_.options.stats());
     if (path == "/me") co_return co_await profile(request);
     if (path == "/session") co_return co_await view(request);

@@ -26,6 +26,8 @@ class App::Server {
 
     // The page, and what it asks for.
     server.Get("/", [](const auto&, auto& response) { ironjar::respond(response, Site::page()); });
+    server.Get("/ironjar/.*",
+               [](const auto& request, auto& response) { ironjar::respond(response, Site::script(request.path)); });
     server.Get("/stats", [&site](const auto&, auto& response) {
       response.set_content(site.options.stats(), "application/json");
     });

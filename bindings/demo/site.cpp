@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
+#include <iterator>
 #include <random>
 #include <sstream>
 
@@ -137,6 +138,15 @@ std::optional<Response> Site::refusePreloading(const WebRequest& request) {
 
 // The browser would keep it with what its scripts have shown, for the back button.
 Response Site::page() { return privately(demo::page, "text/html; charset=utf-8"); }
+
+Response Site::script(std::string_view path) {
+  const auto* const found =
+      std::find_if(std::begin(scripts), std::end(scripts), [&](const auto& script) { return script.path == path; });
+  if (found == std::end(scripts)) return {.status = 404};
+  return {.status = 200,
+          .headers = {{"Content-Type", "text/javascript; charset=utf-8"}, {"Cache-Control", "no-cache"}},
+          .body = found->text};
+}
 
 Response Site::login(const WebRequest& request) const {
   // A page elsewhere that embeds this as an image would replace the cookie, which the browser does not send along.

@@ -55,6 +55,8 @@ class Site {
   // ahead takes the session's place: it gets 503, and is loaded when it is asked for.
   [[nodiscard]] static std::optional<ironjar::Response> refusePreloading(const ironjar::WebRequest& request);
   [[nodiscard]] static ironjar::Response page();
+  // The browser's half, below /ironjar/.
+  [[nodiscard]] static ironjar::Response script(std::string_view path);
 
   // Sign in: to the provider with a random `state`, …
   [[nodiscard]] ironjar::Response login(const ironjar::WebRequest& request) const;

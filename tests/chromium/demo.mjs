@@ -28,7 +28,7 @@ export function demoScenarios({ scenario, front, newPage, answerTo, app, provide
     await page.goto(`${app}/login`);
     await shows(page, 'signedIn', 'yes');
   }
-  const signOut = (page) => press(page, 'logout', 'sign out: 204');
+  const signOut = (page) => press(page, 'logout', 'sign out: done');
   // The first exchange from number `from` on that `isIt` looks for, once it has been answered.
   async function seen(isIt, from = 0) {
     for (const end = Date.now() + timeout; Date.now() < end; ) {
@@ -67,8 +67,8 @@ export function demoScenarios({ scenario, front, newPage, answerTo, app, provide
         await Promise.all(tabs.map((tab) => press(tab, 'burst', new RegExp(`(20 at once[^]*){${round}}`))));
         for (const tab of tabs) assert.match(await tab.textContent('#log'), /^[^\n]*20 at once: 20 × 200\n/);
         const after = await counts();
-        // On a slow machine the new token may end meanwhile.
-        const most = 1 + Math.floor((Date.now() - begin) / accessTokenLifetime);
+        // A page may refresh ahead besides; and on a slow machine the new token may end meanwhile.
+        const most = 2 + Math.floor((Date.now() - begin) / accessTokenLifetime);
         const refreshes = after.refreshes - before.refreshes;
         assert.ok(refreshes >= 1 && refreshes <= most, `${refreshes} refreshes, not 1 to ${most}`);
         assert.equal(after.reuses, before.reuses);
@@ -148,7 +148,7 @@ export function demoScenarios({ scenario, front, newPage, answerTo, app, provide
       await signIn(await newPage(context));
       await context.close();
       context = await openProfile();
-      let page = await newPage(context, '/');
+      let page = await newPage(context, '/walk/empty');
       const old = await cookieOf(context);
       await expireAccessTokens();
       assert.equal((await answerTo(page, '/api/data/items')).status, 200);
@@ -157,7 +157,7 @@ export function demoScenarios({ scenario, front, newPage, answerTo, app, provide
       await kill(context);
       context = await openProfile();
       assert.equal(await cookieOf(context), old, 'the new cookie was written to disk already');
-      page = await newPage(context, '/');
+      page = await newPage(context, '/walk/empty');
       assert.equal((await answerTo(page, '/api/data/items')).status, 200);
       assert.notEqual(await cookieOf(context), old);
       assert.equal((await counts()).reuses, 0);
