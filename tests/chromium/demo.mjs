@@ -85,8 +85,8 @@ export function demoScenarios({ scenario, front, newPage, answerTo, app, provide
       await signIn(page);
       await press(page, 'me', '"ada"');
       await page.goto(`${app}/walk/empty`);
-      await other.goto(app);
-      await signOut(other);
+      await other.goto(`${app}/walk/empty`); // a page that tells other tabs nothing
+      assert.equal((await answerTo(other, '/api/auth/logout', { method: 'POST' })).status, 204);
       await goBack(page);
       await shows(page, 'signedIn', 'no');
       assert.doesNotMatch(await page.textContent('#log'), /ada/);

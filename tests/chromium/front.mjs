@@ -41,6 +41,17 @@ const dropFields = (message, names) => {
   message.fields = message.fields.filter(([name]) => !names.test(name));
 };
 
+// A script of the site's with a mistake in it.
+const rewriting = (path, right, wrong) => ({
+  request: (exchange) => dropFields(exchange, /^(accept-encoding|if-.*)$/i),
+  answer: (exchange) => {
+    if (exchange.path !== path) return;
+    const text = exchange.answer.body.toString();
+    if (!text.includes(right)) console.log(`FAULT ${path} has no ${right}`);
+    exchange.answer.body = text.replaceAll(right, wrong);
+  },
+});
+
 // What a site can get wrong, by name: `request` and `answer` change what passes; an answer made by `instead` does not
 // come from the site.
 export const faults = {
@@ -85,6 +96,16 @@ export const faults = {
   'no deletion reaches the browser': {
     answer: ({ answer }) => {
       answer.fields = answer.fields.filter(([, value]) => !/; ?Max-Age=0;/i.test(value));
+    },
+  },
+  'each tab refreshes for itself': rewriting('/ironjar/index.js', 'env.locks ?', 'false ?'),
+  'the page asks for no refresh': rewriting('/ironjar/plan.js', "return 'refresh'", 'return Infinity'),
+  'tabs do not tell each other':
+    rewriting('/ironjar/page.js', 'new BroadcastChannel(name)', 'new BroadcastChannel(name + Math.random())'),
+  'no refusal has a reason': {
+    request: (exchange) => dropFields(exchange, /^accept-encoding$/i),
+    answer: ({ answer }) => {
+      if (answer.status === 401) answer.body = '{}';
     },
   },
   'asking who one is signs out': {

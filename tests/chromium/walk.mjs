@@ -1,5 +1,5 @@
-// Sessions in real Chromium: the scenarios of demo.mjs and cookies.mjs. Each is walked twice: once as it is, when it
-// must hold, and once with a fault of front.mjs, when it must not.
+// Sessions in real Chromium: the scenarios of demo.mjs, page.mjs and cookies.mjs. Each is walked twice: once as it is,
+// when it must hold, and once with a fault of front.mjs, when it must not.
 //
 //   walk.mjs MODULES APP PROVIDER SITE FOLDER [SCREENSHOTS]
 //
@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path';
 import { cookieScenarios } from './cookies.mjs';
 import { demoScenarios } from './demo.mjs';
 import { faults, startFront } from './front.mjs';
+import { pageScenarios } from './page.mjs';
 
 const [modules, app, provider, siteProgram, folder, screenshots] = process.argv.slice(2);
 const require = createRequire(resolve(modules) + '/');
@@ -55,6 +56,7 @@ const scenarios = [];
 const scenario = (name, holds, fault, walk) => scenarios.push({ name, holds, fault, walk });
 
 demoScenarios({ scenario, front, newPage, answerTo, app, provider, timeout });
+pageScenarios({ scenario, front, newPage, answerTo, app, timeout });
 const stopSite = await cookieScenarios(siteProgram, { scenario, front, newPage, answerTo });
 
 const textOf = (file) => {
