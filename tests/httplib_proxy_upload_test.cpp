@@ -1,0 +1,131 @@
+// Bodies that flow up through an httplib server's proxy, hostile ones included.
+#include "support/passing.hpp"
+
+#include <atomic>
+#include <thread>
+
+using namespace ironjar;
+using namespace std::chrono_literals;
+using support::ApiPeer;
+using support::bodyOf;
+using support::mebibyte;
+using support::Passing;
+
+namespace {
+
+// Answers each request with its body.
+void echo(ApiPeer::Connection& connection) {
+  while (const auto request = connection.readRequest()) {
+    connection.put(testing::detail::answerWith(request->body, "Content-Type: application/x-echo\r\n"));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("uploads reach the API byte for byte, whatever they are, framed as they came") {
+  const std::string multipart = "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n" +
+                                std::string("\0\r\n--", 5) + "\r\n--b--\r\n";
+  for (const std::size_t maxReplayBody : {std::size_t{0}, std::size_t{1024 * 1024}}) {
+    Passing passing(echo, maxReplayBody, {.maxBodySize = 100});
+    for (const std::string fields :
+         {"Content-Type: multipart/form-data; boundary=b\r\n", "Content-Encoding: gzip\r\n", "Content-Encoding: br\r\n",
+          "Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n"}) {
+      for (const std::string method : {"POST", "PUT", "PATCH", "DELETE"}) {
+        for (const std::string& body : {multipart, std::string("x"), std::string(100'000, 'x')}) {
+          CAPTURE(fields);
+          const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n";
+          std::string answer = passing.send(passing.head(method, "/api/x", fields + length) + body);
+          if (answer.starts_with("HTTP/1.1 100")) answer = bodyOf(answer);
+          CHECK(answer.starts_with("HTTP/1.1 200"));
+          CHECK(bodyOf(answer) == body);
+          const std::string seen = passing.api.seen().back().head;
+          CHECK(testing::detail::fieldsOf(seen, "content-length") == std::vector{std::to_string(body.size())});
+          const std::string type = fields.substr(0, fields.find("\r\n") + 2);
+          CHECK(seen.find(type) != std::string::npos);
+        }
+      }
+    }
+    const std::string chunked = "Transfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=b\r\n";
+    const std::string sent =
+        chunkOf(multipart) + "1;a=b\r\nx\r\n" + chunkOf(std::string(100'000, 'y')) + "0\r\nX: y\r\n\r\n";
+    const std::string answer = passing.send(passing.head("POST", "/api/x", chunked) + sent);
+    CHECK(bodyOf(answer) == multipart + "x" + std::string(100'000, 'y'));
+    CHECK(testing::detail::fieldsOf(passing.api.seen().back().head, "transfer-encoding") ==
+          std::vector<std::string>{"chunked"});
+    CHECK(passing.api.seen().back().head.find("X: y") == std::string::npos);
+  }
+}
+
+TEST_CASE("a body that is malformed, cut or none that may be there does not reach the API as a whole one") {
+  Passing passing(echo);
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  for (const std::string body :
+       {"3\r\nabcd\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n", "-1\r\nabc\r\n0\r\n\r\n", "\r\n0\r\n\r\n",
+        "3\nabc\r\n0\r\n\r\n", "ffffffffffffffff\r\nabc", " 3\r\nabc\r\n0\r\n\r\n", "0\r\nX: y\n\r\n\r\n"}) {
+    CAPTURE(body);
+    CHECK(passing.send(passing.head("POST", "/api/x", chunked) + body).starts_with("HTTP/1.1 400"));
+  }
+  CHECK(passing.send(passing.head("POST", "/api/x", chunked) + "1;" + std::string(9000, 'x'))
+            .starts_with("HTTP/1.1 400"));
+  const std::string manyDigits = "Content-Length: 00000000000000000005\r\n";
+  CHECK(passing.send(passing.head("POST", "/api/x", manyDigits) + "hello").starts_with("HTTP/1.1 400"));
+  CHECK(passing.send(passing.head("GET", "/api/x", "Content-Length: 1\r\n") + "x").starts_with("HTTP/1.1 400"));
+  for (const std::string& bytes :
+       {passing.head("POST", "/api/x", chunked) + "3\r\nab",
+        passing.head("POST", "/api/x", "Content-Length: 2000000\r\n") + std::string(50'000, 'x'),
+        passing.head("POST", "/api/x", "Content-Length: 2\r\n") + "x"}) {
+    const support::RawClient client(passing.web.port());
+    client.send(bytes);
+    client.endSending();
+    CHECK_FALSE(client.receive(10s).starts_with("HTTP/1.1 200"));
+  }
+  CHECK(passing.api.waitUntilClosed(10s));
+  for (const auto& request : passing.api.seen()) CHECK_FALSE(request.complete);
+}
+
+TEST_CASE("an upload that cannot be sent again is marked as one: the cookie is new, and the next one succeeds") {
+  const std::string upload(100'000, 'x');
+  const std::string length = "Content-Length: " + std::to_string(upload.size()) + "\r\n";
+  for (const std::size_t maxReplayBody : {std::size_t{1000}, std::size_t{1024 * 1024}}) {
+    std::atomic<int> refusals = 1;
+    Passing passing(
+        [&](ApiPeer::Connection& connection) {
+          while (const auto request = connection.readRequest()) {
+            connection.put(refusals-- > 0 ? "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"
+                                          : testing::detail::answerWith(std::to_string(request->body.size())));
+          }
+        },
+        maxReplayBody);
+    const std::string answer = passing.send(passing.head("POST", "/api/x", length) + upload);
+    CHECK(answer.starts_with(maxReplayBody > upload.size() ? "HTTP/1.1 200" : "HTTP/1.1 401"));
+    CHECK(answer.find("\r\nSet-Cookie: sid=") != std::string::npos);
+    CHECK(bodyOf(answer) == (maxReplayBody > upload.size() ? "100000" : "no"));
+    CHECK(bodyOf(passing.send(passing.head("POST", "/api/x", length) + upload)) == "100000");
+  }
+}
+
+TEST_CASE("an API that answers before it has read an upload is heard, and what follows runs as no request") {
+  std::atomic<int> connections = 0;
+  Passing passing([&](ApiPeer::Connection& connection) {
+    ++connections;
+    connection.put("HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge");
+    connection.waitUntilLeft(10s);
+  });
+  passing.web.server.set_keep_alive_max_count(5);  // as an application may
+  const std::string smuggled = passing.head("GET", "/api/smuggled");
+  for (const std::size_t size : {std::size_t{2} * mebibyte, std::size_t{20} * mebibyte}) {
+    std::string body(size, 'x');
+    for (std::size_t at = 0; at + smuggled.size() < size; at += smuggled.size())
+      body.replace(at, smuggled.size(), smuggled);
+    const support::RawClient client(passing.web.port());
+    std::thread sending([&] {
+      client.send(passing.head("POST", "/api/x", "Content-Length: " + std::to_string(size) + "\r\n") + body);
+    });
+    std::string answer;
+    for (std::string piece; !answer.ends_with("large") && !(piece = client.receiveSome(10s)).empty();) answer += piece;
+    CHECK(answer.starts_with("HTTP/1.1 413"));
+    if (size > 10 * mebibyte) CHECK(client.receive(10s) == "");  // closed: nothing of it was served
+    sending.join();
+  }
+  CHECK(connections == 2);
+}
