@@ -112,12 +112,16 @@ TEST_CASE("a body's pieces are framed as its head has said, and come to just its
   BodyFramer chunks{Request()};
   CHECK(chunks.frame("abc").value() == "3\r\nabc\r\n");
   CHECK(chunks.frame("").value() == "0\r\n\r\n");
+  CHECK_FALSE(chunks.isEnded());
+  CHECK(BodyFramer(Request{.url = {}, .bodySize = 0}).isEnded());
   BodyFramer sized(Request{.url = {}, .bodySize = 4});
   CHECK(sized.frame("ab").value() == "ab");
   CHECK(BodyFramer(sized).frame("cd").value() == "cd");
   CHECK(errorOf(BodyFramer(sized).frame("cde")) == Errc::malformed);
   CHECK(errorOf(BodyFramer(sized).frame("")) == Errc::malformed);
+  CHECK_FALSE(sized.isEnded());
   CHECK(sized.frame("cd").value() == "cd");
+  CHECK(sized.isEnded());
   CHECK(sized.frame("").value() == "");
   CHECK(errorOf(sized.frame("e")) == Errc::malformed);
 }

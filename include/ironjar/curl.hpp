@@ -20,7 +20,6 @@ namespace ironjar {
 // - On HTTP/2 requests of one group use one connection at a time together (asyncCurlTransport), but for what is
 //   streamed, up or down: that has a connection of its own, so that it holds up nobody. A stream that the server
 //   refuses is Errc::transport.
-// - A body's reader is not asked beyond Request::bodySize.
 // - With Request::streamsResponse the response comes at its head, whatever of the request is still being sent.
 // - Of the environment, SSLKEYLOGFILE alone counts: libcurl reads it.
 // Both throw std::invalid_argument for authorities, a client certificate or a key that cannot be read or do not belong

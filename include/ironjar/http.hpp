@@ -59,8 +59,8 @@ struct Request {
   // blocking one waits for the pieces, an asynchronous one calls a reader that may block.
   std::function<AsyncBodyReader()> openAsyncBody = {};
   // How many bytes that reader gives, where it is known: they are sent with Content-Length, for APIs that refuse
-  // chunks. A reader that gives more or fewer is Errc::malformed; what is too much is not sent, and the connection is
-  // closed.
+  // chunks. A piece that goes beyond, or an end before, is Errc::malformed; what is too much is not sent, and the
+  // connection is closed. Once they are there the reader is not asked again.
   std::optional<std::uint64_t> bodySize = {};
   // The response is wanted as soon as its head is there; a transport that can then gives a reader in place of the body.
   bool streamsResponse = false;

@@ -58,6 +58,9 @@ class BodyFramer {
   // bodySize, and for an end before it.
   [[nodiscard]] Result<std::string> frame(std::string piece);
 
+  // All of bodySize has been framed: the reader is not asked again.
+  [[nodiscard]] bool isEnded() const { return left_ == 0U; }
+
  private:
   std::optional<std::uint64_t> left_;  // nothing: in chunks
 };

@@ -30,7 +30,9 @@ class AsioUpload {
     }
     inPieces_ = request.openAsyncBody || request.openBody;
     if (inPieces_ && !asyncReader_ && !reader_) return fail(Errc::malformed, "the body cannot be read again");
-    if (inPieces_) return std::nullopt;
+    const bool hasPieces = inPieces_;
+    inPieces_ = hasPieces && !framer_->isEnded();
+    if (hasPieces) return std::nullopt;
     // One packet instead of two where that costs little.
     if (request.body.size() <= together) {
       bytes_.append(request.body);
@@ -65,9 +67,10 @@ class AsioUpload {
   [[nodiscard]] std::optional<Error> take(std::string piece) {
     isAsking_ = false;
     sent_ = 0;
-    inPieces_ = !piece.empty();
+    const bool isEnd = piece.empty();
     Result<std::string> framed = framer_->frame(std::move(piece));
     if (!framed) return std::move(framed).error();
+    inPieces_ = !isEnd && !framer_->isEnded();
     bytes_ = *std::move(framed);
     return std::nullopt;
   }

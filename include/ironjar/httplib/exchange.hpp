@@ -91,7 +91,7 @@ class Exchange {
 
   Problem writePieces(const std::string& head, const BodyReader& next, BodyFramer framer) {
     if (auto problem = write(head)) return problem;
-    while (!hasEnough()) {
+    while (!hasEnough() && !framer.isEnded()) {
       Result<std::string> piece = detail::read(next);
       if (!piece) return piece.error();
       // A peer that takes all must not let a slow reader outrun the deadline.

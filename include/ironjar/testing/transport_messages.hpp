@@ -203,10 +203,12 @@ inline void checkBody(TransportProbe& probe) {
   };
   const std::string start("x\0y", 3);
   const std::string rest(100'000, 'x');
-  for (const Case& one : {Case{"a body in memory", {start + rest}, true}, Case{"a body in pieces", {start, rest}},
-                          Case{"a body in no pieces", {}},
-                          Case{"a body in pieces, of a size that is known", {start, rest}, false, 100'003},
-                          Case{"a body in no pieces, of size 0", {}, false, 0}}) {
+  for (const Case& one :
+       {Case{"a body in memory", {start + rest}, true}, Case{"a body in pieces", {start, rest}},
+        Case{"a body in no pieces", {}},
+        Case{"a body in pieces, of a size that is known", {start, rest}, false, 100'003},
+        Case{"a body whose reader would give more than its size", {start, rest, "more"}, false, 100'003},
+        Case{"a body in no pieces, of size 0", {}, false, 0}}) {
     const Peer peer = probe.always(answerWith("ok"));
     Request request{.method = "POST", .url = probe.urlOf(peer.port()), .body = one.inMemory ? one.pieces[0] : ""};
     int opened = 0;
