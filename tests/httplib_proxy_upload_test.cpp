@@ -2,6 +2,7 @@
 #include "support/passing.hpp"
 
 #include <atomic>
+#include <stdexcept>
 #include <thread>
 
 using namespace ironjar;
@@ -128,4 +129,35 @@ TEST_CASE("an API that answers before it has read an upload is heard, and what f
     sending.join();
   }
   CHECK(connections == 2);
+}
+
+TEST_CASE("who sends a body that nobody wants byte by byte is answered all the same") {
+  Passing passing(echo);
+  const support::RawClient client(passing.web.port());
+  client.send("POST /api/x HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\nContent-Length: 1000\r\n\r\n");
+  std::string answer;
+  for (int sent = 0; answer.empty() && sent < 100 && client.send("x"); ++sent) answer = client.receiveSome(100ms);
+  CHECK(answer.starts_with("HTTP/1.1 403"));
+}
+
+TEST_CASE("a piece of a body is not waited for without end, and what reading throws leaves the request as it was") {
+  httplib::Request request;
+  request.headers = {{"Content-Length", "1000"}, {"X-Own", "1"}};
+  int bytes = 0;
+  const httplib::ContentReader slow(
+      [&](const httplib::ContentReceiver& receive) {
+        while (bytes < 1000 && receive("x", 1)) ++bytes;
+        return bytes == 1000;
+      },
+      {});
+  detail::RequestBody late(request, &slow, mebibyte, {.piece = 0ms, .rest = 0ms});
+  CHECK(support::errorOf(late.next()) == Errc::timeout);
+  CHECK(bytes < 10);
+  CHECK_FALSE(late.finish());
+
+  const httplib::ContentReader throwing([](const auto&) -> bool { throw std::runtime_error("read"); }, {});
+  detail::RequestBody thrown(request, &throwing, mebibyte);
+  CHECK_THROWS_AS(static_cast<void>(thrown.next()), std::runtime_error);
+  CHECK(request.get_header_value("X-Own") == "1");
+  CHECK(request.get_header_value("Content-Length") == "1000");
 }

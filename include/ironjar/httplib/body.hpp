@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -16,6 +17,13 @@
 
 namespace ironjar::detail {
 
+// How long reading may take, on top of httplib's time limit for one read: that begins anew with each byte, so that a
+// client can hold a thread with very few.
+struct BodyTimes {
+  std::chrono::milliseconds piece{5000};  // 16 KiB: 26 kbit/s
+  std::chrono::milliseconds rest{2000};   // of what nobody wants: the answer waits for it
+};
+
 // httplib gives a body away whole, takes multipart ones apart, inflates compressed ones, bounds all by one number, and
 // in some versions does not mind where a chunk ends. Here it is asked for a few bytes at a time, as if each of them
 // were a request's whole body, of just that length: so it sees nothing else, and the caller is in charge.
@@ -24,8 +32,9 @@ class RequestBody {
  public:
   // `content` is none where httplib does not give one, for methods that it does not expect a body of. A request whose
   // framing is unclear has been refused before (refusalOf).
-  RequestBody(const httplib::Request& request, const httplib::ContentReader* content, std::size_t maxBodySize)
-      : request_(request), content_(content), pieceSize_(std::min(maxBodySize, std::size_t{16} * 1024)) {
+  RequestBody(const httplib::Request& request, const httplib::ContentReader* content, std::size_t maxBodySize,
+              const BodyTimes& times = {})
+      : request_(request), content_(content), pieceSize_(std::min(maxBodySize, std::size_t{16} * 1024)), times_(times) {
     isChunked_ = request.has_header("Transfer-Encoding");
     if (!isChunked_) {
       size_ = request.has_header("Content-Length") ? lengthOf(request.get_header_value("Content-Length")) : 0;
@@ -39,11 +48,13 @@ class RequestBody {
   [[nodiscard]] bool follows() const { return follows_; }
   [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }  // nothing: in chunks
 
-  // The next piece; empty at the end. Errc::transport when the client sends no more, Errc::malformed for chunks that
-  // are none. Blocks until the piece is there, no longer than httplib's time limit for one read.
+  // The next piece; empty at the end. Errc::transport when the client sends no more, Errc::timeout when it sends too
+  // slowly, Errc::malformed for chunks that are none. Blocks until the piece is there, no longer than BodyTimes::piece
+  // and httplib's time limit for one read.
   [[nodiscard]] Result<std::string> next() {
     const std::lock_guard lock(mutex_);
     if (isFinished_) return fail(Errc::transport, "the request has been answered");
+    until_ = std::chrono::steady_clock::now() + times_.piece;
     return read();
   }
 
@@ -53,15 +64,24 @@ class RequestBody {
     return isEnded_ || problem_;
   }
 
+  // Whether the client may be sending more of it still.
+  [[nodiscard]] bool goesOn() const {
+    const std::lock_guard lock(mutex_);
+    return !isEnded_ && (!problem_ || problem_->code == Errc::timeout);
+  }
+
   // Nobody reads it any more. A connection that is closed with something unread breaks, and may take the answer along
-  // (RFC 9112 section 9.6): so much is read here. False when there is more; then the connection must be closed.
+  // (RFC 9112 section 9.6): so much is read here, for BodyTimes::rest at most. False when there is more; then the
+  // connection must be closed.
   [[nodiscard]] bool finish() {
     const std::lock_guard lock(mutex_);
-    isFinished_ = true;
+    if (std::exchange(isFinished_, true)) return isEnded_;
+    until_ = std::chrono::steady_clock::now() + times_.rest;
     const std::uint64_t end = taken_ + mostDrained;
     while (content_ != nullptr && !isEnded_ && !problem_ && taken_ < end) {
       if (!read()) break;
     }
+    markConsumed(mutableRequest(request_), isEnded_);
     return isEnded_;
   }
 
@@ -134,32 +154,64 @@ class RequestBody {
   }
   static Error malformed() { return fail(Errc::malformed, "the request's body is malformed"); }
 
-  // Just so many bytes. Who has views of the fields keeps them: swapping moves no element.
-  [[nodiscard]] Result<std::string> take(std::size_t size) {
-    std::string bytes;
-    if (content_ == nullptr) return fail(Errc::transport, "the request's body cannot be read");
-    httplib::Headers shown;
-    shown.emplace("Content-Length", std::to_string(size));
-    taken_ += size;
-    std::swap(mutableRequest(request_).headers, shown);
-    const bool isRead = (*content_)([&](const char* data, std::size_t count) {
-      bytes.append(data, count);
-      return true;
-    });
-    std::swap(mutableRequest(request_).headers, shown);
-    if (!isRead || bytes.size() != size) return fail(Errc::transport, "the request's body was cut off");
-    return bytes;
+  // Whether httplib, in versions that ask, takes the body for read.
+  template <class Asked>
+  static void markConsumed(Asked& request, bool isConsumed) {
+    if constexpr (requires { request.body_consumed_; }) request.body_consumed_ = isConsumed;
   }
+
+  // While it lives, the request is one whose body has just so many bytes. Who has views of the fields keeps them:
+  // swapping moves no element.
+  class Shown {
+   public:
+    Shown(const httplib::Request& request, std::size_t size) : request_(mutableRequest(request)) {
+      fields_.emplace("Content-Length", std::to_string(size));
+      std::swap(request_.headers, fields_);
+    }
+    Shown(const Shown&) = delete;
+    Shown& operator=(const Shown&) = delete;
+    ~Shown() {
+      std::swap(request_.headers, fields_);
+      markConsumed(request_, false);  // it was a piece
+    }
+
+   private:
+    httplib::Request& request_;
+    httplib::Headers fields_;
+  };
+
+  // Just so many bytes.
+  [[nodiscard]] Result<std::string> take(std::size_t size) {
+    if (content_ == nullptr) return fail(Errc::transport, "the request's body cannot be read");
+    if (isLate()) return late();
+    std::string bytes;
+    bytes.reserve(size);
+    taken_ += size;
+    bool isRead = false;
+    {
+      const Shown shown(request_, size);
+      isRead = (*content_)([&](const char* data, std::size_t count) {
+        bytes.append(data, count);
+        return bytes.size() >= size || !isLate();
+      });
+    }
+    if (isRead && bytes.size() == size) return bytes;
+    return isLate() ? late() : fail(Errc::transport, "the request's body was cut off");
+  }
+  [[nodiscard]] bool isLate() const { return std::chrono::steady_clock::now() >= until_; }
+  static Error late() { return fail(Errc::timeout, "the request's body comes too slowly"); }
 
   const httplib::Request& request_;
   const httplib::ContentReader* const content_;
   const std::size_t pieceSize_;
+  const BodyTimes times_;
   bool isChunked_ = false;
   bool follows_ = false;
   std::optional<std::uint64_t> size_;
   mutable std::mutex mutex_;  // for all below
   std::uint64_t left_ = 0;    // of the body, or of the chunk
   std::uint64_t taken_ = 0;   // bytes, those that frame chunks included
+  std::chrono::steady_clock::time_point until_;
   bool isEnded_ = false;
   bool isFinished_ = false;
   std::optional<Error> problem_;
