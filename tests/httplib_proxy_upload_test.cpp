@@ -131,6 +131,57 @@ TEST_CASE("an API that answers before it has read an upload is heard, and what f
   CHECK(connections == 2);
 }
 
+TEST_CASE("what throws behind a half-read upload is a 500, and what follows runs as no request") {
+  std::atomic<int> connections = 0;
+  Passing passing(
+      [&](ApiPeer::Connection& connection) {
+        ++connections;
+        connection.put("HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge");
+        connection.waitUntilLeft(10s);
+      },
+      0, {.onException = [](const auto&, auto& response, auto) { response.set_header("X-Own", "1"); }},
+      [](const Response&) -> bool { throw std::runtime_error("hook"); });
+  passing.web.server.set_keep_alive_max_count(100);  // as an application may
+  const std::string smuggled = passing.head("GET", "/api/smuggled");
+  std::string body;
+  while (body.size() < 20 * mebibyte) body += smuggled;
+  const support::RawClient client(passing.web.port());
+  std::thread sending([&] {
+    client.send(passing.head("POST", "/api/x", "Content-Length: " + std::to_string(body.size()) + "\r\n") + body);
+  });
+  std::string answer;
+  for (std::string piece; answer.find("internal_error") == answer.npos && !(piece = client.receiveSome(10s)).empty();)
+    answer += piece;
+  CHECK(answer.starts_with("HTTP/1.1 500"));
+  CHECK(answer.find("X-Own: 1\r\n") != std::string::npos);
+  CHECK(client.receive(10s).find("HTTP/1.1") == std::string::npos);
+  sending.join();
+  CHECK(connections == 1);
+}
+
+TEST_CASE("a body that a GET or HEAD has runs as no request") {
+  std::atomic<int> connections = 0;
+  Passing passing([&](ApiPeer::Connection& connection) {
+    ++connections;
+    echo(connection);
+  });
+  passing.web.server.set_keep_alive_max_count(5);  // as an application may
+  const std::string smuggled = passing.head("GET", "/api/smuggled");
+  for (const std::string method : {"GET", "HEAD"}) {
+    for (const std::string& fields : {"Content-Length: " + std::to_string(smuggled.size()) + "\r\n",
+                                      std::string("Transfer-Encoding: chunked\r\n")}) {
+      CAPTURE(method);
+      CAPTURE(fields);
+      const support::RawClient client(passing.web.port());
+      client.send(passing.head(method, "/api/x", fields));
+      CHECK(client.receiveSome(10s).starts_with("HTTP/1.1 400"));
+      client.send(smuggled);
+      CHECK(client.receive(10s).find("HTTP/1.1 200") == std::string::npos);
+    }
+  }
+  CHECK(connections == 0);
+}
+
 TEST_CASE("who sends a body that nobody wants byte by byte is answered all the same") {
   Passing passing(echo);
   const support::RawClient client(passing.web.port());

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <variant>
 
@@ -40,26 +40,23 @@ class HttplibProxy {
       : jar_(std::move(jar)),
         fetcher_(std::move(fetcher)),
         proxy_(prefix, jar_, fetcher_, upstream, options),
-        maxBodySize_(site.maxBodySize()) {}
+        site_(site) {}
 
   // `content` is none for methods that httplib does not expect a body of.
   void serve(const httplib::Request& request, httplib::Response& response,
              const httplib::ContentReader* content) const {
-    const auto body = std::make_shared<RequestBody>(request, content, maxBodySize_);
-    bool isRead = true;
-    serveSession(jar_, request, response, [&](Session& session) {
-      Response answer;
-      try {
-        answer = this->answer(request, body, session);
-      } catch (...) {
-        isRead = body->finish();
-        throw;
-      }
-      isRead = body->finish();
-      if (!isRead && answer.bodyReader) answer = readWhole(std::move(answer));
-      respond(request, response, std::move(answer));
-    });
-    if (!isRead) closeBehind(response, body->isEnded() ? std::chrono::seconds{0} : std::chrono::seconds{1});
+    const auto body = std::make_shared<RequestBody>(request, content, site_.maxBodySize());
+    try {
+      serveSession(jar_, request, response, [&](Session& session) {
+        Response answer = this->answer(request, body, session);
+        if (!body->finish() && answer.bodyReader) answer = readWhole(std::move(answer));
+        respond(request, response, std::move(answer));
+      });
+    } catch (...) {
+      if (body->finish()) throw;
+      site_.answerThrown(request, response, std::current_exception());
+    }
+    if (!body->finish()) closeBehind(request, response, std::chrono::seconds{body->goesOn() ? 1 : 0});
   }
 
  private:
@@ -132,32 +129,10 @@ class HttplibProxy {
     return answer;
   }
 
-  // What follows on the connection is no request. httplib closes it when a provider says that it cannot go on; not at
-  // once, since that breaks it, with what has come unread, and may take the answer along.
-  static void closeBehind(httplib::Response& response, std::chrono::seconds lingering) {
-    const std::string type = response.get_header_value("Content-Type");
-    const std::string body = std::exchange(response.body, {});
-    const auto send = [body, lingering](httplib::DataSink& sink) {
-      if (!body.empty() && !sink.write(body.data(), body.size())) return false;
-      const Deadline end = std::chrono::steady_clock::now() + lingering;
-      while (sink.is_writable() && std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(std::chrono::milliseconds{10});
-      }
-      return false;
-    };
-    if (body.empty()) {
-      response.set_content_provider("", [send](std::size_t, httplib::DataSink& sink) { return send(sink); });
-    } else {
-      response.set_content_provider(body.size(), "",
-                                    [send](std::size_t, std::size_t, httplib::DataSink& sink) { return send(sink); });
-    }
-    setType(response, type);
-  }
-
   SessionJar jar_;
   Fetcher fetcher_;
   Proxy proxy_;
-  std::size_t maxBodySize_;
+  HardenedServer site_;
 };
 
 }  // namespace detail

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -18,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -163,6 +165,33 @@ inline httplib::Request& mutableRequest(const httplib::Request& request) {
   return const_cast<httplib::Request&>(request);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
 }
 
+// What follows on the connection is no request. httplib closes it when a provider says that it cannot go on; not at
+// once where `lingering` says so, since that breaks it, with what has come unread, and may take the answer along.
+inline void closeBehind(const httplib::Request& request, httplib::Response& response, std::chrono::seconds lingering) {
+  const std::string type = response.get_header_value("Content-Type");
+  std::string body = std::exchange(response.body, {});
+  if (request.method == "HEAD") {
+    body.clear();
+    mutableRequest(request).method = "GET";  // httplib never asks a provider for a HEAD's answer
+  }
+  const auto send = [body, lingering](httplib::DataSink& sink) {
+    if (!body.empty() && !sink.write(body.data(), body.size())) return false;
+    const auto end = std::chrono::steady_clock::now() + lingering;
+    while (sink.is_writable() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    return false;
+  };
+  if (body.empty()) {
+    response.set_content_provider("", [send](std::size_t, httplib::DataSink& sink) { return send(sink); });
+  } else {
+    response.set_content_provider(body.size(), "",
+                                  [send](std::size_t, std::size_t, httplib::DataSink& sink) { return send(sink); });
+  }
+  response.headers.erase("Content-Type");
+  if (!type.empty()) response.set_header("Content-Type", type);
+}
+
 }  // namespace detail
 
 // Makes an httplib::Server fit to stand on a network; whatever opens a session takes it, as a sign that this was done.
@@ -176,8 +205,9 @@ inline httplib::Request& mutableRequest(const httplib::Request& request) {
 //
 // - One request a connection. No httplib, 0.53.1 among them, closes the connection after a head that it cannot read (a
 //   line over 8,192 bytes, a method that it does not know): what follows of the body runs as the next request, and
-//   behind a reverse proxy that keeps its connections that is another visitor's. Older ones do so with any GET that has
-//   a body. Where each connection is one browser's, and only there, you may allow more afterwards:
+//   behind a reverse proxy that keeps its connections that is another visitor's. Before 0.44 likewise the body of any
+//   request that is answered without reading it, but a GET's or HEAD's: with a body those are refused, 400, and their
+//   connection is closed. Where each connection is one browser's, and only there, you may allow more afterwards:
 //   server.set_keep_alive_max_count().
 // - Requests that two parsers may read differently are refused, and what costs more than it says (refusalOf in
 //   <ironjar/web/request_framing.hpp>): {"reason": …} with the status.
@@ -185,7 +215,10 @@ inline httplib::Request& mutableRequest(const httplib::Request& request) {
 class HardenedServer {
  public:
   explicit HardenedServer(httplib::Server& server, const HardenedServerOptions& options = {})
-      : server_(&server), maxBodySize_(options.maxBodySize), prefixes_(std::make_shared<std::vector<std::string>>()) {
+      : server_(&server),
+        maxBodySize_(options.maxBodySize),
+        prefixes_(std::make_shared<std::vector<std::string>>()),
+        onException_(options.onException) {
     if (options.maxBodySize == 0 || options.maxPathSize == 0 || options.threads == 0)
       throw std::invalid_argument("ironjar: HardenedServerOptions: a limit is 0, so that nothing would be served");
     server.set_keep_alive_max_count(1);
@@ -201,9 +234,13 @@ class HardenedServer {
     });
     server.set_exception_handler([own = options.onException](const httplib::Request& request,
                                                              httplib::Response& response, std::exception_ptr thrown) {
-      answer(request, response, {500, "internal_error"});
-      if (own) own(request, response, std::move(thrown));
+      answerThrown(request, response, std::move(thrown), own);
     });
+  }
+
+  // Makes the response what it is for a handler that throws this.
+  void answerThrown(const httplib::Request& request, httplib::Response& response, std::exception_ptr thrown) const {
+    answerThrown(request, response, std::move(thrown), onException_);
   }
 
   [[nodiscard]] httplib::Server& server() const { return *server_; }
@@ -244,6 +281,19 @@ class HardenedServer {
     response.set_content(R"({"reason":")" + std::string(refusal.reason) + R"("})", "application/json");
   }
 
+  static void answerThrown(const httplib::Request& request, httplib::Response& response, std::exception_ptr thrown,
+                           const httplib::Server::ExceptionHandler& own) {
+    answer(request, response, {500, "internal_error"});
+    if (own) own(request, response, std::move(thrown));
+  }
+
+  // Of a GET or HEAD, which httplib before 0.44 leaves unread.
+  static bool hasUnreadBody(const httplib::Request& request) {
+    if (detail::httplibVersion >= 44'000 || (request.method != "GET" && request.method != "HEAD")) return false;
+    if (request.has_header("Transfer-Encoding")) return true;
+    return request.get_header_value("Content-Length").find_first_not_of('0') != std::string::npos;
+  }
+
   static Outcome route(const httplib::Request& request, httplib::Response& response,
                        const std::vector<std::string>& prefixes, std::size_t maxPathSize,
                        const httplib::Server::HandlerWithResponse& own) {
@@ -256,9 +306,15 @@ class HardenedServer {
     // passes on it reads just the pieces that it is asked for.
     const FramingRules rules = {.maxPathSize = isProxied ? 0 : maxPathSize,
                                 .boundsEveryBody = isProxied || detail::httplibVersion >= 44'000};
-    const auto refusal = refusalOf(
+    auto refusal = refusalOf(
         {.method = request.method, .version = request.version, .path = request.path, .fields = fields}, rules);
-    if (refusal) return answer(request, response, *refusal), Outcome::Handled;
+    const bool leavesBody = hasUnreadBody(request);
+    if (!refusal && leavesBody) refusal = Refusal{400, "unexpected_body"};
+    if (refusal) {
+      answer(request, response, *refusal);
+      if (leavesBody) detail::closeBehind(request, response, std::chrono::seconds{0});
+      return Outcome::Handled;
+    }
     if (detail::httplibVersion < 44'000) ignoreRanges(request);  // it asks a content provider for what it does not have
     if (own && own(request, response) == Outcome::Handled) return Outcome::Handled;
     if (isProxied) detail::mutableRequest(request).path = *prefix;
@@ -269,6 +325,7 @@ class HardenedServer {
   httplib::Server* server_;
   std::size_t maxBodySize_;
   std::shared_ptr<std::vector<std::string>> prefixes_;
+  httplib::Server::ExceptionHandler onException_;
 };
 
 }  // namespace ironjar
