@@ -158,9 +158,10 @@ TEST_CASE("a handler's own answer may be streamed, by whichever reader, and only
                    respond(response, Response{.status = 200, .bodyReader = pieces({"a"})});
                  }));
   web.start();
-  const auto get = [&](const std::string& path) {
+  const auto get = [&](const std::string& path, const std::string& method = "GET",
+                       const std::string& version = "HTTP/1.1") {
     const support::RawClient client(web.port());
-    client.send("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    client.send(method + " " + path + " " + version + "\r\nHost: 127.0.0.1\r\n\r\n");
     return client.receive(10s);
   };
   CHECK(bodyOf(get("/async")) == "1\r\na\r\n1\r\nb\r\n0\r\n\r\n");
@@ -170,4 +171,10 @@ TEST_CASE("a handler's own answer may be streamed, by whichever reader, and only
   CHECK(bodyOf(get("/throws")) == "");
   CHECK(get("/none").starts_with("HTTP/1.1 204"));
   CHECK(get("/wrong").starts_with("HTTP/1.1 500"));
+  for (const std::string version : {"HTTP/1.1", "HTTP/1.0"}) {
+    const std::string head = get("/async", "HEAD", version);
+    CHECK(head.starts_with("HTTP/1.1 200"));
+    CHECK(head.find("Content-Length") == std::string::npos);  // nobody knows it
+    CHECK(bodyOf(head) == "");
+  }
 }

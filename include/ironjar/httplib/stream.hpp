@@ -116,7 +116,8 @@ inline void respond(const httplib::Request& request, httplib::Response& response
   if (!reader || !responseHead(answer, {})) return respond(response, std::move(answer));
   const std::string type(findHeader(answer.headers, "Content-Type").value_or(""));
   const auto length = detail::lengthOf(findHeader(answer.headers, "Content-Length").value_or(""));
-  const bool isBare = request.method == "HEAD" || answer.status == 204 || answer.status == 304;
+  const bool isHead = request.method == "HEAD";
+  const bool isBare = isHead || answer.status == 204 || answer.status == 304;
   const bool endsWithClose = !length && request.version != "HTTP/1.1";
   if (endsWithClose && !isBare && !type.starts_with("text/event-stream")) {
     Result<std::string> body = detail::readRest(reader, detail::mostHeld);
@@ -125,8 +126,9 @@ inline void respond(const httplib::Request& request, httplib::Response& response
     return respond(response, std::move(answer));
   }
   respond(response, std::move(answer));
-  if (request.method == "HEAD" && length) response.set_header("Content-Length", std::to_string(*length));
-  if (isBare || length == 0U) return;
+  if (isHead && length) response.set_header("Content-Length", std::to_string(*length));
+  const bool hidesLength = isHead && !length && answer.status != 204 && answer.status != 304;
+  if ((isBare && !hidesLength) || length == 0U) return;
   if (length) {
     detail::streamWithLength(response, static_cast<std::size_t>(*length), std::move(reader));
   } else if (endsWithClose) {
