@@ -52,7 +52,7 @@ struct FetchOptions {
   // a 401 is the caller's, only refreshing ahead of the end remains. Tokens that another request has brought are no
   // retry.
   unsigned maxRetries = 1;
-  Seconds timeout{30};  // for everything one performFetch does
+  Seconds timeout{30};  // for everything one performFetch does, a body that is streamed up included
   // An access token is refreshed before it ends: when less than this is left of it, or less than a fifth of its
   // lifetime, whichever is shorter, give or take a fifth of that at random. Without an expiry or a lifetime only a 401
   // tells.
@@ -143,7 +143,8 @@ class Fetcher {
   // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side, and whatever a body's
   //   reader says.
   // Where nothing else is said, the session and its cookie stay as they are.
-  // Blocks the calling thread, for FetchOptions::timeout at most and no longer than until `deadline`.
+  // Blocks the calling thread, for FetchOptions::timeout at most and no longer than until `deadline`, plus what the
+  // body's reader takes for a piece.
   [[nodiscard]] Result<Response> performFetch(Session& session, Request request,
                                               std::optional<Deadline> deadline = std::nullopt) const;
 

@@ -136,7 +136,8 @@ struct Response {
 // - A connection is kept only for requests of the same connectionGroup, only when the response was read to an end that
 //   its length or its chunks told, and only while nothing is left in it: no byte, and no TLS record.
 // - It returns at the deadline, be it in the past: then nothing is sent. Resolving a name counts; a transport whose
-//   resolver takes no deadline says so.
+//   resolver takes no deadline says so. A body's reader that blocks is not interrupted: a blocking transport may take
+//   longer by what it takes for a piece.
 // Errors:
 // - Errc::unreachable: certainly nothing was sent, whatever the reason: no address, no connection, a TLS handshake that
 //   fails, the deadline passed while connecting or before. Goes before timeout.

@@ -82,9 +82,10 @@ class BeastAuth {
 
 // Proxy at a Beast server: bodies flow piece by piece, either way, as fast as the slower side. A request's body whose
 // size is known, within FetchOptions::maxReplayBody and BeastOptions::maxBodySize, is read first, so that it can be
-// sent again after a refresh; any other is streamed, and its size is for the API to limit. WebSockets are passed on
-// (Proxy, ProxyOptions::webSockets): FetchOptions::asyncTransport has to be asioTransport for that. Immutable,
-// thread-safe, cheap to copy.
+// sent again after a refresh; any other is streamed, and its size is for the API to limit. An upload and the head of
+// its answer have to come within FetchOptions::timeout, 30 s: raise it for uploads. WebSockets are passed on (Proxy,
+// ProxyOptions::webSockets): FetchOptions::asyncTransport has to be asioTransport for that. Immutable, thread-safe,
+// cheap to copy.
 class BeastProxy {
  public:
   // Throws std::invalid_argument as Proxy does.
