@@ -1,6 +1,7 @@
 // The link: commands under way at once, on few connections and one thread.
 #include "redis/fake_redis.hpp"
 #include "redis/link.hpp"
+#include "redis/records.hpp"
 #include "support/support.hpp"
 
 #include <atomic>
@@ -130,6 +131,17 @@ TEST_CASE("who waits on the link's own thread is refused, instead of waiting for
   std::promise<Errc> told;
   link.start(lookUp("key"), [&](const Result<Reply>&) { told.set_value(link.run(lookUp("other")).error().code); });
   CHECK(told.get_future().get() == Errc::overloaded);
+}
+
+TEST_CASE("so is a record's step that blocks") {
+  FakeRedis server(support::answering(nameOfKey));
+  RedisLink link(optionsFor(server.port()));
+  detail::RedisRecord record(link, "c", "rt", {.lease = 1s, .keep = Seconds{60}, .keepInvalidGrant = Seconds{60}});
+  std::promise<Errc> told;
+  link.start(lookUp("key"), [&](const Result<Reply>&) { told.set_value(record.lookUp().error().code); });
+  auto future = told.get_future();
+  REQUIRE(future.wait_for(20s) == std::future_status::ready);
+  CHECK(future.get() == Errc::overloaded);
 }
 
 TEST_CASE("one who is late does not make those late that come after it") {

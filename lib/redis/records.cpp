@@ -29,7 +29,8 @@ TokenSet bare(const TokenSet& tokens) {
 }
 
 template <class T, class Start>
-Result<T> blocking(const Start& start) {
+Result<T> blocking(const RedisLink& link, const Start& start) {
+  if (link.loop().isOnItsThread()) return fail(Errc::overloaded, "the thread of the connections cannot wait");
   return waitFor<Result<T>>(start, Error{Errc::unreachable, {}});
 }
 
@@ -162,20 +163,20 @@ void RedisRecord::runPublish(Order order, Told<Outcome> done) {
 }
 
 Result<RedisRecord::Claim> RedisRecord::claim(const std::string& owner, const std::string& awaited) {
-  return blocking<Claim>([&](Told<Claim> done) { claim(owner, awaited, std::move(done)); });
+  return blocking<Claim>(link_, [&](Told<Claim> done) { claim(owner, awaited, std::move(done)); });
 }
 Result<bool> RedisRecord::renew(const std::string& owner) {
-  return blocking<bool>([&](Told<bool> done) { renew(owner, std::move(done)); });
+  return blocking<bool>(link_, [&](Told<bool> done) { renew(owner, std::move(done)); });
 }
 Result<RedisRecord::Outcome> RedisRecord::publish(const std::string& owner, const TokenSet& tokens,
                                                   std::optional<TimePoint> endedAt) {
-  return blocking<Outcome>([&](Told<Outcome> done) { publish(owner, tokens, endedAt, std::move(done)); });
+  return blocking<Outcome>(link_, [&](Told<Outcome> done) { publish(owner, tokens, endedAt, std::move(done)); });
 }
 Result<RedisRecord::Outcome> RedisRecord::release(const std::string& owner, const Failure& failure) {
-  return blocking<Outcome>([&](Told<Outcome> done) { release(owner, failure, std::move(done)); });
+  return blocking<Outcome>(link_, [&](Told<Outcome> done) { release(owner, failure, std::move(done)); });
 }
 Result<std::optional<Record>> RedisRecord::lookUp() {
-  return blocking<std::optional<Record>>([&](Told<std::optional<Record>> done) { lookUp(std::move(done)); });
+  return blocking<std::optional<Record>>(link_, [&](Told<std::optional<Record>> done) { lookUp(std::move(done)); });
 }
 
 // In whole seconds, as sessions know their beginning.
@@ -201,7 +202,7 @@ std::optional<Record> RedisRecord::logOut(const Logout& logout) {
   const bool isOlder = known && known->kind == Record::Kind::loggedOut && known->endedAt >= logout.at;
   if (isOlder || (known && known->refuses(logout.begun))) return known;
   const Result<Answer> answer = blocking<Answer>(
-      [&](Told<Answer> done) { run(logOutScript(), std::make_shared<const Order>(order), std::move(done)); });
+      link_, [&](Told<Answer> done) { run(logOutScript(), std::make_shared<const Order>(order), std::move(done)); });
   if (!answer) link_.runLater(callOf(logOutScript(), order));
   const bool isNews = answer && answer->record && answer->record->kind != Record::Kind::loggedOut;
   return isNews ? answer->record : known;

@@ -76,7 +76,8 @@ class RedisRecord {
   // What is known, without a lock.
   void lookUp(Told<std::optional<Record>> done);
 
-  // The same for a thread that can wait, and steps that block.
+  // The same for a thread that can wait, and steps that block. On the link's thread: Errc::overloaded; logOut() then
+  // stores as soon as Redis takes it, and returns nothing.
   [[nodiscard]] Result<Claim> claim(const std::string& owner, const std::string& awaited);
   [[nodiscard]] Result<bool> renew(const std::string& owner);
   [[nodiscard]] Result<Outcome> publish(const std::string& owner, const TokenSet& tokens,
