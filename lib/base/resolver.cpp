@@ -53,7 +53,7 @@ struct Resolver::State {
   std::map<std::string, Answer> answers;
   std::map<std::string, std::vector<Completion<Addresses>>> waiting;  // by the name that is being looked up
 
-  void run(const std::string& host) {
+  void run(const std::string& host) noexcept {
     Addresses addresses;
     try {
       addresses = lookup(host);
@@ -62,14 +62,31 @@ struct Resolver::State {
     std::vector<Completion<Addresses>> done;
     {
       const std::lock_guard lock(mutex);
-      const MonotonicTime now = std::chrono::steady_clock::now();
-      if (answers.size() >= maxNames) {
-        std::erase_if(answers, [now](const auto& answer) { return answer.second.until <= now; });
-      }
-      if (!addresses.empty() && answers.size() < maxNames) answers[host] = {addresses, now + serves};
       done = std::move(waiting.extract(host).mapped());
+      try {
+        remember(host, addresses);
+      } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): it is looked up again
+      }
     }
-    for (const Completion<Addresses>& each : done) completeSafely(each, addresses);
+    for (const Completion<Addresses>& each : done) complete(each, addresses);
+  }
+
+  void remember(const std::string& host, const Addresses& addresses) {
+    const MonotonicTime now = std::chrono::steady_clock::now();
+    if (answers.size() >= maxNames) {
+      std::erase_if(answers, [now](const auto& answer) { return answer.second.until <= now; });
+    }
+    if (!addresses.empty() && answers.size() < maxNames) answers[host] = {addresses, now + serves};
+  }
+
+  // With no address where there is no memory for them.
+  static void complete(const Completion<Addresses>& done, const Addresses& addresses) noexcept {
+    Addresses copy;
+    try {
+      copy = addresses;
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): said above
+    }
+    completeSafely(done, std::move(copy));
   }
 
   // An answer that is there, or nothing.
@@ -93,13 +110,14 @@ void Resolver::resolve(const std::string& host, Completion<Addresses> done) cons
     if (!answer) {
       const bool isNew = state_->waiting.count(host) == 0;
       if (!isNew || state_->waiting.size() < maxLookups) {
+        auto& waiting = state_->waiting[host];
         try {
-          auto& waiting = state_->waiting[host];
-          waiting.push_back(std::move(done));
+          waiting.emplace_back();
           if (isNew) std::thread([state = state_, host] { state->run(host); }).detach();
+          waiting.back() = std::move(done);
           return;
-        } catch (const std::system_error&) {  // no thread can be had
-          done = std::move(state_->waiting.extract(host).mapped().front());
+        } catch (const std::exception&) {  // no thread can be had, or no memory
+          if (isNew) state_->waiting.erase(host);
         }
       }
     }

@@ -71,7 +71,7 @@ void RedisConnection::open(std::vector<RedisAddress> addresses, Deadline deadlin
   if (addresses_.empty()) return attemptFailed(fail(Errc::unreachable, "the host has no address"));
   try {
     tryNext();
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) {
     attemptFailed(outOfMemory());
   }
 }
@@ -102,7 +102,7 @@ void RedisConnection::attemptFailed(const Error& why) {
   if (next_ < addresses_.size() && std::chrono::steady_clock::now() < opensUntil_) {
     try {
       return tryNext();
-    } catch (const std::bad_alloc&) {
+    } catch (const std::exception&) {
       drop();
     }
   }
@@ -264,6 +264,7 @@ void RedisConnection::watchFor(std::uint32_t events) {
 void RedisConnection::arm(Deadline deadline) {
   if (deadline >= due_) return;
   loop_.cancel(timer_);
+  due_ = Deadline::max();  // while there is none
   timer_ = loop_.at(deadline, [this] { expire(); });
   due_ = deadline;
 }
@@ -283,7 +284,11 @@ void RedisConnection::expire() {
     endUse();
     failSafely(done, {Errc::timeout, "no answer"});
   }
-  if (next != Deadline::max() && state_ == State::open) arm(next);
+  try {
+    if (next != Deadline::max() && state_ == State::open) arm(next);
+  } catch (const std::exception&) {  // nobody would tell them at their time
+    return close(outOfMemory());
+  }
   closeIfDone();
 }
 

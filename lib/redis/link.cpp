@@ -185,15 +185,30 @@ class RedisLink::Core {
 RedisLink::RedisLink(RedisOptions options)
     : sealer_(options.passwords, options.prefix), core_(std::make_shared<Core>(checked(std::move(options)))) {
   thread_ = std::thread([core = core_] { core->run(); });
-  const auto problem = waitFor<std::optional<Error>>(
+  std::optional<Error> problem;
+  try {
+    problem = begin();
+  } catch (const std::exception&) {
+    end();
+    throw;
+  }
+  if (!problem || problem->code != Errc::notAllowed) return;
+  end();
+  throw std::invalid_argument("ironjar: RedisOptions: the server refuses user and password: " + problem->detail);
+}
+
+std::optional<Error> RedisLink::begin() {
+  return waitFor<std::optional<Error>>(
       [this](Completion<std::optional<Error>> begun) {
         core_->loop().post([core = core_.get(), begun = std::move(begun)] { core->begin(begun); });
       },
       Error{Errc::overloaded, {}});
-  if (!problem || problem->code != Errc::notAllowed) return;
+}
+
+void RedisLink::end() noexcept {
   core_->loop().stop();
   thread_.join();
-  throw std::invalid_argument("ironjar: RedisOptions: the server refuses user and password: " + problem->detail);
+  core_->closeReports();
 }
 
 RedisLink::~RedisLink() {
@@ -202,15 +217,16 @@ RedisLink::~RedisLink() {
     thread_.detach();
     return;
   }
-  const bool isEnded = waitFor<bool>(
-      [this](const Completion<bool>& ended) {
-        core_->loop().post([core = core_.get(), ended] { core->end([ended] { ended(true); }); });
-      },
-      false);
-  static_cast<void>(isEnded);  // or there was no memory for it
-  core_->loop().stop();
-  thread_.join();
-  core_->closeReports();
+  try {
+    const bool isEnded = waitFor<bool>(
+        [this](const Completion<bool>& ended) {
+          core_->loop().post([core = core_.get(), ended] { core->end([ended] { ended(true); }); });
+        },
+        false);
+    static_cast<void>(isEnded);
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): no memory for it: what is pending is lost
+  }
+  end();
 }
 
 RedisStats RedisLink::stats() const { return core_->stats(); }

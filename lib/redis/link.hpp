@@ -9,6 +9,7 @@
 #include "redis/sealer.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -53,6 +54,9 @@ class RedisLink {
 
  private:
   class Core;
+
+  [[nodiscard]] std::optional<Error> begin();
+  void end() noexcept;
 
   const RedisSealer sealer_;
   std::shared_ptr<Core> core_;  // shared with the thread

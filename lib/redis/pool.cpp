@@ -162,7 +162,11 @@ void RedisPool::connect(Deadline deadline) {
       ++opened_);
   *raw = connection.get();
   opening_.push_back(connection);
-  connection->open(addresses_, deadline);
+  try {
+    connection->open(addresses_, deadline);
+  } catch (const std::exception&) {  // for the copy of the addresses: those that wait shall not wait for it
+    connected(connection.get(), Error{Errc::overloaded, {}});
+  }
 }
 
 void RedisPool::connected(RedisConnection* connection, std::optional<Error> problem) {

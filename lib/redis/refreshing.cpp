@@ -15,17 +15,21 @@ LocalCoordinatorOptions inFront(LocalCoordinatorOptions options) {
   return options;
 }
 
-// Runs it on the loop's thread, and waits until that is done with it and with all that came before.
-void runOn(EventLoop& loop, const std::function<void()>& work) {
-  if (loop.isOnItsThread()) return work();
+// Runs it on the loop's thread, and waits until that is done with it and with all that came before. Where there is no
+// memory for that, it is not run.
+void runOn(EventLoop& loop, const std::function<void()>& work) noexcept {
   const auto begin = [&](const Completion<bool>& done) {
     loop.post([&work, done] {
       work();
       done(true);
     });
   };
-  const bool hasRun = waitFor<bool>(begin, false);
-  static_cast<void>(hasRun);  // or there was no memory for it
+  try {
+    if (loop.isOnItsThread()) return work();
+    const bool hasRun = waitFor<bool>(begin, false);
+    static_cast<void>(hasRun);
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): said above
+  }
 }
 
 }  // namespace
@@ -98,7 +102,12 @@ void Refreshing::callEnded(const std::shared_ptr<RefreshOperation>& operation) {
   while (!calls_.empty()) {
     const auto next = std::move(calls_.front());
     calls_.pop_front();
-    if (next->isAsking()) return startCall(next);
+    if (!next->isAsking()) continue;
+    try {
+      return startCall(next);
+    } catch (const std::exception&) {
+      next->drop();
+    }
   }
 }
 
