@@ -325,11 +325,11 @@ TEST_CASE("an address that hangs does not hide the next one of the same host") {
     const auto connection =
         std::make_shared<detail::RedisConnection>(loop, options, tls, detail::RedisConnection::Hooks{.opened = opened});
     const auto begin = Time::now();
-    loop.post([&] { connection->open(addresses, begin + 400ms); });
+    loop.post([&] { connection->open(addresses, begin + 4s); });
     loop.run();
     const auto took = Time::now() - begin;
     CHECK_FALSE(problem);
-    CHECK((i == 0 ? took >= 190ms : took < 190ms));  // the good one is first then
+    CHECK((i == 0 ? took >= 1900ms : took < 1900ms));  // the good one is first then
     addresses = connection->addresses();
   }
 }

@@ -25,17 +25,17 @@ TEST_CASE_FIXTURE(Fixture, "when a leader dies another takes over, no later than
   CHECK(survivor.refresh("a", "b")->by == RefreshedBy::self);
   const auto taken = std::chrono::steady_clock::now() - begin;
   CHECK(taken >= lease);
-  CHECK(taken < lease + 250ms);
+  CHECK(taken < lease + 250ms + support::overhead);
   CHECK(survivor.calls == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a leader that takes long keeps its lock: it is renewed") {
-  const auto lease = 300ms;
+  const auto lease = 2s;
   Replica one({.lease = lease});
   Replica two({.lease = lease});
   Held held(one, "a", {.tokens = tokens("b")});
-  for (int i = 0; i < 8; ++i) {
-    std::this_thread::sleep_for(lease / 3);
+  for (int i = 0; i < 6; ++i) {
+    std::this_thread::sleep_for(lease / 4);
     CHECK(server().keys("*:lock").size() == 1);
   }
   CHECK(held.end());
@@ -73,7 +73,8 @@ TEST_CASE_FIXTURE(Fixture, "a lock that is lost while nobody has taken over is h
   Replica one({.lease = 300ms});
   Held held(one, "a", {.tokens = tokens("b")});
   server().command("FLUSHALL");
-  while (server().keys("*:lock").empty()) std::this_thread::yield();
+  const auto deadline = support::soon();
+  while (server().keys("*:lock").empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   CHECK(held.end());
   Replica two;
   CHECK(two.refresh("a", "x")->tokens == tokens("b"));

@@ -52,7 +52,10 @@ TEST_CASE_FIXTURE(Fixture,
   cutOff.end("c", tokens("last"), nullptr, {support::at(10'000'000), early});
   one.coordinator->end("c", tokens("both"), nullptr, {support::at(30'000'000), later});
   server().command("ACL", "SETUSER", "cut", "+@all");
-  while (server().keys("ironjar:token:*").size() < 3) std::this_thread::yield();  // all have arrived
+  const auto deadline = soon();
+  while (server().keys("ironjar:token:*").size() < 3 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();  // until all have arrived
+  }
   CHECK(refresh("both", later) == Errc::loginRequired);
   CHECK(refresh("next", early) == Errc::loginRequired);
   CHECK_FALSE(refresh("next", later));

@@ -56,7 +56,10 @@ struct EmptyServer {
 
 // Until this replica has seen that another one asks, and waits for it.
 inline void waitUntilWaiting(const ironjar::RedisCoordinator& coordinator) {
-  while (coordinator.redisStats().waiting == 0) std::this_thread::yield();
+  const auto deadline = soon();
+  while (coordinator.redisStats().waiting == 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
 }
 inline void waitUntilWaiting(const Replica& replica) { waitUntilWaiting(*replica.coordinator); }
 
