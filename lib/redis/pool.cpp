@@ -135,8 +135,9 @@ void RedisPool::learnHash(const RedisScript& script, RedisConnection& connection
 void RedisPool::answered(const std::shared_ptr<Attempt>& attempt, Result<Reply> reply) {
   if (!reply) {
     // The server may have closed it since, and all that were open when it did, which is not noticed of all at once:
-    // only one that is opened from now on can tell. One that ends before its first answer is a failure.
-    const bool mayHaveBeenClosed = reply.error().code == Errc::transport && attempt->wasAnswered;
+    // only one that is opened from now on can tell. If that one ends before its first answer, it is a failure.
+    const bool mayHaveBeenClosed =
+        reply.error().code == Errc::transport && (attempt->wasAnswered || attempt->newerThan == 0);
     if (!mayHaveBeenClosed || isClosed_) return attempt->complete(reply);
     attempt->newerThan = attempt->newest;
     return submit(attempt);
