@@ -1,6 +1,7 @@
 #include "redis/connection.hpp"
 
 #include "crypto/secret.hpp"
+#include "redis/policy.hpp"
 
 #include <algorithm>
 #include <array>
@@ -169,6 +170,7 @@ void RedisConnection::send(std::span<const std::string_view> words, Deadline dea
 void RedisConnection::post(std::span<const std::string_view> words) {
   if (!isUsable()) return;
   append(words);
+  if (out_.size() - written_ > mostUnsentBytes) return close(outOfMemory());
   flushSoon();
 }
 

@@ -45,7 +45,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
   // The server's answer, which may be an error of its. Errc::timeout at the deadline: then no more is to be sent here.
   // Errc::transport when the connection ends first, overloaded when it does for want of memory.
   void send(std::span<const std::string_view> words, Deadline deadline, Answered done);
-  // A command whose answer, if any, is pushed.
+  // A command whose answer, if any, is pushed. Closes, as for want of memory, where the server does not take it.
   void post(std::span<const std::string_view> words);
   // At once: what is under way fails with `why`, and so does opening it.
   void close(const Error& why);

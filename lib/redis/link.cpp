@@ -95,6 +95,7 @@ class RedisLink::Core {
     degraded_ = true;
     ++degradations_;
     pool_->retire();
+    subscription_.drop();
     report(true, error.detail);
   }
   void recover() {
@@ -114,6 +115,7 @@ class RedisLink::Core {
     failedInARow_ = 0;
     isRefusing_ = false;
     degraded_ = false;
+    subscription_.recover();
     report(false, "");
     sendSoon();
   }

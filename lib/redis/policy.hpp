@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include <ironjar/types.hpp>
 
@@ -16,6 +17,8 @@ inline constexpr std::size_t mostLinks = 32;
 inline constexpr std::chrono::milliseconds shortestBetweenLooks{5};
 inline constexpr std::chrono::milliseconds longestBetweenLooks{25};
 inline constexpr std::chrono::milliseconds longestWithoutLook{1000};
+// So many may look that often; of more each one looks less often, up to longestWithoutLook.
+inline constexpr std::uint64_t mostQuickLookers = 100;
 // After so many commands in a row that failed Redis is taken for away, also before the link gives it up.
 inline constexpr unsigned mostMisses = 3;
 // When a provider refuses a token, another process' result may be on its way.
@@ -46,6 +49,8 @@ inline constexpr std::size_t mostPendingBytes = std::size_t{64} * 1024 * 1024;
 inline constexpr unsigned mostTries = 8;
 inline constexpr std::chrono::milliseconds betweenTries{50};
 
+// Of a connection's commands that nobody waits for, where the server does not take them.
+inline constexpr std::size_t mostUnsentBytes = std::size_t{16} * 1024 * 1024;
 // Of one answer: 32 passwords' values of the largest size.
 inline constexpr std::size_t mostItems = 256;
 inline constexpr std::size_t mostReplyBytes = std::size_t{4} * 1024 * 1024;

@@ -106,7 +106,8 @@ void RefreshOperation::wait(const RedisRecord::Locked& locked) {
   }
   const auto ofLease = std::clamp(shared_->options().lease / 8, longestBetweenLooks, longestWithoutLook);
   after(isListening_ ? ofLease : pause_, [this] { claim(); });
-  pause_ = std::min(pause_ * 3 / 2, longestBetweenLooks);
+  const auto longest = longestBetweenLooks * (1 + shared_->waiting / mostQuickLookers);
+  pause_ = std::min<std::chrono::milliseconds>({pause_ * 3 / 2, longest, longestWithoutLook});
 }
 
 void RefreshOperation::heard(RedisLink::Heard what) {

@@ -1,5 +1,7 @@
 #include "redis/subscription.hpp"
 
+#include "redis/policy.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -17,13 +19,13 @@ RedisSubscription::Ticket RedisSubscription::add(std::vector<std::string> channe
       listeners_
           .emplace(ticket, Listener{std::move(channels), std::make_shared<const std::function<void(Heard)>>(heard)})
           .first->second;
-  if (!connection_) connect();
+  connectSoon();
   if (isOpen_ && !added.empty()) send("SUBSCRIBE", added);
   if (isOpen_ && isHeardBy(listener)) loop_->post([this, ticket] { tell(ticket, Heard::listening); });
   return ticket;
 }
 
-void RedisSubscription::remove(Ticket ticket) {
+void RedisSubscription::remove(Ticket ticket) noexcept {
   const auto found = listeners_.find(ticket);
   if (found == listeners_.end()) return;
   std::vector<std::string> left;
@@ -33,10 +35,28 @@ void RedisSubscription::remove(Ticket ticket) {
     channel->second.listeners.erase(ticket);
     if (!channel->second.listeners.empty()) continue;
     channels_.erase(channel);
-    left.push_back(name);
+    try {
+      left.push_back(name);
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): what comes there is passed over
+    }
   }
   listeners_.erase(found);
-  if (isOpen_ && !left.empty()) send("UNSUBSCRIBE", left);
+  try {
+    if (isOpen_ && !left.empty()) send("UNSUBSCRIBE", left);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): likewise
+  }
+}
+
+void RedisSubscription::drop() {
+  isDropped_ = true;
+  loop_->cancel(timer_);
+  if (const auto connection = connection_) connection->close({Errc::unreachable, "Redis is given up for now"});
+}
+
+void RedisSubscription::recover() {
+  isDropped_ = false;
+  connectsFrom_ = {};
+  connectSoon();
 }
 
 void RedisSubscription::close() {
@@ -45,9 +65,17 @@ void RedisSubscription::close() {
   if (const auto connection = std::exchange(connection_, nullptr)) connection->close({Errc::unreachable, "going"});
 }
 
+void RedisSubscription::connectSoon() {
+  if (connection_ || timer_ || isDropped_ || listeners_.empty() || pool_.addresses().empty()) return;
+  if (std::chrono::steady_clock::now() >= connectsFrom_) return connect();
+  timer_ = loop_->at(connectsFrom_, [this] {
+    timer_.reset();
+    connectSoon();
+  });
+}
+
 void RedisSubscription::connect() {
   const auto now = std::chrono::steady_clock::now();
-  if (now < connectsFrom_ || pool_.addresses().empty()) return;
   connectsFrom_ = now + options_.pause;
   connection_ = std::make_shared<RedisConnection>(
       *loop_, options_, tls_,
@@ -60,21 +88,38 @@ void RedisSubscription::connect() {
 void RedisSubscription::opened(const std::optional<Error>& problem) {
   if (problem) {
     connection_ = nullptr;
-    return;
+    return connectSoon();
   }
   isOpen_ = true;
+  unanswered_ = 0;
   std::vector<std::string> all;
   for (const auto& [name, channel] : channels_) all.push_back(name);
   if (!all.empty()) send("SUBSCRIBE", all);
 }
 
+// A server that hangs is told from one with nothing to say by a channel that is subscribed to again.
+void RedisSubscription::watch() {
+  loop_->cancel(timer_);
+  const bool isAwaited = unanswered_ > 0;
+  if (!isOpen_ || (!isAwaited && channels_.empty())) return;
+  const auto time = isAwaited ? std::max(options_.timeout, patience) : options_.pause;
+  timer_ = loop_->at(std::chrono::steady_clock::now() + time, [this, isAwaited] {
+    timer_.reset();
+    const auto connection = connection_;
+    if (isAwaited) return connection->close({Errc::timeout, "no answer"});
+    if (!channels_.empty()) send("SUBSCRIBE", {channels_.begin()->first});
+  });
+}
+
 void RedisSubscription::ended() {
+  loop_->cancel(timer_);
   isOpen_ = false;
   connection_ = nullptr;
   for (auto& [name, channel] : channels_) channel.isConfirmed = false;
   std::vector<Ticket> all;
   for (const auto& [ticket, listener] : listeners_) all.push_back(ticket);
   for (const Ticket ticket : all) tell(ticket, Heard::lost);
+  connectSoon();
 }
 
 void RedisSubscription::take(const Reply& pushed) {
@@ -92,9 +137,12 @@ void RedisSubscription::take(const Reply& pushed) {
 }
 
 void RedisSubscription::confirmed(const std::string& name) {
+  if (unanswered_ > 0) --unanswered_;
+  connectsFrom_ = std::min(connectsFrom_, std::chrono::steady_clock::now() + betweenTries);
+  watch();
   const auto channel = channels_.find(name);
   if (channel == channels_.end()) return;
-  channel->second.isConfirmed = true;
+  if (std::exchange(channel->second.isConfirmed, true)) return;
   const std::set<Ticket> listeners = channel->second.listeners;
   for (const Ticket ticket : listeners) {
     const auto listener = listeners_.find(ticket);
@@ -119,7 +167,9 @@ void RedisSubscription::tell(Ticket ticket, Heard heard) {
 void RedisSubscription::send(std::string_view command, const std::vector<std::string>& channels) {
   std::vector<std::string_view> words = {command};
   words.insert(words.end(), channels.begin(), channels.end());
-  connection_->post(words);
+  if (command == "SUBSCRIBE" && std::exchange(unanswered_, unanswered_ + channels.size()) == 0) watch();
+  const auto connection = connection_;
+  connection->post(words);
 }
 
 }  // namespace ironjar::detail

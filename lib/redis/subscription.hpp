@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,7 +15,9 @@
 namespace ironjar::detail {
 
 // For the loop's thread alone. What it is given must outlive it. Messages may get lost, and anybody who can write to
-// Redis may send some: they are a reason to look, and say nothing.
+// Redis may send some: they are a reason to look, and say nothing. While somebody listens a connection that is lost is
+// made again: at once when it had worked, otherwise once in RedisOptions::pause; and the server is asked that often
+// whether it is there.
 class RedisSubscription {
  public:
   using Heard = RedisLink::Heard;
@@ -26,7 +29,10 @@ class RedisSubscription {
 
   // Calls `heard` later, any number of times. Where Redis refuses subscriptions, never.
   [[nodiscard]] Ticket add(std::vector<std::string> channels, std::function<void(Heard)> heard);
-  void remove(Ticket ticket);
+  void remove(Ticket ticket) noexcept;
+  // Redis is given up, and well again. Meanwhile nothing is heard.
+  void drop();
+  void recover();
   void close();
 
  private:
@@ -39,7 +45,9 @@ class RedisSubscription {
     bool isConfirmed = false;
   };
 
+  void connectSoon();
   void connect();
+  void watch();
   void opened(const std::optional<Error>& problem);
   void ended();
   void take(const Reply& pushed);
@@ -54,7 +62,11 @@ class RedisSubscription {
   const RedisPool& pool_;
   std::shared_ptr<RedisConnection> connection_;
   bool isOpen_ = false;
-  Deadline connectsFrom_ = {};  // not before, after it has failed
+  bool isDropped_ = false;
+  Deadline connectsFrom_ = {};  // not before
+  std::size_t unanswered_ = 0;  // channels that were subscribed to
+  // Of the next attempt to connect; while it is open, of the server's answer or of the next question.
+  std::optional<EventLoop::Ticket> timer_;
   std::map<Ticket, Listener> listeners_;
   std::map<std::string, Channel, std::less<>> channels_;
   Ticket last_ = 0;
