@@ -1,5 +1,5 @@
 // A provider's metadata and keys: what is accepted, when they are asked for, and how often.
-#include "oauth/freshness.hpp"
+#include "oauth/shared_document.hpp"
 #include "support/support.hpp"
 
 #include <atomic>
@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <openssl/evp.h>
 
 #include <ironjar/openid_provider.hpp>
 
@@ -274,6 +275,64 @@ TEST_CASE("without blocking: whoever waits is called when the answer comes, once
   const OpenIdProvider provider({.issuer = issuer, .asyncTransport = [](const auto&, auto, const auto&, auto) {}});
   provider.startMetadata([&](const Result<ProviderMetadata>& metadata) { code = metadata.error().code; });
   CHECK(code == Errc::transport);
+}
+
+TEST_CASE("a document that cannot be read for an exception is asked for again, and nobody waits for ever") {
+  enum class Throws { fetch, answer, clock, nothing };
+  Throws what = Throws::nothing;
+  int asked = 0;
+  MonotonicTime now{1h};
+  bool isFetching = false;
+  using Document = detail::SharedDocument<int>;
+  const auto document = std::make_shared<Document>(
+      [&](const detail::Completion<Result<int>>& done) {
+        ++asked;
+        isFetching = true;
+        if (what == Throws::fetch) throw std::runtime_error("fetch");
+        const detail::Completion<int> read = [&, done](int number) {
+          if (what == Throws::answer) throw std::runtime_error("reading");
+          done(number);
+        };
+        detail::completeSafely(read, 7);
+      },
+      1h, [&] { return what == Throws::clock && isFetching ? throw std::runtime_error("clock") : now; });
+  const auto wanted = [&] {
+    std::optional<Errc> code;
+    isFetching = false;
+    document->start(Freshness::Wanted::any, [&](const Document::Answer& answer) {
+      code = answer ? Errc::unknownKey : answer.error().code;
+      throw std::runtime_error("whoever waits");
+    });
+    return code;
+  };
+  int expected = 0;
+  for (const Throws thrown : {Throws::fetch, Throws::answer}) {
+    what = thrown;
+    CHECK(wanted() == Errc::transport);
+    CHECK(asked == ++expected);
+    CHECK(wanted() == Errc::transport);  // within the pause
+    CHECK(asked == expected);
+    now += 5s;
+  }
+  what = Throws::clock;
+  CHECK(wanted() == Errc::unknownKey);  // it is there
+  CHECK(asked == 3);
+  what = Throws::nothing;
+  CHECK(wanted() == Errc::unknownKey);
+  now += 2h;
+  CHECK(wanted() == Errc::unknownKey);
+  CHECK(asked == 4);
+}
+
+TEST_CASE("keys that libcrypto cannot have are left out of the set") {
+  const std::string keys = keysNamed({"es", "ed"});
+  const std::size_t all = KeySet::parse(keys)->size();
+  REQUIRE(EVP_set_default_properties(nullptr, "provider=nobody") == 1);
+  const Result<KeySet> none = KeySet::parse(keys);
+  EVP_set_default_properties(nullptr, "");
+  CHECK(all == 2);
+  CHECK(none->size() == 0);
+  CHECK(KeySet::parse(keys)->size() == 2);
 }
 
 TEST_CASE("options that cannot be are refused at start-up") {

@@ -33,12 +33,13 @@ Number numberOf(Bytes bytes) {
   return number;
 }
 
-// The key that these say; null for what is none.
+// The key that these say; null for what is none, and for a type that this libcrypto does without (FIPS).
 std::shared_ptr<EVP_PKEY> keyOf(const char* type, OSSL_PARAM* parameters) {
   const Handle<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
-  requireDone(context != nullptr && EVP_PKEY_fromdata_init(context.get()) == 1, "a public key");
   EVP_PKEY* key = nullptr;
-  if (EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
+  const bool isKey = context != nullptr && EVP_PKEY_fromdata_init(context.get()) == 1 &&
+                     EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) == 1;
+  if (!isKey) {
     ERR_clear_error();
     return nullptr;
   }
@@ -112,7 +113,10 @@ std::optional<VerifyingKey> VerifyingKey::ofEd25519(Bytes point) {
   if (point.size() != ed25519Size) return std::nullopt;
   std::shared_ptr<EVP_PKEY> key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, point.data(), point.size()),
                                 EVP_PKEY_free);
-  requireDone(key != nullptr, "an Ed25519 key");
+  if (key == nullptr) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
   return VerifyingKey(std::move(key), KeyType::ed25519);
 }
 

@@ -21,7 +21,8 @@ enum class SignatureAlgorithm { rs256, ps256, es256, edDsa };
 class VerifyingKey {
  public:
   // Numbers are big-endian. Nothing for what is no such key: a modulus of less than 2048 or more than 8192 bits, an
-  // exponent that is even, 1, or of more than 64 bits; a point that is not on the curve; a wrong size.
+  // exponent that is even, 1, or of more than 64 bits; a point that is not on the curve; a wrong size; a type that
+  // libcrypto does without, as its FIPS provider may.
   static std::optional<VerifyingKey> ofRsa(Bytes modulus, Bytes exponent);
   static std::optional<VerifyingKey> ofP256(Bytes x, Bytes y);
   static std::optional<VerifyingKey> ofEd25519(Bytes point);

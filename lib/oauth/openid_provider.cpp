@@ -152,12 +152,14 @@ void OpenIdProvider::startMetadata(std::function<void(Result<ProviderMetadata>)>
 }
 
 void OpenIdProvider::startVerify(std::string token, IdTokenRules rules, TimePoint now,
-                                 std::function<void(Result<IdToken>)> done) const {
+                                 std::function<void(Result<IdToken>)> given) const {
+  const auto done =
+      detail::exactlyOnce<Result<IdToken>>(std::move(given), fail(Errc::transport, "a token could not be verified"));
   if (rules.issuer.empty()) rules.issuer = state_->options.issuer;
   const auto verifyWith = [token = std::move(token), rules = std::move(rules), now](const KeySet& keys) {
     return verifyIdToken(token, keys, rules, now);
   };
-  state_->keys->start(Freshness::Wanted::any, [state = state_, verifyWith, done = std::move(done)](const auto& keys) {
+  state_->keys->start(Freshness::Wanted::any, [state = state_, verifyWith, done](const auto& keys) {
     if (!keys) return done(keys.error());
     Result<IdToken> verified = verifyWith(**keys);
     if (verified || verified.error().code != Errc::unknownKey) return done(std::move(verified));

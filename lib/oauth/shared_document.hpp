@@ -20,7 +20,7 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
  public:
   using Answer = Result<std::shared_ptr<const T>>;
   using Done = Completion<Answer>;
-  // Begins to ask for it; completes once.
+  // Begins to ask for it. One that throws, or drops its completion, has failed.
   using Fetch = std::function<void(Completion<Result<T>>)>;
 
   SharedDocument(Fetch fetch, Seconds keep, std::function<MonotonicTime()> now)
@@ -33,17 +33,33 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
     if (step == Freshness::Step::use || step == Freshness::Step::refuse) {
       const Answer answer = step == Freshness::Step::use ? Answer(document_) : Answer(failure_);
       lock.unlock();
-      return done(answer);
+      return completeSafely(done, answer);
     }
     waiting_.push_back(std::move(done));
     lock.unlock();
     if (step == Freshness::Step::wait) return;
-    fetch_([self = this->shared_from_this()](Result<T> fetched) { self->take(std::move(fetched)); });
+    const auto taken = exactlyOnce<Result<T>>(
+        [self = this->shared_from_this(), now](Result<T> fetched) { self->take(std::move(fetched), now); },
+        fail(Errc::transport, "a document that could not be read"));
+    try {
+      fetch_(taken);
+    } catch (...) {
+      taken(fail(Errc::transport, "a document that could not be asked for"));
+    }
   }
 
  private:
-  void take(Result<T> fetched) {
-    const MonotonicTime now = now_();
+  // The application's clock may throw: whoever waits is told all the same.
+  [[nodiscard]] MonotonicTime nowOr(MonotonicTime other) const {
+    try {
+      return now_();
+    } catch (...) {
+      return other;
+    }
+  }
+
+  void take(Result<T> fetched, MonotonicTime askedAt) {
+    const MonotonicTime now = nowOr(askedAt);
     std::unique_lock lock(mutex_);
     freshness_.fetched(fetched.has_value(), now);
     if (fetched) {
