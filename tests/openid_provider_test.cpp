@@ -1,4 +1,6 @@
 // A provider's metadata and keys: what is accepted, when they are asked for, and how often.
+#include "crypto/signing_key.hpp"
+#include "oauth/jwt.hpp"
 #include "oauth/shared_document.hpp"
 #include "support/support.hpp"
 
@@ -7,9 +9,9 @@
 #include <map>
 #include <mutex>
 #include <thread>
-#include <openssl/evp.h>
 
 #include <ironjar/openid_provider.hpp>
+#include <openssl/evp.h>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -144,7 +146,8 @@ TEST_CASE("when a document is asked for: the table") {
   CHECK(state.ask(Wanted::any, now) == Step::use);
   CHECK(state.ask(Wanted::newer, now) == Step::wait);
   state.fetched(false, now);
-  CHECK(state.ask(Wanted::newer, now + 59s) == Step::use);
+  CHECK(state.ask(Wanted::any, now + 59s) == Step::use);
+  CHECK(state.ask(Wanted::newer, now + 59s) == Step::refuse);
   now += 1h;
   CHECK(state.ask(Wanted::any, now) == Step::fetch);  // older than it is kept
   state.fetched(false, now);
@@ -213,6 +216,40 @@ TEST_CASE("L06 an unknown key is asked for once a minute, however many tokens na
   site.answers[jwks] = Response{.status = 200, .body = keysNamed({"ed"})};  // and drops the old one
   site.now = 3h;
   CHECK(errorOf(provider.verify(tokenOf("ES256"), rules, wallNow)) == Errc::unknownKey);
+}
+
+TEST_CASE("L06 a key that was renewed under its old id is found, by one request a minute") {
+  Site site;
+  const auto keyNamedEs = [](const Json& change) {
+    Json set = Json::parse(keysNamed({"es"}));
+    set["keys"][0].update(change);
+    return Response{.status = 200, .body = set.dump()};
+  };
+  const Json es = Json::parse(keysNamed({"es"}))["keys"][0];
+  const auto other = detail::SigningKey::ofP256(detail::bytes("0123456789abcdef0123456789abcdef"))->p256Point();
+  const auto half = [&](std::size_t at) {
+    return detail::base64urlEncoded(detail::bytes(std::string_view(other).substr(at, 32)));
+  };
+  site.answers[jwks] = keyNamedEs({{"x", half(0)}, {"y", half(32)}});
+  const OpenIdProvider provider = site.provider();
+  CHECK(errorOf(provider.verify(tokenOf("ES256"), rules, wallNow)) == Errc::tampered);
+  site.answers[jwks] = keyNamedEs(es);
+  CHECK(errorOf(provider.verify(tokenOf("ES256"), rules, wallNow)) == Errc::tampered);
+  CHECK(site.asked[jwks] == 1);
+  site.now = 1h + 1min;
+  CHECK(provider.verify(tokenOf("ES256"), rules, wallNow));
+  CHECK(site.asked[jwks] == 2);
+}
+
+TEST_CASE("where newer keys are wanted and cannot be had, that is the error, and no verdict on the token") {
+  Site site;
+  const OpenIdProvider provider = site.provider();
+  CHECK(errorOf(provider.verify(tokenOf("EdDSA"), rules, wallNow)) == Errc::unknownKey);
+  site.answers[jwks] = fail(Errc::timeout);
+  site.now = 1h + 1min;
+  for (int i = 0; i < 3; ++i) CHECK(errorOf(provider.verify(tokenOf("EdDSA"), rules, wallNow)) == Errc::timeout);
+  CHECK(provider.verify(tokenOf("ES256"), rules, wallNow));  // the old ones serve
+  CHECK(site.asked[jwks] == 2);
 }
 
 TEST_CASE("answers that are no documents are errors, bounded") {

@@ -2,9 +2,10 @@
 // asked for anew. Login has one; this is for whoever verifies ID tokens in another way.
 //
 // Example:
-//   const ironjar::OpenIdProvider provider({.issuer = "https://id.example.com", .transport =
-//   ironjar::httplibTransport()}); const auto token = provider.verify("eyJ…", {.clientId = "web", .nonce = "…"}); if
-//   (token) session.set("sub", token->subject);
+//   const ironjar::OpenIdProvider provider({.issuer = "https://id.example.com",
+//                                           .transport = ironjar::httplibTransport()});
+//   const auto token = provider.verify("eyJ…", {.clientId = "web", .nonce = "…"});
+//   if (token) session.set("sub", token->subject);
 #pragma once
 
 #include <functional>
@@ -49,8 +50,8 @@ struct OpenIdProviderOptions {
 // down when the program starts is no error. All that wait for a document wait for one request. When asking anew fails,
 // the old document serves for a day.
 //
-// A key that is not there is asked for at most once a minute, so that tokens with made-up key ids cost nobody
-// requests; a provider's new key is found at its first use.
+// When a key is not there, or a signature does not verify, the keys are asked for anew, at most once a minute: tokens
+// with made-up key ids or signatures cost nobody requests, and a new key is found at its first use, under an old id too.
 class OpenIdProvider {
  public:
   // Throws std::invalid_argument, saying what to change.
@@ -61,7 +62,8 @@ class OpenIdProvider {
   // 256 KiB; the last error again for 5 s after a failure.
   [[nodiscard]] Result<ProviderMetadata> metadata() const;
   [[nodiscard]] Result<KeySet> keys() const;
-  // verifyIdToken with the provider's keys; `rules.issuer` may be left empty. Errors of both.
+  // verifyIdToken with the provider's keys; `rules.issuer` may be left empty. Errors of both; where newer keys would
+  // be needed and cannot be had, of asking for them.
   [[nodiscard]] Result<IdToken> verify(std::string_view token, const IdTokenRules& rules,
                                        TimePoint now = systemClock()) const;
 

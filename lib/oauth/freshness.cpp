@@ -12,7 +12,8 @@ Freshness::Step Freshness::ask(Wanted wanted, MonotonicTime now) {
   if (!isThere && failedAt_ && now - *failedAt_ < documentPause) return Step::refuse;
   if (isThere) {
     const bool isFresh = now - *documentsOf_ <= keep_ && wanted == Wanted::any;
-    if (isFresh || now - *askedAt_ < documentInterval) return Step::use;
+    if (isFresh) return Step::use;
+    if (now - *askedAt_ < documentInterval) return wanted == Wanted::newer && failedAt_ ? Step::refuse : Step::use;
   }
   isAsked_ = true;
   askedAt_ = now;

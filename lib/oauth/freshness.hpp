@@ -9,6 +9,7 @@
 // | none, or older than a day; a failure within 5 s    | wanted            | refuse                                     |
 // | none, or older than a day                          | wanted            | fetch                                      |
 // | there, asked for less than a minute ago            | wanted            | use it                                     |
+// |                                                    | a newer is wanted | use it; refuse if asking has failed        |
 // | there, no older than `keep`                        | wanted            | use it                                     |
 // |                                                    | a newer is wanted | fetch                                      |
 // | there, older                                       | wanted            | fetch; if that fails, what is there serves |

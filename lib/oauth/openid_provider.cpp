@@ -162,9 +162,12 @@ void OpenIdProvider::startVerify(std::string token, IdTokenRules rules, TimePoin
   state_->keys->start(Freshness::Wanted::any, [state = state_, verifyWith, done](const auto& keys) {
     if (!keys) return done(keys.error());
     Result<IdToken> verified = verifyWith(**keys);
-    if (verified || verified.error().code != Errc::unknownKey) return done(std::move(verified));
-    state->keys->start(Freshness::Wanted::newer, [verifyWith, done](const auto& newer) {
-      done(newer ? verifyWith(**newer) : Result<IdToken>(newer.error()));
+    // A key may be renewed under its old id, or have none.
+    const Errc code = verified ? Errc::cancelled : verified.error().code;
+    if (code != Errc::unknownKey && code != Errc::tampered) return done(std::move(verified));
+    state->keys->start(Freshness::Wanted::newer, [verifyWith, done, keys = *keys, verified](const auto& newer) {
+      if (!newer) return done(newer.error());
+      done(*newer == keys ? verified : verifyWith(**newer));
     });
   });
 }

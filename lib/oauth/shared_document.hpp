@@ -26,6 +26,7 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
   SharedDocument(Fetch fetch, Seconds keep, std::function<MonotonicTime()> now)
       : fetch_(std::move(fetch)), now_(std::move(now)), freshness_(keep) {}
 
+  // A newer one that cannot be had is the error of asking for it; for `any` the old one serves.
   void start(Freshness::Wanted wanted, Done done) {
     const MonotonicTime now = now_();
     std::unique_lock lock(mutex_);
@@ -35,7 +36,7 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
       lock.unlock();
       return completeSafely(done, answer);
     }
-    waiting_.push_back(std::move(done));
+    waiting_.push_back({wanted, std::move(done)});
     lock.unlock();
     if (step == Freshness::Step::wait) return;
     const auto taken = exactlyOnce<Result<T>>(
@@ -49,6 +50,11 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
   }
 
  private:
+  struct Waiting {
+    Freshness::Wanted wanted;
+    Done done;
+  };
+
   // The application's clock may throw: whoever waits is told all the same.
   [[nodiscard]] MonotonicTime nowOr(MonotonicTime other) const {
     try {
@@ -61,16 +67,18 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
   void take(Result<T> fetched, MonotonicTime askedAt) {
     const MonotonicTime now = nowOr(askedAt);
     std::unique_lock lock(mutex_);
-    freshness_.fetched(fetched.has_value(), now);
-    if (fetched) {
+    const bool isThere = fetched.has_value();
+    freshness_.fetched(isThere, now);
+    if (isThere) {
       document_ = std::make_shared<const T>(*std::move(fetched));
     } else {
       failure_ = fetched.error();
     }
-    const Answer answer = freshness_.serves(now) ? Answer(document_) : Answer(failure_);
-    const std::vector<Done> waiting = std::exchange(waiting_, {});
+    const Answer newer = isThere ? Answer(document_) : Answer(failure_);
+    const Answer any = freshness_.serves(now) ? Answer(document_) : newer;
+    const std::vector<Waiting> waiting = std::exchange(waiting_, {});
     lock.unlock();
-    for (const Done& done : waiting) completeSafely(done, answer);
+    for (const Waiting& one : waiting) completeSafely(one.done, one.wanted == Freshness::Wanted::newer ? newer : any);
   }
 
   const Fetch fetch_;
@@ -79,7 +87,7 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
   Freshness freshness_;
   std::shared_ptr<const T> document_;
   Error failure_{Errc::cancelled, {}};
-  std::vector<Done> waiting_;
+  std::vector<Waiting> waiting_;
 };
 
 }  // namespace ironjar::detail
