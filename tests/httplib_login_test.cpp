@@ -8,7 +8,7 @@
 using namespace ironjar;
 using support::Site;
 
-TEST_CASE("over HTTP: in, by the provider, to the page that was asked for, and out again") {
+TEST_CASE("over HTTP: in (L20: by GET alone), by the provider, to the page that was asked for, and out again") {
   support::OpenId id;
   id.now = systemClock;
   Site site(SessionJar({.cookieName = "sid", .passwords = support::password, .cookie = {.secure = false}}));
@@ -26,6 +26,14 @@ TEST_CASE("over HTTP: in, by the provider, to the page that was asked for, and o
   CHECK(begun.get_header_value("Cache-Control") == "no-store");
   CHECK(site.cookies.size() == 1);
   const std::string url = id.authorize(begun.get_header_value("Location"));
+  for (const std::string& target : {std::string("/login"), url.substr(url.find('/', 8))}) {
+    const auto head = site.send("HEAD", target);
+    CHECK(head.status == 405);
+    CHECK(head.get_header_value("Allow") == "GET");
+    CHECK(site.cookies.size() == 1);
+    CHECK(id.tokenCalls == 0);
+  }
+  CHECK(site.visit("/%6cogin").status == 404);
   const auto back = site.visit(url.substr(url.find('/', 8)));
   CHECK(back.status == 303);
   CHECK(back.get_header_value("Location") == "/orders");

@@ -17,7 +17,19 @@
 
 namespace ironjar {
 
-// As LoginRoutes says. A logout that another site's page has posted gets 403 {"reason": "cross_site_request"}.
+namespace detail {
+
+// To what httplib routes here besides: HEAD as GET, and other spellings of the path. HEAD signs nobody in.
+inline Response notOfRoute(const LoginRoutes& routes, LoginRoutes::Route route, const WebRequest& request) {
+  if (request.method != "HEAD") return {.status = 404};
+  const bool takesForms = route == LoginRoutes::Route::callback && routes.login().options().formPost;
+  return {.status = 405, .headers = {{"Allow", takesForms ? "GET, POST" : "GET"}}};
+}
+
+}  // namespace detail
+
+// As LoginRoutes says; HEAD gets 405. A logout that another site's page has posted gets 403 {"reason":
+// "cross_site_request"}.
 inline void mountLogin(const HardenedServer& site, const Login& login, const Fetcher& fetcher,
                        LoginRouteOptions options = {}) {
   using Route = LoginRoutes::Route;
@@ -26,7 +38,9 @@ inline void mountLogin(const HardenedServer& site, const Login& login, const Fet
     return withSession(site, login.jar(),
                        [routes, route](const httplib::Request& request, httplib::Response& response, Session& session) {
                          HardenedServer::ignoreRanges(request);
-                         respond(response, routes.answer(route, webRequest(request), session));
+                         const WebRequest view = webRequest(request);
+                         respond(response, routes.routeOf(view) == route ? routes.answer(route, view, session)
+                                                                         : detail::notOfRoute(routes, route, view));
                        });
   };
   httplib::Server& server = site.server();
