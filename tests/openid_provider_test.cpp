@@ -112,7 +112,6 @@ TEST_CASE("L05 metadata of another issuer, with endpoints in clear, or that are 
                                               {{"jwks_uri", "http://127.0.0.1/keys"}},
                                               {{"jwks_uri", "file:///etc/passwd"}},
                                               {{"end_session_endpoint", "http://id.example.com/logout"}},
-                                              {{"revocation_endpoint", "//id.example.com/revoke"}},
                                               {{"pushed_authorization_request_endpoint", "par"}}}) {
     CAPTURE(change.dump());
     CHECK(errorOf(readProviderMetadata(document(change).dump(), issuer)) == Errc::malformed);
@@ -120,6 +119,7 @@ TEST_CASE("L05 metadata of another issuer, with endpoints in clear, or that are 
   for (const char* text : {"", "null", "[]", "{}", "<html>", R"({"issuer":"a","issuer":"https://id.example.com"})"}) {
     CHECK(errorOf(readProviderMetadata(text, issuer)) == Errc::malformed);
   }
+  CHECK(readProviderMetadata(document({{"revocation_endpoint", "http://a.example"}}).dump(), issuer));  // not used
   const Json local = {{"jwks_uri", "http://127.0.0.1:8080/keys"}};
   CHECK(readProviderMetadata(document(local).dump(), issuer, true));
   CHECK(errorOf(readProviderMetadata(document({{"jwks_uri", "http://a.example/keys"}}).dump(), issuer, true)) ==

@@ -25,7 +25,6 @@ struct ProviderMetadata {
   std::string tokenEndpoint;
   std::string jwksUri;
   std::string endSessionEndpoint = {};                  // OpenID Connect RP-Initiated Logout 1.0
-  std::string revocationEndpoint = {};                  // RFC 7009
   std::string pushedAuthorizationRequestEndpoint = {};  // RFC 9126
   bool requiresPushedRequests = false;                  // RFC 9126
   bool namesItself = false;                             // answers to the browser have `iss` (RFC 9207)
@@ -51,7 +50,8 @@ struct OpenIdProviderOptions {
 // the old document serves for a day.
 //
 // When a key is not there, or a signature does not verify, the keys are asked for anew, at most once a minute: tokens
-// with made-up key ids or signatures cost nobody requests, and a new key is found at its first use, under an old id too.
+// with made-up key ids or signatures cost nobody requests, and a new key is found at its first use, under an old id
+// too.
 class OpenIdProvider {
  public:
   // Throws std::invalid_argument, saying what to change.

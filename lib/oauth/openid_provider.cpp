@@ -93,7 +93,6 @@ Result<ProviderMetadata> readProviderMetadata(std::string_view document, const s
       {"token_endpoint", &metadata.tokenEndpoint},
       {"jwks_uri", &metadata.jwksUri},
       {"end_session_endpoint", &metadata.endSessionEndpoint},
-      {"revocation_endpoint", &metadata.revocationEndpoint},
       {"pushed_authorization_request_endpoint", &metadata.pushedAuthorizationRequestEndpoint}};
   for (const auto& [name, text] : members) {
     Result<std::string> member = textOf(*json, name);
