@@ -316,5 +316,7 @@ TEST_CASE("options that cannot be are refused at start-up") {
   refuses([](LoginOptions& options, SessionOptions&) { options.algorithms = {}; });
   refuses([](LoginOptions& options, SessionOptions&) { options.transport = {}; });
   refuses([](LoginOptions& options, SessionOptions&) { options.formPost = true; });
+  refuses([](LoginOptions&, SessionOptions& session) { session.cookie.sameSite = SameSite::strict; });
+  refuses([](LoginOptions& options, SessionOptions&) { options.tokenEndpoint.answer.idToken = ""; });
   CHECK_NOTHROW(LoginSite([](LoginOptions& options, SessionOptions&) { options.scope = "profile openid"; }));
 }

@@ -83,7 +83,9 @@ struct LoginRequest {
 // Immutable but for what is known of the provider, thread-safe, cheap to copy.
 class Login {
  public:
-  // Sealed with the jar's passwords, with Secure as its cookie. Throws std::invalid_argument, saying what to change.
+  // Sealed with the jar's passwords, with Secure as its cookie. The session's cookie must not be SameSite=Strict:
+  // browsers would not send the new one with the redirect that ends the login. Throws std::invalid_argument, saying
+  // what to change.
   Login(SessionJar jar, LoginOptions options);
 
   // To the provider: 303, with the attempt's cookie. Touches no session. Blocks while the provider is asked for its

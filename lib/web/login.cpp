@@ -65,6 +65,11 @@ void requireFitting(const LoginOptions& options, const SessionOptions& session) 
       if (claim == *taken) refuse("claims: `" + claim + "` is where the session keeps its tokens");
     }
   }
+  // Browsers send no such cookie with a redirect that began at another site's page, so that the new session would seem
+  // not to be there.
+  if (session.cookie.sameSite == SameSite::strict) {
+    refuse("the session's cookie must not be SameSite=Strict: set SessionOptions::cookie.sameSite to SameSite::lax");
+  }
   // A browser sends no other cookies with a form that another site's page posts.
   const bool comesAlong = session.cookie.sameSite == SameSite::none && session.cookie.secure;
   if (options.formPost && !comesAlong) refuse("formPost needs a session cookie with SameSite=None and Secure");
@@ -75,6 +80,7 @@ LoginOptions checked(LoginOptions options, const SessionOptions& session) {
   requireSafe(options);
   requireParameters(options);
   requireFitting(options, session);
+  if (options.tokenEndpoint.answer.idToken.empty()) refuse("tokenEndpoint.answer.idToken must name the ID token");
   options.tokenEndpoint.clientAuth = options.client;
   options.tokenEndpoint.allowHttpOnLoopback = options.allowHttpOnLoopback;
   detail::requireValidBesidesUrl(options.tokenEndpoint);
