@@ -294,6 +294,13 @@ TEST_CASE("a logout ends the session here and leads to the provider's page, if i
   other.id.metadata = {{"end_session_endpoint", "https://id.example/logout"}};
   const std::string location = LoginSite::locationOf(logout(other, "same-origin", "https://app.example/bye").first);
   CHECK(location == "https://id.example/logout?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fbye");
+  LoginSite named([](LoginOptions& options, SessionOptions&) { options.origins = {"https://app.example"}; });
+  for (const auto& [origin, status] : {std::pair{"https://app.example", 303}, {"https://internal", 403}}) {
+    Session session = named.sessionOf(ada);
+    const WebRequest request{
+        .method = "POST", .target = "/logout", .fields = {{"Origin", origin}, {"Host", "internal"}}};
+    CHECK(named.login->logout(request, session, fetcher).status == status);
+  }
   LoginSite down;
   down.id.isDown = true;
   CHECK(logout(down, "same-origin", "/bye").second);

@@ -56,6 +56,7 @@ struct LoginOptions {
   // The answer comes as a form from the provider's page, so that no code is in a URL (OAuth 2.0 Form Post Response
   // Mode). It needs cookies that other sites' requests bring: SameSite=None, for the session's too.
   bool formPost = false;
+  Origins origins = {};       // the site's own, as isSameOrigin; for the logout
   bool pushRequests = false;  // RFC 9126, where the provider can; where it must be, it is done anyhow
   std::vector<std::string> algorithms = IdTokenRules().algorithms;
   // What is special about the token endpoint. Its url, clientAuth and allowHttpOnLoopback are taken from elsewhere

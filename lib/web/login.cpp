@@ -209,7 +209,7 @@ Response Login::callback(const WebRequest& request, Session& session) const {
 
 Response Login::logout(const WebRequest& request, Session& session, const Fetcher& fetcher,
                        const std::string& returnTo) const {
-  if (!isSameOrigin(request)) return crossSiteAnswer();
+  if (!isSameOrigin(request, state_->login.options.origins)) return crossSiteAnswer();
   fetcher.signOut(session);
   Response response{.status = 303, .headers = {{"Location", returnTo}, {"Cache-Control", "no-store"}}};
   const auto known = state_->provider.metadata();  // one that cannot be reached keeps nobody signed in here
