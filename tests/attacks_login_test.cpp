@@ -247,3 +247,19 @@ TEST_CASE("L16 answers of hostile shapes: members twice, none, too long, with co
   CHECK(site.callback(ada, "https://app.example/callback?code=x&state=" + std::string(3000, 'x')).status == 303);
   CHECK(site.id.tokenCalls == 0);
 }
+
+TEST_CASE("L19 a returnTo in a spelling that another program takes for another path leads to the site's own place") {
+  LoginSite site([](LoginOptions& options, SessionOptions&) { options.returnTo = "/home"; });
+  for (const char* hostile :
+       {"/./login", "/.", "/a/.", "/a/./b", "/x/../callback", "/..", "/%6cogin", "/a/%2e%2e/b", "/%2E/login",
+        "/..%2fcallback", "/a%2f..%2fcallback", "/%252e%252e/a", "/%7Ea", "/a\"b", "/a?\"", "/a#\""}) {
+    CAPTURE(hostile);
+    Visitor ada;
+    CHECK(site.signIn(ada, {.returnTo = hostile}) == "/home");
+  }
+  for (const char* good : {"/.well-known/x", "/a..b", "/a%20b", "/caf%C3%A9", "/a?b=/../c&d=%61", "/a#/./b"}) {
+    CAPTURE(good);
+    Visitor ada;
+    CHECK(site.signIn(ada, {.returnTo = good}) == good);
+  }
+}

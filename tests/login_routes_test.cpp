@@ -88,6 +88,13 @@ TEST_CASE("what an attempt asks for besides is the application's to say") {
   CHECK_FALSE(begin("/login").contains("prompt"));
 }
 
+TEST_CASE("a place where logins lead that would begin or end one is refused at start-up") {
+  for (const char* place : {"/login", "/logout?x", "/login#x"}) {
+    LoginSite site([&](LoginOptions& options, SessionOptions&) { options.returnTo = place; });
+    CHECK_THROWS_AS(LoginRoutes(*site.login, fetcherOf(site)), std::invalid_argument);
+  }
+}
+
 TEST_CASE("POST /logout ends the session, for the site's own pages alone") {
   LoginSite site;
   const LoginRoutes routes(*site.login, fetcherOf(site), {.afterLogout = "/bye"});

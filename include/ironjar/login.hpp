@@ -70,7 +70,8 @@ struct LoginOptions {
 
 // One attempt. All but returnTo may be empty: left out.
 struct LoginRequest {
-  // A path of this site with a query: anything else, and more than 512 characters, is LoginOptions::returnTo.
+  // A path of this site with a query: anything else, more than 512 characters, and a path that has other spellings
+  // (`.` and `..` segments, escaped letters) is LoginOptions::returnTo.
   std::string returnTo = {};
   std::string prompt = {};
   std::optional<Seconds> maxAge = {};  // held to, by the ID token's auth_time
@@ -136,7 +137,8 @@ struct LoginRouteOptions {
 //   POST logoutPath           Login::logout
 class LoginRoutes {
  public:
-  // Throws std::invalid_argument for paths that are none, or not three different ones.
+  // Throws std::invalid_argument for paths that are none, or not three different ones, and for a LoginOptions::returnTo
+  // on one of them.
   LoginRoutes(Login login, Fetcher fetcher, LoginRouteOptions options = {});
 
   enum class Route { login, callback, logout };

@@ -1,4 +1,5 @@
 #include "base/ascii.hpp"
+#include "base/percent.hpp"
 #include "base/url.hpp"
 #include "json/json.hpp"
 #include "oauth/jwt.hpp"
@@ -7,6 +8,8 @@
 #include "web/login_plan.hpp"
 
 #include <stdexcept>
+
+#include <ironjar/web.hpp>
 
 namespace ironjar::detail {
 namespace {
@@ -27,7 +30,18 @@ LoginRequest checked(LoginRequest request) {
   return request;
 }
 
-std::string pathOf(std::string_view target) { return std::string(target.substr(0, target.find_first_of("?#"))); }
+std::string_view pathOf(std::string_view target) { return target.substr(0, target.find_first_of("?#")); }
+
+// Without segments and escapes that browsers or servers resolve (RFC 3986 section 6.2.2).
+bool isPlainPath(std::string_view path) {
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    const auto escaped = escapeAt(path, at);
+    if (escaped && (isAlphanumeric(*escaped) || std::string_view("-._~").find(*escaped) != std::string_view::npos)) {
+      return false;
+    }
+  }
+  return !climbs(path) && path.find("/./") == std::string_view::npos && !path.ends_with("/.");
+}
 
 // Not back to the callback, which would be an answer of no attempt.
 std::string returnToOf(const LoginConfiguration& login, const std::string& wanted) {
@@ -39,11 +53,12 @@ bool isRefusal(int status) { return status >= 400 && status < 500 && status != 4
 
 }  // namespace
 
-// What a browser takes for another place: `//host`, `/\host`, and both with a tab or a line's end in it.
+// What a browser takes for another place: `//host`, `/\host`, and both with a tab or a line's end in it. A path has one
+// spelling, so that it can be compared with others. No URI has a `"`, which the seal would hold twice as long.
 std::string safeReturnTo(std::string_view text, const std::string& fallback) {
-  const auto isHarmless = [](char c) { return isVisible(c) && c != '\\'; };
-  const bool isPath = text.starts_with('/') && !text.starts_with("//");
-  return isPath && text.size() <= longestReturnTo && allOf(text, isHarmless) ? std::string(text) : fallback;
+  const auto isHarmless = [](char c) { return isVisible(c) && c != '\\' && c != '"'; };
+  const bool isPath = text.starts_with('/') && !text.starts_with("//") && text.size() <= longestReturnTo;
+  return isPath && allOf(text, isHarmless) && isPlainPath(pathOf(text)) ? std::string(text) : fallback;
 }
 
 bool isRestarted(std::string_view state) { return state.ends_with(restartMark); }

@@ -29,11 +29,15 @@ struct LoginRoutes::State {
         options(std::move(given)),
         callbackPath(detail::parseUrl(login.options().redirectUri)->path()) {
     const bool arePaths = options.loginPath.starts_with('/') && options.logoutPath.starts_with('/');
-    if (arePaths && options.loginPath != options.logoutPath && callbackPath != options.loginPath &&
-        callbackPath != options.logoutPath) {
-      return;
+    const bool areThree = options.loginPath != options.logoutPath && callbackPath != options.loginPath &&
+                          callbackPath != options.logoutPath;
+    if (!arePaths || !areThree) {
+      throw std::invalid_argument("ironjar: LoginRouteOptions: loginPath, logoutPath and the callback are three paths");
     }
-    throw std::invalid_argument("ironjar: LoginRouteOptions: loginPath, logoutPath and the callback are three paths");
+    const std::string_view place = pathOf(login.options().returnTo);
+    if (place == options.loginPath || place == options.logoutPath) {
+      throw std::invalid_argument("ironjar: LoginOptions: returnTo is loginPath or logoutPath");
+    }
   }
 
   const Login login;
