@@ -149,6 +149,67 @@ TEST_CASE("a provider that is down: the page says so, and loading it again goes 
   CHECK(up.userOf(ada) == "ada");
 }
 
+TEST_CASE("keys that cannot be had keep the code unspent, and loading the page again signs in") {
+  LoginSite site;
+  Visitor ada;
+  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  site.id.metadata = {{"jwks_uri", "https://id.example/lost"}};
+  site.clock.advance(1s);
+  LoginSite other;  // of the same settings, that has not asked for the keys yet
+  other.id.metadata = {{"jwks_uri", "https://id.example/lost"}};
+  other.id.codes = site.id.codes;
+  CHECK(other.callback(ada, url).status == 503);
+  CHECK(other.id.tokenCalls == 0);
+  CHECK(ada.attempts() == 1);
+  CHECK(LoginSite::locationOf(site.callback(ada, url)) == "/a");
+  CHECK(site.userOf(ada) == "ada");
+}
+
+TEST_CASE("tokens that are thrown away are revoked where the token endpoint has been told how") {
+  for (const char* revocationUrl : {"https://id.example/revoke", ""}) {
+    for (const bool hasIdToken : {true, false}) {
+      LoginSite site(
+          [&](LoginOptions& options, SessionOptions&) { options.tokenEndpoint.revocationUrl = revocationUrl; });
+      site.id.claims = {{"nonce", "another"}};
+      if (!hasIdToken) {
+        site.id.instead = Response{.status = 200, .body = R"({"access_token":"at-1","refresh_token":"rt-1"})"};
+      }
+      Visitor ada;
+      CHECK(site.callback(ada, site.id.authorize(site.begin(ada))).body == R"({"reason":"invalid_answer"})");
+      CHECK(site.id.revoked == std::vector<std::string>(*revocationUrl == '\0' ? 0 : 1, "rt-1"));
+    }
+  }
+  LoginSite site([](LoginOptions& options, SessionOptions&) {
+    options.tokenEndpoint.revocationUrl = "https://id.example/revoke";
+  });
+  Visitor ada;
+  CHECK(site.signIn(ada) == "/");
+  CHECK(site.id.revoked.empty());
+}
+
+TEST_CASE("what is wrong with the configuration is told apart from a provider that is not well") {
+  for (const char* error : {"unauthorized_client", "invalid_request", "invalid_scope"}) {
+    LoginSite site;
+    Visitor ada;
+    const std::string url = site.id.authorize(site.begin(ada));
+    site.id.instead = Response{.status = 400, .body = Json{{"error", error}}.dump()};
+    CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
+    site.id.instead = Response{.status = 503, .body = Json{{"error", error}}.dump()};
+    CHECK(site.callback(ada, url).body == R"({"reason":"temporarily_unavailable"})");
+  }
+  for (const Json& metadata :
+       std::vector<Json>{{{"issuer", "https://evil.example"}}, {{"require_pushed_authorization_requests", true}}}) {
+    LoginSite site;
+    site.id.metadata = metadata;
+    CHECK(site.login->begin(LoginSite::requestOf("/login", "")).body == R"({"reason":"login_refused"})");
+  }
+  LoginSite site;
+  LoginSite other;
+  other.id.metadata = {{"issuer", "https://evil.example"}};
+  Visitor ada;
+  CHECK(other.callback(ada, site.id.authorize(site.begin(ada))).body == R"({"reason":"login_refused"})");
+}
+
 TEST_CASE("L07 the provider's errors are told apart, and end their attempt alone") {
   std::vector<LoginProblem> problems;
   LoginSite site([&](LoginOptions& options, SessionOptions&) {

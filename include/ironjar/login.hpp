@@ -60,7 +60,7 @@ struct LoginOptions {
   bool pushRequests = false;  // RFC 9126, where the provider can; where it must be, it is done anyhow
   std::vector<std::string> algorithms = IdTokenRules().algorithms;
   // What is special about the token endpoint. Its url, clientAuth and allowHttpOnLoopback are taken from elsewhere
-  // here.
+  // here. With a revocationUrl, tokens whose ID token is not valid are revoked; without, they are dropped.
   TokenEndpoint tokenEndpoint = TokenEndpoint();
   bool allowHttpOnLoopback = false;
   // The page for a login that has not come about; unset: {"reason": nameOf(kind)} with 403, 401, 503, 502, 400 or 400.
@@ -96,7 +96,8 @@ class Login {
 
   // The provider's answer: signs in and leads to the attempt's returnTo (303). The session is replaced, by one with the
   // tokens and the claims, only then; commit it afterwards, also when the answer is another. Blocks while the provider
-  // is asked for tokens and keys.
+  // is asked for keys and tokens, and to revoke tokens that are not taken. While no keys can be had the code is not
+  // sent, so that loading the page again goes on.
   //
   // An answer of no attempt of this browser's changes nothing: who is signed in gets to LoginOptions::returnTo, and for
   // who is not the login begins anew, once.
@@ -104,7 +105,9 @@ class Login {
 
   // Ends the login here (Fetcher::signOut), and at the provider if it has such a page (OpenID Connect RP-Initiated
   // Logout 1.0): 303, to it or to `returnTo`, an absolute URL that is registered with the provider, or a path. A
-  // request of another site gets crossSiteAnswer(). May block as begin().
+  // request of another site gets crossSiteAnswer(). May block as begin(). No id_token_hint is sent, since the session
+  // keeps no ID token: providers ask the user whether to sign out, and one that demands the hint shows an error of its
+  // own or does not lead back; the session here has ended anyhow.
   [[nodiscard]] Response logout(const WebRequest& request, Session& session, const Fetcher& fetcher,
                                 const std::string& returnTo = "/") const;
 

@@ -1,6 +1,7 @@
 #include "base/ascii.hpp"
 #include "base/url.hpp"
 #include "json/simdjson.hpp"
+#include "oauth/token_call.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "web/answer.hpp"
 #include "web/fields.hpp"
@@ -138,7 +139,10 @@ struct Login::State {
                   .asyncTransport = login.options.asyncTransport,
                   .timeout = login.options.tokenEndpoint.timeout,
                   .allowHttpOnLoopback = login.options.allowHttpOnLoopback}),
-        transport(login.options.transport ? login.options.transport : blocking(login.options.asyncTransport)) {}
+        transport(login.options.transport ? login.options.transport : blocking(login.options.asyncTransport)),
+        revoke(detail::revokeCall({.transport = transport,
+                                   .asyncTransport = login.options.asyncTransport,
+                                   .endpoint = login.options.tokenEndpoint})) {}
 
   [[nodiscard]] Result<Response> send(const Request& request) const {
     return transport(request, std::chrono::steady_clock::now() + login.options.tokenEndpoint.timeout);
@@ -148,6 +152,7 @@ struct Login::State {
   const detail::LoginConfiguration login;
   const OpenIdProvider provider;
   const Transport transport;
+  const RevokeCall revoke;  // empty: the endpoint has no revocationUrl
 };
 
 Login::Login(SessionJar jar, LoginOptions options)
@@ -191,10 +196,12 @@ Response Login::callback(const WebRequest& request, Session& session) const {
   detail::CallbackPlan plan(state_->login, cookies, form, session);
   LoginStep step = plan.begin();
   if (std::holds_alternative<detail::WantMetadata>(step)) step = plan.metadata(state_->provider.metadata());
+  if (std::holds_alternative<detail::WantKeys>(step)) step = plan.keys(state_->provider.keys());
   if (const auto* send = std::get_if<detail::Send>(&step)) step = plan.answered(state_->send(send->request));
   if (const auto* verify = std::get_if<detail::Verify>(&step)) {
     step = plan.verified(state_->provider.verify(verify->token, verify->rules, state_->login.now()));
   }
+  if (plan.discarded() != nullptr && state_->revoke) state_->revoke(*plan.discarded());
   Response response;
   if (const auto* restart = std::get_if<detail::Restart>(&step)) {
     response = begin(cookies, {.returnTo = restart->returnTo}, true);

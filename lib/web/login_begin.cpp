@@ -61,6 +61,10 @@ std::string safeReturnTo(std::string_view text, const std::string& fallback) {
   return isPath && allOf(text, isHarmless) && isPlainPath(pathOf(text)) ? std::string(text) : fallback;
 }
 
+LoginProblem::Kind kindOfMetadata(Errc code) {
+  return code == Errc::malformed ? LoginProblem::Kind::refused : LoginProblem::Kind::unavailable;
+}
+
 bool isRestarted(std::string_view state) { return state.ends_with(restartMark); }
 
 BeginPlan::BeginPlan(const LoginConfiguration& login, std::string_view cookieHeader, LoginRequest request,
@@ -94,7 +98,7 @@ FormFields BeginPlan::parameters() const {
 
 LoginStep BeginPlan::metadata(const Result<ProviderMetadata>& known) {
   const LoginOptions& options = login_.options;
-  if (!known) return LoginProblem{LoginProblem::Kind::unavailable, known.error(), attempt_.returnTo};
+  if (!known) return LoginProblem{kindOfMetadata(known.error().code), known.error(), attempt_.returnTo};
   authorizationEndpoint_ = known->authorizationEndpoint;
   FormFields fields = parameters();
   const std::string& pushedTo = known->pushedAuthorizationRequestEndpoint;
@@ -104,8 +108,8 @@ LoginStep BeginPlan::metadata(const Result<ProviderMetadata>& known) {
     return redirect(fields);
   }
   if (pushedTo.empty()) {
-    return LoginProblem{LoginProblem::Kind::unavailable,
-                        fail(Errc::malformed, "metadata without the endpoint to push to"), attempt_.returnTo};
+    return LoginProblem{LoginProblem::Kind::refused, fail(Errc::malformed, "metadata without the endpoint to push to"),
+                        attempt_.returnTo};
   }
   // RFC 9126 section 2.1: the client authenticates as at the token endpoint, which adds client_id but for Basic.
   if (options.client.method == ClientAuth::Method::basic) fields.emplace_back("client_id", options.client.clientId);

@@ -26,6 +26,17 @@ constexpr std::array<std::pair<std::string_view, Kind>, 8> errors = {
      {"temporarily_unavailable", Kind::unavailable},
      {"server_error", Kind::unavailable}}};
 
+// RFC 6749 section 5.2, beside those that AnswerMeaning::client has.
+constexpr std::array<std::string_view, 3> errorsOfTheRequest = {"unauthorized_client", "invalid_request",
+                                                                "invalid_scope"};
+
+bool refusesRequest(const Response& answer, const Json& body, const AnswerPointers& pointers) {
+  const Json* error = body.is_object() ? memberAt(body, pointers.error) : nullptr;
+  if (answer.status >= 500 || answer.status == 408 || answer.status == 429) return false;
+  return error != nullptr && std::any_of(errorsOfTheRequest.begin(), errorsOfTheRequest.end(),
+                                         [&](std::string_view known) { return *error == known; });
+}
+
 Errc codeOf(Kind kind) {
   switch (kind) {
     case Kind::interactionRequired:
@@ -84,7 +95,7 @@ LoginProblem CallbackPlan::refusal() const {
 }
 
 LoginStep CallbackPlan::metadata(const Result<ProviderMetadata>& known) {
-  if (!known) return problem(Kind::unavailable, known.error());
+  if (!known) return problem(kindOfMetadata(known.error().code), known.error());
   // Before anything is done for it: it may be another provider's (RFC 9207 section 2.4).
   if (!isFromIssuer(answer_, known->issuer, known->namesItself)) {
     return problem(Kind::invalidAnswer, fail(Errc::notAllowed, "an answer of another issuer"));
@@ -102,7 +113,14 @@ LoginStep CallbackPlan::metadata(const Result<ProviderMetadata>& known) {
                                     {"code_verifier", attempt_->verifier}});
   });
   if (!request) return problem(Kind::refused, request.error());
-  return Send{*std::move(request)};
+  tokenRequest_ = *std::move(request);
+  return WantKeys{};
+}
+
+// Before the code is spent: without keys what comes for it could not be used.
+LoginStep CallbackPlan::keys(const Result<KeySet>& known) {
+  if (!known) return problem(Kind::unavailable, known.error());
+  return Send{std::move(tokenRequest_)};
 }
 
 LoginStep CallbackPlan::answered(const Result<Response>& exchanged) {
@@ -111,17 +129,19 @@ LoginStep CallbackPlan::answered(const Result<Response>& exchanged) {
     isConsumed_ = true;
     return unmatched();
   }
+  const Result<Json> body = exchanged ? answerBody(*exchanged, endpoint_.answer) : Result<Json>(exchanged.error());
   if (!read.tokens) {
-    const bool isRefused = read.meaning == AnswerMeaning::client;
+    const bool isRefused =
+        read.meaning == AnswerMeaning::client || (body && refusesRequest(*exchanged, *body, endpoint_.answer));
     return problem(isRefused ? Kind::refused : Kind::unavailable, read.tokens.error());
   }
-  const Result<Json> body = answerBody(*exchanged, endpoint_.answer);
+  tokens_ = *std::move(read.tokens);
+  isDiscarded_ = true;  // unless all goes well
   const Json* idToken = body ? memberAt(*body, endpoint_.answer.idToken) : nullptr;
   if (idToken == nullptr || !idToken->is_string()) {
     isConsumed_ = true;
     return problem(Kind::invalidAnswer, fail(Errc::malformed, "tokens without an ID token"));
   }
-  tokens_ = *std::move(read.tokens);
   IdTokenRules rules;
   rules.clientId = login_.options.client.clientId;
   rules.nonce = attempt_->nonce;
@@ -140,6 +160,7 @@ LoginStep CallbackPlan::verified(const Result<IdToken>& token) {
                                                     : Kind::invalidAnswer;
     return problem(kind, token.error());
   }
+  isDiscarded_ = false;
   tokens_.subject = token->subject;
   session_.replace();
   session_.setTokens(tokens_);

@@ -4,7 +4,7 @@
 // | state    | event                          | next                                                       |
 // | -------- | ------------------------------ | ---------------------------------------------------------- |
 // | begun    |                                | WantMetadata                                               |
-// | metadata | none can be had                | Problem: unavailable                                       |
+// | metadata | none can be had                | Problem: unavailable; refused for those that are wrong     |
 // |          | requests must be pushed        | Send the request to the provider (RFC 9126)                |
 // |          | otherwise                      | Response: to the provider, with the attempt's cookie       |
 // | pushed   | 201 with a request_uri         | the same, with that                                        |
@@ -19,10 +19,13 @@
 // |          |   nobody is, and it was begun once     | Restart                                            |
 // |          |   and it was begun anew already        | Problem: unknownAttempt                            |
 // |          | of one                                 | WantMetadata                                       |
-// | metadata | none can be had                        | Problem: unavailable                               |
+// | metadata | none can be had                        | Problem: unavailable; refused for those that are   |
+// |          |                                        |   wrong                                            |
 // |          | of another issuer (RFC 9207)           | Problem: invalidAnswer                             |
 // |          | an error                               | * Problem: which one                               |
-// |          | a code                                 | Send it to the token endpoint                      |
+// |          | a code                                 | WantKeys                                           |
+// | keys     | none can be had                        | Problem: unavailable                               |
+// |          | some                                   | Send the code to the token endpoint                |
 // | sent     | tokens and an ID token                 | Verify                                             |
 // |          | the code is good no more               | * as for no attempt, above                         |
 // |          | the client is refused                  | Problem: refused                                   |
@@ -30,7 +33,7 @@
 // |          | anything else                          | Problem: unavailable                               |
 // | verified | it is not valid                        | * Problem: interactionRequired for maxAge, else    |
 // |          |                                        |   invalidAnswer                                    |
-// |          | no keys can be had                     | * Problem: unavailable                             |
+// |          | it needs newer keys than can be had    | * Problem: unavailable                             |
 // |          | it is                                  | * Response: the session is a new one, to returnTo  |
 #pragma once
 
@@ -59,13 +62,17 @@ struct Verify {
   std::string token;
   IdTokenRules rules;
 };
+struct WantKeys {};
 struct Restart {
   std::string returnTo;
 };
-using LoginStep = std::variant<WantMetadata, Send, Verify, Restart, LoginProblem, Response>;
+using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, Restart, LoginProblem, Response>;
 
 // A path of this site, with its query and fragment, or the fallback: nothing that a browser takes for another place.
 [[nodiscard]] std::string safeReturnTo(std::string_view text, const std::string& fallback);
+
+// Metadata that cannot be had may be had later; those that are wrong are configuration.
+[[nodiscard]] LoginProblem::Kind kindOfMetadata(Errc code);
 
 // Whether an attempt of that state was begun by a callback that had none.
 [[nodiscard]] bool isRestarted(std::string_view state);
@@ -97,10 +104,13 @@ class CallbackPlan {
 
   [[nodiscard]] LoginStep begin();
   [[nodiscard]] LoginStep metadata(const Result<ProviderMetadata>& known);
+  [[nodiscard]] LoginStep keys(const Result<KeySet>& known);
   [[nodiscard]] LoginStep answered(const Result<Response>& exchanged);
   [[nodiscard]] LoginStep verified(const Result<IdToken>& token);
   // The Set-Cookie values due, whatever the answer.
   [[nodiscard]] std::vector<std::string> cookies() const;
+  // The tokens that came and are thrown away; null: none.
+  [[nodiscard]] const TokenSet* discarded() const { return isDiscarded_ ? &tokens_ : nullptr; }
 
  private:
   [[nodiscard]] LoginStep unmatched() const;
@@ -115,7 +125,9 @@ class CallbackPlan {
   std::optional<LoginAttempt> attempt_;
   TokenEndpoint endpoint_;
   TokenSet tokens_;
+  Request tokenRequest_;
   bool isConsumed_ = false;
+  bool isDiscarded_ = false;  // the tokens
 };
 
 }  // namespace ironjar::detail

@@ -40,6 +40,7 @@ struct OpenId {
   std::map<std::string, Fields> pushed = {};  // by request_uri
   int tokenCalls = 0;
   Fields lastTokenCall = {};
+  std::vector<std::string> revoked = {};
   ironjar::detail::SigningKey key =
       ironjar::detail::SigningKey::ofP256(ironjar::detail::bytes("0123456789abcdef0123456789abcdef")).value();
 
@@ -62,6 +63,10 @@ struct OpenId {
       if (path == "/keys") return Response{.status = 200, .body = Json{{"keys", Json::array({jwk()})}}.dump()};
       if (path == "/par") return push(fieldsOf(request.body));
       if (path == "/token") return token(fieldsOf(request.body));
+      if (path == "/revoke") {
+        revoked.push_back(fieldsOf(request.body)["token"]);
+        return Response{.status = 200};
+      }
       return Response{.status = 404};
     };
   }
