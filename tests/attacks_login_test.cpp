@@ -248,6 +248,68 @@ TEST_CASE("L16 answers of hostile shapes: members twice, none, too long, with co
   CHECK(site.id.tokenCalls == 0);
 }
 
+TEST_CASE("L17 step-up: a login that begins anew asks for all that the attempt had asked for, and holds to it") {
+  LoginSite site;
+  Visitor ada;
+  const LoginRequest attempt{.returnTo = "/admin",
+                             .prompt = "login",
+                             .maxAge = 60s,
+                             .acrValues = "mfa",
+                             .resource = "https://api.example",
+                             .parameters = {{"kc_idp_hint", "a b"}}};
+  const std::string url = site.id.authorize(site.begin(ada, attempt));
+  site.id.codes.clear();  // spent, by whoever opens the callback
+  const std::string location = LoginSite::locationOf(site.callback(ada, url));
+  auto query = queryOf(location);
+  CHECK(query["prompt"] == "login");
+  CHECK(query["max_age"] == "60");
+  CHECK(query["acr_values"] == "mfa");
+  CHECK(query["resource"] == "https://api.example");
+  CHECK(query["kc_idp_hint"] == "a b");
+  site.id.claims = {{"auth_time", 1'700'000'000 - 1000}};
+  CHECK(site.callback(ada, site.id.authorize(location)).status == 401);
+  CHECK(site.userOf(ada) == "nobody");
+}
+
+TEST_CASE("L17 an attempt that asked for more than its cookie holds is not begun anew with less") {
+  LoginSite site;
+  Visitor ada;
+  const std::string url = site.id.authorize(
+      site.begin(ada, {.returnTo = "/admin", .maxAge = 60s, .parameters = {{"claims", std::string(1500, 'x')}}}));
+  site.id.codes.clear();
+  CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
+  CHECK(ada.attempts() == 0);
+}
+
+TEST_CASE("L18 a code that is refused is no login, though an older session is there; nor does it go on for ever") {
+  LoginSite site;
+  Visitor ada;
+  site.signIn(ada);
+  site.clock.advance(10s);
+  std::string location = site.begin(ada, {.returnTo = "/account", .prompt = "select_account"});
+  std::string url = site.id.authorize(location);
+  site.id.codes.clear();
+  location = LoginSite::locationOf(site.callback(ada, url));
+  CHECK(location.starts_with("https://id.example/authorize?"));
+  CHECK(queryOf(location)["prompt"] == "select_account");
+  url = site.id.authorize(location);
+  site.id.codes.clear();
+  CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
+  CHECK(ada.attempts() == 0);
+  CHECK(site.userOf(ada) == "ada");
+}
+
+TEST_CASE("a code that is refused leads to the site for who has signed in since the attempt began") {
+  LoginSite site;
+  Visitor ada;
+  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  site.clock.advance(10s);
+  site.signIn(ada);
+  site.id.codes.clear();
+  CHECK(LoginSite::locationOf(site.callback(ada, url)) == "/a");
+  CHECK(ada.attempts() == 0);
+}
+
 TEST_CASE("L19 a returnTo in a spelling that another program takes for another path leads to the site's own place") {
   LoginSite site([](LoginOptions& options, SessionOptions&) { options.returnTo = "/home"; });
   for (const char* hostile :

@@ -284,6 +284,7 @@ TEST_CASE("one attempt's parameters reach the provider; max_age is held to") {
   site.id.claims = {{"auth_time", 1'700'000'000 - 360}};
   site.signIn(ada, attempt);
   CHECK(site.userOf(ada) == "ada");
+  CHECK(site.signIn(ada, {.returnTo = "/a", .loginHint = "\xff"}) == "/a");
   for (const char* name : {"state", "nonce", "redirect_uri", "request", "request_uri", "scope", "code_challenge",
                            "response_type", "client_id", "prompt", ""}) {
     CHECK_THROWS_AS(site.begin(ada, {.parameters = {{name, "x"}}}), std::invalid_argument);

@@ -88,6 +88,17 @@ TEST_CASE("what an attempt asks for besides is the application's to say") {
   CHECK_FALSE(begin("/login").contains("prompt"));
 }
 
+TEST_CASE("L17 a login that begins anew, for an answer of no attempt, asks for what the application wants of each") {
+  LoginSite site;
+  const LoginRoutes routes(*site.login, fetcherOf(site),
+                           {.attempt = [](const WebRequest&) { return LoginRequest{.maxAge = Seconds{60}}; }});
+  Session session = site.jar->open("");
+  const Response response =
+      routes.answer(Route::callback, LoginSite::requestOf("/callback?code=x&state=y", ""), session);
+  CHECK(response.status == 303);
+  CHECK(support::queryOf(LoginSite::locationOf(response))["max_age"] == "60");
+}
+
 TEST_CASE("a place where logins lead that would begin or end one is refused at start-up") {
   for (const char* place : {"/login", "/logout?x", "/login#x"}) {
     LoginSite site([&](LoginOptions& options, SessionOptions&) { options.returnTo = place; });

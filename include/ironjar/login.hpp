@@ -32,7 +32,8 @@ struct LoginProblem {
     accessDenied,         // the user, or the provider, has said no
     interactionRequired,  // the user has to do something there: asked with prompt=none, or signed in too long ago
     unavailable,          // the provider cannot be reached, or not now: trying again later may succeed
-    refused,              // the provider does not accept the client or its request: configuration
+    refused,              // the provider does not accept the client, its request, or, twice, a code that it has given;
+                          // or its metadata are another's: configuration
     unknownAttempt,       // of no attempt of this browser's, twice: it keeps no cookies
     invalidAnswer,        // an answer or an ID token that is not valid: an attack, or a provider's fault
   };
@@ -100,8 +101,10 @@ class Login {
   // sent, so that loading the page again goes on.
   //
   // An answer of no attempt of this browser's changes nothing: who is signed in gets to LoginOptions::returnTo, and for
-  // who is not the login begins anew, once.
-  [[nodiscard]] Response callback(const WebRequest& request, Session& session) const;
+  // who is not the login begins anew, once, with what `anew` asks for. So it does, with all that the attempt had asked
+  // for, when the code is refused and nobody has signed in since the attempt began; one that asked for more than its
+  // cookie holds (1.5 KiB) is a problem then.
+  [[nodiscard]] Response callback(const WebRequest& request, Session& session, const LoginRequest& anew = {}) const;
 
   // Ends the login here (Fetcher::signOut), and at the provider if it has such a page (OpenID Connect RP-Initiated
   // Logout 1.0): 303, to it or to `returnTo`, an absolute URL that is registered with the provider, or a path. A
@@ -129,7 +132,8 @@ struct LoginRouteOptions {
   std::string loginPath = "/login";
   std::string logoutPath = "/logout";
   std::string afterLogout = "/";  // as Login::logout has it
-  // What else one attempt asks for. A returnTo that it leaves empty is the query's `returnTo`. Unset: that alone.
+  // What else one attempt asks for. A returnTo that it leaves empty is the query's `returnTo`. Unset: that alone. Asked
+  // for each callback too, for the attempt that it may begin anew.
   std::function<LoginRequest(const WebRequest&)> attempt = {};
 };
 

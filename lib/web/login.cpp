@@ -183,7 +183,7 @@ Response Login::begin(std::string_view cookies, const LoginRequest& attempt, boo
   return answer(std::get<LoginProblem>(step));
 }
 
-Response Login::callback(const WebRequest& request, Session& session) const {
+Response Login::callback(const WebRequest& request, Session& session, const LoginRequest& anew) const {
   const bool isPost = request.method == "POST";
   const std::string_view type = detail::singleField(request, "Content-Type").value.value_or("");
   const bool isForm = detail::startsWithIgnoringCase(type, "application/x-www-form-urlencoded");
@@ -204,7 +204,7 @@ Response Login::callback(const WebRequest& request, Session& session) const {
   if (plan.discarded() != nullptr && state_->revoke) state_->revoke(*plan.discarded());
   Response response;
   if (const auto* restart = std::get_if<detail::Restart>(&step)) {
-    response = begin(cookies, {.returnTo = restart->returnTo}, true);
+    response = begin(cookies, restart->request.value_or(anew), true);
   } else if (const auto* problem = std::get_if<LoginProblem>(&step)) {
     response = answer(*problem);
   } else {

@@ -4,6 +4,7 @@
 #include "cookie/cookie_pairs.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ironjar::detail {
 namespace {
@@ -20,6 +21,32 @@ std::string bareName(const std::string& name) {
     if (name.starts_with(prefix)) return name.substr(prefix.size());
   }
   return name;
+}
+
+using Member = std::pair<const char*, std::string LoginRequest::*>;
+constexpr std::array<Member, 5> members = {{{"p", &LoginRequest::prompt},
+                                            {"h", &LoginRequest::loginHint},
+                                            {"a", &LoginRequest::acrValues},
+                                            {"u", &LoginRequest::uiLocales},
+                                            {"s", &LoginRequest::resource}}};
+
+// All but returnTo and maxAge.
+Json written(const LoginRequest& request) {
+  Json json = Json::object();
+  for (const auto& [name, member] : members) {
+    if (!(request.*member).empty()) json[name] = request.*member;
+  }
+  if (!request.parameters.empty()) json["o"] = request.parameters;
+  return json;
+}
+
+std::optional<LoginRequest> requestOf(const Json& data) {
+  if (!data.contains("q")) return std::nullopt;
+  const Json& json = data.at("q");
+  LoginRequest request;
+  for (const auto& [name, member] : members) request.*member = json.value(name, std::string());
+  request.parameters = json.value("o", Headers());
+  return request;
 }
 
 struct Pending {
@@ -59,11 +86,18 @@ std::optional<Json> LoginAttempts::open(std::string_view state, std::string_view
 
 Result<std::vector<std::string>> LoginAttempts::begin(std::string_view cookieHeader, const std::string& state,
                                                       const LoginAttempt& attempt) const {
-  Json data = {{"n", attempt.nonce}, {"v", attempt.verifier}, {"r", attempt.returnTo}, {"t", unixMilliseconds(now_())}};
+  Json data = {
+      {"n", attempt.nonce}, {"v", attempt.verifier}, {"r", attempt.returnTo}, {"t", unixMilliseconds(attempt.beganAt)}};
   if (attempt.maxAge) data["m"] = attempt.maxAge->count();
-  const Result<std::string> seal = sealData(data, passwords_, sealOptions(state));
-  if (!seal) return seal.error();
   const std::string name = prefix_ + state;
+  const auto sealed = [&] { return sealData(data, passwords_, sealOptions(state)); };
+  if (attempt.request) data["q"] = written(*attempt.request);
+  Result<std::string> seal = sealed();
+  if (attempt.request && (!seal || sizeOf({name, *seal}) > attemptBudget)) {
+    data.erase("q");
+    seal = sealed();
+  }
+  if (!seal) return seal.error();
   std::size_t size = sizeOf({name, *seal});
   if (size > attemptBudget) return fail(Errc::tooLarge, "an attempt of more than 1.5 KiB");
 
@@ -107,6 +141,8 @@ std::optional<LoginAttempt> LoginAttempts::find(std::string_view cookieHeader, s
       LoginAttempt attempt{.nonce = data->at("n").get<std::string>(),
                            .verifier = data->at("v").get<std::string>(),
                            .returnTo = data->at("r").get<std::string>()};
+      attempt.beganAt = fromUnixMilliseconds(data->at("t").get<std::int64_t>());
+      attempt.request = requestOf(*data);
       if (data->contains("m")) attempt.maxAge = Seconds{data->at("m").get<std::int64_t>()};
       return attempt;
     }

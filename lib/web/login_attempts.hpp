@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <ironjar/login.hpp>
 #include <ironjar/session.hpp>
 
 namespace ironjar::detail {
@@ -17,6 +18,10 @@ struct LoginAttempt {
   std::string verifier;
   std::string returnTo;
   std::optional<Seconds> maxAge = {};
+  TimePoint beganAt = {};
+  // What it asks for; nothing where a cookie of the budget, or JSON, does not hold it. Its returnTo and maxAge are
+  // those above.
+  std::optional<LoginRequest> request = LoginRequest();
 };
 
 // The most bytes that the cookies of all attempts take in a Cookie header, names included.

@@ -76,7 +76,9 @@ BeginPlan::BeginPlan(const LoginConfiguration& login, std::string_view cookieHea
       attempt_{.nonce = freshJwtId(),
                .verifier = freshSecret(),
                .returnTo = returnToOf(login, request_.returnTo),
-               .maxAge = request_.maxAge} {}
+               .maxAge = request_.maxAge,
+               .beganAt = login.now(),
+               .request = request_} {}
 
 FormFields BeginPlan::parameters() const {
   const LoginOptions& options = login_.options;

@@ -69,9 +69,22 @@ std::vector<std::string> CallbackPlan::cookies() const {
 }
 
 LoginStep CallbackPlan::unmatched() const {
-  if (session_.tokens() && !session_.rejection()) return to(attempt_ ? attempt_->returnTo : login_.options.returnTo);
-  if (!isRestarted(answer_.state)) return Restart{attempt_ ? attempt_->returnTo : std::string()};
+  if (session_.tokens() && !session_.rejection()) return to(login_.options.returnTo);
+  if (!isRestarted(answer_.state)) return Restart{};
   return problem(Kind::unknownAttempt, fail(Errc::notAllowed, "an answer of no attempt of this browser's"));
+}
+
+// A session that is older than the attempt is not what it asked for: another account, or a newer login.
+LoginStep CallbackPlan::spent() const {
+  const bool isSignedIn = session_.tokens() && !session_.rejection() && session_.startedAt() > attempt_->beganAt;
+  if (isSignedIn) return to(attempt_->returnTo);
+  if (isRestarted(answer_.state) || !attempt_->request) {
+    return problem(Kind::refused, fail(Errc::notAllowed, "the provider refuses the code that it has given"));
+  }
+  LoginRequest request = *attempt_->request;
+  request.returnTo = attempt_->returnTo;
+  request.maxAge = attempt_->maxAge;
+  return Restart{std::move(request)};
 }
 
 LoginStep CallbackPlan::begin() {
@@ -127,7 +140,7 @@ LoginStep CallbackPlan::answered(const Result<Response>& exchanged) {
   TokenAnswer read = meaningOf(exchanged, endpoint_, login_.now());
   if (read.meaning == AnswerMeaning::loginOver) {
     isConsumed_ = true;
-    return unmatched();
+    return spent();
   }
   const Result<Json> body = exchanged ? answerBody(*exchanged, endpoint_.answer) : Result<Json>(exchanged.error());
   if (!read.tokens) {

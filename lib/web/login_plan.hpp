@@ -27,8 +27,12 @@
 // | keys     | none can be had                        | Problem: unavailable                               |
 // |          | some                                   | Send the code to the token endpoint                |
 // | sent     | tokens and an ID token                 | Verify                                             |
-// |          | the code is good no more               | * as for no attempt, above                         |
-// |          | the client is refused                  | Problem: refused                                   |
+// |          | the code is good no more:              |                                                    |
+// |          |   somebody has signed in since         | * Response: to returnTo, nothing changes           |
+// |          |   nobody has, it was begun once, and   | * Restart, as it was                               |
+// |          |   its cookie holds all it asked for    |                                                    |
+// |          |   otherwise                            | * Problem: refused                                 |
+// |          | the client or the request is refused   | Problem: refused                                   |
 // |          | tokens without an ID token             | * Problem: invalidAnswer                           |
 // |          | anything else                          | Problem: unavailable                               |
 // | verified | it is not valid                        | * Problem: interactionRequired for maxAge, else    |
@@ -63,8 +67,9 @@ struct Verify {
   IdTokenRules rules;
 };
 struct WantKeys {};
+// As the attempt was; nothing: there is none.
 struct Restart {
-  std::string returnTo;
+  std::optional<LoginRequest> request;
 };
 using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, Restart, LoginProblem, Response>;
 
@@ -74,7 +79,7 @@ using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, Restart, Lo
 // Metadata that cannot be had may be had later; those that are wrong are configuration.
 [[nodiscard]] LoginProblem::Kind kindOfMetadata(Errc code);
 
-// Whether an attempt of that state was begun by a callback that had none.
+// Whether the attempt of that state was begun anew, by a callback.
 [[nodiscard]] bool isRestarted(std::string_view state);
 
 class BeginPlan {
@@ -114,6 +119,7 @@ class CallbackPlan {
 
  private:
   [[nodiscard]] LoginStep unmatched() const;
+  [[nodiscard]] LoginStep spent() const;
   [[nodiscard]] LoginProblem problem(LoginProblem::Kind kind, Error error) const;
   [[nodiscard]] LoginProblem refusal() const;
 

@@ -65,13 +65,13 @@ std::optional<LoginRoutes::Route> LoginRoutes::routeOf(const WebRequest& request
 
 Response LoginRoutes::answer(Route route, const WebRequest& request, Session& session) const {
   const LoginRouteOptions& options = state_->options;
-  if (route == Route::callback) return state_->login.callback(request, session);
   if (route == Route::logout) return state_->login.logout(request, session, state_->fetcher, options.afterLogout);
   LoginRequest attempt = options.attempt ? options.attempt(request) : LoginRequest();
-  if (attempt.returnTo.empty()) attempt.returnTo = returnToIn(request.target);
+  if (route == Route::login && attempt.returnTo.empty()) attempt.returnTo = returnToIn(request.target);
   const std::string_view path = pathOf(attempt.returnTo);
   if (path == options.loginPath || path == options.logoutPath) attempt.returnTo.clear();
-  return state_->login.begin(request, attempt);
+  return route == Route::callback ? state_->login.callback(request, session, attempt)
+                                  : state_->login.begin(request, attempt);
 }
 
 }  // namespace ironjar
