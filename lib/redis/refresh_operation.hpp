@@ -60,7 +60,6 @@ class RefreshOperation : public std::enable_shared_from_this<RefreshOperation> {
   void miss();
   void wait(const RedisRecord::Locked& locked);
   void heard(RedisLink::Heard what);
-  void look();
   void stopWaiting();
 
   void adopt(Record record, Adopted then);
