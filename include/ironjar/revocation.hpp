@@ -93,11 +93,11 @@ struct MarkNames {
 // For SessionOptions::isRevoked. Asks the list once for every session that is opened.
 [[nodiscard]] std::function<bool(const Session&)> revokedBy(std::shared_ptr<RevocationList> list, MarkNames names = {});
 
-// For SessionOptions::commitHooks, around what is there: a signed-in session that is destroyed, by a logout or since its
-// login is over, is denied, too. A response that was under way meanwhile may reach the browser afterwards and bring its
-// cookie back, which then opens nowhere. By Session::id(): with Fe26.2, whose id changes with each rewrite, the one that
-// came with the logout alone. Visitors who were not signed in leave no mark. Blocks as the list's deny() does. Throws
-// std::invalid_argument without a list.
+// For SessionOptions::commitHooks, around what is there: a signed-in session that is destroyed, by a logout or since
+// its login is over, is denied, too. A response that was under way meanwhile may reach the browser afterwards and bring
+// its cookie back, which then opens nowhere. By Session::id(): with Fe26.2, whose id changes with each rewrite, the one
+// that came with the logout alone. Visitors who were not signed in leave no mark. Blocks as the list's deny() does.
+// Throws std::invalid_argument without a list.
 [[nodiscard]] CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> list);
 
 // The claims of a logout token that the application has verified (its signature, iss, aud, iat, jti and events, OpenID
