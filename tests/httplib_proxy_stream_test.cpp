@@ -1,8 +1,8 @@
 // Bodies that flow down through an httplib server: through its proxy, and from a handler of one's own.
 #include "support/passing.hpp"
+#include "support/steps.hpp"
 
 #include <atomic>
-#include <future>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -10,18 +10,9 @@ using support::ApiPeer;
 using support::bodyOf;
 using support::mebibyte;
 using support::Passing;
+using support::Steps;
 
 namespace {
-
-// What a peer may only send once the test has seen what came before.
-class Steps {
- public:
-  bool wait(std::size_t step) { return steps_[step].get_future().wait_for(10s) == std::future_status::ready; }
-  void allow(std::size_t step) { steps_[step].set_value(); }
-
- private:
-  std::promise<void> steps_[3];
-};
 
 const std::string chunkedAnswer =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -1,9 +1,9 @@
 // Bodies that flow through httplibTransport.
 #include "support/raw_server.hpp"
+#include "support/steps.hpp"
 #include "support/support.hpp"
 
 #include <atomic>
-#include <future>
 
 #include <ironjar/httplib/transport.hpp>
 
@@ -13,22 +13,13 @@ using support::Certificate;
 using support::errorOf;
 using support::Peer;
 using support::RawServer;
+using support::Steps;
 
 namespace {
 
 constexpr std::size_t mebibyte = 1024 * 1024;
 
 Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
-
-// What a peer may only send once the test has seen what came before.
-class Steps {
- public:
-  bool wait(std::size_t step) { return steps_[step].get_future().wait_for(10s) == std::future_status::ready; }
-  void allow(std::size_t step) { steps_[step].set_value(); }
-
- private:
-  std::promise<void> steps_[3];
-};
 
 bool becomes(const std::function<bool()>& isSo) {
   const auto end = in(10s);
