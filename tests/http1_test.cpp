@@ -368,3 +368,18 @@ TEST_CASE("a response's head says how its body follows") {
   for (const std::string& piece : {std::string(), std::string("abc"), std::string(4096, 'x')})
     CHECK(chunkOf(piece) == ironjar::chunkHead(piece.size()) + piece + std::string(ironjar::chunkTail));
 }
+
+TEST_CASE("what a chunk's first line and a Content-Length say") {
+  CHECK(chunkSizeIn("a") == 10U);
+  CHECK(chunkSizeIn("1F \t;a=\"b\"") == 31U);
+  for (const char* line : {"", ";a", "0x1", "-1", "+1", "1 2", "1g", "10000000000000000"}) {
+    CAPTURE(line);
+    CHECK_FALSE(chunkSizeIn(line));
+  }
+  CHECK(contentLengthIn("0") == 0U);
+  CHECK(contentLengthIn("999999999999999999") == 999'999'999'999'999'999U);
+  for (const char* value : {"", "+1", "-1", " 1", "1 ", "1,1", "0x1", "1000000000000000000"}) {
+    CAPTURE(value);
+    CHECK_FALSE(contentLengthIn(value));
+  }
+}

@@ -62,7 +62,8 @@ TEST_CASE("a body that is malformed, cut or none that may be there does not reac
   const std::string chunked = "Transfer-Encoding: chunked\r\n";
   for (const std::string body :
        {"3\r\nabcd\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n", "-1\r\nabc\r\n0\r\n\r\n", "\r\n0\r\n\r\n",
-        "3\nabc\r\n0\r\n\r\n", "ffffffffffffffff\r\nabc", " 3\r\nabc\r\n0\r\n\r\n", "0\r\nX: y\n\r\n\r\n"}) {
+        "3\nabc\r\n0\r\n\r\n", "ffffffffffffffff\r\nabc", " 3\r\nabc\r\n0\r\n\r\n", "3 4\r\nabc\r\n0\r\n\r\n",
+        "0000000000000003\r\nabc\r\n0\r\n\r\n", "0\r\nX: y\n\r\n\r\n"}) {
     CAPTURE(body);
     CHECK(passing.send(passing.head("POST", "/api/x", chunked) + body).starts_with("HTTP/1.1 400"));
   }

@@ -47,6 +47,11 @@ enum class AfterResponse { keepConnection, closeConnection, switchProtocols };
 // What goes before and behind a piece of that size, for who writes it from where it is.
 [[nodiscard]] std::string chunkHead(std::size_t size);
 inline constexpr std::string_view chunkTail = "\r\n";
+// How many bytes a chunk has, by its first line without CRLF (RFC 9112 section 7.1). Extensions are ignored.
+[[nodiscard]] std::optional<std::uint64_t> chunkSizeIn(std::string_view line);
+// What a Content-Length says: digits alone (RFC 9110 section 8.6), 18 at most, as more say a size that no body has, and
+// overflow 64 bits somewhere.
+[[nodiscard]] std::optional<std::uint64_t> contentLengthIn(std::string_view value);
 
 // The pieces of a streamed request's body as its head has framed them: in chunks, or as they are when
 // Request::bodySize says how many bytes there are. Not thread-safe.

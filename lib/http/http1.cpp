@@ -142,6 +142,15 @@ Result<std::string> BodyFramer::frame(std::string piece) {
   return piece;
 }
 
+std::optional<std::uint64_t> chunkSizeIn(std::string_view line) {
+  return detail::parseNumber<std::uint64_t>(detail::trim(line.substr(0, line.find(';'))), 16);
+}
+
+std::optional<std::uint64_t> contentLengthIn(std::string_view value) {
+  constexpr std::size_t mostDigits = 18;
+  return value.size() <= mostDigits ? detail::parseDecimal<std::uint64_t>(value) : std::nullopt;
+}
+
 ResponseReader::ResponseReader(std::string_view method, const ResponseLimits& limits, std::string_view upgrade)
     : limits_(limits), isHead_(method == "HEAD"), upgrade_(upgrade) {}
 
@@ -290,9 +299,8 @@ std::optional<Error> ResponseReader::takeLength() {
   return std::nullopt;
 }
 
-// RFC 9112 section 7.1; extensions are ignored.
 std::optional<Error> ResponseReader::takeChunkSize(std::string_view line) {
-  const auto size = detail::parseNumber<std::size_t>(detail::trim(line.substr(0, line.find(';'))), 16);
+  const auto size = chunkSizeIn(line);
   if (!size) return broken("a chunk's size is no number");
   if (*size > limits_.maxBodySize - response_.body.size()) {
     return fail(Errc::tooLarge, "the response's body is over maxBodySize");

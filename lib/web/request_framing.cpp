@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 
+#include <ironjar/http1.hpp>
 #include <ironjar/web/request_framing.hpp>
 
 namespace ironjar {
@@ -41,15 +42,11 @@ bool isMalformed(const RequestHead& request) {
                                                                  [](const FieldView& f) { return isToken(f.first); });
 }
 
-// More digits than these say a size that no body has, and overflow 64 bits somewhere.
-constexpr std::size_t maxLengthDigits = 18;
-
 bool isLengthAmbiguous(const RequestHead& request, const Occurrence& length, const Occurrence& coding) {
   if (length.count > 1 || coding.count > 1) return true;
   if (coding.count == 1 && (length.count == 1 || request.version != "HTTP/1.1")) return true;
   if (coding.count == 1) return !equalIgnoringCase(coding.value, "chunked");
-  if (length.count == 0) return false;
-  return length.value.empty() || length.value.size() > maxLengthDigits || !detail::allOf(length.value, detail::isDigit);
+  return length.count == 1 && !contentLengthIn(length.value);
 }
 
 // Where the first control at or behind `at` is; the text's end if there is none. Cookies make heads long.

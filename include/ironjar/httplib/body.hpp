@@ -8,11 +8,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include <httplib.h>
 #include <ironjar/error.hpp>
+#include <ironjar/http1.hpp>
 #include <ironjar/httplib/stream.hpp>
 
 namespace ironjar::detail {
@@ -37,7 +37,7 @@ class RequestBody {
       : request_(request), content_(content), pieceSize_(std::min(maxBodySize, std::size_t{16} * 1024)), times_(times) {
     isChunked_ = request.has_header("Transfer-Encoding");
     if (!isChunked_) {
-      size_ = request.has_header("Content-Length") ? lengthOf(request.get_header_value("Content-Length")) : 0;
+      size_ = request.has_header("Content-Length") ? contentLengthIn(request.get_header_value("Content-Length")) : 0;
       if (!size_) problem_ = malformed();  // more digits than any body has bytes
     }
     left_ = size_.value_or(0);
@@ -87,6 +87,7 @@ class RequestBody {
 
  private:
   static constexpr std::size_t mostDrained = 8 * 1024 * 1024;
+  static constexpr std::size_t mostDigits = 15;          // of a chunk's size
   static constexpr std::size_t mostOverhead = 8 * 1024;  // that frames a piece: a chunk's head, the trailer
 
   [[nodiscard]] Result<std::string> read() {
@@ -120,16 +121,10 @@ class RequestBody {
     std::size_t overhead = 0;
     const Result<std::string> head = takeLine(overhead);
     if (!head) return head.error();
-    const std::string_view text = std::string_view(*head).substr(0, head->find_first_of("; \t"));
-    if (text.empty() || text.size() > 15) return malformed();
-    for (const char c : text) {
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
-      if (digit < 0) return malformed();
-      left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
-    }
+    const std::size_t digits = std::min(head->find_first_of("; \t"), head->size());
+    const auto size = digits > 0 && digits <= mostDigits ? chunkSizeIn(*head) : std::nullopt;
+    if (!size) return malformed();
+    left_ = *size;
     if (left_ > 0) return std::nullopt;
     while (true) {
       const Result<std::string> line = takeLine(overhead);

@@ -9,13 +9,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include <httplib.h>
+#include <ironjar/http1.hpp>
 #include <ironjar/httplib/session.hpp>
 
 namespace ironjar {
@@ -41,17 +39,6 @@ inline Result<std::string> readRest(const BodyReader& reader, std::size_t most) 
     if (piece->size() > most - body.size()) return fail(Errc::tooLarge, "the response's body is too large to be held");
     body += *piece;
   }
-}
-
-// The number that a field's text is: 1*DIGIT (RFC 9110 section 8.6).
-inline std::optional<std::uint64_t> lengthOf(std::string_view text) {
-  std::uint64_t length = 0;
-  if (text.empty() || text.size() > 18) return std::nullopt;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return length;
 }
 
 // Has httplib send a response as it is. It would cut ranges out of it, as often as the request says, and compress one
@@ -115,9 +102,10 @@ inline void respond(const httplib::Request& request, httplib::Response& response
   }
   if (!reader || !responseHead(answer, {})) return respond(response, std::move(answer));
   const std::string type(findHeader(answer.headers, "Content-Type").value_or(""));
-  const auto length = detail::lengthOf(findHeader(answer.headers, "Content-Length").value_or(""));
+  const auto length = contentLengthIn(findHeader(answer.headers, "Content-Length").value_or(""));
   const bool isHead = request.method == "HEAD";
-  const bool isBare = isHead || answer.status == 204 || answer.status == 304;
+  const bool isBodiless = answer.status == 204 || answer.status == 304;
+  const bool isBare = isHead || isBodiless;
   const bool endsWithClose = !length && request.version != "HTTP/1.1";
   if (endsWithClose && !isBare && !type.starts_with("text/event-stream")) {
     Result<std::string> body = detail::readRest(reader, detail::mostHeld);
@@ -127,7 +115,7 @@ inline void respond(const httplib::Request& request, httplib::Response& response
   }
   respond(response, std::move(answer));
   if (isHead && length) response.set_header("Content-Length", std::to_string(*length));
-  const bool hidesLength = isHead && !length && answer.status != 204 && answer.status != 304;
+  const bool hidesLength = isHead && !length && !isBodiless;
   if ((isBare && !hidesLength) || length == 0U) return;
   if (length) {
     detail::streamWithLength(response, static_cast<std::size_t>(*length), std::move(reader));
