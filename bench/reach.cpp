@@ -26,7 +26,7 @@ struct Waiting {
   bool isWhole = false;
 };
 
-Waiting hang(const char* program, const char* kind, int many) {
+Waiting hang(const char* program, const char* kind, int many, const std::string& target = "/wait") {
   asio::io_context io(1);
   Upstream upstream(io);
   const ServerProcess server(program, kind, upstream.port());
@@ -39,7 +39,7 @@ Waiting hang(const char* program, const char* kind, int many) {
   const long before = server.kibibytes();
   long threadsBefore = 0;
   for (int i = 0; i < many; ++i) {
-    visitors.ask("/wait", sessions[static_cast<std::size_t>(i)]);
+    visitors.ask(target, sessions[static_cast<std::size_t>(i)]);
     if (i % 50 == 0) visitors.runFor(5ms);
     if (i == 50) threadsBefore = server.threads();  // that of the deadlines, one for all, has begun
   }
@@ -57,7 +57,7 @@ Waiting hang(const char* program, const char* kind, int many) {
   seen.pageP99 = times[times.size() * 99 / 100];
   const auto begin = Clock::now();
   upstream.release();
-  if (std::string(kind) == "bare") visitors.ask("/release", ""), ++pages;
+  if (std::string(kind) == "bare" || target == "/hold") visitors.ask("/release", ""), ++pages;
   visitors.runUntil(pages + many);
   seen.servedWithin = secondsSince(begin);
   seen.isWhole = visitors.good == pages + many;
@@ -184,13 +184,15 @@ int main(int count, char** arguments) {
   bool isWhole = true;
   if (many > 0) {
     const Waiting bare = hang(program, "bare", many);
+    const Waiting held = hang(program, "ours", many, "/hold");
     const Waiting ours = hang(program, "ours", many);
-    std::printf("%d wait for a provider that hangs, bytes each: bare %.0f, ours %.0f, more: %.0f\n", many,
-                bare.bytesEach, ours.bytesEach, ours.bytesEach - bare.bytesEach);
+    std::printf(
+        "%d wait, bytes each: bare %.0f; with an open session %.0f, for a provider that hangs %.0f: %.0f more\n", many,
+        bare.bytesEach, held.bytesEach, ours.bytesEach, ours.bytesEach - held.bytesEach);
     std::printf("further threads: bare %ld, ours %ld\n", bare.threads, ours.threads);
     std::printf("a page meanwhile, p99: bare %.2f ms, ours %.2f ms\n", bare.pageP99, ours.pageP99);
     std::printf("all served after the release: bare %.2f s, ours %.2f s\n", bare.servedWithin, ours.servedWithin);
-    isWhole = bare.isWhole && ours.isWhole && endAtOnce(program, 1000);
+    isWhole = bare.isWhole && held.isWhole && ours.isWhole && endAtOnce(program, 1000);
   }
   return (streams == 0 || streamEvents(program, streams)) && isWhole ? 0 : 1;
 }

@@ -1,9 +1,10 @@
 // A Beast server for the benchmarks beside it: `ironjar_reach_server KIND UPSTREAM`. Prints its port; one thread
 // serves.
 //
-//   ours   GET /plain answers without a session, /page opens one, /write writes one; /wait calls the API with
-//          performFetch, refreshing first where that is due, /client with a client of Beast's; /api/… is the API's
-//   bare   GET /wait waits for a GET /release; others do not
+//   ours   GET /plain answers without a session, /page opens one, /write writes one; /hold opens one and waits for a
+//          GET /release; /wait calls the API with performFetch, refreshing first where that is due, /client with a
+//          client of Beast's; /api/… is the API's
+//   bare   GET /wait waits for a GET /release; /unseal unseals the cookie, /reseal seals it anew; others do neither
 //   proxy  /api/… is the API's, without sessions
 //
 // API and provider are at the port UPSTREAM of this machine.
@@ -62,8 +63,9 @@ ironjar::FetchOptions fetching(asio::io_context& io, const std::string& api) {
 
 class Ours {
  public:
-  Ours(asio::io_context& io, std::uint16_t port)
-      : api_("http://127.0.0.1:" + std::to_string(port)),
+  Ours(asio::io_context& io, asio::steady_timer& released, std::uint16_t port)
+      : released_(released),
+        api_("http://127.0.0.1:" + std::to_string(port)),
         fetcher_(fetching(io, api_)),
         refreshing_(bench::reachOptions(fetcher_.commitHooks())),
         jar_(bench::reachOptions()),
@@ -85,6 +87,10 @@ class Ours {
         return page("page");
       });
     }
+    if (target == "/hold") {
+      co_return co_await ironjar::withSession(jar_, request, [this](const Session&) { return hold(); });
+    }
+    if (target == "/release") released_.cancel();
     if (target == "/plain") co_return page("page");
     co_return co_await ironjar::withSession(jar_, request, [](const Session&) { return page("page"); });
   }
@@ -96,6 +102,11 @@ class Ours {
     if (!response) co_return ironjar::answerFor(response.error());
     co_return Response{.status = response->status, .headers = page("").headers, .body = response->body};
   }
+  awaitable<Response> hold() {
+    boost::system::error_code woken;
+    co_await released_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_return page("page");
+  }
   awaitable<Response> ask(const Session& session) {
     const auto tokens = session.tokens();
     if (!tokens) co_return Response{.status = 401};
@@ -104,6 +115,7 @@ class Ours {
         .status = static_cast<int>(response.result_int()), .headers = page("").headers, .body = response.body()};
   }
 
+  asio::steady_timer& released_;
   const std::string api_;
   const ironjar::Fetcher fetcher_;
   const ironjar::SessionJar refreshing_;
@@ -113,12 +125,22 @@ class Ours {
   int visits_ = 0;
 };
 
-void serveOurs(asio::io_context& io, std::uint16_t port) {
-  Ours ours(io, port);
+void serveOurs(asio::io_context& io, asio::steady_timer& released, std::uint16_t port) {
+  Ours ours(io, released, port);
   auto acceptor = listening(io);
   const auto answer = [&ours](BeastRequest& request) { return ours.answer(request); };
   asio::co_spawn(io, ironjar::listenBeast(acceptor, answer, {.timeout = bench::patience}), asio::detached);
   io.run();
+}
+
+// What a handler without ironjar's sessions does: one unseal, for /reseal also one seal.
+void seal(const http::request<http::string_body>& request, http::response<http::string_body>& response) {
+  static const ironjar::Passwords passwords(bench::reachPassword);
+  static const ironjar::SealOptions options{.context = "sid"};
+  const auto cookie = request[http::field::cookie];
+  const auto data = ironjar::unsealData(std::string_view(cookie.data(), cookie.size()).substr(4), passwords, options);
+  if (request.target() != "/reseal") return response.result(data ? http::status::ok : http::status::bad_request);
+  response.set(http::field::set_cookie, "sid=" + ironjar::sealData(data.value(), passwords, options).value());
 }
 
 awaitable<void> serveBare(boost::beast::tcp_stream stream, asio::steady_timer& released) {
@@ -137,6 +159,7 @@ awaitable<void> serveBare(boost::beast::tcp_stream stream, asio::steady_timer& r
     http::response<http::string_body> response(http::status::ok, 11);
     response.set(http::field::content_type, "text/plain");
     response.body() = "page";
+    if (request.target().ends_with("seal")) seal(request, response);
     response.prepare_payload();
     stream.expires_after(bench::patience);
     co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, problem));
@@ -167,7 +190,7 @@ int main(int count, char** arguments) {
   const auto port = static_cast<std::uint16_t>(std::atoi(arguments[2]));
   asio::steady_timer released(io, 24h);
   if (kind == "ours") {
-    serveOurs(io, port);
+    serveOurs(io, released, port);
   } else if (kind == "proxy") {
     accept(io, [port](boost::beast::tcp_stream stream) { return bench::proxyBare(std::move(stream), port, prefix); });
   } else {
