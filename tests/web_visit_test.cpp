@@ -144,6 +144,27 @@ TEST_CASE("renewals are adopted however many sessions they come through, once, a
   CHECK(home.tokens()->accessToken == "at-third");
 }
 
+TEST_CASE("what renews a session's tokens elsewhere holds nothing else of it, and brings nothing else home") {
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password});
+  Session home = jar.open("");
+  home.setTokens(bob);
+  home.set("cart", Json::array({1, 2, 3}));
+  Session elsewhere = home.withTokensAlone();
+  CHECK(elsewhere.tokens() == home.tokens());
+  CHECK_FALSE(elsewhere.contains("cart"));
+  CHECK(elsewhere.id() == home.id());
+  CHECK(elsewhere.startedAt() == home.startedAt());
+  TokenSet next = bob;
+  next.accessToken = "at-second";
+  elsewhere.renewTokens(next);
+  home.erase("cart");
+  home.set("page", 2);
+  home.adoptRenewals(elsewhere);
+  CHECK(home.tokens()->accessToken == "at-second");
+  CHECK_FALSE(home.contains("cart"));
+  CHECK(home.get<int>("page") == 2);
+}
+
 TEST_CASE("a page is told whether its login is over, or its cookie only an old one") {
   const auto reason = [](const Error& error) { return Json::parse(answerFor(error).body)["reason"]; };
   CHECK(reason(fail(Errc::loginRequired)) == "login_required");

@@ -123,6 +123,8 @@ class Session {
   // For a request that failed: takes over what refreshes have brought to `later`, which was opened from the same
   // cookies, as far as this session's own login goes; nothing of a login that was made there.
   void adoptRenewals(const Session& later);
+  // A copy that holds the members of the tokens alone: for renewing them elsewhere, whence adoptRenewals() takes them.
+  [[nodiscard]] Session withTokensAlone() const;
   void eraseTokens();
   // The tokens of the sessions that destroy() and replace() have ended here: their logins may have to be ended, too.
   [[nodiscard]] std::vector<TokenSet> formerTokens() const;

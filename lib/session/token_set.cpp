@@ -145,6 +145,21 @@ void Session::adoptRenewals(const Session& later) {
   tokensAreFromCookie_ = tokensAreFromCookie_ && !changed();
 }
 
+Session Session::withTokensAlone() const {
+  Session copy(tokenNames_, now_);
+  copy.data_ = tokenMembers();
+  copy.state_ = state_;
+  copy.tokensAreFromCookie_ = tokensAreFromCookie_;
+  copy.isNew_ = isNew_;
+  copy.twoCame_ = twoCame_;
+  copy.rejection_ = rejection_;
+  copy.expiresAt_ = expiresAt_;
+  copy.start_ = start_;
+  copy.id_ = id_;
+  copy.presence_ = presence_;
+  return copy;
+}
+
 std::string Session::login() const {
   const std::string refreshToken = textAt(data_, tokenNames_->refreshToken);
   return refreshToken.empty() ? textAt(data_, tokenNames_->accessToken) : refreshToken;

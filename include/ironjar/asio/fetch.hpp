@@ -23,9 +23,9 @@
 namespace ironjar {
 namespace detail {
 
-// A copy of a session, on which a fetch works elsewhere.
+// A session's tokens, on which a fetch works elsewhere.
 struct AsioSession {
-  explicit AsioSession(Session& home) : theirs(&home), session(home), begunWith(home.tokens()) {}
+  explicit AsioSession(Session& home) : theirs(&home), session(home.withTokensAlone()), begunWith(home.tokens()) {}
 
   // Meanwhile another fetch may have renewed the tokens, and the application may have signed somebody in.
   void bringHome() {

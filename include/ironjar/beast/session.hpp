@@ -32,8 +32,7 @@ namespace ironjar {
 // awaitable.
 template <class Handler>
 boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest& request, Handler handler) {
-  const std::string cookies = cookieHeader(request.web());
-  Session session = jar.open(cookies);
+  Session session = jar.open(cookieHeader(request.web()));
   Response answer;
   std::exception_ptr thrown;
   try {
@@ -42,14 +41,14 @@ boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest&
     } else {
       answer = co_await handler(session);
     }
-    answer = finish(jar, cookies, session, std::move(answer));
+    answer = finish(jar, cookieHeader(request.web()), session, std::move(answer));
   } catch (...) {
     thrown = std::current_exception();
   }
   if (!thrown) co_return answer;
   request.report(thrown);
   answer = internalErrorAnswer();
-  putSetCookies(answer.headers, rollBack(jar, cookies, session));
+  putSetCookies(answer.headers, rollBack(jar, cookieHeader(request.web()), session));
   co_return answer;
 }
 
