@@ -8,6 +8,7 @@ using namespace std::chrono_literals;
 using support::LoginSite;
 using support::queryOf;
 using support::Visitor;
+using Behaviour = testing::ProviderBehaviour;
 
 namespace {
 
@@ -38,18 +39,18 @@ TEST_CASE("L08 session fixation: nothing of a session that was planted before th
 
 TEST_CASE("L09 login CSRF: an answer to the attacker's attempt signs nobody else in") {
   LoginSite site;
-  site.id.claims = {{"sub", "eve"}};
+  site.change([&](Behaviour& b) { b.authorizeAs = "eve"; });
   Visitor eve;
-  const std::string url = site.id.authorize(site.begin(eve));
+  const std::string url = site.id.signIn(site.begin(eve));
   Visitor victim;
   const Response response = site.callback(victim, url);
   CHECK(site.userOf(victim) == "nobody");
-  CHECK(site.id.tokenCalls == 0);
+  CHECK(site.id.counts().tokenCalls == 0);
   CHECK(response.status == 303);  // an attempt of the victim's own
   site.begin(victim);             // nor when the victim has attempts
   site.callback(victim, url);
   CHECK(site.userOf(victim) == "nobody");
-  site.id.claims = Json::object();
+  site.change([&](Behaviour& b) { b.authorizeAs = "ada"; });
   site.signIn(victim);
   const std::string cookies = victim.header();
   site.callback(victim, url);  // nor over the victim's session
@@ -64,13 +65,13 @@ TEST_CASE("L10 cookie tossing: an attempt's cookie counts under its own name and
   const auto [evilName, evilSeal] = *eve.cookies.begin();
   CHECK(evilName.starts_with("__Host-"));  // browsers take it from this host alone
   Visitor victim;
-  const std::string url = site.id.authorize(site.begin(victim, {.returnTo = "/mine"}));
+  const std::string url = site.id.signIn(site.begin(victim, {.returnTo = "/mine"}));
   const auto [name, seal] = *victim.cookies.begin();
   Visitor swapped = victim;
   swapped.cookies[name] = evilSeal;
   site.callback(swapped, url);
   CHECK(site.userOf(swapped) == "nobody");
-  CHECK(site.id.tokenCalls == 0);
+  CHECK(site.id.counts().tokenCalls == 0);
   // Decoys of the same name before it hide it no more than a few at once can.
   const std::string target = url.substr(url.find('/', 8));
   const std::string cookies = name + "=" + evilSeal + "; " + name + "=x; " + name + "=; " + name + "=" + seal;
@@ -82,7 +83,7 @@ TEST_CASE("L10 cookie tossing: an attempt's cookie counts under its own name and
 TEST_CASE("L10 an attempt opens neither as a session nor for another provider, client or callback of the site") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(site.begin(ada));
+  const std::string url = site.id.signIn(site.begin(ada));
   const std::string seal = ada.cookies.begin()->second;
   CHECK(site.jar->open("__Host-sid=" + seal).empty());
   for (int i = 0; i < 3; ++i) {
@@ -93,7 +94,7 @@ TEST_CASE("L10 an attempt opens neither as a session nor for another provider, c
     });
     other.callback(ada, url);
     CHECK(other.userOf(ada) == "nobody");
-    CHECK(other.id.tokenCalls == 0);
+    CHECK(other.id.counts().tokenCalls == 0);
   }
 }
 
@@ -101,21 +102,23 @@ TEST_CASE(
     "L11 mix-up: an answer that names another issuer, or none where it must, is refused before its code is sent") {
   for (const bool namesItself : {true, false}) {
     LoginSite site;
-    site.id.metadata = {{"authorization_response_iss_parameter_supported", namesItself}};
+    site.change([&](Behaviour& b) { b.metadata["authorization_response_iss_parameter_supported"] = namesItself; });
     Visitor ada;
     const std::string location = site.begin(ada);
-    for (const std::string& issuer :
-         {std::string("https://evil.example"), std::string("https://id.example/"), std::string("https://ID.example")}) {
-      const Response response = site.callback(ada, site.id.authorize(location, issuer));
-      CHECK(response.body == R"({"reason":"invalid_answer"})");
+    const auto answer = [&](const std::string& issuer) {
+      site.change([&](Behaviour& b) { b.namesItself = !issuer.empty(), b.issuerNamed = issuer; });
+      return site.callback(ada, site.id.signIn(location));
+    };
+    for (const char* issuer : {"https://evil.example", "https://id.example/", "https://ID.example"}) {
+      CHECK(answer(issuer).body == R"({"reason":"invalid_answer"})");
     }
     auto query = queryOf(location);
     const std::string error = "https://app.example/callback?error=access_denied&iss=https://evil.example&state=";
     CHECK(site.callback(ada, error + query["state"]).body == R"({"reason":"invalid_answer"})");
     CHECK(ada.attempts() == 1);  // whoever sent those has not ended it
-    if (namesItself) CHECK(site.callback(ada, site.id.authorize(location)).status == 400);
-    CHECK(site.id.tokenCalls == 0);
-    CHECK(site.callback(ada, site.id.authorize(location, "https://id.example")).status == 303);
+    if (namesItself) CHECK(answer("").status == 400);
+    CHECK(site.id.counts().tokenCalls == 0);
+    CHECK(answer("https://id.example").status == 303);
     CHECK(site.userOf(ada) == "ada");
   }
 }
@@ -123,14 +126,14 @@ TEST_CASE(
 TEST_CASE("L12 code injection: another's code in one's own answer is refused, by PKCE and by the nonce") {
   for (const bool checksChallenge : {true, false}) {
     LoginSite site;
-    site.id.checksChallenge = checksChallenge;
+    site.change([&](Behaviour& b) { b.checksPkce = checksChallenge; });
     Visitor victim;
-    auto stolen = queryOf(site.id.authorize(site.begin(victim)));
+    auto stolen = queryOf(site.id.signIn(site.begin(victim)));
     Visitor eve;
     auto own = queryOf(site.begin(eve));
-    site.callback(eve,
-                  "https://app.example/callback?" + detail::form({{"code", stolen["code"]}, {"state", own["state"]}}));
-    CHECK(site.id.tokenCalls == 1);
+    site.callback(eve, "https://app.example/callback?" +
+                           detail::form({{"code", stolen["code"]}, {"state", own["state"]}, {"iss", stolen["iss"]}}));
+    CHECK(site.id.counts().tokenCalls == 1);
     CHECK(site.userOf(eve) == "nobody");
   }
 }
@@ -144,9 +147,9 @@ TEST_CASE("L13 an ID token that is not the provider's for this attempt signs nob
                                               {{"at_hash", "x"}}}) {
     CAPTURE(claims.dump());
     LoginSite site;
-    site.id.claims = claims;
+    site.change([&](Behaviour& b) { b.claims = claims; });
     Visitor ada;
-    const Response response = site.callback(ada, site.id.authorize(site.begin(ada)));
+    const Response response = site.callback(ada, site.id.signIn(site.begin(ada)));
     CHECK(response.status == 400);
     CHECK(response.body == R"({"reason":"invalid_answer"})");
     CHECK(site.userOf(ada) == "nobody");
@@ -201,7 +204,7 @@ TEST_CASE("L15 attempts take 1.5 KiB at most, and the newest of them sign in") {
   CHECK(ada.attempts() >= 4);
   const std::size_t kept = ada.attempts();
   for (std::size_t i = 30 - kept; i < 30; ++i) {
-    CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(locations[i]))) == "/" + std::to_string(i));
+    CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(locations[i]))) == "/" + std::to_string(i));
   }
   CHECK(ada.attempts() == 0);
   Visitor other;
@@ -222,7 +225,7 @@ TEST_CASE("L15 beside a large session, and decoys, there is room for the attempt
   for (int i = 0; i < 10; ++i) ada.cookies["__Host-sid-login-decoy" + std::to_string(i)] = std::string(200, 'x');
   const std::string location = site.begin(ada, {.returnTo = "/mine"});
   CHECK(attemptBytes(ada) <= 1536);
-  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(location))) == "/mine");
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(location))) == "/mine");
 }
 
 TEST_CASE("L16 answers of hostile shapes: members twice, none, too long, with controls") {
@@ -245,7 +248,7 @@ TEST_CASE("L16 answers of hostile shapes: members twice, none, too long, with co
   }
   CHECK(site.callback(ada, "https://app.example/callback").status == 400);
   CHECK(site.callback(ada, "https://app.example/callback?code=x&state=" + std::string(3000, 'x')).status == 303);
-  CHECK(site.id.tokenCalls == 0);
+  CHECK(site.id.counts().tokenCalls == 0);
 }
 
 TEST_CASE("L17 step-up: a login that begins anew asks for all that the attempt had asked for, and holds to it") {
@@ -257,8 +260,8 @@ TEST_CASE("L17 step-up: a login that begins anew asks for all that the attempt h
                              .acrValues = "mfa",
                              .resource = "https://api.example",
                              .parameters = {{"kc_idp_hint", "a b"}}};
-  const std::string url = site.id.authorize(site.begin(ada, attempt));
-  site.id.codes.clear();  // spent, by whoever opens the callback
+  const std::string url = site.id.signIn(site.begin(ada, attempt));
+  site.id.expireCodes();  // spent, by whoever opens the callback
   const std::string location = LoginSite::locationOf(site.callback(ada, url));
   auto query = queryOf(location);
   CHECK(query["prompt"] == "login");
@@ -266,17 +269,17 @@ TEST_CASE("L17 step-up: a login that begins anew asks for all that the attempt h
   CHECK(query["acr_values"] == "mfa");
   CHECK(query["resource"] == "https://api.example");
   CHECK(query["kc_idp_hint"] == "a b");
-  site.id.claims = {{"auth_time", 1'700'000'000 - 1000}};
-  CHECK(site.callback(ada, site.id.authorize(location)).status == 401);
+  site.change([&](Behaviour& b) { b.claims = {{"auth_time", 1'700'000'000 - 1000}}; });
+  CHECK(site.callback(ada, site.id.signIn(location)).status == 401);
   CHECK(site.userOf(ada) == "nobody");
 }
 
 TEST_CASE("L17 an attempt that asked for more than its cookie holds is not begun anew with less") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(
+  const std::string url = site.id.signIn(
       site.begin(ada, {.returnTo = "/admin", .maxAge = 60s, .parameters = {{"claims", std::string(1500, 'x')}}}));
-  site.id.codes.clear();
+  site.id.expireCodes();
   CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
   CHECK(ada.attempts() == 0);
 }
@@ -287,13 +290,13 @@ TEST_CASE("L18 a code that is refused is no login, though an older session is th
   site.signIn(ada);
   site.clock.advance(10s);
   std::string location = site.begin(ada, {.returnTo = "/account", .prompt = "select_account"});
-  std::string url = site.id.authorize(location);
-  site.id.codes.clear();
+  std::string url = site.id.signIn(location);
+  site.id.expireCodes();
   location = LoginSite::locationOf(site.callback(ada, url));
   CHECK(location.starts_with("https://id.example/authorize?"));
   CHECK(queryOf(location)["prompt"] == "select_account");
-  url = site.id.authorize(location);
-  site.id.codes.clear();
+  url = site.id.signIn(location);
+  site.id.expireCodes();
   CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
   CHECK(ada.attempts() == 0);
   CHECK(site.userOf(ada) == "ada");
@@ -302,10 +305,10 @@ TEST_CASE("L18 a code that is refused is no login, though an older session is th
 TEST_CASE("a code that is refused leads to the site for who has signed in since the attempt began") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  const std::string url = site.id.signIn(site.begin(ada, {.returnTo = "/a"}));
   site.clock.advance(10s);
   site.signIn(ada);
-  site.id.codes.clear();
+  site.id.expireCodes();
   CHECK(LoginSite::locationOf(site.callback(ada, url)) == "/a");
   CHECK(ada.attempts() == 0);
 }

@@ -2,6 +2,7 @@
 #include "support/dpop.hpp"
 
 #include "oauth/dpop.hpp"
+#include "oauth/jwt.hpp"
 
 #include <algorithm>
 #include <set>
@@ -50,6 +51,21 @@ TEST_CASE("the RFC's own values: a proof, a thumbprint, an access token's hash")
   CHECK(detail::thumbprintOf(jwkOfTheRfc) == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
   CHECK(detail::accessTokenHash("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU") ==
         "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
+}
+
+TEST_CASE("a JWT of one's own: signed, its key published, and neither for what is no key") {
+  const Json jwk = publicJwk(numberOfTheRfc).value();
+  CHECK(jwk == Json{{"kty", "EC"}, {"crv", "P-256"}, {"x", xOfTheRfc}, {"y", yOfTheRfc}});
+  const std::string token = signJwt(numberOfTheRfc, {{"typ", "JWT"}, {"alg", "none"}}, {{"sub", "ada"}}).value();
+  const std::size_t end = token.rfind('.');
+  CHECK(detail::base64urlDecoded(token.substr(0, token.find('.'))) == R"({"alg":"ES256","typ":"JWT"})");
+  CHECK(support::verifiesEs256(jwk, token.substr(0, end), detail::base64urlDecoded(token.substr(end + 1)).value()));
+  for (const char* none : {"", "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}) {
+    CHECK(errorOf(publicJwk(none)) == Errc::malformed);
+    CHECK(errorOf(signJwt(none, Json::object(), Json::object())) == Errc::malformed);
+  }
+  CHECK(errorOf(signJwt(numberOfTheRfc, Json::array(), Json::object())) == Errc::malformed);
+  CHECK(errorOf(signJwt(numberOfTheRfc, Json::object(), {{"sub", "\xff"}})) == Errc::malformed);
 }
 
 TEST_CASE("a private number has its public point") {

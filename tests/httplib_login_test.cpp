@@ -1,37 +1,37 @@
 // The routes of a login on a real server.
-#include "support/openid.hpp"
 #include "support/site.hpp"
 #include "support/support.hpp"
 
 #include <ironjar/httplib.hpp>
+#include <ironjar/testing/provider.hpp>
 
 using namespace ironjar;
 using support::Site;
 
 TEST_CASE("over HTTP: in (L20: by GET alone), by the provider, to the page that was asked for, and out again") {
-  support::OpenId id;
-  id.now = systemClock;
+  testing::Provider id({.client = postAuth("web", support::clientSecret)});
+  id.behave({.metadata = {{"end_session_endpoint", nullptr}}});
   Site site(SessionJar({.cookieName = "sid", .passwords = support::password, .cookie = {.secure = false}}));
-  const Login login(site.jar, {.issuer = id.issuer,
+  const Login login(site.jar, {.issuer = id.options().origin,
                                .client = postAuth("web", support::clientSecret),
                                .redirectUri = "https://app.example/callback",
                                .transport = id.transport()});
   const Fetcher fetcher({.transport = id.transport(),
                          .allowedOrigins = {"https://api.example"},
-                         .tokenEndpoint = {.url = id.issuer + "/token"}});
+                         .tokenEndpoint = {.url = id.options().origin + "/token"}});
   mountLogin(site.hardened, login, fetcher, {.afterLogout = "/bye"});
   site.start();
   const auto begun = site.visit("/login?returnTo=/orders");
   CHECK(begun.status == 303);
   CHECK(begun.get_header_value("Cache-Control") == "no-store");
   CHECK(site.cookies.size() == 1);
-  const std::string url = id.authorize(begun.get_header_value("Location"));
+  const std::string url = id.signIn(begun.get_header_value("Location"));
   for (const std::string& target : {std::string("/login"), url.substr(url.find('/', 8))}) {
     const auto head = site.send("HEAD", target);
     CHECK(head.status == 405);
     CHECK(head.get_header_value("Allow") == "GET");
     CHECK(site.cookies.size() == 1);
-    CHECK(id.tokenCalls == 0);
+    CHECK(id.counts().tokenCalls == 0);
   }
   CHECK(site.visit("/%6cogin").status == 404);
   const auto back = site.visit(url.substr(url.find('/', 8)));

@@ -6,9 +6,9 @@
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::LoginSite;
-using support::OpenId;
 using support::queryOf;
 using support::Visitor;
+using Behaviour = testing::ProviderBehaviour;
 using Kind = LoginProblem::Kind;
 
 TEST_CASE("a login leads to the provider and back to where the user was, with a new session") {
@@ -32,7 +32,7 @@ TEST_CASE("a login leads to the provider and back to where the user was, with a 
   CHECK(query.size() == 8);
   CHECK(ada.attempts() == 1);
   CHECK(site.sessionOf(ada).get<int>("cart") == 3);  // nothing has changed yet
-  const Response response = site.callback(ada, site.id.authorize(location));
+  const Response response = site.callback(ada, site.id.signIn(location));
   CHECK(response.status == 303);
   CHECK(LoginSite::locationOf(response) == "/orders?page=2#last");
   CHECK(findHeader(response.headers, "Cache-Control") == "no-store");
@@ -45,12 +45,12 @@ TEST_CASE("a login leads to the provider and back to where the user was, with a 
   CHECK(after.tokens()->subject == "ada");
   CHECK(after.get<std::string>("sub") == "ada");
   CHECK_FALSE(after.contains("nonce"));
-  CHECK(site.id.lastTokenCall["client_secret"] == support::clientSecret);
+  CHECK(site.sentTo("/token")["client_secret"] == support::clientSecret);
 }
 
 TEST_CASE("the claims that are named are kept, and no others") {
   LoginSite site([](LoginOptions& options, SessionOptions&) { options.claims = {"email", "groups", "missing"}; });
-  site.id.claims = {{"email", "ada@example.com"}, {"groups", {"a", "b"}}, {"phone", "1"}};
+  site.change([&](Behaviour& b) { b.claims = {{"email", "ada@example.com"}, {"groups", {"a", "b"}}, {"phone", "1"}}; });
   Visitor ada;
   site.signIn(ada);
   const Session session = site.sessionOf(ada);
@@ -67,9 +67,9 @@ TEST_CASE("two tabs sign in at once, and each gets to its own place") {
   const std::string first = site.begin(ada, {.returnTo = "/a"});
   const std::string second = site.begin(ada, {.returnTo = "/b"});
   CHECK(ada.attempts() == 2);
-  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(second))) == "/b");
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(second))) == "/b");
   CHECK(ada.attempts() == 1);
-  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(first))) == "/a");
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(first))) == "/a");
   CHECK(ada.attempts() == 0);
   CHECK(site.userOf(ada) == "ada");
 }
@@ -77,37 +77,37 @@ TEST_CASE("two tabs sign in at once, and each gets to its own place") {
 TEST_CASE("the callback once more, by the back button or a restored tab, changes nothing for who is signed in") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  const std::string url = site.id.signIn(site.begin(ada, {.returnTo = "/a"}));
   site.callback(ada, url);
   const std::string cookies = ada.header();
   const Response again = site.callback(ada, url);
   CHECK(again.status == 303);
   CHECK(LoginSite::locationOf(again) == "/");
   CHECK(ada.header() == cookies);
-  CHECK(site.id.tokenCalls == 1);
+  CHECK(site.id.counts().tokenCalls == 1);
 }
 
 TEST_CASE("an attempt that is over begins anew, once, and ends signed in") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
+  const std::string url = site.id.signIn(site.begin(ada, {.returnTo = "/a"}));
   site.clock.advance(11min + 1s);
   const Response restarted = site.callback(ada, url);
   CHECK(restarted.status == 303);
   CHECK(LoginSite::locationOf(restarted).starts_with("https://id.example/authorize?"));
-  CHECK(site.id.tokenCalls == 0);
-  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(LoginSite::locationOf(restarted)))) == "/");
+  CHECK(site.id.counts().tokenCalls == 0);
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(LoginSite::locationOf(restarted)))) == "/");
   CHECK(site.userOf(ada) == "ada");
 }
 
 TEST_CASE("a browser that keeps no cookies is told so, and is not sent around for ever") {
   LoginSite site;
   Visitor forgetful;
-  std::string url = site.id.authorize(site.begin(forgetful));
+  std::string url = site.id.signIn(site.begin(forgetful));
   forgetful.cookies.clear();
   const Response first = site.callback(forgetful, url);
   CHECK(first.status == 303);
-  url = site.id.authorize(LoginSite::locationOf(first));
+  url = site.id.signIn(LoginSite::locationOf(first));
   forgetful.cookies.clear();
   const Response second = site.callback(forgetful, url);
   CHECK(second.status == 400);
@@ -117,34 +117,34 @@ TEST_CASE("a browser that keeps no cookies is told so, and is not sent around fo
 TEST_CASE("a code that is good no more begins the login anew, to the same place") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
-  site.id.codes.clear();
+  const std::string url = site.id.signIn(site.begin(ada, {.returnTo = "/a"}));
+  site.id.expireCodes();
   const Response restarted = site.callback(ada, url);
   CHECK(restarted.status == 303);
   CHECK(ada.attempts() == 1);
-  CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(LoginSite::locationOf(restarted)))) == "/a");
+  CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(LoginSite::locationOf(restarted)))) == "/a");
   CHECK(ada.attempts() == 0);
 }
 
 TEST_CASE("a provider that is down: the page says so, and loading it again goes on with the same attempt") {
   LoginSite site;
   Visitor ada;
-  site.id.isDown = true;
+  site.change([&](Behaviour& b) { b.isDown = true; });
   const Response down = site.login->begin(LoginSite::requestOf("/login", ""));
   CHECK(down.status == 503);
   CHECK(down.body == R"({"reason":"temporarily_unavailable"})");
-  site.id.isDown = false;
+  site.change([&](Behaviour& b) { b.isDown = false; });
   LoginSite up;
-  const std::string url = up.id.authorize(up.begin(ada, {.returnTo = "/a"}));
+  const std::string url = up.id.signIn(up.begin(ada, {.returnTo = "/a"}));
   for (const Result<Response>& answer :
        {Result<Response>(fail(Errc::unreachable)), Result<Response>(fail(Errc::timeout)),
         Result<Response>(Response{.status = 503}), Result<Response>(Response{.status = 500}),
         Result<Response>(Response{.status = 429})}) {
-    up.id.instead = answer;
+    up.change([&](Behaviour& b) { b.instead = answer; });
     CHECK(up.callback(ada, url).status == 503);
     CHECK(ada.attempts() == 1);
   }
-  up.id.instead.reset();
+  up.change([](Behaviour& b) { b.instead.reset(); });
   CHECK(LoginSite::locationOf(up.callback(ada, url)) == "/a");
   CHECK(up.userOf(ada) == "ada");
 }
@@ -152,15 +152,13 @@ TEST_CASE("a provider that is down: the page says so, and loading it again goes 
 TEST_CASE("keys that cannot be had keep the code unspent, and loading the page again signs in") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(site.begin(ada, {.returnTo = "/a"}));
-  site.id.metadata = {{"jwks_uri", "https://id.example/lost"}};
-  site.clock.advance(1s);
-  LoginSite other;  // of the same settings, that has not asked for the keys yet
-  other.id.metadata = {{"jwks_uri", "https://id.example/lost"}};
-  other.id.codes = site.id.codes;
-  CHECK(other.callback(ada, url).status == 503);
-  CHECK(other.id.tokenCalls == 0);
+  const std::string url = site.id.signIn(site.begin(ada, {.returnTo = "/a"}));
+  site.change([](Behaviour& b) { b.insteadAt.emplace("/keys", fail(Errc::unreachable)); });
+  CHECK(site.callback(ada, url).status == 503);
+  CHECK(site.id.counts().tokenCalls == 0);
   CHECK(ada.attempts() == 1);
+  site.change([](Behaviour& b) { b.insteadAt.clear(); });
+  site.login = Login(*site.jar, site.login->options());  // the keys are not asked for at once again
   CHECK(LoginSite::locationOf(site.callback(ada, url)) == "/a");
   CHECK(site.userOf(ada) == "ada");
 }
@@ -170,13 +168,15 @@ TEST_CASE("tokens that are thrown away are revoked where the token endpoint has 
     for (const bool hasIdToken : {true, false}) {
       LoginSite site(
           [&](LoginOptions& options, SessionOptions&) { options.tokenEndpoint.revocationUrl = revocationUrl; });
-      site.id.claims = {{"nonce", "another"}};
+      site.change([&](Behaviour& b) { b.claims = {{"nonce", "another"}}; });
       if (!hasIdToken) {
-        site.id.instead = Response{.status = 200, .body = R"({"access_token":"at-1","refresh_token":"rt-1"})"};
+        site.change([&](Behaviour& b) {
+          b.instead = Response{.status = 200, .body = R"({"access_token":"at-1","refresh_token":"rt-1"})"};
+        });
       }
       Visitor ada;
-      CHECK(site.callback(ada, site.id.authorize(site.begin(ada))).body == R"({"reason":"invalid_answer"})");
-      CHECK(site.id.revoked == std::vector<std::string>(*revocationUrl == '\0' ? 0 : 1, "rt-1"));
+      CHECK(site.callback(ada, site.id.signIn(site.begin(ada))).body == R"({"reason":"invalid_answer"})");
+      CHECK(site.id.revocationsOf("rt-1") == (*revocationUrl == '\0' ? 0 : 1));
     }
   }
   LoginSite site([](LoginOptions& options, SessionOptions&) {
@@ -184,30 +184,31 @@ TEST_CASE("tokens that are thrown away are revoked where the token endpoint has 
   });
   Visitor ada;
   CHECK(site.signIn(ada) == "/");
-  CHECK(site.id.revoked.empty());
+  CHECK(site.id.counts().revocations == 0);
 }
 
 TEST_CASE("what is wrong with the configuration is told apart from a provider that is not well") {
   for (const char* error : {"unauthorized_client", "invalid_request", "invalid_scope"}) {
     LoginSite site;
     Visitor ada;
-    const std::string url = site.id.authorize(site.begin(ada));
-    site.id.instead = Response{.status = 400, .body = Json{{"error", error}}.dump()};
+    const std::string url = site.id.signIn(site.begin(ada));
+    site.change([&](Behaviour& b) { b.instead = Response{.status = 400, .body = Json{{"error", error}}.dump()}; });
     CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
-    site.id.instead = Response{.status = 503, .body = Json{{"error", error}}.dump()};
+    site.change([&](Behaviour& b) { b.instead = Response{.status = 503, .body = Json{{"error", error}}.dump()}; });
     CHECK(site.callback(ada, url).body == R"({"reason":"temporarily_unavailable"})");
   }
-  for (const Json& metadata :
-       std::vector<Json>{{{"issuer", "https://evil.example"}}, {{"require_pushed_authorization_requests", true}}}) {
+  for (const Json& metadata : std::vector<Json>{
+           {{"issuer", "https://evil.example"}},
+           {{"require_pushed_authorization_requests", true}, {"pushed_authorization_request_endpoint", nullptr}}}) {
     LoginSite site;
-    site.id.metadata = metadata;
+    site.change([&](Behaviour& b) { b.metadata = metadata; });
     CHECK(site.login->begin(LoginSite::requestOf("/login", "")).body == R"({"reason":"login_refused"})");
   }
   LoginSite site;
   LoginSite other;
-  other.id.metadata = {{"issuer", "https://evil.example"}};
+  other.change([&](Behaviour& b) { b.metadata = {{"issuer", "https://evil.example"}}; });
   Visitor ada;
-  CHECK(other.callback(ada, site.id.authorize(site.begin(ada))).body == R"({"reason":"login_refused"})");
+  CHECK(other.callback(ada, site.id.signIn(site.begin(ada))).body == R"({"reason":"login_refused"})");
 }
 
 TEST_CASE("L07 the provider's errors are told apart, and end their attempt alone") {
@@ -234,7 +235,8 @@ TEST_CASE("L07 the provider's errors are told apart, and end their attempt alone
     site.begin(ada);
     auto query = queryOf(site.begin(ada, {.returnTo = "/a"}));
     const Response response = site.callback(
-        ada, "https://app.example/callback?" + detail::form({{"error", one.first}, {"state", query["state"]}}));
+        ada, "https://app.example/callback?" +
+                 detail::form({{"error", one.first}, {"state", query["state"]}, {"iss", "https://id.example"}}));
     CHECK(response.status == 418);
     CHECK(nameOf(problems.back().kind) == nameOf(one.second));
     CHECK(problems.back().returnTo == "/a");
@@ -242,17 +244,19 @@ TEST_CASE("L07 the provider's errors are told apart, and end their attempt alone
     CHECK(ada.attempts() == 1);
     CHECK(site.userOf(ada) == "nobody");
   }
-  CHECK(site.id.tokenCalls == 0);
+  CHECK(site.id.counts().tokenCalls == 0);
 }
 
 TEST_CASE("a client that is refused, and tokens without an ID token, are told apart") {
   LoginSite site;
   Visitor ada;
-  const std::string url = site.id.authorize(site.begin(ada));
-  site.id.instead = Response{.status = 401, .body = R"({"error":"invalid_client"})"};
+  const std::string url = site.id.signIn(site.begin(ada));
+  site.change([&](Behaviour& b) { b.instead = Response{.status = 401, .body = R"({"error":"invalid_client"})"}; });
   CHECK(site.callback(ada, url).body == R"({"reason":"login_refused"})");
   CHECK(ada.attempts() == 1);
-  site.id.instead = Response{.status = 200, .body = R"({"access_token":"at","token_type":"Bearer"})"};
+  site.change([&](Behaviour& b) {
+    b.instead = Response{.status = 200, .body = R"({"access_token":"at","token_type":"Bearer"})"};
+  });
   CHECK(site.callback(ada, url).body == R"({"reason":"invalid_answer"})");
   CHECK(ada.attempts() == 0);
   CHECK(site.userOf(ada) == "nobody");
@@ -278,10 +282,10 @@ TEST_CASE("one attempt's parameters reach the provider; max_age is held to") {
   CHECK(query["resource"] == "https://api.example");
   CHECK(query["audience"] == "https://api");
   CHECK(query["kc_idp_hint"] == "a b");
-  site.id.claims = {{"auth_time", 1'700'000'000 - 361}};
-  CHECK(site.callback(ada, site.id.authorize(location)).body == R"({"reason":"interaction_required"})");
+  site.change([&](Behaviour& b) { b.claims = {{"auth_time", 1'700'000'000 - 361}}; });
+  CHECK(site.callback(ada, site.id.signIn(location)).body == R"({"reason":"interaction_required"})");
   CHECK(site.userOf(ada) == "nobody");
-  site.id.claims = {{"auth_time", 1'700'000'000 - 360}};
+  site.change([&](Behaviour& b) { b.claims = {{"auth_time", 1'700'000'000 - 360}}; });
   site.signIn(ada, attempt);
   CHECK(site.userOf(ada) == "ada");
   CHECK(site.signIn(ada, {.returnTo = "/a", .loginHint = "\xff"}) == "/a");
@@ -294,19 +298,19 @@ TEST_CASE("one attempt's parameters reach the provider; max_age is held to") {
 TEST_CASE("requests are pushed where the provider asks for it, or the site does and it can") {
   for (const bool required : {true, false}) {
     LoginSite site([&](LoginOptions& options, SessionOptions&) { options.pushRequests = !required; });
-    site.id.metadata = {{"pushed_authorization_request_endpoint", "https://id.example/par"},
-                        {"require_pushed_authorization_requests", required}};
+    site.change([&](Behaviour& b) { b.requiresPushedRequests = required; });
     Visitor ada;
     const std::string location = site.begin(ada, {.returnTo = "/a"});
     auto query = queryOf(location);
     CHECK(query.size() == 2);
     CHECK(query["client_id"] == "web");
-    CHECK(site.id.pushed.at(query["request_uri"]).at("code_challenge").size() == 43);
-    CHECK(site.id.pushed.at(query["request_uri"]).at("client_secret") == support::clientSecret);
-    CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(location))) == "/a");
+    CHECK(site.sentTo("/par")["code_challenge"].size() == 43);
+    CHECK(site.sentTo("/par")["client_secret"] == support::clientSecret);
+    CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(location))) == "/a");
     CHECK(site.userOf(ada) == "ada");
   }
   LoginSite cannot([](LoginOptions& options, SessionOptions&) { options.pushRequests = true; });
+  cannot.change([](Behaviour& b) { b.metadata["pushed_authorization_request_endpoint"] = nullptr; });
   Visitor ada;
   CHECK(queryOf(cannot.begin(ada)).contains("code_challenge"));
 }
@@ -322,20 +326,21 @@ TEST_CASE("an answer in a form signs in where it was asked for, and the cookies 
   ada.take(begun.headers);
   CHECK(findHeader(begun.headers, "Set-Cookie")->find("SameSite=None") != std::string_view::npos);
   CHECK(queryOf(LoginSite::locationOf(begun))["response_mode"] == "form_post");
-  const std::string url = site.id.authorize(LoginSite::locationOf(begun));
+  const std::string url = site.id.signIn(LoginSite::locationOf(begun));
   const Response response = site.callback(ada, "https://app.example/callback", url.substr(url.find('?') + 1));
   CHECK(LoginSite::locationOf(response) == "/a");
   CHECK(site.userOf(ada) == "ada");
 
   LoginSite plain;
   Visitor eve;
-  const std::string other = plain.id.authorize(plain.begin(eve));
+  const std::string other = plain.id.signIn(plain.begin(eve));
   CHECK(plain.callback(eve, "https://app.example/callback", other.substr(other.find('?') + 1)).status == 400);
   CHECK(plain.userOf(eve) == "nobody");
 }
 
 TEST_CASE("a logout ends the session here and leads to the provider's page, if it has one") {
   LoginSite site;
+  site.change([](Behaviour& b) { b.metadata["end_session_endpoint"] = nullptr; });
   Visitor ada;
   site.signIn(ada);
   const Fetcher fetcher({.transport = site.id.transport(),
@@ -353,9 +358,9 @@ TEST_CASE("a logout ends the session here and leads to the provider's page, if i
   CHECK(logout(site, "same-origin", "/bye").second);
 
   LoginSite other;
-  other.id.metadata = {{"end_session_endpoint", "https://id.example/logout"}};
   const std::string location = LoginSite::locationOf(logout(other, "same-origin", "https://app.example/bye").first);
-  CHECK(location == "https://id.example/logout?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fbye");
+  CHECK(location ==
+        "https://id.example/end_session?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fbye");
   LoginSite named([](LoginOptions& options, SessionOptions&) { options.origins = {"https://app.example"}; });
   for (const auto& [origin, status] : {std::pair{"https://app.example", 303}, {"https://internal", 403}}) {
     Session session = named.sessionOf(ada);
@@ -364,7 +369,7 @@ TEST_CASE("a logout ends the session here and leads to the provider's page, if i
     CHECK(named.login->logout(request, session, fetcher).status == status);
   }
   LoginSite down;
-  down.id.isDown = true;
+  down.change([&](Behaviour& b) { b.isDown = true; });
   CHECK(logout(down, "same-origin", "/bye").second);
 }
 

@@ -6,6 +6,7 @@
 using namespace ironjar;
 using support::LoginSite;
 using support::Visitor;
+using Behaviour = testing::ProviderBehaviour;
 using Route = LoginRoutes::Route;
 
 namespace {
@@ -70,7 +71,7 @@ TEST_CASE("GET /login leads back to its returnTo, and touches no session that is
     CHECK_FALSE(session.changed());
     CHECK(session.tokens()->subject == "ada");
     ada.take(response.headers);
-    CHECK(LoginSite::locationOf(site.callback(ada, site.id.authorize(LoginSite::locationOf(response)))) == one.second);
+    CHECK(LoginSite::locationOf(site.callback(ada, site.id.signIn(LoginSite::locationOf(response)))) == one.second);
   }
 }
 
@@ -109,6 +110,7 @@ TEST_CASE("a place where logins lead that would begin or end one is refused at s
 TEST_CASE("POST /logout ends the session, for the site's own pages alone") {
   LoginSite site;
   const LoginRoutes routes(*site.login, fetcherOf(site), {.afterLogout = "/bye"});
+  site.change([](Behaviour& b) { b.metadata["end_session_endpoint"] = nullptr; });
   Visitor ada;
   site.signIn(ada);
   Session session = site.sessionOf(ada);

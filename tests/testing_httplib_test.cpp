@@ -47,13 +47,15 @@ struct World {
 
 TEST_CASE("a login, a call, an expired token, a refresh, all over HTTP") {
   World world;
-  const auto redirect = world.transport(
-      {.url = world.identity.origin() + "/authorize?redirect_uri=http%3A%2F%2Fapp%2F&state=s"}, in(30s));
+  const auto redirect =
+      world.transport({.url = world.identity.origin() +
+                              "/authorize?response_type=code&client_id=web&redirect_uri=http%3A%2F%2Fapp%2F&state=s"},
+                      in(30s));
   REQUIRE(redirect->status == 302);
   const std::string location(findHeader(redirect->headers, "Location").value());
   CHECK(location.starts_with("http://app/?code=code-"));
-  CHECK(location.ends_with("&state=s"));
-  const std::string code = location.substr(17, location.rfind('&') - 17);
+  CHECK(location.ends_with("&state=s&iss=https%3A%2F%2Fid.example"));
+  const std::string code = location.substr(17, location.find('&') - 17);
   const auto tokens =
       requestTokens(world.transport, world.endpoint(),
                     {{"grant_type", "authorization_code"}, {"code", code}, {"redirect_uri", "http://app/"}});

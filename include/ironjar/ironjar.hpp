@@ -11,6 +11,7 @@
 #include <ironjar/http.hpp>
 #include <ironjar/http1.hpp>
 #include <ironjar/id_token.hpp>
+#include <ironjar/jwt.hpp>
 #include <ironjar/login.hpp>
 #include <ironjar/openid_provider.hpp>
 #include <ironjar/passwords.hpp>

@@ -32,16 +32,6 @@ std::string hashOf(std::string_view text) {
   return detail::base64urlEncoded(hash);
 }
 
-// The public half (RFC 7517, RFC 7518 section 6.2.1).
-Json jwkOf(const detail::SigningKey& key) {
-  const std::string point = key.p256Point();
-  const detail::Bytes numbers = detail::bytes(point);
-  return {{"kty", "EC"},
-          {"crv", "P-256"},
-          {"x", detail::base64urlEncoded(numbers.first(detail::p256Size))},
-          {"y", detail::base64urlEncoded(numbers.last(detail::p256Size))}};
-}
-
 bool isChallenged(const Response& response, std::string_view error) {
   const std::vector<Challenge> challenges = challengesIn(response);
   return std::any_of(challenges.begin(), challenges.end(), [error](const Challenge& challenge) {
@@ -117,7 +107,7 @@ std::string generateDpopKey() {
 Result<std::string> dpopThumbprint(std::string_view key) {
   const auto signer = detail::dpopSigningKey(key);
   if (!signer) return fail(Errc::malformed, noKey);
-  return detail::thumbprintOf(jwkOf(*signer));
+  return detail::thumbprintOf(detail::publicJwkOf(*signer));
 }
 
 // RFC 9449 section 4.2. `htu` is normalised as section 4.3 has the server do.
@@ -132,8 +122,8 @@ Result<std::string> dpopProof(std::string_view key, const DpopProof& proof) {
                  {"iat", detail::unixSeconds(proof.now())}};
   if (!proof.accessToken.empty()) claims["ath"] = hashOf(proof.accessToken);
   if (!proof.nonce.empty()) claims["nonce"] = proof.nonce;
-  return detail::signedJwt(*signer, {{"typ", "dpop+jwt"}, {"alg", signer->algorithm()}, {"jwk", jwkOf(*signer)}},
-                           claims);
+  return detail::signedJwt(
+      *signer, {{"typ", "dpop+jwt"}, {"alg", signer->algorithm()}, {"jwk", detail::publicJwkOf(*signer)}}, claims);
 }
 
 }  // namespace ironjar

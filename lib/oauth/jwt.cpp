@@ -3,9 +3,12 @@
 #include "base/base64url.hpp"
 #include "crypto/sodium.hpp"
 #include "json/json.hpp"
+#include "oauth/dpop.hpp"
 #include "oauth/policy.hpp"
 
 #include <array>
+
+#include <ironjar/jwt.hpp>
 
 namespace ironjar::detail {
 
@@ -71,6 +74,15 @@ Result<std::string> signedJwt(const SigningKey& key, const Json& header, const J
   return token;
 }
 
+Json publicJwkOf(const SigningKey& key) {
+  const std::string point = key.p256Point();
+  const Bytes numbers = bytes(point);
+  return {{"kty", "EC"},
+          {"crv", "P-256"},
+          {"x", base64urlEncoded(numbers.first(p256Size))},
+          {"y", base64urlEncoded(numbers.last(p256Size))}};
+}
+
 std::string freshJwtId() {
   std::array<unsigned char, 16> number{};
   random(number);
@@ -78,3 +90,21 @@ std::string freshJwtId() {
 }
 
 }  // namespace ironjar::detail
+
+namespace ironjar {
+
+Result<std::string> signJwt(std::string_view key, Json header, const Json& claims) {
+  const std::optional<detail::SigningKey> signer = detail::dpopSigningKey(key);
+  if (!signer) return fail(Errc::malformed, "the key is none");
+  if (!header.is_object()) return fail(Errc::malformed, "a JWT's header is an object");
+  header["alg"] = signer->algorithm();
+  return detail::signedJwt(*signer, header, claims);
+}
+
+Result<Json> publicJwk(std::string_view key) {
+  const std::optional<detail::SigningKey> signer = detail::dpopSigningKey(key);
+  if (!signer) return fail(Errc::malformed, "the key is none");
+  return detail::publicJwkOf(*signer);
+}
+
+}  // namespace ironjar

@@ -34,6 +34,8 @@ struct CompactJwt {
 
 // Signed in the compact form (RFC 7515 section 3.1). Errc::malformed for text that is no UTF-8.
 [[nodiscard]] Result<std::string> signedJwt(const SigningKey& key, const Json& header, const Json& claims);
+// The public half of an ES256 key (RFC 7517, RFC 7518 section 6.2.1).
+[[nodiscard]] Json publicJwkOf(const SigningKey& key);
 // A `jti`: 128 random bits.
 [[nodiscard]] std::string freshJwtId();
 

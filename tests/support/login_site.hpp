@@ -1,8 +1,11 @@
 // A site that signs in, with its provider; what a browser does there.
 #pragma once
 
-#include "openid.hpp"
+#include "support.hpp"
+#include "visitor.hpp"
 
+#include <ironjar/login.hpp>
+#include <ironjar/testing/provider.hpp>
 #include <ironjar/tokens.hpp>
 
 namespace support {
@@ -10,14 +13,29 @@ namespace support {
 struct LoginSite {
   explicit LoginSite(const std::function<void(ironjar::LoginOptions&, ironjar::SessionOptions&)>& change = {}) {
     ironjar::SessionOptions session{.cookieName = "__Host-sid", .passwords = password};
-    session.seal.now = id.now = clock.wall();
-    ironjar::LoginOptions options{.issuer = id.issuer,
+    session.seal.now = clock.wall();
+    ironjar::LoginOptions options{.issuer = id.options().origin,
                                   .client = ironjar::postAuth("web", clientSecret),
                                   .redirectUri = "https://app.example/callback",
                                   .transport = id.transport()};
     if (change) change(options, session);
     jar.emplace(session);
     login.emplace(*jar, options);
+  }
+
+  // The provider does otherwise from now on.
+  void change(const std::function<void(ironjar::testing::ProviderBehaviour&)>& knob) {
+    ironjar::testing::ProviderBehaviour behaviour = id.behaviour();
+    knob(behaviour);
+    id.behave(behaviour);
+  }
+  // The form of the newest request to a path of the provider's.
+  [[nodiscard]] Fields sentTo(const std::string& path) const {
+    Fields fields;
+    for (const ironjar::Request& request : id.seen()) {
+      if (request.url.ends_with(path)) fields = fieldsOf(request.body);
+    }
+    return fields;
   }
 
   static ironjar::WebRequest requestOf(const std::string& target, const std::string& cookies) {
@@ -53,7 +71,7 @@ struct LoginSite {
   }
   // All of it; where it leads in the end.
   std::string signIn(Visitor& visitor, const ironjar::LoginRequest& attempt = {}) {
-    return locationOf(callback(visitor, id.authorize(begin(visitor, attempt))));
+    return locationOf(callback(visitor, id.signIn(begin(visitor, attempt))));
   }
 
   static std::string locationOf(const ironjar::Response& response) {
@@ -66,7 +84,7 @@ struct LoginSite {
   }
 
   ironjar::testing::VirtualClock clock{at(1'700'000'000'000)};
-  OpenId id;
+  ironjar::testing::Provider id{{.clock = clock, .client = ironjar::postAuth("web", clientSecret)}};
   std::optional<ironjar::SessionJar> jar;
   std::optional<ironjar::Login> login;
 };

@@ -1,4 +1,4 @@
-// What a fake identity provider does, and what it has counted.
+// What a fake identity provider is and does, and what it has counted.
 //
 // Example:
 //   ironjar::testing::Provider provider({}, {.rotation = ironjar::testing::Rotation::graceSamePair});
@@ -7,13 +7,27 @@
 
 #include <chrono>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <ironjar/coordinator.hpp>
+#include <ironjar/testing/clock.hpp>
 
 namespace ironjar::testing {
+
+struct ProviderOptions {
+  std::string origin = "https://id.example";  // the issuer
+  std::optional<VirtualClock> clock = {};     // on which tokens end and latencies pass; unset: real time
+  std::optional<ClientAuth> client = {};      // who may ask; unset: anybody
+  bool randomTokens = false;                  // unset: at-1, rt-1, at-2, …, the same in every run
+  std::string tokenPath = "/token";
+  std::string revocationPath = "/revoke";
+  std::vector<std::string> redirectUris = {};            // that /authorize leads back to; empty: any
+  std::vector<std::string> postLogoutRedirectUris = {};  // that /end_session leads to; empty: any
+  std::size_t keepRequests = 100;                        // the newest that seen() knows
+};
 
 // What becomes of a refresh token that has been used. "Reuse" ends the whole login, as RFC 9700 section 4.14.2 has it.
 enum class Rotation {
@@ -47,8 +61,7 @@ struct ProviderBehaviour {
   Seconds accessTokenLifetime{3600};   // the API accepts it for so long
   std::optional<Json> expiresIn = {};  // what the answer says of that, be it nonsense; unset: the truth
   bool omitExpiresIn = false;
-  bool idToken = false;                     // an id_token comes along: a JWT in shape, signed by nobody
-  std::string idTokenSubject = {};          // its `sub`; empty: the user's name
+  bool idToken = false;                     // an ID token comes along with all tokens, not only a login's own
   std::string scope = {};                   // granted; empty: not mentioned
   std::vector<std::string> cookies = {};    // Set-Cookie values that come with tokens, e.g. "sso_session=1; Path=/"
   std::optional<Response> endedGrant = {};  // what a refresh token that is not good gets; unset: a 400, invalid_grant
@@ -63,7 +76,19 @@ struct ProviderBehaviour {
   std::optional<Result<Response>> instead = {};  // what every token call gets in place of its own answer: an outage
   std::string dpopNonce = {};                    // asked for in proofs (RFC 9449 section 8); empty: none is
   int revocationStatus = 200;                    // any other: nothing is revoked
-  std::string authorizeAs = "ada";               // who signs in at /authorize
+  bool isDown = false;                           // whatever is asked: Errc::unreachable
+  std::map<std::string, Result<Response>> insteadAt = {};  // by path, what other calls get: {"/keys", fail(…)}
+  Json metadata = Json::object();                          // over the provider's own; null takes one out
+  Json claims = Json::object();                            // over those of the next ID tokens; likewise
+  // What happens at /authorize.
+  std::string authorizeAs = "ada";      // who signs in; empty: the user says no (access_denied)
+  std::string authorizationError = {};  // what comes back in place of a code
+  bool namesItself = true;              // answers have `iss` (RFC 9207), and the metadata say so
+  std::string issuerNamed = {};         // in place of its own there: that of another provider
+  bool requiresPushedRequests = false;  // RFC 9126
+  bool requiresPkce = false;
+  bool checksPkce = true;  // false: any code_verifier buys the tokens
+  Seconds codeLifetime{60};
 };
 
 struct ProviderCounts {
@@ -74,13 +99,22 @@ struct ProviderCounts {
   int reuses = 0;          // of a refresh token that had been used, beyond all grace; each time
   int familiesKilled = 0;  // logins that ended by that
   int revocations = 0;     // calls, whatever came of them
+  int authorizations = 0;  // that ended with a code
+  int pushedRequests = 0;  // RFC 9126
+  int logouts = 0;         // at end_session
 };
 
 inline void to_json(Json& json, const ProviderCounts& counts) {
-  json = {{"logins", counts.logins},          {"tokenCalls", counts.tokenCalls},
-          {"refreshes", counts.refreshes},    {"replays", counts.replays},
-          {"reuses", counts.reuses},          {"familiesKilled", counts.familiesKilled},
-          {"revocations", counts.revocations}};
+  json = {{"logins", counts.logins},
+          {"tokenCalls", counts.tokenCalls},
+          {"refreshes", counts.refreshes},
+          {"replays", counts.replays},
+          {"reuses", counts.reuses},
+          {"familiesKilled", counts.familiesKilled},
+          {"revocations", counts.revocations},
+          {"authorizations", counts.authorizations},
+          {"pushedRequests", counts.pushedRequests},
+          {"logouts", counts.logouts}};
 }
 
 }  // namespace ironjar::testing

@@ -55,15 +55,17 @@ httplib::Server::Handler handlerOf(Server& server, Seconds patience) {
 
 }  // namespace detail
 
-// GET /authorize and /stats, POST ProviderOptions::tokenPath and revocationPath. What Provider's answers end in an
+// What Provider::handle() has. What Provider's answers end in an
 // error, ends in a connection that is closed before its time. A call that is held or hangs keeps one of the server's
 // threads until release(), or until `patience` ends: call release() before the server is stopped. The provider must
 // outlive the server.
 inline void mount(httplib::Server& server, Provider& provider, Seconds patience = Seconds{30}) {
   const auto handler = detail::handlerOf(provider, patience);
   const ProviderOptions& options = provider.options();
-  server.Get("/authorize", handler).Get("/stats", handler);
-  server.Post(options.tokenPath, handler).Post(options.revocationPath, handler);
+  for (const char* path : {"/authorize", "/end_session", "/.well-known/openid-configuration", "/keys", "/stats"}) {
+    server.Get(path, handler);
+  }
+  server.Post(options.tokenPath, handler).Post(options.revocationPath, handler).Post("/par", handler);
 }
 
 // Every path and method. Likewise.

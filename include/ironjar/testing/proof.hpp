@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <ironjar/dpop.hpp>
+#include <ironjar/jwt.hpp>
 #include <ironjar/testing/text.hpp>
 
 namespace ironjar::testing::detail {
@@ -23,10 +24,13 @@ inline std::string proofKeyOf(const Request& request) {
   const Json header = proofPart(findHeader(request.headers, "DPoP").value_or("."), 0);
   return header.is_object() && header.contains("jwk") ? header.at("jwk").dump() : std::string();
 }
-inline std::string publicKeyOf(const std::string& dpopKey) {
-  Request request;
-  request.headers = {{"DPoP", dpopProof(dpopKey, {.method = "GET", .url = "https://id.example"}).value()}};
-  return proofKeyOf(request);
+inline std::string publicKeyOf(const std::string& dpopKey) { return publicJwk(dpopKey).value().dump(); }
+
+// SHA-256 in base64url, of visible ASCII: what a proof says of the access token that goes with it (RFC 9449
+// section 4.2).
+inline std::string sha256Of(const std::string& text) {
+  const DpopProof about{.method = "GET", .url = "https://id.example", .accessToken = text};
+  return proofPart(dpopProof(generateDpopKey(), about).value(), 1).value("ath", "");
 }
 
 // What a proof has to be.

@@ -1,5 +1,6 @@
-// An identity provider for tests: OAuth 2.0's token endpoint (RFC 6749 section 6, authorization codes too) and
-// revocation (RFC 7009), in process as a Transport, or over HTTP with <ironjar/testing/httplib.hpp>.
+// An identity provider for tests: a small OpenID provider (discovery, keys that rotate, the authorization code flow
+// with PKCE, pushed requests, logout) and OAuth 2.0's token endpoint with every way to rotate refresh tokens and to
+// fail, in process as a Transport, or over HTTP with <ironjar/testing/httplib.hpp>.
 //
 // Example:
 //   ironjar::testing::Provider provider;
@@ -8,6 +9,9 @@
 //                                  .allowedOrigins = {"https://api.example"},
 //                                  .tokenEndpoint = {.url = provider.tokenUrl()}});
 //   std::cout << provider.counts().refreshes << '\n';
+//
+//   // A site's redirect leads the browser to the provider, and this leads it back:
+//   const std::string callback = provider.signIn("https://id.example/authorize?response_type=code&…");
 #pragma once
 
 #include <algorithm>
@@ -15,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,19 +31,13 @@
 #include <ironjar/testing/clock.hpp>
 #include <ironjar/testing/gate.hpp>
 #include <ironjar/testing/ledger.hpp>
+#include <ironjar/testing/openid.hpp>
 #include <ironjar/testing/proof.hpp>
+#include <ironjar/testing/sign_ins.hpp>
+#include <ironjar/testing/signing_keys.hpp>
 #include <ironjar/testing/text.hpp>
 
 namespace ironjar::testing {
-
-struct ProviderOptions {
-  std::string origin = "https://id.example";
-  std::optional<VirtualClock> clock = {};  // on which tokens end and latencies pass; unset: real time
-  std::optional<ClientAuth> client = {};   // who may ask; unset: anybody
-  bool randomTokens = false;               // unset: at-1, rt-1, at-2, …, the same in every run
-  std::string tokenPath = "/token";
-  std::string revocationPath = "/revoke";
-};
 
 // Thread-safe. Must outlive whatever uses its transport; a call that is held or hangs is inside it until its deadline.
 class Provider {
@@ -47,6 +46,7 @@ class Provider {
       : options_(std::move(options)),
         gate_(options_.clock),
         ledger_(options_.randomTokens),
+        signIns_(options_, ledger_),
         behaviour_(std::move(behaviour)) {}
   Provider(const Provider&) = delete;
   Provider& operator=(const Provider&) = delete;
@@ -80,11 +80,49 @@ class Provider {
     const detail::Pair pair = ledger_.begin(user, behaviour_.accessTokenLifetime, gate_.now(), key);
     return readTokenAnswer(answerWith(pair, true), {}, gate_.wallNow(), dpopKey).value();
   }
-  // A code that buys a login's first tokens, once: what /authorize redirects with.
+  // A code that buys a login's first tokens, once, without a request of a site's.
   std::string authorize(const std::string& user) {
     const auto lock = gate_.lock();
-    return newCode({.user = user});
+    return signIns_.issue({}, signIns_.begin(user, gate_.wallNow()), behaviour_, gate_.now());
   }
+  // The user follows a site's redirect to this provider and signs in there anew: where the browser is sent then, with a
+  // code or an error in its query, whatever the response_mode. Throws std::runtime_error when it is sent nowhere.
+  [[nodiscard]] std::string signIn(const std::string& location) {
+    const auto lock = gate_.lock();
+    const detail::SignIns::Answer answer = authorization({.url = location});
+    if (!answer.error.empty()) throw std::runtime_error("ironjar: the provider shows a page: " + answer.error);
+    return detail::SignIns::urlOf(answer);
+  }
+  // Codes buy nothing from now on.
+  void expireCodes() {
+    const auto lock = gate_.lock();
+    signIns_.dropCodes();
+  }
+
+  // What is signed from now on is signed with a new key. Those before stay in the key set until dropOldKeys().
+  void rotateKeys() {
+    const auto lock = gate_.lock();
+    keys_.rotate();
+  }
+  void dropOldKeys() {
+    const auto lock = gate_.lock();
+    keys_.dropOld();
+  }
+  // A JWT of these claims, signed with the newest key. `header` has more members, or other values.
+  [[nodiscard]] std::string sign(const Json& claims, const Json& header = Json::object()) {
+    const auto lock = gate_.lock();
+    return keys_.sign(claims, header);
+  }
+  // A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4) with the claims that are named, `sub` or `sid`,
+  // over those that each has.
+  [[nodiscard]] std::string logoutToken(const Json& claims) {
+    const auto lock = gate_.lock();
+    Json all = detail::commonClaims(options_, gate_.wallNow());
+    all["jti"] = ledger_.freshName("jti-");
+    all["events"] = {{"http://schemas.openid.net/event/backchannel-logout", Json::object()}};
+    return keys_.sign(detail::patched(std::move(all), claims), {{"typ", "logout+jwt"}});
+  }
+
   // What the API refuses from now on: every access token issued so far.
   void expireAccessTokens() {
     const auto lock = gate_.lock();
@@ -120,16 +158,28 @@ class Provider {
     return find(ledger_.refreshesOf, refreshToken);
   }
   [[nodiscard]] int revocationsOf(const std::string& token) const { return find(revocationsOf_, token); }
+  // The newest requests that came, in order, as they came.
+  [[nodiscard]] std::vector<Request> seen() const {
+    const auto lock = gate_.lock();
+    return {seen_.begin(), seen_.end()};
+  }
 
-  // POST tokenPath and revocationPath, GET /authorize, GET /stats (the counts as JSON), whatever the origin. The errors
-  // are those of a Transport.
+  // POST tokenPath, revocationPath and /par; GET /authorize and /end_session, with the browser's cookies for it, and
+  // /.well-known/openid-configuration, /keys and /stats (the counts as JSON), whatever the origin. The errors are those
+  // of a Transport.
   Result<Response> handle(const Request& request, Deadline deadline) {
     const std::string_view path = detail::pathOf(request.url);
+    if (auto instead = noted(request, path)) return *std::move(instead);
     const bool posts = request.method == "POST";
     if (path == options_.tokenPath) return posts ? deflated(token(request, deadline)) : Response{.status = 405};
     if (path == options_.revocationPath) return posts ? revoke(request) : Response{.status = 405};
-    if (path == "/authorize") return authorizeFrom(detail::formFields(detail::queryOf(request.url)));
-    if (path == "/stats") return json(200, counts());
+    if (path == "/par") return posts ? push(request) : Response{.status = 405};
+    const auto lock = gate_.lock();
+    if (path == "/authorize") return detail::responseOf(authorization(request));
+    if (path == "/end_session") return detail::responseOf(signedOut(request));
+    if (path == "/.well-known/openid-configuration") return json(200, detail::metadataOf(options_, behaviour_));
+    if (path == "/keys") return json(200, keys_.published());
+    if (path == "/stats") return json(200, ledger_.counts);
     return Response{.status = 404};
   }
   [[nodiscard]] Transport transport() {
@@ -137,17 +187,12 @@ class Provider {
   }
 
  private:
-  struct Code {
-    std::string user;
-    std::string redirectUri = {};
-  };
-
   static Response json(int status, const Json& body) {
     return {.status = status,
             .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
             .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
   }
-  static Response refused(const char* error) { return json(400, {{"error", error}}); }
+  static Response refused(std::string_view error) { return json(400, {{"error", error}}); }
   Response refusedWithNonce(const char* error) const {
     Response answer = refused(error);
     if (!behaviour_.dpopNonce.empty()) answer.headers.emplace_back("DPoP-Nonce", behaviour_.dpopNonce);
@@ -193,18 +238,18 @@ class Provider {
   Response granted(const Request& request) {
     const detail::Fields fields = detail::bodyFields(request);
     if (!isClient(request, fields)) return invalidClient();
-    const std::string bound = ledger_.keyOf(member(fields, "refresh_token"));
+    const std::string bound = ledger_.keyOf(detail::member(fields, "refresh_token"));
     const char* error = detail::proofError(request, {.key = bound, .nonce = behaviour_.dpopNonce}, proofs_);
     if (error != nullptr) return refusedWithNonce(error);
     const bool isInQuery = !fields.contains("grant_type");
     const std::string grant =
-        member(isInQuery ? detail::formFields(detail::queryOf(request.url)) : fields, "grant_type");
+        detail::member(isInQuery ? detail::formFields(detail::queryOf(request.url)) : fields, "grant_type");
     if (grant == "authorization_code") return codeExchanged(fields, detail::proofKeyOf(request));
     if (grant != "refresh_token") return refused("unsupported_grant_type");
     if (!fields.contains("refresh_token")) return refused("invalid_request");
-    const auto pair = ledger_.refresh(member(fields, "refresh_token"), behaviour_, gate_.now());
+    const auto pair = ledger_.refresh(detail::member(fields, "refresh_token"), behaviour_, gate_.now());
     if (!pair) return encoded(behaviour_.endedGrant.value_or(refused("invalid_grant")), request);
-    ledger_.bind(pair->accessToken, member(fields, "resource"));
+    ledger_.bind(pair->accessToken, detail::member(fields, "resource"));
     return encoded(answerWith(*pair, !behaviour_.omitRefreshToken), request);
   }
 
@@ -240,27 +285,29 @@ class Provider {
     return answer;
   }
 
-  // RFC 6749 section 4.1.3: a code works once, and with the redirect_uri that it was asked for with.
   Response codeExchanged(const detail::Fields& fields, const std::string& key) {
-    const auto known = codes_.find(member(fields, "code"));
-    if (known == codes_.end()) return refused("invalid_grant");
-    const Code code = known->second;
-    codes_.erase(known);
-    if (!code.redirectUri.empty() && code.redirectUri != member(fields, "redirect_uri"))
-      return refused("invalid_grant");
-    return answerWith(ledger_.begin(code.user, behaviour_.accessTokenLifetime, gate_.now(), key), true);
+    detail::SignIns::Code* const code = signIns_.spend(fields, behaviour_, gate_.now());
+    if (code == nullptr) return refused("invalid_grant");
+    const detail::Pair pair = ledger_.begin(code->sso.user, behaviour_.accessTokenLifetime, gate_.now(), key);
+    code->refreshToken = pair.refreshToken;
+    const bool isOpenId = detail::hasWord(detail::member(code->asked, "scope"), "openid");
+    return answerWith(pair, true, isOpenId ? detail::claimsOf(*code) : Json());
   }
 
-  Response answerWith(const detail::Pair& pair, bool withRefreshToken) const {
+  // With an ID token where there are claims for it.
+  Response answerWith(const detail::Pair& pair, bool withRefreshToken, Json claims = nullptr) {
     const char* type = ledger_.keyOf(pair.refreshToken).empty() ? "Bearer" : "DPoP";
     Json body = {{"access_token", pair.accessToken}, {"token_type", type}};
     if (withRefreshToken) body["refresh_token"] = pair.refreshToken;
     const auto left = std::max(Seconds{0}, std::chrono::ceil<Seconds>(pair.endsAt - gate_.now()));
     if (!behaviour_.omitExpiresIn) body["expires_in"] = behaviour_.expiresIn.value_or(Json(left.count()));
     if (!behaviour_.scope.empty()) body["scope"] = behaviour_.scope;
-    if (behaviour_.idToken) {
-      const std::string& subject = behaviour_.idTokenSubject.empty() ? pair.user : behaviour_.idTokenSubject;
-      body["id_token"] = detail::unsignedJwt({{"iss", options_.origin}, {"sub", subject}});
+    if (behaviour_.idToken && claims.is_null()) claims = Json::object();
+    if (!claims.is_null()) {
+      Json all = detail::commonClaims(options_, gate_.wallNow());
+      all.update({{"sub", pair.user}, {"at_hash", detail::accessTokenHashOf(pair.accessToken)}});
+      all.update(claims);
+      body["id_token"] = keys_.sign(detail::patched(std::move(all), behaviour_.claims), Json::object());
     }
     Response answer = json(200, body);
     for (const std::string& cookie : behaviour_.cookies) answer.headers.emplace_back("Set-Cookie", cookie);
@@ -270,7 +317,7 @@ class Provider {
   Result<Response> revoke(const Request& request) {
     const auto lock = gate_.lock();
     const detail::Fields fields = detail::bodyFields(request);
-    const std::string token = member(fields, "token");
+    const std::string token = detail::member(fields, "token");
     ++ledger_.counts.revocations;
     ++revocationsOf_[token];
     gate_.ring();
@@ -281,27 +328,35 @@ class Provider {
     return Response{.status = 200};
   }
 
-  // A real provider shows a login page here; this one asks nothing.
-  Result<Response> authorizeFrom(const detail::Fields& query) {
+  // Notes a request; what it gets when the provider's behaviour says so.
+  std::optional<Result<Response>> noted(const Request& request, std::string_view path) {
     const auto lock = gate_.lock();
-    const std::string uri = member(query, "redirect_uri");
-    const auto isControl = [](char c) { return (c >= 0 && c <= ' ') || c == '\x7f'; };
-    if (!uri.starts_with("http") || std::any_of(uri.begin(), uri.end(), isControl)) return refused("invalid_request");
-    const std::string code = newCode({.user = behaviour_.authorizeAs, .redirectUri = uri});
-    const std::string separator = uri.find('?') == std::string::npos ? "?" : "&";
-    const std::string state = query.contains("state") ? "&state=" + detail::percentEncoded(member(query, "state")) : "";
-    return Response{.status = 302, .headers = {{"Location", uri + separator + "code=" + code + state}}};
+    seen_.push_back(request);
+    if (seen_.size() > options_.keepRequests) seen_.pop_front();
+    if (behaviour_.isDown) return fail(Errc::unreachable, "the provider is down");
+    const auto instead = behaviour_.insteadAt.find(std::string(path));
+    return instead == behaviour_.insteadAt.end() ? std::nullopt : std::optional(instead->second);
   }
 
-  std::string newCode(Code code) {
-    std::string name = ledger_.freshName("code-");
-    codes_[name] = std::move(code);
-    return name;
+  detail::SignIns::Answer authorization(const Request& request) {
+    const std::string_view cookies = findHeader(request.headers, "Cookie").value_or("");
+    return signIns_.authorize(detail::formFields(detail::queryOf(request.url)), cookies, behaviour_,
+                              {gate_.wallNow(), gate_.now()});
+  }
+  // Ends no login's tokens: those are the site's to revoke.
+  detail::SignIns::Answer signedOut(const Request& request) {
+    return signIns_.signOut(detail::formFields(detail::queryOf(request.url)),
+                            findHeader(request.headers, "Cookie").value_or(""));
   }
 
-  static std::string member(const detail::Fields& fields, const std::string& name) {
-    const auto found = fields.find(name);
-    return found == fields.end() ? std::string() : found->second;
+  Response push(const Request& request) {
+    const auto lock = gate_.lock();
+    const detail::Fields fields = detail::bodyFields(request);
+    if (!isClient(request, fields)) return invalidClient();
+    std::string uri;
+    const std::string error = signIns_.push(fields, uri, gate_.now());
+    if (!error.empty()) return refused(error);
+    return json(201, {{"request_uri", uri}, {"expires_in", detail::SignIns::pushedLifetime.count()}});
   }
 
   [[nodiscard]] bool isClient(const Request& request, const detail::Fields& fields) const {
@@ -311,8 +366,8 @@ class Provider {
       const Request own = refreshRequest({.url = tokenUrl(), .clientAuth = client}, {});
       return findHeader(request.headers, "Authorization") == findHeader(own.headers, "Authorization");
     }
-    if (member(fields, "client_id") != client.clientId) return false;
-    return client.method == ClientAuth::Method::none || member(fields, "client_secret") == client.clientSecret;
+    if (detail::member(fields, "client_id") != client.clientId) return false;
+    return client.method == ClientAuth::Method::none || detail::member(fields, "client_secret") == client.clientSecret;
   }
   static Response invalidClient() {
     Response answer = json(401, {{"error", "invalid_client"}});
@@ -323,9 +378,11 @@ class Provider {
   const ProviderOptions options_;
   detail::Gate gate_;  // its lock is for everything below
   detail::Ledger ledger_;
+  detail::SignIns signIns_;
+  detail::SigningKeys keys_;
   ProviderBehaviour behaviour_;
   std::deque<Result<Response>> answers_;
-  std::map<std::string, Code> codes_;
+  std::deque<Request> seen_;
   std::map<std::string, int> revocationsOf_;
   std::set<std::string> proofs_;  // the ids of those that came
 };

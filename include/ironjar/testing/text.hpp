@@ -82,6 +82,19 @@ inline std::string percentEncoded(std::string_view text) {
   return out;
 }
 
+// For an attribute's value in HTML.
+inline std::string htmlQuoted(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view("&\"<>'").find(c) == std::string_view::npos) {
+      out.push_back(c);
+    } else {
+      out.append("&#").append(std::to_string(static_cast<int>(c))).append(";");
+    }
+  }
+  return out;
+}
+
 // The first of each name.
 inline Fields formFields(std::string_view form) {
   Fields fields;
@@ -136,12 +149,6 @@ inline std::string base64urlDecoded(std::string_view text) {
     if (count >= 8) out.push_back(static_cast<char>((bits >> (count -= 8)) & 255U));
   }
   return out;
-}
-
-// A JWT in shape (RFC 7519 section 6.1): signed by nobody.
-inline std::string unsignedJwt(const Json& claims) {
-  return base64url(R"({"alg":"none","typ":"JWT"})") + "." +
-         base64url(claims.dump(-1, ' ', false, Json::error_handler_t::replace)) + ".";
 }
 
 }  // namespace ironjar::testing::detail
