@@ -1,12 +1,13 @@
 // A web app on ironjar and Boost.Beast: sign in with OAuth, keep the tokens in a sealed cookie, call an API with them.
-// One thread, on which nothing waits. This is the file to copy from for that server; what it shares with others is
-// site.cpp.
+// One thread, on which nothing waits, and another for logins, which wait for the provider. This is the file to copy
+// from for that server; what it shares with others is site.cpp.
 #include "app.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -28,16 +29,17 @@ namespace {
 class Routes {
  public:
   Routes(AppOptions options, ironjar::AsyncTransport transport)
-      : transport_(std::move(transport)),
-        site_(std::move(options), nullptr, transport_),
+      : site_(std::move(options), nullptr, std::move(transport)),
         auth_(site_.jar, site_.api),
-        items_("/api/data", site_.jar, site_.api, site_.options.api) {}
+        items_("/api/data", site_.jar, site_.api, site_.options.api),
+        login_(site_.login, site_.api, site_.loginRoutes()) {}
 
   [[nodiscard]] asio::awaitable<BeastAnswer> answer(BeastRequest& request) const {
     const ironjar::WebRequest& web = request.web();
     if (auto refusal = Site::refusePreloading(web)) co_return *std::move(refusal);
     if (auth_.matches(request)) co_return co_await auth_.answer(request);
     if (items_.matches(request)) co_return co_await items_.answer(request);
+    if (const auto route = login_.routeOf(web)) co_return co_await login(request, *route);
     const std::string_view path = web.target.substr(0, web.target.find('?'));
     if (web.method != "GET" && web.method != "HEAD") co_return Response{.status = 404};
     if (path == "/") co_return Site::page();
@@ -45,8 +47,6 @@ class Routes {
     if (path == "/stats") co_return privately(site_.options.stats());
     if (path == "/me") co_return co_await profile(request);
     if (path == "/session") co_return co_await view(request);
-    if (path == "/login") co_return site_.login(web);
-    if (path == "/callback") co_return co_await callback(request);
     co_return Response{.status = 404};
   }
   [[nodiscard]] const Site& site() const { return site_; }
@@ -64,19 +64,20 @@ class Routes {
     return ironjar::withSession(site_.jar, request,
                                 [&](const Session& session) { return site_.view(request.web(), session); });
   }
-  [[nodiscard]] asio::awaitable<Response> callback(const BeastRequest& request) const {
-    return ironjar::withSession(site_.jar, request, [&](Session& session) -> asio::awaitable<Response> {
-      if (auto refusal = site_.refuseCallback(request.web())) co_return *std::move(refusal);
-      const auto tokens = co_await ironjar::asyncRequestTokens(transport_, site_.tokenEndpoint,
-                                                               site_.codeOf(request.web()), asio::use_awaitable);
-      co_return site_.signedIn(request.web(), session, tokens);
+  [[nodiscard]] asio::awaitable<Response> login(const BeastRequest& request, ironjar::LoginRoutes::Route route) const {
+    return ironjar::withSession(site_.jar, request, [&, route](Session& session) -> asio::awaitable<Response> {
+      const auto answer = [&]() -> asio::awaitable<Response> {
+        co_return login_.answer(route, request.web(), session);
+      };
+      co_return co_await asio::co_spawn(waiting_, answer, asio::use_awaitable);
     });
   }
 
-  const ironjar::AsyncTransport transport_;
   const Site site_;
   const ironjar::BeastAuth auth_;
   const ironjar::BeastProxy items_;
+  const ironjar::LoginRoutes login_;
+  mutable asio::thread_pool waiting_{1};
 };
 
 }  // namespace

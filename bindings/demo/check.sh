@@ -16,9 +16,10 @@ app=$(sed -n 's/^app //p' "$work/out")
 identity=$(sed -n 's/^provider //p' "$work/out")
 operators=$(sed -n 's/^operators //p' "$work/out")
 jar=$work/cookies
+sso=$work/provider-cookies
 waiting=64 # demo::maxWaiters
 
-fail() { echo "FAILED: $1"; exit 1; }
+fail() { echo "FAILED: $1" >&2; exit 1; }
 say() { printf '\n== %s\n' "$1"; }
 
 # The status line, Set-Cookie (the seal shortened) and body of a response.
@@ -28,7 +29,14 @@ show() {
   [ ! -s "$work/body" ] || { head -c 200 "$work/body"; echo; }
 }
 # request PATH [curl options]: with the browser's cookies; leaves the status in $status.
-request() { fetch "$1" -b "$jar" -c "$jar" "${@:2}"; }
+request() {
+  fetch "$1" -b "$jar" -c "$jar" "${@:2}"
+  # curl 7.88 keeps cookies that a response deletes beside others; browsers do not.
+  local name
+  for name in $(sed -nE 's/^set-cookie: ([^=]+)=; Max-Age=0;.*/\1/Ip' "$work/headers"); do
+    sed -i "/\t$name\t/d" "$jar"
+  done
+}
 # request_with COOKIE PATH: with this session cookie instead, and the browser's left alone.
 request_with() { fetch "$2" -b "__Host-demo=$1"; }
 fetch() {
@@ -47,12 +55,19 @@ metric() { curl -sS "$operators/metrics" | sed -n "s/^$1 //p"; }
 say "sign in: the code comes back from the provider and buys both tokens, sealed into one cookie"
 request /me
 expect 401 "a visitor without a session"
-request /login
-expect 302 "the way to the provider"
-provider=$(sed -n 's/\r$//; s/^location: //Ip' "$work/headers")
-back=$(curl -sS -o /dev/null -w '%{redirect_url}' "$provider")
-request "${back#"$app"}"
-expect 302 "the way back"
+in_by_the_provider() { # PATH: a login up to the way back, whose path is printed
+  request "$1" >/dev/null
+  expect 303 "the way to the provider"
+  provider=$(sed -n 's/\r$//; s/^location: //Ip' "$work/headers")
+  case $provider in *code_challenge_method=S256*) ;; *) fail "a login without PKCE" ;; esac
+  back=$(curl -sS -o /dev/null -w '%{redirect_url}' -b "$sso" -c "$sso" "$provider")
+  echo "${back#"$app"}"
+}
+leads_to() { grep -qi "^location: $1.\$" "$work/headers" || fail "$2 leads elsewhere"; }
+back=$(in_by_the_provider "/login?returnTo=/api/data/items")
+request "$back"
+expect 303 "the way back"
+leads_to /api/data/items "the way back"
 sets_cookie || fail "login sets no session cookie"
 request /api/auth/status
 grep -q '"authenticated":true' "$work/body" || fail "not authenticated after login"
@@ -60,29 +75,27 @@ grep -Eq '"expiresIn":([0-9]|10)\b' "$work/body" || fail "the access token is no
 case $(session_cookie) in *at-* | *rt-*) fail "a token is readable in the cookie" ;; ij1.*) ;; *) fail "no seal" ;; esac
 
 private() { grep -qi '^cache-control: no-store' "$work/headers" || fail "V23: $1 may be cached"; }
-say "V23: signed in, /login and a wrong state change nothing; two tabs sign in, each with its own state"
+say "V23: signed in, /login and a wrong state change nothing; two tabs sign in, and each gets to its own place"
 signed_in=$(session_cookie)
-tab() { # a login up to the way back, whose path is printed
-  request /login >/dev/null
-  provider=$(sed -n 's/\r$//; s/^location: //Ip' "$work/headers")
-  back=$(curl -sS -o /dev/null -w '%{redirect_url}' "$provider")
-  echo "${back#"$app"}"
-}
-first=$(tab)
-second=$(tab)
+first=$(in_by_the_provider "/login?returnTo=/me")
+second=$(in_by_the_provider "/login?returnTo=/session")
 [ "$(session_cookie)" = "$signed_in" ] || fail "V23: GET /login changed the session"
 request "/callback?code=x&state=0123456789abcdef0123456789abcdef"
-expect 400 "a state that nobody began"
+expect 303 "a state that nobody began"
+leads_to / "a state that nobody began"
 private "the answer to a wrong state"
 ! grep -qi '^set-cookie:' "$work/headers" || fail "V23: a wrong state changed a cookie"
 request "$first"
-expect 302 "the first tab's way back, after the second tab's login and a wrong state"
+leads_to /me "the first tab's way back, after the second tab's login and a wrong state"
 request "$second"
-expect 302 "the second tab's way back"
+leads_to /session "the second tab's way back"
+signed_in=$(session_cookie)
 request "$second"
-expect 400 "the same state a second time"
-request /login -H 'Sec-Fetch-Mode: no-cors'
-expect 403 "a login that a page elsewhere embeds"
+leads_to / "the same answer a second time, as the back button sends it"
+[ "$(session_cookie)" = "$signed_in" ] || fail "V23: an answer that came twice changed the session"
+request "$(in_by_the_provider "/login?returnTo=//evil.example/")"
+leads_to / "a login to another site"
+[ "$(stat authorizations)" = 4 ] || fail "$(stat authorizations) logins, not 4"
 request /login -H 'Sec-Purpose: prefetch'
 expect 503 "a login that a browser loads ahead"
 private "the answer to a browser that loads ahead"
@@ -190,12 +203,23 @@ request /api/auth/logout -d '' -H 'X-Requested-With: curl'
 expect 204 "logout"
 grep -qi '^set-cookie: __Host-demo=; Max-Age=0; Path=/; HttpOnly; Secure' "$work/headers" || fail "the cookie is not deleted"
 [ "$(grep -ci '^set-cookie: __Host-demo=' "$work/headers")" = 1 ] || fail "the cookie is set as well"
-# curl 7.88 keeps a cookie when one response deletes several; browsers do not.
-sed -i '/__Host-demo/d' "$jar"
 request /api/data/items
 expect 401 "a call after logout"
 request_with "$good_cookie" /api/data/items
 expect 401 "a call with the cookie from before the logout"
+
+say "sign out at the provider, too: the next login asks who it is"
+request "$(in_by_the_provider /login)" >/dev/null
+request /logout -d ''
+expect 403 "a logout that another site could have sent"
+request /logout -d '' -H 'X-Requested-With: curl'
+expect 303 "logout"
+provider=$(sed -n 's/\r$//; s/^location: //Ip' "$work/headers")
+back=$(curl -sS -o /dev/null -w '%{redirect_url}' -b "$sso" -c "$sso" "$provider")
+[ "$back" = "$app/" ] || fail "the provider leads to $back"
+! grep -q testing-sso "$sso" || fail "still signed in at the provider"
+request /me
+expect 401 "after that logout"
 
 say "what the metrics and the log say"
 curl -sS "$operators/metrics" | grep '^ironjar_[a-z_]*\(total\|count\|{\| \)' | grep -v bucket

@@ -44,17 +44,8 @@ class App::Server {
     };
     server.Get("/session", ironjar::withSession(hardened, site.jar, view));
 
-    // Signing in.
-    server.Get("/login", [&site](const auto& request, auto& response) {
-      ironjar::respond(response, site.login(ironjar::webRequest(request)));
-    });
-    const auto callback = [&site, transport](const auto& request, auto& response, Session& session) {
-      const ironjar::WebRequest web = ironjar::webRequest(request);
-      if (auto refusal = site.refuseCallback(web)) return ironjar::respond(response, *std::move(refusal));
-      const auto tokens = ironjar::requestTokens(transport, site.tokenEndpoint, site.codeOf(web));
-      ironjar::respond(response, site.signedIn(web, session, tokens));
-    };
-    server.Get("/callback", ironjar::withSession(hardened, site.jar, callback));
+    // Signing in and out.
+    ironjar::mountLogin(hardened, site.login, site.api, site.loginRoutes());
 
     running_.start();
     return [metrics = site.metrics] { return metrics->text(); };

@@ -82,13 +82,13 @@ int run(int argc, char** argv) {
   // Strict: a refresh token that is used twice ends the login.
   const ironjar::ClientAuth client = ironjar::basicAuth("web", setting("DEMO_CLIENT_SECRET", "the-demo-client-secret"));
   const testing::ProviderBehaviour well{.accessTokenLifetime = std::chrono::seconds{10}};
-  testing::Provider provider({.client = client, .randomTokens = true}, well);
-  testing::Api items(provider, {.answer = answer},
-                     {.challenge = {{"WWW-Authenticate", "Bearer error=\"invalid_token\""}}});
   demo::Running identity;
   demo::Running api;
   demo::Running operators;
   const std::string identityOrigin = "http://127.0.0.1:" + std::to_string(identity.bind(0));
+  testing::Provider provider({.origin = identityOrigin, .client = client, .randomTokens = true}, well);
+  testing::Api items(provider, {.answer = answer},
+                     {.challenge = {{"WWW-Authenticate", "Bearer error=\"invalid_token\""}}});
   const std::string apiOrigin = "http://127.0.0.1:" + std::to_string(api.bind(0));
   const std::string operatorsOrigin = "http://127.0.0.1:" + std::to_string(operators.bind(0));
   testing::mount(identity.server, provider);

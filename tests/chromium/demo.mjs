@@ -173,7 +173,7 @@ export function demoScenarios({ scenario, front, newPage, answerTo, app, provide
         await page.goto(`${app}/walk/${how}`);
         await preloaded('/api/auth/logout');
         await preloaded('/me');
-        assert.notEqual((await preloaded('/login')).answer.status, 302, 'a login was begun');
+        assert.notEqual((await preloaded('/login')).answer.status, 303, 'a login was begun');
         if (how === 'rules') await seen(({ purpose, path }) => purpose === 'prefetch;prerender' && path === '/');
         assert.ok(await isSignedIn(page), 'signed out');
         assert.equal(await sessionIdOf(page), id);
