@@ -32,10 +32,8 @@ show() {
 request() {
   fetch "$1" -b "$jar" -c "$jar" "${@:2}"
   # curl 7.88 keeps cookies that a response deletes beside others; browsers do not.
-  local name
-  for name in $(sed -nE 's/^set-cookie: ([^=]+)=; Max-Age=0;.*/\1/Ip' "$work/headers"); do
-    sed -i "/\t$name\t/d" "$jar"
-  done
+  sed -nE 's#^set-cookie: ([^=]+)=; Max-Age=0;.*#/\t\1\t/d#Ip' "$work/headers" >"$work/deleted"
+  sed -i -f "$work/deleted" "$jar"
 }
 # request_with COOKIE PATH: with this session cookie instead, and the browser's left alone.
 request_with() { fetch "$2" -b "__Host-demo=$1"; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sessions in Debian's Chromium, driven by playwright-core: see walk.mjs.
+# Sessions in Debian's Chromium, driven by playwright-core: see walk.mjs, and ../oauth/signin.mjs for signing in with a
+# real provider.
 #
 #   run.sh [SCREENSHOTS]     SCREENSHOTS: a folder for screenshots; without it none are made
 #
@@ -16,8 +17,9 @@ need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_package
   "${server_packages[@]}" doctest-dev ccache chromium openssl procps
 need_node
 need_npm "$root/build/chromium" chromium
+need_npm "$root/build/oauth" oauth
 configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_DEMO=ON
-cmake --build "$build" --target ironjar-demo ironjar_browsers_site
+cmake --build "$build" --target ironjar-demo ironjar_browsers_site ironjar_signin_site
 
 work=$(mktemp -d)
 demo=
@@ -46,5 +48,9 @@ provider=$(sed -n 's/^provider //p' "$work/out")
 [ -z "${1:-}" ] || mkdir -p "$1"
 TMPDIR=$work timeout 1800 node "$here/walk.mjs" "$root/build/chromium" "$app" "$provider" \
   "$build/tests/browsers/ironjar_browsers_site" "$work" ${1:+"$1"} &
+walk=$!
+wait "$walk"
+TMPDIR=$work timeout 600 bash "$root/tests/oauth/signin.sh" "$build/tests/oauth/ironjar_signin_site" "$root/build/oauth" \
+  "$root/build/chromium" &
 walk=$!
 wait "$walk"
