@@ -20,6 +20,7 @@
 #include <ironjar/revocation.hpp>
 #include <ironjar/seal.hpp>
 #include <ironjar/session.hpp>
+#include <ironjar/step_up.hpp>
 #include <ironjar/tokens.hpp>
 #include <ironjar/version.hpp>
 #include <ironjar/web.hpp>

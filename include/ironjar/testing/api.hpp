@@ -46,6 +46,7 @@ struct ApiBehaviour {
   std::vector<std::string> cookies = {};       // Set-Cookie values of an answer to a good token
   std::vector<std::string> cookiesOn401 = {};  // and of a 401
   std::string dpopNonce = {};                  // asked for in proofs (RFC 9449 section 9); empty: none is
+  std::string acr = {};                        // of a login; others get the challenge of RFC 9470; empty: any will do
   std::chrono::milliseconds latency{0};        // on the provider's clock, before the token is looked at
 };
 
@@ -110,10 +111,13 @@ class Api {
     const std::string bound = tokenOf(request, "dpop ");
     const char* error = proofErrorOf(request, token, bound, behaviour.dpopNonce);
     const bool refuses = behaviour.always401 || error != nullptr;
-    const auto user = refuses ? std::nullopt : provider_.userOf(token + bound, options_.resource);
+    auto user = refuses ? std::nullopt : provider_.userOf(token + bound, options_.resource);
+    const bool isTooWeak = user && !behaviour.acr.empty() && provider_.acrOf(token + bound) != behaviour.acr;
+    if (isTooWeak) user.reset();
     ++(user ? counts_.accepted : counts_.refused);
     if ((user || behaviour.processesBefore401) && isNew(request)) ++counts_.processed;
     lock.unlock();
+    if (isTooWeak) return tooWeak(behaviour.acr);
     return user ? accepted(request, *user, behaviour) : refused(behaviour, error);
   }
   [[nodiscard]] Transport transport() {
@@ -151,6 +155,10 @@ class Api {
     return response;
   }
 
+  static Response tooWeak(const std::string& acr) {
+    const std::string challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"" + acr + '"';
+    return {.status = 401, .headers = {{"WWW-Authenticate", challenge}}};
+  }
   static Response refused(const ApiBehaviour& behaviour, const char* error) {
     Response response{.status = 401, .headers = behaviour.challenge, .body = R"({"error":"invalid_token"})"};
     if (error != nullptr) {

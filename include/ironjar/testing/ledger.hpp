@@ -29,9 +29,9 @@ class Ledger {
   explicit Ledger(bool randomTokens) : random_(randomTokens) {}
 
   // A login's first tokens.
-  Pair begin(const std::string& user, Seconds lifetime, Deadline now, std::string key = {}) {
+  Pair begin(const std::string& user, Seconds lifetime, Deadline now, std::string key = {}, std::string acr = {}) {
     const int family = ++counts.logins;
-    families_[family] = {.user = user, .key = std::move(key)};
+    families_[family] = {.user = user, .key = std::move(key), .acr = std::move(acr)};
     return issue(family, "", lifetime, now);
   }
 
@@ -69,9 +69,13 @@ class Ledger {
 
   // The public key that a token's login is bound to (RFC 9449); empty: none is, or there is no such token.
   std::string keyOf(const std::string& token) const {
-    const auto access = accessTokens_.find(token);
-    const auto grant = grants_.find(access == accessTokens_.end() ? token : access->second.refreshToken);
-    return grant == grants_.end() ? std::string() : families_.at(grant->second.family).key;
+    const Family* const family = familyOf(token);
+    return family == nullptr ? std::string() : family->key;
+  }
+  // How strong its login was, as its ID token says; likewise.
+  std::string acrOf(const std::string& token) const {
+    const Family* const family = familyOf(token);
+    return family == nullptr ? std::string() : family->acr;
   }
 
   // RFC 7009 section 2.1: with a refresh token goes everything of its login.
@@ -100,6 +104,7 @@ class Ledger {
   struct Family {
     std::string user;
     std::string key = {};
+    std::string acr = {};
     bool alive = true;
   };
   // A refresh token.
@@ -117,6 +122,12 @@ class Ledger {
     Deadline endsAt;
     std::string resource = {};
   };
+
+  const Family* familyOf(const std::string& token) const {
+    const auto access = accessTokens_.find(token);
+    const auto grant = grants_.find(access == accessTokens_.end() ? token : access->second.refreshToken);
+    return grant == grants_.end() ? nullptr : &families_.at(grant->second.family);
+  }
 
   std::optional<Pair> again(const std::string& presented, Grant& grant, const ProviderBehaviour& behaviour,
                             Deadline now) {

@@ -141,6 +141,12 @@ class Provider {
     return ledger_.keyOf(token);
   }
 
+  // The `acr` of its login; empty: it has none, or there is no such token.
+  [[nodiscard]] std::string acrOf(const std::string& token) const {
+    const auto lock = gate_.lock();
+    return ledger_.acrOf(token);
+  }
+
   // Token calls wait at the door, where nothing has happened yet, until they are released or their deadline passes.
   // release() also ends the latencies and hangs that are under way.
   void hold() { gate_.hold(); }
@@ -288,7 +294,8 @@ class Provider {
   Response codeExchanged(const detail::Fields& fields, const std::string& key) {
     detail::SignIns::Code* const code = signIns_.spend(fields, behaviour_, gate_.now());
     if (code == nullptr) return refused("invalid_grant");
-    const detail::Pair pair = ledger_.begin(code->sso.user, behaviour_.accessTokenLifetime, gate_.now(), key);
+    const detail::Pair pair =
+        ledger_.begin(code->sso.user, behaviour_.accessTokenLifetime, gate_.now(), key, code->sso.acr);
     code->refreshToken = pair.refreshToken;
     const bool isOpenId = detail::hasWord(detail::member(code->asked, "scope"), "openid");
     return answerWith(pair, true, isOpenId ? detail::claimsOf(*code) : Json());
