@@ -6,6 +6,7 @@
 #include <ironjar/cookie.hpp>
 #include <ironjar/coordinator.hpp>
 #include <ironjar/dpop.hpp>
+#include <ironjar/envelope.hpp>
 #include <ironjar/error.hpp>
 #include <ironjar/fetch.hpp>
 #include <ironjar/http.hpp>
