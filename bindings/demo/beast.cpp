@@ -50,6 +50,8 @@ class Routes {
     co_return Response{.status = 404};
   }
   [[nodiscard]] const Site& site() const { return site_; }
+  // Waits for logins, which use the event loop until they end; no other begins.
+  void finishLogins() { waiting_.join(); }
 
  private:
   [[nodiscard]] asio::awaitable<Response> profile(const BeastRequest& request) const {
@@ -96,6 +98,7 @@ class App::Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server() {
+    if (routes_) routes_->finishLogins();
     io_.stop();
     if (thread_.joinable()) thread_.join();
   }

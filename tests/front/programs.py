@@ -1,6 +1,7 @@
 """What runs: the demo and README's first program, nginx and haproxy in front of them."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -69,6 +70,7 @@ def listens(port):
 
 class Demo:
     path = '/api/auth/status'
+    forbidden = '/api/auth/logout'  # what no proxy passes, so that whatever comes of it was smuggled
 
     def __init__(self, processes, program, name='demo'):
         self.name = name
@@ -85,9 +87,11 @@ class Demo:
         _, head, _ = request(int(host.rsplit(':', 1)[1]), 'GET', '/' + path)
         back = '/' + field(head, 'Location').split('/', 3)[3]
         status, head, _ = request(self.port, 'GET', back, first)
-        assert status == 302, f'no login: {status}'
-        cookie = field(head, 'Set-Cookie').split(';')[0]
-        return cookie, json.loads(request(self.port, 'GET', '/session', cookie)[2])['sessionId']
+        assert status == 303, f'no login: {status}'
+        cookie = re.search(r'__Host-demo=[^;]+', head).group()
+        session = json.loads(request(self.port, 'GET', '/session', cookie)[2])
+        assert session['signedIn'], 'no login'
+        return cookie, session['sessionId']
 
     def visit(self, port, visitor):
         """None, or what came instead of the visitor's own session."""
@@ -110,6 +114,7 @@ class Demo:
 class Readme:
     name = 'README'
     path = '/me'
+    forbidden = '/none'
 
     def __init__(self, processes, program):
         self.port = free_port()
@@ -153,6 +158,7 @@ http {{
   upstream app {{ server 127.0.0.1:{target.port}; keepalive 4; }}
   server {{
     listen 127.0.0.1:{port};
+    location = {target.forbidden} {{ return 403; }}
     location / {{
       proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_request_buffering {buffering}; proxy_next_upstream off;
@@ -183,6 +189,7 @@ defaults
 frontend front
   bind 127.0.0.1:{port}
   option accept-invalid-http-request
+  http-request deny if {{ path {target.forbidden} }}
   default_backend app
 backend app
   server one 127.0.0.1:{target.port} pool-max-conn 4

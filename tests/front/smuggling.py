@@ -7,7 +7,7 @@ Starts the demo on both of its servers and README's first program, each behind n
 buffering) and haproxy, all on free ports of the loopback interface. Sends every vector of vectors.py with three
 payloads: one whose end takes the next request as a header's value, one that takes it as a body, and a complete one.
 After each, visitors fetch their own session through the same proxy, and each must get their own; a complete payload
-would sign a further session out, and the program's log must not tell of that. The same directly, with a pause after the
+would sign a further session out, which no proxy passes, and the program's log must not tell of that. The same directly, with a pause after the
 head: a connection gives one answer.
 N visitors in all for each program and proxy (default: 100). Prints a table; 0 only if all of it holds.
 """
