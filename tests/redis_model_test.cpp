@@ -178,7 +178,10 @@ class Replay {
       state.value = codes.at(static_cast<std::size_t>(found->kind));
       if (found->kind == detail::Record::Kind::rotated) state.value += bringerOf(found->tokens);
     }
-    if (const auto found = record_.orphaned().tokens) state.orphan = bringerOf(*found);
+    using Orphaned = Result<detail::RedisRecord::Orphaned>;
+    const auto look = [this](const detail::Completion<Orphaned>& done) { record_.orphaned(done); };
+    const auto found = detail::waitFor<Orphaned>(look, fail(Errc::cancelled));
+    if (found.value().tokens) state.orphan = bringerOf(*found->tokens);
     return state;
   }
 

@@ -100,14 +100,17 @@ TEST_CASE_FIXTURE(Fixture, "a note that a login may be over reaches who waits, a
   const std::string last = server().keys("*:last").at(0);
   const std::string mark = server().command("GET", last);
   const auto plant = [&](const std::string& text) { server().command("SET", last, text, "PX", "60000"); };
-  const std::string seal = mark.substr(mark.rfind(' ') + 1);
-  for (const std::string& planted : {owner + "|f0 7 2", owner + "|f0 7 2 1", owner + "|f0 7 2 " + seal + "x",
-                                     other + "|f0 7 2 " + seal, owner + "|f0 7 2" + seal, owner + "|f0 7 2  " + seal}) {
+  const std::string seal = mark.substr(owner.size() + 2);
+  for (const std::string& planted :
+       {owner + "|f0 7 2", owner + "|f0 7 2 " + seal.substr(0, 20), owner + "|fx" + seal, other + "|f" + seal,
+        owner + "|f" + seal.substr(0, seal.size() - 2), owner + "|f", owner + "|f" + std::string(1000, ' ')}) {
     CAPTURE(planted);
     plant(planted);
     const auto read = two.noteOf(planted.substr(0, owner.size()));
     REQUIRE(read);
     CHECK_FALSE(read->mayBeOver);
+    CHECK_FALSE(read->retryAfter);
+    CHECK_FALSE(read->endpoint);
   }
   plant(mark);
   CHECK(two.noteOf(owner)->mayBeOver);

@@ -252,6 +252,16 @@ TEST_CASE("no more are open at once than may be, and one that closes makes room"
   CHECK_THROWS_AS(Part({.webSockets = {.checkSession = std::chrono::seconds{31}}}), std::invalid_argument);
 }
 
+namespace {
+
+bool hasEnded(const Response& answer) {
+  std::optional<bool> told;
+  answer.upgraded->hasEnded([&](bool ended) { told = ended; });
+  return told.value();
+}
+
+}  // namespace
+
 TEST_CASE("it ends with its session: a logout, a denial, the cookie's end; a refresh elsewhere is none") {
   support::Upstream upstream;
   const testing::VirtualClock clock;
@@ -275,43 +285,44 @@ TEST_CASE("it ends with its session: a logout, a denial, the cookie's end; a ref
     const std::string line = jar.commit(session)->front();
     Opened opened{line.substr(0, line.find(';')), switched({})};
     for (std::string& cookie : setCookies) opened.answer.headers.emplace_back("Set-Cookie", std::move(cookie));
-    proxy.endWithSession(asking(plus(handshake, "Cookie", opened.cookie)), opened.answer);
+    proxy.startEndWithSession(opened.cookie, opened.answer,
+                              [&](Response answer) { opened.answer = std::move(answer); });
     return opened;
   };
   {
     const Opened one = open();
     const Opened other = open();
-    CHECK_FALSE(one.answer.upgraded->hasEnded());
+    CHECK_FALSE(hasEnded(one.answer));
     Session renewed = jar.open(one.cookie);
     for (int times = 0; times < 3; ++times) {
       REQUIRE(fetcher.refresh(renewed));
-      CHECK_FALSE(one.answer.upgraded->hasEnded());
+      CHECK_FALSE(hasEnded(one.answer));
       clock.advance(Seconds{50});  // what became of the tokens that it was opened with is forgotten in the end
     }
-    CHECK_FALSE(one.answer.upgraded->hasEnded());
+    CHECK_FALSE(hasEnded(one.answer));
     fetcher.signOut(renewed);
-    CHECK(one.answer.upgraded->hasEnded());
-    CHECK_FALSE(other.answer.upgraded->hasEnded());
+    CHECK(hasEnded(one.answer));
+    CHECK_FALSE(hasEnded(other.answer));
   }
   {
     const Opened one = open();
     denied->deny({.value = jar.open(one.cookie).id()});
-    CHECK(one.answer.upgraded->hasEnded());
+    CHECK(hasEnded(one.answer));
   }
   {
     const Opened one = open();
     clock.advance(Seconds{3599});
-    CHECK_FALSE(one.answer.upgraded->hasEnded());
+    CHECK_FALSE(hasEnded(one.answer));
     Session fresh = jar.open("");
     fresh.set("user", "ada");
     const Opened rewritten = open(*jar.commit(fresh));
     clock.advance(Seconds{1});
-    CHECK(one.answer.upgraded->hasEnded());
-    CHECK_FALSE(rewritten.answer.upgraded->hasEnded());
+    CHECK(hasEnded(one.answer));
+    CHECK_FALSE(hasEnded(rewritten.answer));
     clock.advance(Seconds{3599});
-    CHECK(rewritten.answer.upgraded->hasEnded());
+    CHECK(hasEnded(rewritten.answer));
   }
   Response anonymous = switched({});
-  proxy.endWithSession(asking(handshake), anonymous);
-  CHECK(anonymous.upgraded->hasEnded());
+  proxy.startEndWithSession("", anonymous, [&](Response answer) { anonymous = std::move(answer); });
+  CHECK(hasEnded(anonymous));
 }

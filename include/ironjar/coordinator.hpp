@@ -91,9 +91,15 @@ class RefreshCoordinator {
 
   // Ends the login that these tokens belong to: whatever is under way for it is discarded, later requests with any of
   // its tokens, of sessions that began up to `logout.at`, get RefreshEnd::loggedOut for as long as it is remembered
-  // (LocalCoordinator: keepUnconfirmed), and `revoke`, if there is one, gets its last tokens.
+  // (LocalCoordinator: keepUnconfirmed), and `revoke`, if there is one, gets its last tokens. Blocks the calling thread
+  // where other processes have to know of it; then only startEnd() does not.
   virtual void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
                    const Logout& logout = {}) = 0;
+  // The same without blocking. `done` is called exactly once, before this returns or later, on any thread, never under
+  // a lock; it must not block, and what it throws is dropped. The arguments must live until this returns. Where a
+  // coordinator does not override it, it calls end().
+  virtual void startEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout,
+                        std::function<void()> done);
 
   [[nodiscard]] virtual CoordinatorStats stats() const = 0;
 };

@@ -169,8 +169,11 @@ class Fetcher {
   // revoked as TokenEndpoint::revokeReplaced says. Copies of them may outlive the Fetcher.
   [[nodiscard]] CommitHooks commitHooks() const;
 
-  // Ends the login and destroys the session, as destroy() does for a jar with commitHooks().
+  // Ends the login and destroys the session, as destroy() does for a jar with commitHooks(). Blocks as the
+  // coordinator's end() does.
   void signOut(Session& session) const;
+  // The same without blocking, as the coordinator's startEnd(): the session is destroyed when this returns.
+  void startSignOut(Session& session, std::function<void()> done) const;
 
   // Newer tokens than the session's, whatever the state of its access token: who brought them. A session that is behind
   // its login is only brought up to date, without a call. Errors as above.

@@ -93,9 +93,10 @@ struct Upgraded {
   std::string protocol = {};
   AsyncBodyWriter write = {};
   std::function<void()> close = {};  // what is pending gets Errc::cancelled
-  // What a server keeps to that passes the bytes on; a Proxy sets it. It asks hasEnded on one thread at a time, every
-  // `checkEvery`, and closes both sides when that is true, or when no byte has passed for `idle`. Must not throw.
-  std::function<bool()> hasEnded = {};
+  // What a server keeps to that passes the bytes on; a Proxy sets it. It asks hasEnded, once at a time, every
+  // `checkEvery`, and closes both sides when that says true, or when no byte has passed for `idle`. Never blocks, and
+  // calls `done` exactly once, before it returns or later, on any thread. Must not throw.
+  std::function<void(std::function<void(bool)> done)> hasEnded = {};
   std::chrono::milliseconds checkEvery{5000};
   std::chrono::milliseconds idle{600'000};
   std::shared_ptr<const void> holds = {};  // for as long as it is open

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -112,7 +113,7 @@ struct RedisCoordinatorStats {
 // The coordinator for many processes. A LocalCoordinator is in front, and only when that would ask a token endpoint is
 // Redis asked: one process gets the lock, asks, and publishes the result for the others, which are told by a message
 // and take over when it dies. Nobody who waits holds a thread. newest() never waits: it knows what this process has
-// seen. startRefresh() completes on a thread of the coordinator's; end() blocks, for a few commands. While a call of
+// seen. startRefresh() and startEnd() complete on a thread of the coordinator's; end() blocks. While a call of
 // another process is awaited and Redis goes away, requests fail with Errc::refreshFailed instead of asking a second
 // time, which strict providers take for theft. A token that the provider refuses while Redis is away may have been
 // spent by another process: RefreshEnd::superseded, which keeps the cookie. The destructor waits for calls that are
@@ -130,8 +131,13 @@ class RedisCoordinator final : public RefreshCoordinator {
   // Holds on every process from its next call for the login on, and at once for one that is under way. Until then a
   // process still follows a late cookie to tokens that it knows by itself; use a RevocationList to end what these and
   // the access tokens in cookies still allow.
+  // Blocks for two commands, and as many more for each refresh of the login that Redis knows of, each answered within
+  // RedisOptions::timeout, 32 refreshes at most. On a thread that this library calls completions on it does not wait.
   void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
            const Logout& logout = {}) override;
+  // `done` is called when other processes can know of it, or when it is known that Redis is away.
+  void startEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout,
+                std::function<void()> done) override;
 
   [[nodiscard]] CoordinatorStats stats() const override;  // of the coordinator in front
   [[nodiscard]] RedisCoordinatorStats redisStats() const;
@@ -141,21 +147,65 @@ class RedisCoordinator final : public RefreshCoordinator {
   std::unique_ptr<State> state_;
 };
 
-// A RevocationList for many processes. One Redis command for each session that is opened, which blocks until it is
-// answered, for RedisOptions::timeout at most; while Redis is away, what this process itself has denied is known,
-// nobody else is denied, and what others deny is learnt when it is back. A Redis that loses its data, or evicts keys,
-// forgets denials: let it persist, with maxmemory-policy noeviction.
+// How a process knows what others have denied.
+enum class RevocationLookup {
+  ask,     // Redis is asked about each session that is opened: a command for each of its marks and passwords
+  mirror,  // a copy in memory, which is kept up to date: no command for a session
+};
+
+// What a list says of a session while it cannot know whether another process has denied it.
+enum class WhenUnknown {
+  open,  // it is let in: a session that only another process has denied opens meanwhile
+  fail,  // Revoked::unknown: whoever has a session is told to come back (503), and nobody loses a cookie
+};
+
+struct RedisRevocationOptions {
+  Seconds keep = RevocationOptions().keep;                  // as RevocationOptions'
+  std::size_t maxEntries = RevocationOptions().maxEntries;  // likewise; of a mirror, some 150 bytes each
+  Clock now = systemClock;
+  RevocationLookup lookup = RevocationLookup::ask;
+  WhenUnknown whenUnknown = WhenUnknown::open;
+  // Of a mirror: how old what it knows may be. A denial is there within milliseconds as a rule, since it is announced;
+  // where that is lost, within a quarter of this and a second at most. When Redis has not been heard of for longer than
+  // this, whenUnknown decides. 40 ms to 10 min.
+  std::chrono::milliseconds maxStaleness{5000};
+};
+
+struct RedisRevocationStats {
+  std::size_t entries = 0;    // denials in memory: of a mirror all, otherwise this process' own
+  bool isStale = false;       // a mirror's: whenUnknown decides
+  std::uint64_t resyncs = 0;  // a mirror's: how often all was read anew, since Redis had lost what was known
+};
+
+// A RevocationList for many processes. What this process has denied it knows at once, whatever becomes of Redis, and
+// others learn it when Redis is back. A Redis that loses its data, or evicts keys, forgets denials: let it persist,
+// with maxmemory-policy noeviction. Thread-safe.
+//
+// With RevocationLookup::ask a session that is opened costs commands that are answered within RedisOptions::timeout.
+// With RevocationLookup::mirror denials are read from a log in Redis, a stream, which takes Redis 5: one command when a
+// denial is announced, and about one a second; it holds maxEntries, of which the oldest go first. All processes of a
+// site that deny must then mirror, as those that only ask write no log. An ACL user needs `+xadd +xrange +xdel +type`.
 class RedisRevocationList final : public RevocationList {
  public:
-  explicit RedisRevocationList(const std::shared_ptr<Redis>& redis, RevocationOptions options = {});
+  // Throws std::invalid_argument for options that cannot be. A mirror is filled first: this blocks until then, or until
+  // Redis does not answer, for ten seconds at most.
+  explicit RedisRevocationList(const std::shared_ptr<Redis>& redis, RedisRevocationOptions options = {});
+  ~RedisRevocationList() override;
 
+  // Both block the calling thread, a mirror's check() never does. On a thread that a completion of this library is
+  // called on, check() is Revoked::unknown or no, as whenUnknown says, and deny() waits for nothing.
   void deny(const Mark& mark) override;
-  [[nodiscard]] bool denies(std::span<const Mark> marks, TimePoint startedAt) override;
+  [[nodiscard]] Revoked check(std::span<const Mark> marks, TimePoint startedAt) override;
+  // What is under way when the list goes is completed all the same.
+  void startDeny(const Mark& mark, Denied done) override;
+  void startCheck(std::span<const Mark> marks, TimePoint startedAt, Checked done) override;
+  [[nodiscard]] bool blocks() const override;
+
+  [[nodiscard]] RedisRevocationStats stats() const;
 
  private:
-  std::shared_ptr<detail::RedisLink> link_;
-  RevocationOptions options_;
-  LocalRevocationList local_;
+  class State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace ironjar

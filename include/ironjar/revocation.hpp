@@ -51,9 +51,20 @@ class RevocationList {
   RevocationList& operator=(const RevocationList&) = delete;
   virtual ~RevocationList() = default;
 
+  // `unknown`: it cannot be told now, and the list's policy is not to let in whom it does not know.
+  using Checked = std::function<void(Revoked)>;
+  using Denied = std::function<void()>;
+
+  // Blocks the calling thread until other processes can know of it, where there are any.
   virtual void deny(const Mark& mark) = 0;
-  // Whether one of the marks of a session, begun then, is denied.
-  [[nodiscard]] virtual bool denies(std::span<const Mark> marks, TimePoint startedAt) = 0;
+  // Whether one of the marks of a session, begun then, is denied. Blocks where blocks() says so.
+  [[nodiscard]] virtual Revoked check(std::span<const Mark> marks, TimePoint startedAt) = 0;
+  // Whether check() may wait for something outside of this process.
+  [[nodiscard]] virtual bool blocks() const { return true; }
+  // The same without blocking. `done` is called exactly once, before this returns or later, on any thread, never under
+  // a lock; it must not block, and what it throws is dropped. Where a list does not override them, they block.
+  virtual void startDeny(const Mark& mark, Denied done);
+  virtual void startCheck(std::span<const Mark> marks, TimePoint startedAt, Checked done);
 
  protected:
   // Whether a session begun then is one of those that denying a sub meant: to the second, as a native seal says no more
@@ -67,14 +78,18 @@ class LocalRevocationList final : public RevocationList {
   // Throws std::invalid_argument for a keep or maxEntries that is not positive, and for a keep above 10^9 seconds.
   explicit LocalRevocationList(RevocationOptions options = {});
 
-  void deny(const Mark& mark) override;
-  [[nodiscard]] bool denies(std::span<const Mark> marks, TimePoint startedAt) override;
+  void deny(const Mark& mark) override { denyAt(mark, options_.now()); }
+  [[nodiscard]] Revoked check(std::span<const Mark> marks, TimePoint startedAt) override;
+  [[nodiscard]] bool blocks() const override { return false; }
+  // As another process has it; of two denials of one mark the later counts.
+  void denyAt(const Mark& mark, TimePoint deniedAt);
+  [[nodiscard]] std::size_t size() const;
 
  private:
   using Key = std::tuple<int, std::string, std::string>;
 
-  RevocationOptions options_;
-  std::mutex mutex_;
+  const RevocationOptions options_;
+  mutable std::mutex mutex_;
   std::map<Key, TimePoint> deniedAt_;
   std::set<std::pair<TimePoint, Key>> order_;
 };
@@ -90,14 +105,15 @@ struct MarkNames {
   std::string signedInAt = "signedInAt";
 };
 
-// For SessionOptions::isRevoked. Asks the list once for every session that is opened.
-[[nodiscard]] std::function<bool(const Session&)> revokedBy(std::shared_ptr<RevocationList> list, MarkNames names = {});
+// For SessionOptions::isRevoked. Asks the list once for every session that is opened; of both forms where it blocks.
+// Throws std::invalid_argument without a list.
+[[nodiscard]] RevocationCheck revokedBy(std::shared_ptr<RevocationList> list, MarkNames names = {});
 
 // For SessionOptions::commitHooks, around what is there: a signed-in session that is destroyed, by a logout or since
 // its login is over, is denied, too. A response that was under way meanwhile may reach the browser afterwards and bring
 // its cookie back, which then opens nowhere. By Session::id(): with Fe26.2, whose id changes with each rewrite, the one
-// that came with the logout alone. Visitors who were not signed in leave no mark. Blocks as the list's deny() does.
-// Throws std::invalid_argument without a list.
+// that came with the logout alone. Visitors who were not signed in leave no mark. Of both forms: commit() blocks as the
+// list's deny() does, startCommit() does not. Throws std::invalid_argument without a list.
 [[nodiscard]] CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> list);
 
 // The claims of a logout token that the application has verified (its signature, iss, aud, iat, jti and events, OpenID
@@ -109,7 +125,10 @@ struct LogoutToken {
 };
 
 // Denies the provider's session, or when no sid is named all sessions of the user. False when neither is named: the
-// request is to be answered with 400.
+// request is to be answered with 400. Blocks as the list's deny() does.
 [[nodiscard]] bool backChannelLogout(RevocationList& list, const LogoutToken& token);
+// The same without blocking: `done` as RevocationList::startDeny's, not called when this is false. The list must live
+// until then.
+[[nodiscard]] bool startBackChannelLogout(RevocationList& list, const LogoutToken& token, RevocationList::Denied done);
 
 }  // namespace ironjar

@@ -6,6 +6,7 @@
 //   const auto setCookies = jar.commit(visitor);  // nothing when nothing changed
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -212,13 +213,67 @@ class Session {
   Clock now_ = systemClock;
 };
 
-// What runs around the writing of a session, on the thread that commits it.
+// What is called with a session, in one or two forms: one that may block, and one that never does, for startOpen() and
+// startCommit(). Made of a function, it has the first form alone, which is then called in both places.
+template <class S>  // Session or const Session
+class CommitHook {
+ public:
+  using Blocking = std::function<void(S&)>;
+  // Calls `done` exactly once, before it returns or later, on any thread, never under a lock. The session lives, and is
+  // not touched by anybody else, until then. What it throws counts as `done`.
+  using Asynchronous = std::function<void(S&, std::function<void()> done)>;
+
+  CommitHook() = default;
+  template <class Function>
+  requires std::constructible_from<Blocking, Function> CommitHook(Function hook)
+      : blocking_(std::move(hook)) {}  // NOLINT: passing a function is the point
+  CommitHook(Blocking blocking, Asynchronous asynchronous)
+      : blocking_(std::move(blocking)), asynchronous_(std::move(asynchronous)) {}
+
+  explicit operator bool() const { return bool(blocking_); }
+  void operator()(S& session) const { blocking_(session); }
+  [[nodiscard]] const Asynchronous& asynchronous() const { return asynchronous_; }  // empty if there is none
+
+ private:
+  Blocking blocking_;
+  Asynchronous asynchronous_;
+};
+
+// What runs around the writing of a session. Fetcher::commitHooks() and denyingLogouts() make hooks of both forms.
 struct CommitHooks {
   // First, when commit() is about to write or delete a session.
-  std::function<void(Session&)> before = {};
+  CommitHook<Session> before = {};
   // When its cookies are made: not when they do not fit, nor when it is not sealed anew for that. The session is as it
   // was sealed.
-  std::function<void(const Session&)> after = {};
+  CommitHook<const Session> after = {};
+};
+
+// Whether a session is revoked. `unknown`: it cannot be told now, and must not be let in without.
+enum class Revoked { no, yes, unknown };
+
+// Asks that, in one or two forms as CommitHook has them. A function that returns a bool is enough.
+class RevocationCheck {
+ public:
+  using Blocking = std::function<Revoked(const Session&)>;
+  // As CommitHook's; the session lives until it returns.
+  using Asynchronous = std::function<void(const Session&, std::function<void(Revoked)> done)>;
+
+  RevocationCheck() = default;
+  template <class Function>
+  requires std::constructible_from<std::function<bool(const Session&)>, Function> RevocationCheck(Function isRevoked)
+      : blocking_([isRevoked = std::function<bool(const Session&)>(std::move(isRevoked))](const Session& session) {
+          return isRevoked(session) ? Revoked::yes : Revoked::no;
+        }) {}  // NOLINT: passing a function is the point
+  explicit RevocationCheck(Blocking blocking, Asynchronous asynchronous = nullptr)
+      : blocking_(std::move(blocking)), asynchronous_(std::move(asynchronous)) {}
+
+  explicit operator bool() const { return bool(blocking_); }
+  [[nodiscard]] Revoked operator()(const Session& session) const { return blocking_(session); }
+  [[nodiscard]] const Asynchronous& asynchronous() const { return asynchronous_; }  // empty if there is none
+
+ private:
+  Blocking blocking_;
+  Asynchronous asynchronous_;
 };
 
 // The attributes by which a browser tells cookies of one name apart; as in CookieOptions.
@@ -260,9 +315,11 @@ struct SessionOptions {
   CommitHooks commitHooks = CommitHooks();  // Fetcher::commitHooks() makes them
   Observer observer = {};                   // told of Unsealed, Rejected, Sealed, ResealSkipped, LoggedOut
   // Asked for the sessions that open and may count, the usual one alone; those that it names are as if they had
-  // not come, and rejection() says Errc::loginRequired. Asked again before one that a cookie brought is written: what
-  // was denied meanwhile is not sealed. revokedBy() makes one. Must not throw.
-  std::function<bool(const Session&)> isRevoked = {};
+  // not come, and rejection() says Errc::loginRequired. When it cannot tell, none counts: the session is empty and
+  // detached, so that the browser keeps its cookie, and rejection() says Errc::overloaded. Asked again before one that
+  // a cookie brought is written: what was denied meanwhile is not sealed, and what cannot be told then is not sealed
+  // anew for its own sake. revokedBy() makes one. Must not throw.
+  RevocationCheck isRevoked = RevocationCheck();
 };
 
 // Opens and commits the sessions of one cookie. Immutable, thread-safe, cheap to copy.
@@ -290,7 +347,13 @@ class SessionJar {
   [[nodiscard]] Session open(std::string_view cookieHeader) const;
   // The same of joinCookies(), for servers that take the header apart. One that keeps a single value of each name hides
   // the others: beside a decoy of its name the session may not be seen.
+  //
+  // Blocks as SessionOptions::isRevoked does, and not without one.
   [[nodiscard]] Session open(std::span<const CookiePair> cookies) const { return open(joinCookies(cookies)); }
+  // The same without blocking, where isRevoked has an asynchronous form. It is asked about all sessions that open at
+  // once. `done` is called exactly once, before this returns or later, on any thread, never under a lock; what it
+  // throws is dropped.
+  void startOpen(std::string cookieHeader, std::function<void(Session)> done) const;
 
   // The Set-Cookie values due, each name once: none when nothing changed; otherwise the session's cookies, and
   // deletions of the others of its names, since another tab may have written them after this request was sent: the
@@ -299,8 +362,17 @@ class SessionJar {
   // did not verify may be another program's, or another replica may read it, and a login may have taken the place of
   // what has ended since. So a session that ends before it is committed is not written. The clock is read once, after
   // commitHooks.before. Call it once, when the response is ready. Errc::tooLarge, naming the sizes: nothing is emitted,
-  // and the browser keeps the cookie that it has; Errc::expired when cookie.expires is in the past.
+  // and the browser keeps the cookie that it has; Errc::expired when cookie.expires is in the past. Blocks as isRevoked
+  // and commitHooks do.
   [[nodiscard]] Result<std::vector<std::string>> commit(Session& session) const;
+  struct Committed {
+    Session session;                              // as commit() leaves it
+    Result<std::vector<std::string>> setCookies;  // as commit()'s
+  };
+  // The same without blocking, as far as isRevoked and the hooks have asynchronous forms. `done` as startOpen()'s.
+  void startCommit(Session session, std::function<void(Committed)> done) const;
+  // Whether opening or committing may block on the network, as far as is known: there are asynchronous forms.
+  [[nodiscard]] bool hasAsynchronousForms() const;
 
   [[nodiscard]] const SessionOptions& options() const { return *options_; }
 
@@ -308,13 +380,16 @@ class SessionJar {
   using Cookies = std::vector<std::string>;
 
   class Opening;
+  class AsyncOpening;
+  class AsyncCommit;
 
   [[nodiscard]] Result<detail::OpenedJson> unsealSession(std::string_view text, const detail::Attempt& attempt) const;
   [[nodiscard]] std::int64_t startOf(const detail::Provenance& from, TimePoint now) const;
   [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start, TimePoint now) const;
   [[nodiscard]] bool isHalfOver(const detail::Provenance& from, std::int64_t start, TimePoint now) const;
   void adopt(Session& session, detail::OpenedJson&& unsealed, TimePoint now) const;
-  [[nodiscard]] bool isDenied(const Session& session) const;
+  [[nodiscard]] bool isToBeAsked(const Session& session) const;
+  [[nodiscard]] Result<Cookies> conclude(Session& session, Revoked revoked) const;
   [[nodiscard]] Result<Cookies> due(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> write(const Session& session, TimePoint now) const;
   [[nodiscard]] Result<Cookies> wrap(std::string_view seal, const CookieOptions& attributes,

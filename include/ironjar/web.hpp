@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -105,6 +106,11 @@ void putFields(Headers& headers, const Headers& answer);
 // targeted fields, Surrogate-Control, X-Accel-Expires) is removed.
 void putSetCookies(Headers& headers, const std::vector<std::string>& cookies);
 
+// The answer for a session that was just opened of which it could not be told whether it is revoked
+// (SessionOptions::isRevoked): 503 with Retry-After. Nothing for all others. Adapters send it in place of calling a
+// handler.
+[[nodiscard]] std::optional<Response> unknownSessionAnswer(const Session& opened);
+
 struct Finished {
   std::vector<std::string> cookies;  // the Set-Cookie values due, whatever happened
   std::optional<Error> error = {};   // why the session was not saved: answer notSavedAnswer(error) in place of your own
@@ -112,16 +118,23 @@ struct Finished {
 
 // commit() for a request whose handler has returned. When the session does not fit a cookie, what rollBack() keeps.
 // `cookieHeader` is what the session was opened from.
+// Blocks as commit() does.
 [[nodiscard]] Finished finish(const SessionJar& jar, std::string_view cookieHeader, Session& session);
 
 // The same for an answer that is a value: as the browser gets it, with the cookies, or what takes its place.
 [[nodiscard]] Response finish(const SessionJar& jar, std::string_view cookieHeader, Session& session, Response answer);
+// The same without blocking, as far as startOpen() and startCommit() do not; `done` as theirs.
+void startFinish(const SessionJar& jar, std::string cookieHeader, Session session, Response answer,
+                 std::function<void(Response)> done);
 
 // For a request that failed: drops what its handler wrote, but keeps what must not be lost. These are tokens that a
 // refresh has brought, which are the only ones left, and the end of a login. Tokens of a login that was made meanwhile
-// are dropped with the rest. Returns the Set-Cookie values due.
+// are dropped with the rest. Returns the Set-Cookie values due. Blocks as open() and commit() do.
 [[nodiscard]] std::vector<std::string> rollBack(const SessionJar& jar, std::string_view cookieHeader,
                                                 const Session& session);
+// The same without blocking, as startFinish().
+void startRollBack(const SessionJar& jar, std::string cookieHeader, Session session,
+                   std::function<void(std::vector<std::string>)> done);
 
 // 500 {"reason": "internal_error"}: for a handler that threw; or in place of an answer that cannot be sent, whose
 // cookies it has, as far as these can: they may hold the only tokens that are left.
@@ -161,8 +174,10 @@ class AuthRoutes {
   // the answer when Fetcher::startRefresh has brought them.
   [[nodiscard]] std::optional<Response> refuseRefresh(const WebRequest& request, const Session& session) const;
   [[nodiscard]] Response afterRefresh(const Session& session, const Result<RefreshedBy>& refreshed) const;
-  // POST {prefix}/logout: ends the session: 204.
+  // POST {prefix}/logout: ends the session: 204. Blocks as Fetcher::signOut does.
   [[nodiscard]] Response logout(const WebRequest& request, Session& session) const;
+  // The same without blocking: as Fetcher::startSignOut in all that is said of `done` and the session.
+  void startLogout(const WebRequest& request, Session& session, std::function<void(Response)> done) const;
 
  private:
   class State;
@@ -237,8 +252,9 @@ class Proxy {
   // The API's response, or the error in its place, as the browser gets it; a body that is streamed is passed on, and so
   // is Response::upgraded.
   [[nodiscard]] Response forBrowser(const WebRequest& request, Result<Response> response) const;
-  // For an answer with Response::upgraded, when finish() has put its cookies: makes it end with its session.
-  void endWithSession(const WebRequest& request, Response& answer) const;
+  // For an answer with Response::upgraded, when finish() has put its cookies: makes it end with its session. Any other
+  // is left as it is. Does not block, as far as SessionJar::startOpen() does not; `done` as there.
+  void startEndWithSession(std::string cookieHeader, Response answer, std::function<void(Response)> done) const;
 
  private:
   class State;

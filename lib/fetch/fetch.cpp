@@ -270,22 +270,40 @@ std::optional<TimePoint> Fetcher::refreshAt(const Session& session) const {
 std::optional<RefreshEnd> Fetcher::endOf(const Session& session) const { return state_->sessionTokens.endOf(session); }
 
 CommitHooks Fetcher::commitHooks() const {
-  return {.before =
-              [state = state_](Session& session) {
-                if (session.destroyed()) return state->sessionTokens.end(session);
-                state->sessionTokens.catchUpQuietly(session);
-              },
-          .after =
-              [state = state_](const Session& session) {
-                const std::vector<TokenSet> former = session.formerTokens();
-                if (former.empty() || session.destroyed() || session.detached()) return;
-                state->sessionTokens.endReplaced(former, session.tokens());
-              }};
+  const auto before = [state = state_](Session& session) {
+    if (session.destroyed()) return state->sessionTokens.end(state->sessionTokens.endingsOf(session));
+    state->sessionTokens.catchUpQuietly(session);
+  };
+  const auto startBefore = [state = state_](Session& session, std::function<void()> done) {
+    if (session.destroyed()) {
+      return state->sessionTokens.startEnd(state->sessionTokens.endingsOf(session), std::move(done));
+    }
+    state->sessionTokens.catchUpQuietly(session);
+    done();
+  };
+  const auto replaced = [state = state_](const Session& session) {
+    const std::vector<TokenSet> former = session.formerTokens();
+    const bool isOver = former.empty() || session.destroyed() || session.detached();
+    return isOver ? std::vector<detail::SessionTokens::Ending>()
+                  : state->sessionTokens.endingsOf(former, session.tokens());
+  };
+  const auto after = [state = state_, replaced](const Session& session) {
+    state->sessionTokens.end(replaced(session));
+  };
+  const auto startAfter = [state = state_, replaced](const Session& session, std::function<void()> done) {
+    state->sessionTokens.startEnd(replaced(session), std::move(done));
+  };
+  return {.before = {before, startBefore}, .after = {after, startAfter}};
 }
 
 void Fetcher::signOut(Session& session) const {
   session.destroy();
-  state_->sessionTokens.end(session);
+  state_->sessionTokens.end(state_->sessionTokens.endingsOf(session));
+}
+
+void Fetcher::startSignOut(Session& session, std::function<void()> done) const {
+  session.destroy();
+  state_->sessionTokens.startEnd(state_->sessionTokens.endingsOf(session), std::move(done));
 }
 
 TokenSource Fetcher::tokenSource() const { return state_->sessionTokens.source(); }

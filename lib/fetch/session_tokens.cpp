@@ -107,20 +107,41 @@ void SessionTokens::startRenewing(Session& session, const TokenSet& rejected, Re
       });
 }
 
-void SessionTokens::end(const Session& session) const {
+std::vector<SessionTokens::Ending> SessionTokens::endingsOf(const Session& session) const {
   const TimePoint begun = session.startedAt();
-  for (const TokenSet& login : session.formerTokens()) {
+  std::vector<Ending> endings;
+  for (TokenSet& login : session.formerTokens()) {
+    if (login.refreshToken.empty()) continue;
     // The clock that said when the session began may be ahead of this one.
-    if (!login.refreshToken.empty())
-      source_->coordinator->end(source_->client, login, revoke_, {std::max(source_->now(), begun), begun});
+    endings.push_back({std::move(login), revoke_, {std::max(source_->now(), begun), begun}});
+  }
+  return endings;
+}
+
+std::vector<SessionTokens::Ending> SessionTokens::endingsOf(const std::vector<TokenSet>& logins,
+                                                            const std::optional<TokenSet>& by) const {
+  std::vector<Ending> endings;
+  for (const TokenSet& login : logins) {
+    if (login.refreshToken.empty() || (by && isSameLogin(login, *by))) continue;
+    endings.push_back({login, mayRevoke(login, by) ? revoke_ : nullptr, {.at = source_->now()}});
+  }
+  return endings;
+}
+
+void SessionTokens::end(const std::vector<Ending>& logins) const {
+  for (const Ending& login : logins) {
+    source_->coordinator->end(source_->client, login.tokens, login.revoke, login.logout);
   }
 }
 
-void SessionTokens::endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const {
-  for (const TokenSet& login : logins) {
-    if (login.refreshToken.empty() || (by && isSameLogin(login, *by))) continue;
-    source_->coordinator->end(source_->client, login, mayRevoke(login, by) ? revoke_ : nullptr, {.at = source_->now()});
-  }
+void SessionTokens::startEnd(std::vector<Ending> logins, std::function<void()> done) const {
+  if (logins.empty()) return done();
+  const Ending login = std::move(logins.back());
+  logins.pop_back();
+  const auto next = [self = *this, logins = std::move(logins), done = std::move(done)]() mutable {
+    self.startEnd(std::move(logins), std::move(done));
+  };
+  source_->coordinator->startEnd(source_->client, login.tokens, login.revoke, login.logout, next);
 }
 
 // Revoking another user's tokens leaves the new login alone. Two logins of one user may be one grant at the provider: a

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,10 +45,21 @@ class SessionTokens {
   // How the session's login has ended, as far as the coordinator knows without asking.
   [[nodiscard]] std::optional<RefreshEnd> endOf(const Session& session) const;
 
-  // Ends the logins of a session that was destroyed.
-  void end(const Session& session) const;
-  // Ends logins that another one has taken the place of; TokenEndpoint::revokeReplaced says which are revoked.
-  void endReplaced(const std::vector<TokenSet>& logins, const std::optional<TokenSet>& by) const;
+  // A login that is to be ended.
+  struct Ending {
+    TokenSet tokens;
+    RevokeCall revoke;
+    Logout logout;
+  };
+  // Those of a session that was destroyed.
+  [[nodiscard]] std::vector<Ending> endingsOf(const Session& session) const;
+  // Those that another one has taken the place of; TokenEndpoint::revokeReplaced says which are revoked.
+  [[nodiscard]] std::vector<Ending> endingsOf(const std::vector<TokenSet>& logins,
+                                              const std::optional<TokenSet>& by) const;
+  // Blocks as the coordinator does.
+  void end(const std::vector<Ending>& logins) const;
+  // One after the other, without blocking; `done` is called once.
+  void startEnd(std::vector<Ending> logins, std::function<void()> done) const;
 
   // By its own expiry the access token is good.
   [[nodiscard]] bool isGood(const TokenSet& tokens) const;

@@ -1,19 +1,11 @@
-#include "redis/policy.hpp"
-#include "redis/records.hpp"
+#include "redis/logout_operation.hpp"
 #include "redis/refresh_operation.hpp"
 #include "redis/refreshing.hpp"
 
-#include <condition_variable>
-#include <mutex>
-#include <set>
 #include <stdexcept>
 
 namespace ironjar {
 namespace {
-
-using detail::Record;
-using detail::RedisRecord;
-using Steady = std::chrono::steady_clock;
 
 RedisCoordinatorOptions checked(RedisCoordinatorOptions options) {
   if (options.lease < std::chrono::milliseconds{100} || options.lease > std::chrono::minutes{5}) {
@@ -29,15 +21,7 @@ class RedisCoordinator::State {
   State(std::shared_ptr<detail::RedisLink> link, RedisCoordinatorOptions options)
       : refreshing_(std::make_shared<detail::Refreshing>(std::move(link), checked(std::move(options)))) {}
 
-  ~State() {
-    *isAlive_ = false;
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    stop_.notify_all();
-    refreshing_->close();
-  }
+  ~State() { refreshing_->close(); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -59,22 +43,28 @@ class RedisCoordinator::State {
                          });
   }
 
-  void end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout) {
-    const auto newest = local().newest(client, tokens, From::memory, {.begun = logout.begun});
-    std::set<std::string> loggedOut;
-    std::optional<TokenSet> last = logOut(client, tokens, loggedOut, logout);
-    const bool knowsMore = last && newest && *newest && !loggedOut.contains((*newest)->refreshToken);
-    if (knowsMore) last = logOut(client, **newest, loggedOut, logout);
-    if (!revoke || !last) return local().end(client, tokens, nullptr, logout);
-    local().end(
-        client, tokens,
-        [this, isAlive = isAlive_, name = std::string(client), loggedOut, last = *last, revoke](const TokenSet& ended) {
-          // What a call under way has brought is newer than all that was known.
-          const bool isFresh = !loggedOut.contains(ended.refreshToken);
-          revoke(isFresh ? ended : *isAlive ? whatCameLate(name, last) : last);
+  void startEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout,
+                std::function<void()> done) {
+    const auto known = local().newest(client, tokens, From::memory, {.begun = logout.begun});
+    const auto newest = known ? *known : std::nullopt;
+    auto told = detail::exactlyOnce<bool>(
+        [refreshing = refreshing_, done = std::move(done), held = refreshing_->hold()](bool) mutable {
+          held.reset();  // `done` may destroy the coordinator
+          refreshing->complete(done);
         },
-        logout);
+        false);
+    const auto marked = [refreshing = refreshing_, name = std::string(client), tokens, revoke, logout,
+                         told](Ended ended) {
+      endHere(refreshing, name, tokens, revoke, logout, std::move(ended));
+      told(true);
+    };
+    const auto ended = detail::exactlyOnce<Ended>(marked, Ended());
+    const auto operation = std::make_shared<detail::LogoutOperation>(refreshing_, std::string(client), logout);
+    const bool isPosted = refreshing_->link().loop().post(
+        [operation, tokens, newest, ended] { operation->begin(tokens, newest, ended); });
+    static_cast<void>(isPosted);  // else it is dropped, and `ended` is called by that
   }
+  [[nodiscard]] bool mayWait() const { return !refreshing_->link().loop().isOnItsThread(); }
 
   RedisCoordinatorStats stats() const {
     return {.asked = refreshing_->asked,
@@ -84,41 +74,24 @@ class RedisCoordinator::State {
   }
 
  private:
-  // False when the coordinator is going.
-  bool sleep(std::chrono::milliseconds time) {
-    std::unique_lock lock(mutex_);
-    return !stop_.wait_for(lock, time, [this] { return stopping_; });
+  using Ended = detail::LogoutOperation::Ended;
+
+  // In this process, when Redis knows.
+  static void endHere(const std::shared_ptr<detail::Refreshing>& refreshing, const std::string& client,
+                      const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout, Ended ended) {
+    const auto local = refreshing->local();
+    if (!local) return;
+    if (!revoke || !ended.last) return local->end(client, tokens, nullptr, logout);
+    const auto revokeLast = [weak = std::weak_ptr(refreshing), client, ended = std::move(ended),
+                             revoke](const TokenSet& newest) {
+      // What a call under way here has brought is newer than all that was known.
+      if (!ended.refreshTokens.contains(newest.refreshToken)) return revoke(newest);
+      const auto owner = weak.lock();
+      owner ? owner->revokeLast(client, *ended.last, revoke) : revoke(*ended.last);
+    };
+    local->end(client, tokens, revokeLast, logout);
   }
 
-  // Marks these tokens and all that is known to have succeeded them as ended; the last of them, or nothing when they
-  // had ended already: what came after may be another login's.
-  std::optional<TokenSet> logOut(std::string_view client, TokenSet tokens, std::set<std::string>& loggedOut,
-                                 const Logout& logout) {
-    while (loggedOut.size() < detail::mostLinks && loggedOut.insert(tokens.refreshToken).second) {
-      auto before = refreshing_->recordOf(client, tokens.refreshToken).logOut(logout);
-      if (before && before->refuses(logout.begun)) return std::nullopt;
-      if (before && before->kind == Record::Kind::rotated) tokens = std::move(before->tokens);
-    }
-    return tokens;
-  }
-
-  // The tokens that a call of another process brings for a login that has ended; the ones given when none does.
-  TokenSet whatCameLate(const std::string& client, const TokenSet& tokens) {
-    RedisRecord record = refreshing_->recordOf(client, tokens.refreshToken);
-    const Deadline patience = Steady::now() + 2 * refreshing_->options().lease + std::chrono::seconds{1};
-    while (Steady::now() < patience) {
-      const auto found = record.orphaned();
-      if (found.tokens) return *found.tokens;
-      if (!found.mayCome || !sleep(detail::longestBetweenLooks)) break;
-    }
-    return tokens;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable stop_;
-  bool stopping_ = false;
-  // For revocations, which a completion that destroys the coordinator may be followed by.
-  const std::shared_ptr<std::atomic<bool>> isAlive_ = std::make_shared<std::atomic<bool>>(true);
   const std::shared_ptr<detail::Refreshing> refreshing_;  // shared with what is under way
 };
 
@@ -140,7 +113,16 @@ void RedisCoordinator::startRefresh(std::string_view client, const TokenSet& rej
 
 void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
                            const Logout& logout) {
-  state_->end(client, tokens, revoke, logout);
+  if (!state_->mayWait()) return state_->startEnd(client, tokens, revoke, logout, [] {});
+  const auto start = [&](const detail::Completion<bool>& done) {
+    state_->startEnd(client, tokens, revoke, logout, [done] { done(true); });
+  };
+  static_cast<void>(detail::waitFor<bool>(start, false));
+}
+
+void RedisCoordinator::startEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
+                                const Logout& logout, std::function<void()> done) {
+  state_->startEnd(client, tokens, revoke, logout, std::move(done));
 }
 
 CoordinatorStats RedisCoordinator::stats() const { return state_->local().stats(); }

@@ -15,18 +15,25 @@ std::size_t sizeOf(const RedisCall& call) {
 }
 
 bool replaces(const RedisCall& call) {
-  return !call.keys.empty() && (call.script == &logOutScript() || call.script == &storeLatestScript());
+  return !call.keys.empty() &&
+         (call.script == &logOutScript() || call.script == &storeLatestScript() || call.script == &appendScript());
+}
+
+// What it replaces is about the same.
+std::string subjectOf(const RedisCall& call) {
+  return call.script == &appendScript() ? call.keys[0] + ' ' + call.arguments.at(subjectArgument) : call.keys[0];
 }
 
 // The value that it stores under its first key.
 const std::string& valueOf(const RedisCall& call) {
+  if (call.script == &appendScript()) return call.arguments.at(subjectArgument + 1);
   const bool isLogOut = call.script == &logOutScript();
   return call.arguments.at(isLogOut ? tokenArguments + call.keys.size() / 3 : 2);
 }
 
 // Whether what `earlier` has stored would stay when `later` came, as their scripts have it.
 bool stays(const RedisCall& earlier, const RedisCall& later) {
-  if (later.script == &storeLatestScript()) return valueOf(earlier) >= valueOf(later);
+  if (later.script != &logOutScript()) return valueOf(earlier) >= valueOf(later);
   const std::string ended = valueOf(earlier).substr(1, sortableSize);
   const std::string& sessionBegan = later.arguments.at(noteArgument);
   return ended >= valueOf(later).substr(1, sortableSize) || sessionBegan.substr(0, 13) <= ended.substr(0, 13);
@@ -36,14 +43,14 @@ bool stays(const RedisCall& earlier, const RedisCall& later) {
 
 void PendingCalls::add(RedisCall call) {
   if (replaces(call)) {
-    const auto earlier = latest_.find(call.keys[0]);
+    const auto earlier = latest_.find(subjectOf(call));
     if (earlier != latest_.end() && stays(earlier->second->call, call)) return;
     if (earlier != latest_.end()) erase(earlier->second);
   }
   bytes_ += sizeOf(call);
   calls_.push_back({std::move(call)});
   const auto added = std::prev(calls_.end());
-  if (replaces(added->call)) latest_[added->call.keys[0]] = added;
+  if (replaces(added->call)) latest_[subjectOf(added->call)] = added;
   while (calls_.size() > mostPending || bytes_ > mostPendingBytes) erase(calls_.begin());
 }
 
@@ -55,14 +62,14 @@ PendingCalls::Calls PendingCalls::take() {
 
 void PendingCalls::putBack(Calls calls) {
   for (auto call = calls.begin(); call != calls.end();) {
-    const auto later = replaces(call->call) ? latest_.find(call->call.keys[0]) : latest_.end();
+    const auto later = replaces(call->call) ? latest_.find(subjectOf(call->call)) : latest_.end();
     if (later != latest_.end() && !stays(call->call, later->second->call)) {
       call = calls.erase(call);
       continue;
     }
     if (later != latest_.end()) erase(later->second);
     bytes_ += sizeOf(call->call);
-    if (replaces(call->call)) latest_[call->call.keys[0]] = call;
+    if (replaces(call->call)) latest_[subjectOf(call->call)] = call;
     ++call;
   }
   calls_.splice(calls_.begin(), calls);
@@ -70,7 +77,7 @@ void PendingCalls::putBack(Calls calls) {
 
 void PendingCalls::erase(Calls::iterator call) {
   bytes_ -= sizeOf(call->call);
-  if (replaces(call->call)) latest_.erase(call->call.keys[0]);
+  if (replaces(call->call)) latest_.erase(subjectOf(call->call));
   calls_.erase(call);
 }
 

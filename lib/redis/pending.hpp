@@ -38,7 +38,7 @@ class PendingCalls {
   void erase(Calls::iterator call);
 
   Calls calls_;
-  std::unordered_map<std::string, Calls::iterator> latest_;  // of what replaces, by its first key
+  std::unordered_map<std::string, Calls::iterator> latest_;  // of what replaces, by what it is about
   std::size_t bytes_ = 0;
 };
 

@@ -5,8 +5,7 @@
 #include "session/token_set.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <cstdint>
 
 namespace ironjar::detail {
 namespace {
@@ -73,36 +72,44 @@ RedisRecord::RedisRecord(RedisLink& link, std::string_view client, std::string_v
   orphaned_ = suffixed(":orphaned");
 }
 
-// `<code> <seconds> <endpoint>`, each a number, -1 for nothing; and a seal behind it when the login may be over.
+// For this owner's call alone. A seal for each password, one after the other: the note is one for all of them.
 std::string RedisRecord::noteOf(const std::string& owner, const Failure& failure) const {
-  const auto seconds = failure.retryAfter.value_or(Seconds{-1});
-  const int endpoint = failure.endpoint ? static_cast<int>(*failure.endpoint) : -1;
-  const int refused = failure.error.code == Errc::notAllowed ? 1 : 0;
-  std::string note = std::to_string(refused) + ' ' + std::to_string(seconds.count()) + ' ' + std::to_string(endpoint);
-  if (!failure.mayBeOver) return note;
-  const auto seals = link_.sealer().seal(lasts_, {purposeOfNotes, secret_}, {{"w", owner}}, times_.keep);
-  return seals ? note + ' ' + seals->front() : note;
+  Json data = {{"w", owner}};
+  if (failure.error.code == Errc::notAllowed) data["c"] = 1;
+  if (failure.retryAfter) data["s"] = failure.retryAfter->count();
+  if (failure.endpoint) data["e"] = static_cast<int>(*failure.endpoint);
+  if (failure.mayBeOver) data["m"] = 1;
+  const auto seals = link_.sealer().seal(lasts_, {purposeOfNotes, secret_}, data, times_.keep);
+  std::string note;
+  for (const std::string& seal : seals ? *seals : std::vector<std::string>()) note.append(seal).append(1, ' ');
+  return note;
 }
 
-// Total. A note's numbers are not authenticated, so whoever can write to Redis can plant one: the worst that they can
-// do is to make requests fail for now. What may end a login is sealed, for this owner's call alone.
+// Total: of what is not authentic nothing counts but that there was a note.
 Failure RedisRecord::readNote(const std::string& owner, std::string_view note) const {
-  std::array<long long, 3> numbers = {0, -1, -1};
-  for (long long& number : numbers) {
-    const auto [end, problem] = std::from_chars(note.data(), note.data() + note.size(), number);
-    if (problem != std::errc()) break;
-    note.remove_prefix(std::min(note.size(), static_cast<std::size_t>(end - note.data()) + 1));
-  }
   Failure failure{fail(Errc::refreshFailed, "another process has asked in vain")};
-  if (numbers[0] == 1) failure.error.code = Errc::notAllowed;
-  if (numbers[1] >= 0) failure.retryAfter = Seconds{std::min<long long>(numbers[1], longestNoted.count())};
+  const auto data = openedNote(owner, note);
+  if (!data) return failure;
+  const auto numberIn = [&](const char* name) { return wholeNumberAt(*data, name).value_or(-1); };
+  if (numberIn("c") == 1) failure.error.code = Errc::notAllowed;
+  if (numberIn("s") >= 0) failure.retryAfter = std::min<Seconds>(Seconds{numberIn("s")}, longestNoted);
   constexpr auto last = static_cast<int>(EndpointState::notAsked);
-  if (numbers[2] >= 0 && numbers[2] <= last) failure.endpoint = static_cast<EndpointState>(numbers[2]);
-  failure.mayBeOver = !note.empty() && std::any_of(lasts_.begin(), lasts_.end(), [&](const std::string& name) {
-    const auto sealed = link_.sealer().open(name, {purposeOfNotes, secret_}, note);
-    return sealed && sealed->value("w", Json()) == owner;
-  });
+  const std::int64_t endpoint = numberIn("e");
+  if (endpoint >= 0 && endpoint <= last) failure.endpoint = static_cast<EndpointState>(endpoint);
+  failure.mayBeOver = numberIn("m") == 1;
   return failure;
+}
+
+std::optional<Json> RedisRecord::openedNote(const std::string& owner, std::string_view note) const {
+  while (!note.empty()) {
+    const std::string_view seal = note.substr(0, note.find(' '));
+    note.remove_prefix(std::min(note.size(), seal.size() + 1));
+    for (const std::string& name : lasts_) {
+      auto data = link_.sealer().open(name, {purposeOfNotes, secret_}, seal);
+      if (data && data->value("w", Json()) == owner) return data;
+    }
+  }
+  return std::nullopt;
 }
 
 void RedisRecord::claim(const std::string& owner, const std::string& awaited, Told<Claim> done) {
@@ -186,26 +193,34 @@ bool Record::refuses(const std::optional<TimePoint>& begun) const {
   return !endedAt || !begun || seconds(*begun) <= seconds(*endedAt);
 }
 
-std::optional<Record> RedisRecord::logOut(const Logout& logout) {
+// Looks the record up before the script overwrites it: the script's own answer may get lost, or be a planted value.
+void RedisRecord::logOut(const Logout& logout, Told<std::optional<Record>> done) {
   auto values = sealed('o', Json{{"o", unixMilliseconds(logout.at)}}, times_.keep);
-  if (!values) return std::nullopt;
+  if (!values) return done(std::optional<Record>());
   for (std::string& value : *values) value.insert(1, sortable(logout.at));
   const Order order{
       .note = logout.begun ? sortable(*logout.begun) : "", .ttl = times_.keep, .values = *std::move(values)};
-  // Looks the record up before the script overwrites it: the script's own answer may get lost, or be a planted value.
-  Result<std::optional<Record>> before = lookUp();
-  if (!before) {
-    link_.runLater(callOf(logOutScript(), order));
-    return std::nullopt;
-  }
-  std::optional<Record> known = *std::move(before);
-  const bool isOlder = known && known->kind == Record::Kind::loggedOut && known->endedAt >= logout.at;
-  if (isOlder || (known && known->refuses(logout.begun))) return known;
-  const Result<Answer> answer = blocking<Answer>(
-      link_, [&](Told<Answer> done) { run(logOutScript(), std::make_shared<const Order>(order), std::move(done)); });
-  if (!answer) link_.runLater(callOf(logOutScript(), order));
-  const bool isNews = answer && answer->record && answer->record->kind != Record::Kind::loggedOut;
-  return isNews ? answer->record : known;
+  lookUp([this, logout, order, done = std::move(done)](Result<std::optional<Record>> before) {
+    if (!before) {
+      link_.runLater(callOf(logOutScript(), order));
+      return done(std::optional<Record>());
+    }
+    std::optional<Record> known = *std::move(before);
+    const bool isOlder = known && known->kind == Record::Kind::loggedOut && known->endedAt >= logout.at;
+    if (isOlder || (known && known->refuses(logout.begun))) return done(std::move(known));
+    const auto stored = [this, order, known = std::move(known), done](const Result<Answer>& answer) {
+      if (!answer) link_.runLater(callOf(logOutScript(), order));
+      const bool isNews = answer && answer->record && answer->record->kind != Record::Kind::loggedOut;
+      done(isNews ? answer->record : known);
+    };
+    run(logOutScript(), std::make_shared<const Order>(order), stored);
+  });
+}
+
+std::optional<Record> RedisRecord::logOut(const Logout& logout) {
+  return blocking<std::optional<Record>>(link_,
+                                         [&](Told<std::optional<Record>> done) { logOut(logout, std::move(done)); })
+      .value_or(std::nullopt);
 }
 
 void RedisRecord::lookUp(Told<std::optional<Record>> done) {
@@ -238,18 +253,19 @@ void RedisRecord::storeOrphaned(const TokenSet& tokens, Told<bool> done) {
   });
 }
 
-RedisRecord::Orphaned RedisRecord::orphaned() {
+void RedisRecord::orphaned(Told<Orphaned> done) {
   RedisCall call{.script = &lookUpScript(), .keys = orphaned_, .arguments = {std::to_string(maxSealSize + 1)}};
   append(call.keys, locks_);
-  const Result<Reply> reply = link_.run(call);
-  if (!reply) return {};
-  Orphaned found;
-  for (std::size_t i = 0; i < orphaned_.size(); ++i) {
-    const auto data = link_.sealer().open(orphaned_[i], {purpose, secret_}, reply->items[i].text);
-    if (data && !found.tokens) found.tokens = readTokens(*data);
-    found.mayCome = found.mayCome || !reply->items[orphaned_.size() + i].text.empty();
-  }
-  return found;
+  link_.start(std::move(call), [this, done = std::move(done)](const Result<Reply>& reply) {
+    if (!reply) return done(reply.error());
+    Orphaned found;
+    for (std::size_t i = 0; i < orphaned_.size(); ++i) {
+      const auto data = link_.sealer().open(orphaned_[i], {purpose, secret_}, reply->items[i].text);
+      if (data && !found.tokens) found.tokens = readTokens(*data);
+      found.mayCome = found.mayCome || !reply->items[orphaned_.size() + i].text.empty();
+    }
+    done(std::move(found));
+  });
 }
 
 // A value that is not authentic is passed over, and the script asked again.

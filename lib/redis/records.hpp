@@ -75,17 +75,17 @@ class RedisRecord {
   void release(const std::string& owner, const Failure& failure, Told<Outcome> done);
   // What is known, without a lock.
   void lookUp(Told<std::optional<Record>> done);
+  // Stores that the login has ended: now, or as soon as Redis can be reached. The record that was there, if Redis can
+  // be reached now. Changes nothing when a later logout is stored, or one that refuses this session already.
+  void logOut(const Logout& logout, Told<std::optional<Record>> done);
 
-  // The same for a thread that can wait, and steps that block. On the link's thread: Errc::overloaded; logOut() then
-  // stores as soon as Redis takes it, and returns nothing.
+  // The same for a thread that can wait. On the link's thread: Errc::overloaded.
   [[nodiscard]] Result<Claim> claim(const std::string& owner, const std::string& awaited);
   [[nodiscard]] Result<bool> renew(const std::string& owner);
   [[nodiscard]] Result<Outcome> publish(const std::string& owner, const TokenSet& tokens,
                                         std::optional<TimePoint> endedAt = std::nullopt);
   [[nodiscard]] Result<Outcome> release(const std::string& owner, const Failure& failure);
   [[nodiscard]] Result<std::optional<Record>> lookUp();
-  // Stores that the login has ended: now, or as soon as Redis can be reached. Returns the record that was there, if
-  // Redis can be reached now. Changes nothing when a later logout is stored, or one that refuses this session already.
   [[nodiscard]] std::optional<Record> logOut(const Logout& logout);
   // The record that came last does not count from now on.
   void passOver();
@@ -94,14 +94,13 @@ class RedisRecord {
   [[nodiscard]] const RedisNames& channels() const { return locks_; }
 
   // Orphaned tokens: a call brought them after another process had ended the login. That process finds them here and
-  // revokes them. `mayCome`: such a call is still in flight. Storing does not block, looking does. An error when
-  // Redis fails: they are stored later, then.
+  // revokes them. `mayCome`: such a call is still in flight. An error when Redis fails: they are stored later, then.
   void storeOrphaned(const TokenSet& tokens, Told<bool> done);
   struct Orphaned {
     std::optional<TokenSet> tokens;
     bool mayCome = false;
   };
-  [[nodiscard]] Orphaned orphaned();
+  void orphaned(Told<Orphaned> done);
 
  private:
   // What a script is told beyond the names and times.
@@ -124,6 +123,7 @@ class RedisRecord {
   [[nodiscard]] Result<std::vector<std::string>> sealed(char kind, const Json& data, Seconds ttl) const;
   [[nodiscard]] std::optional<Record> open(std::size_t index, std::string_view value) const;
   [[nodiscard]] std::string noteOf(const std::string& owner, const Failure& failure) const;
+  [[nodiscard]] std::optional<Json> openedNote(const std::string& owner, std::string_view note) const;
   [[nodiscard]] Failure readNote(const std::string& owner, std::string_view note) const;
   [[nodiscard]] Answer read(const Reply& reply);
   [[nodiscard]] RedisCall callOf(const RedisScript& script, const Order& order) const;

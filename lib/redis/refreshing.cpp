@@ -1,5 +1,6 @@
 #include "redis/refreshing.hpp"
 
+#include "redis/logout_operation.hpp"
 #include "redis/policy.hpp"
 #include "redis/refresh_operation.hpp"
 
@@ -170,8 +171,53 @@ bool Refreshing::waitUntilIdle(Deadline deadline) {
       lock, deadline, [this] { return underWay_ == 0 && ending_ <= telling_.count(std::this_thread::get_id()); });
 }
 
+std::shared_ptr<void> Refreshing::hold() {
+  // Made first: nothing is counted where there is no memory for it.
+  auto counted = std::make_shared<bool>(false);
+  const std::shared_ptr<void> held(this, [self = shared_from_this(), counted](void*) {
+    if (!*counted) return;
+    {
+      const std::lock_guard lock(self->mutex_);
+      --self->underWay_;
+    }
+    self->changed_.notify_all();
+  });
+  const std::lock_guard lock(mutex_);
+  ++underWay_;
+  *counted = true;
+  return held;
+}
+
+void Refreshing::complete(std::function<void()> work) noexcept {
+  const auto run = [](const std::function<void()>& what) { completeSafely<bool>([&](bool) { what(); }, true); };
+  try {
+    const auto copy = std::make_shared<const std::function<void()>>(work);
+    if (completing_.post([copy, run] { run(*copy); })) return;
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): here, then
+  }
+  run(work);
+}
+
+void Refreshing::revokeLast(std::string client, TokenSet last, RevokeCall revoke) {
+  const auto held = hold();
+  const auto found = [self = shared_from_this(), revoke, held](const TokenSet& tokens) {
+    const auto call = [revoke, tokens, held] { completeSafely<TokenSet>(revoke, tokens); };
+    if (!self->calling_.post(call)) call();
+  };
+  auto watch = std::make_shared<OrphanWatch>(shared_from_this(), std::move(client), std::move(last), found);
+  link_->loop().post([self = shared_from_this(), watch] {
+    self->watches_.insert(watch);
+    self->isClosing_ ? watch->stop() : watch->begin();
+  });
+}
+
 void Refreshing::close() {
   const auto now = std::chrono::steady_clock::now;
+  isClosing_ = true;
+  runOn(link_->loop(), [this] {
+    const auto all = watches_;
+    for (const auto& watch : all) watch->stop();
+  });
   forEach(&RefreshOperation::stop);
   if (!link_->loop().isOnItsThread() && !waitUntilIdle(now() + options_.lease)) {
     forEach(&RefreshOperation::abandon);

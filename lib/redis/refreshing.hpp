@@ -18,6 +18,7 @@
 
 namespace ironjar::detail {
 
+class OrphanWatch;
 class RefreshOperation;
 
 class Refreshing : public std::enable_shared_from_this<Refreshing> {
@@ -35,8 +36,17 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
   // Ends what waits, lets calls under way end, for a lease at most, and completes everything, also when Redis does not
   // answer. Blocks, but on the link's thread.
   void close();
+  [[nodiscard]] bool isClosing() const { return isClosing_; }
+  // Something that close() waits for, until the last copy goes.
+  [[nodiscard]] std::shared_ptr<void> hold();
+  // Runs what is the application's on a thread where that may block for a moment; here when there is none. Safely.
+  void complete(std::function<void()> work) noexcept;
+  // Has these tokens of a login that was ended revoked, or those that a call under way elsewhere brings for it.
+  void revokeLast(std::string client, TokenSet last, RevokeCall revoke);
 
-  // For the link's thread. Makes the call, or has it made as soon as there are few enough; answered() follows.
+  // For the link's thread.
+  void forget(const std::shared_ptr<OrphanWatch>& watch) { watches_.erase(watch); }
+  // Makes the call, or has it made as soon as there are few enough; answered() follows.
   void call(const std::shared_ptr<RefreshOperation>& operation);
   void callEnded(const std::shared_ptr<RefreshOperation>& operation);
   // Tells whoever waits for an operation, on a thread where that may block.
@@ -56,13 +66,15 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
 
   const RedisCoordinatorOptions options_;
   const std::shared_ptr<RedisLink> link_;
+  std::atomic<bool> isClosing_ = false;
   std::set<std::shared_ptr<RefreshOperation>> operations_;  // the link's thread's
+  std::set<std::shared_ptr<OrphanWatch>> watches_;          // likewise
   std::deque<std::shared_ptr<RefreshOperation>> calls_;     // that are to be made; likewise
   std::set<std::shared_ptr<RefreshOperation>> asking_;      // whose calls were made and have not ended; likewise
   std::size_t running_ = 0;                                 // asynchronous ones that were; likewise
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::size_t underWay_ = 0;           // operations
+  std::size_t underWay_ = 0;           // operations, and what is held
   std::size_t ending_ = 0;             // that are over, with somebody who is not told yet
   std::set<std::thread::id> telling_;  // threads
   WorkerPool calling_;

@@ -148,6 +148,35 @@ for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[2 + i], 'PX', ARGV[2]) end
 return {'stored'}
 )";
 
+// What is no stream is removed, and one whose last entry leaves no room for another.
+constexpr const char* append = R"(
+local function add() return redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'd', ARGV[5]) end
+local id = add()
+if type(id) ~= 'string' then
+  redis.call('UNLINK', KEYS[1])
+  id = add()
+end
+if type(id) ~= 'string' then return id end
+local oldest = string.format('%.0f', tonumber(id:match('^%d+')) - tonumber(ARGV[2]))
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', oldest, 'COUNT', 10)) do
+  redis.call('XDEL', KEYS[1], entry[1])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.pcall('PUBLISH', KEYS[1], '')
+return {'stored'}
+)";
+
+constexpr const char* readLog = R"(
+local entries = {'entries'}
+if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then return entries end
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[2], '+', 'COUNT', ARGV[3])) do
+  local value = entry[2][2] or ''
+  entries[#entries + 1] = entry[1]
+  entries[#entries + 1] = #value <= tonumber(ARGV[1]) and value or ''
+end
+return entries
+)";
+
 RedisScript joined(const char* body, std::vector<std::string_view> words) {
   return {std::string(reading) + token + body, std::move(words)};
 }
@@ -170,6 +199,10 @@ bool RedisScript::canAnswer(const Reply& reply, std::size_t keys) const {
   if (word == "value") {
     return items.size() == 3 && items[1].number >= 1 && items[1].number <= static_cast<long long>(keys / 3) &&
            items[2].kind == Reply::Kind::text && !items[2].text.empty();
+  }
+  if (word == "entries") {
+    const auto isText = [](const Reply& item) { return item.kind == Reply::Kind::text; };
+    return items.size() % 2 == 1 && std::all_of(items.begin(), items.end(), isText);
   }
   const bool saysMore = word == "locked" || word == "failed";
   return items.size() == (saysMore ? 2U : 1U) && items.back().kind == Reply::Kind::text;
@@ -206,6 +239,14 @@ const RedisScript& storeScript() {
 }
 const RedisScript& storeLatestScript() {
   static const RedisScript script{std::string(reading) + storeLatest, {"stored"}};
+  return script;
+}
+const RedisScript& appendScript() {
+  static const RedisScript script{append, {"stored"}};
+  return script;
+}
+const RedisScript& readLogScript() {
+  static const RedisScript script{readLog, {"entries"}};
   return script;
 }
 

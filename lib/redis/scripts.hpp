@@ -47,6 +47,13 @@ inline constexpr std::size_t tokenArguments = 8;  // in front of the values
 // The same, but a value stays that sorts after the new one.
 [[nodiscard]] const RedisScript& storeLatestScript();
 
+// A log, one stream. KEYS = it; ARGV = size, keep, the most entries, what the entry is about, the entry. {stored}. What
+// is older than `keep` is removed, and whoever listens to the log's name as a channel is woken.
+inline constexpr std::size_t subjectArgument = 3;
+[[nodiscard]] const RedisScript& appendScript();
+// KEYS = a log; ARGV = size, the first id (`-`: of all), the most entries. {entries, id, entry, id, entry, ...}
+[[nodiscard]] const RedisScript& readLogScript();
+
 // A time as scripts compare it, in front of a value: milliseconds in 16 digits. It is not to be trusted, what was
 // sealed is.
 // What waits to be sent compares as the scripts do (pending.cpp).

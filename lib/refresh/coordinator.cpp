@@ -13,4 +13,11 @@ Result<NewTokens> RefreshCoordinator::refresh(std::string_view client, const Tok
   return detail::waitFor<Result<NewTokens>>(start, fail(Errc::refreshFailed, "the coordinator has gone"));
 }
 
+void RefreshCoordinator::startEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
+                                  const Logout& logout, std::function<void()> done) {
+  const auto once = detail::exactlyOnce<bool>([done = std::move(done)](bool) { done(); }, false);
+  end(client, tokens, revoke, logout);
+  once(true);
+}
+
 }  // namespace ironjar

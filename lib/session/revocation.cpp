@@ -1,6 +1,8 @@
+#include "base/completion.hpp"
 #include "seal/seal_format.hpp"
 #include "session/token_set.hpp"
 
+#include <atomic>
 #include <stdexcept>
 #include <vector>
 
@@ -23,6 +25,21 @@ std::vector<Mark> marksOf(const Session& session, const MarkNames& names) {
   return marks;
 }
 
+TimePoint beginningOf(const Session& session, const MarkNames& names) {
+  constexpr std::int64_t latest = 100'000'000'000;
+  const auto signedIn = detail::wholeNumberAt(session.data(), names.signedInAt);
+  if (!signedIn || *signedIn < 0 || *signedIn > latest) return session.startedAt();
+  return detail::fromUnixMilliseconds(*signedIn * 1000);
+}
+
+// For sessions that do not say whose they are, too.
+std::vector<Mark> marksOf(const LogoutToken& token) {
+  if (token.sid.empty() && token.sub.empty()) return {};
+  const Mark mark = token.sid.empty() ? Mark{Mark::Kind::sub, token.sub} : Mark{Mark::Kind::sid, token.sid};
+  if (token.issuer.empty()) return {mark};
+  return {mark, {mark.kind, mark.value, token.issuer}};
+}
+
 }  // namespace
 
 bool RevocationList::isBegunBy(TimePoint startedAt, TimePoint deniedAt) {
@@ -36,57 +53,97 @@ LocalRevocationList::LocalRevocationList(RevocationOptions options) : options_(s
   }
 }
 
-void LocalRevocationList::deny(const Mark& mark) {
+void RevocationList::startDeny(const Mark& mark, Denied done) {
+  deny(mark);
+  detail::completeSafely<bool>([done = std::move(done)](bool) { done(); }, true);
+}
+
+void RevocationList::startCheck(std::span<const Mark> marks, TimePoint startedAt, Checked done) {
+  detail::completeSafely(done, check(marks, startedAt));
+}
+
+void LocalRevocationList::denyAt(const Mark& mark, TimePoint deniedAt) {
   const TimePoint now = options_.now();
   Key key(static_cast<int>(mark.kind), mark.issuer, mark.value);
   const std::lock_guard lock(mutex_);
-  const auto [entry, isNew] = deniedAt_.try_emplace(key, now);
+  const auto [entry, isNew] = deniedAt_.try_emplace(key, deniedAt);
+  if (!isNew && entry->second >= deniedAt) return;
   if (!isNew) order_.erase({entry->second, key});
-  entry->second = now;
-  order_.emplace(now, std::move(key));
+  entry->second = deniedAt;
+  order_.emplace(deniedAt, std::move(key));
   while (!order_.empty() && (order_.size() > options_.maxEntries || order_.begin()->first + options_.keep <= now)) {
     deniedAt_.erase(order_.begin()->second);
     order_.erase(order_.begin());
   }
 }
 
-bool LocalRevocationList::denies(std::span<const Mark> marks, TimePoint startedAt) {
+Revoked LocalRevocationList::check(std::span<const Mark> marks, TimePoint startedAt) {
   const TimePoint now = options_.now();
   const std::lock_guard lock(mutex_);
   for (const Mark& mark : marks) {
     const auto entry = deniedAt_.find(Key(static_cast<int>(mark.kind), mark.issuer, mark.value));
     if (entry == deniedAt_.end() || entry->second + options_.keep <= now) continue;
-    if (mark.kind != Mark::Kind::sub || isBegunBy(startedAt, entry->second)) return true;
+    if (mark.kind != Mark::Kind::sub || isBegunBy(startedAt, entry->second)) return Revoked::yes;
   }
-  return false;
+  return Revoked::no;
 }
 
-std::function<bool(const Session&)> revokedBy(std::shared_ptr<RevocationList> list, MarkNames names) {
+std::size_t LocalRevocationList::size() const {
+  const std::lock_guard lock(mutex_);
+  return order_.size();
+}
+
+RevocationCheck revokedBy(std::shared_ptr<RevocationList> list, MarkNames names) {
   if (!list) throw std::invalid_argument("ironjar: revokedBy: list is empty");
-  return [list = std::move(list), names = std::move(names)](const Session& session) {
-    TimePoint begun = session.startedAt();
-    if (const auto signedIn = detail::wholeNumberAt(session.data(), names.signedInAt)) {
-      constexpr std::int64_t latest = 100'000'000'000;
-      if (*signedIn >= 0 && *signedIn <= latest) begun = detail::fromUnixMilliseconds(*signedIn * 1000);
-    }
-    return list->denies(marksOf(session, names), begun);
+  const RevocationCheck::Blocking ask = [list, names](const Session& session) {
+    return list->check(marksOf(session, names), beginningOf(session, names));
   };
+  if (!list->blocks()) return RevocationCheck(ask);
+  return RevocationCheck(ask, [list, names](const Session& session, RevocationList::Checked done) {
+    list->startCheck(marksOf(session, names), beginningOf(session, names), std::move(done));
+  });
 }
 
 CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> list) {
   if (!list) throw std::invalid_argument("ironjar: denyingLogouts: list is empty");
-  hooks.before = [hook = std::move(hooks.before), list = std::move(list)](Session& session) {
+  const auto isLogout = [](const Session& session) { return session.destroyed() && !session.formerTokens().empty(); };
+  const CommitHook<Session> hook = std::move(hooks.before);
+  const auto block = [hook, list, isLogout](Session& session) {
     if (hook) hook(session);
-    if (session.destroyed() && !session.formerTokens().empty()) list->deny({.value = session.id()});
+    if (isLogout(session)) list->deny({.value = session.id()});
   };
+  const auto start = [hook, list, isLogout](Session& session, std::function<void()> done) {
+    const auto once = detail::exactlyOnce<bool>([done = std::move(done)](bool) { done(); }, false);
+    const auto deny = [list, isLogout, &session, once](bool) {
+      if (!isLogout(session)) return once(true);
+      list->startDeny({.value = session.id()}, [once] { once(true); });
+    };
+    if (!hook || !hook.asynchronous()) {
+      if (hook) hook(session);
+      return deny(true);
+    }
+    const auto next = detail::exactlyOnce<bool>(deny, false);
+    hook.asynchronous()(session, [next] { next(true); });
+  };
+  hooks.before = CommitHook<Session>(block, start);
   return hooks;
 }
 
 bool backChannelLogout(RevocationList& list, const LogoutToken& token) {
-  if (token.sid.empty() && token.sub.empty()) return false;
-  const Mark mark = token.sid.empty() ? Mark{Mark::Kind::sub, token.sub} : Mark{Mark::Kind::sid, token.sid};
-  list.deny(mark);  // for sessions that do not say whose they are
-  if (!token.issuer.empty()) list.deny({mark.kind, mark.value, token.issuer});
+  const std::vector<Mark> marks = marksOf(token);
+  for (const Mark& mark : marks) list.deny(mark);
+  return !marks.empty();
+}
+
+bool startBackChannelLogout(RevocationList& list, const LogoutToken& token, RevocationList::Denied done) {
+  const std::vector<Mark> marks = marksOf(token);
+  if (marks.empty()) return false;
+  const auto left = std::make_shared<std::atomic<std::size_t>>(marks.size());
+  for (const Mark& mark : marks) {
+    list.startDeny(mark, [left, done] {
+      if (--*left == 0) done();
+    });
+  }
   return true;
 }
 

@@ -1,4 +1,5 @@
 // From a session to the Set-Cookie values that are due.
+#include "base/completion.hpp"
 #include "base/notify.hpp"
 #include "cookie/split.hpp"
 #include "seal/seal_format.hpp"
@@ -39,27 +40,99 @@ Error tooLarge(const detail::Split& split, const SessionOptions& options) {
 
 Result<Cookies> SessionJar::commit(Session& session) const {
   const CommitHooks& hooks = options_->commitHooks;
-  const bool isDue = session.due_ != Session::Due::nothing;
-  if (isDue && hooks.before) hooks.before(session);
-  // One reading of the clock: an end that passes between two of them would leave a ttl of 0, which is none.
-  Result<Cookies> cookies = isDenied(session) ? Result<Cookies>(fail(Errc::loginRequired, "denied meanwhile"))
-                                              : due(session, options_->seal.now());
-  const bool isSkipped = !cookies && session.isResealOnly();
-  if (!cookies && !isSkipped) return cookies;
-  if (isSkipped) {
-    detail::notify(options_->observer, [&] { return event::ResealSkipped{session.tag(), cookies.error()}; });
-    cookies = Cookies();
-  } else if (!cookies->empty() && hooks.after) {
-    hooks.after(session);
-  }
+  if (session.due_ != Session::Due::nothing && hooks.before) hooks.before(session);
+  Result<Cookies> cookies = conclude(session, isToBeAsked(session) ? options_->isRevoked(session) : Revoked::no);
+  if (!cookies) return cookies;
+  if (!cookies->empty() && hooks.after) hooks.after(session);
   session.due_ = Session::Due::nothing;
   return cookies;
 }
 
-// Asked again: it may have been denied since it was opened. One that began in this request cannot have been.
-bool SessionJar::isDenied(const Session& session) const {
+// Again: it may have been denied since it was opened. One that began in this request cannot have been.
+bool SessionJar::isToBeAsked(const Session& session) const {
   const bool isWritten = session.state_ == Session::State::open && session.due_ != Session::Due::nothing;
-  return isWritten && !session.isNew_ && options_->isRevoked && options_->isRevoked(session);
+  return isWritten && !session.isNew_ && options_->isRevoked;
+}
+
+// What is done between the two hooks. A session of which it cannot be told was let in when it was opened: what the user
+// has changed is written, and the new seal is asked about as the old one.
+Result<Cookies> SessionJar::conclude(Session& session, Revoked revoked) const {
+  Result<Cookies> cookies = fail(Errc::loginRequired, "denied meanwhile");
+  if (revoked == Revoked::unknown && session.isResealOnly()) {
+    cookies = fail(Errc::overloaded, "whether it is revoked cannot be told now");
+  } else if (revoked != Revoked::yes) {
+    // One reading of the clock: an end that passes between two of them would leave a ttl of 0, which is none.
+    cookies = due(session, options_->seal.now());
+  }
+  if (cookies || !session.isResealOnly()) return cookies;
+  detail::notify(options_->observer, [&] { return event::ResealSkipped{session.tag(), cookies.error()}; });
+  return Cookies();
+}
+
+// startCommit(), a step at a time.
+class SessionJar::AsyncCommit : public std::enable_shared_from_this<AsyncCommit> {
+ public:
+  AsyncCommit(const SessionJar& jar, Session session, std::function<void(Committed)> done)
+      : jar_(jar), committed_{std::move(session), fail(Errc::overloaded)}, done_(std::move(done)) {}
+  AsyncCommit(const AsyncCommit&) = delete;
+  AsyncCommit& operator=(const AsyncCommit&) = delete;
+  // Where there was no memory for a step, the operation goes, and says so.
+  ~AsyncCommit() { detail::completeSafely(done_, std::move(committed_)); }
+
+  void begin() {
+    const auto& before = hooks().before;
+    if (committed_.session.due_ == Session::Due::nothing || !before) return ask();
+    run(before, committed_.session, &AsyncCommit::ask);
+  }
+
+ private:
+  [[nodiscard]] const CommitHooks& hooks() const { return jar_.options_->commitHooks; }
+
+  template <class Hook, class S>
+  void run(const Hook& hook, S& session, void (AsyncCommit::*next)()) {
+    if (!hook.asynchronous()) {
+      hook(session);
+      return (this->*next)();
+    }
+    const auto once =
+        detail::exactlyOnce<bool>([self = shared_from_this(), next](bool) { (self.get()->*next)(); }, false);
+    hook.asynchronous()(session, [once] { once(true); });
+  }
+
+  void ask() {
+    const RevocationCheck& isRevoked = jar_.options_->isRevoked;
+    if (!jar_.isToBeAsked(committed_.session)) return conclude(Revoked::no);
+    if (!isRevoked.asynchronous()) return conclude(isRevoked(committed_.session));
+    const auto once = detail::exactlyOnce<Revoked>(
+        [self = shared_from_this()](Revoked revoked) { self->conclude(revoked); }, Revoked::unknown);
+    isRevoked.asynchronous()(committed_.session, once);
+  }
+
+  void conclude(Revoked revoked) {
+    committed_.setCookies = jar_.conclude(committed_.session, revoked);
+    if (!committed_.setCookies) return;
+    const Session& session = committed_.session;
+    const bool isWritten = !committed_.setCookies->empty();
+    isWritten&& hooks().after ? run(hooks().after, session, &AsyncCommit::end) : end();
+  }
+  void end() { committed_.session.due_ = Session::Due::nothing; }
+
+  const SessionJar jar_;
+  Committed committed_;
+  const std::function<void(Committed)> done_;
+};
+
+void SessionJar::startCommit(Session session, std::function<void(Committed)> done) const {
+  const auto commit = std::make_shared<AsyncCommit>(*this, std::move(session), std::move(done));
+  try {
+    commit->begin();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): a hook has thrown: `done` gets the error that is there
+  }
+}
+
+bool SessionJar::hasAsynchronousForms() const {
+  const CommitHooks& hooks = options_->commitHooks;
+  return options_->isRevoked.asynchronous() || hooks.before.asynchronous() || hooks.after.asynchronous();
 }
 
 Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {

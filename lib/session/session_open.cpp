@@ -1,12 +1,16 @@
 // From a Cookie header to the session that counts, of all that came.
 #include "base/ascii.hpp"
+#include "base/completion.hpp"
 #include "base/notify.hpp"
 #include "cookie/chunks.hpp"
 #include "seal/formats.hpp"
 #include "seal/percent.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -33,25 +37,45 @@ std::string idOf(std::string_view authenticated) {
   return id;
 }
 
+// What is asked of the sessions that open, when the answers come later: a first pass notes the questions, and takes
+// every answer for `no`; a second one knows the answers. By the seals' texts.
+struct Inquiry {
+  std::vector<std::pair<std::string, Session>> asked = {};
+  std::map<std::string, Revoked, std::less<>> known = {};
+
+  Revoked ask(std::string_view seal, const Session& session) {
+    const auto answer = known.find(seal);
+    if (answer != known.end()) return answer->second;
+    const auto isSame = [&](const auto& question) { return question.first == seal; };
+    if (std::none_of(asked.begin(), asked.end(), isSame)) asked.emplace_back(seal, session);
+    return Revoked::no;
+  }
+};
+
 // Browsers keep one cookie of such a name, whoever sets it; with Partitioned, today or formerly, one more.
 bool isUnique(const SessionOptions& options) {
   return detail::startsWithIgnoringCase(options.cookieName, "__Host-") && !options.cookie.partitioned &&
          options.former.empty();
 }
 
+Error notTold() { return fail(Errc::overloaded, "whether it is revoked cannot be told now", Seconds{1}); }
+
 }  // namespace
 
 // One call of open(). Fills `session`, which is new and empty.
 class SessionJar::Opening {
  public:
-  Opening(const SessionJar& jar, Session& session, std::string_view cookieHeader)
+  Opening(const SessionJar& jar, Session& session, std::string_view cookieHeader, Inquiry* inquiry = nullptr)
       : jar_(jar),
         options_(*jar.options_),
         now_(options_.seal.now()),
         carried_(cookieHeader, options_.cookieName, looksSealed),
-        session_(session) {}
+        session_(session),
+        inquiry_(inquiry) {}
 
   void run();
+  // Tells the observer.
+  void report() const;
 
  private:
   // A text whose MAC verifies under many iterations or not at all.
@@ -72,8 +96,9 @@ class SessionJar::Opening {
   [[nodiscard]] Trial attempt(const Carried::Candidate& carried, std::span<const unsigned> iterations);
   [[nodiscard]] Trial refused(const Carried::Candidate& candidate, const Error& error);
   void tryCostly();
-  [[nodiscard]] bool isRevoked(const Session& session) const {
-    return options_.isRevoked && options_.isRevoked(session);
+  [[nodiscard]] Revoked ask(std::string_view seal, const Session& session) const {
+    if (!options_.isRevoked) return Revoked::no;
+    return inquiry_ != nullptr ? inquiry_->ask(seal, session) : options_.isRevoked(session);
   }
   void forget(Error why);
 
@@ -82,7 +107,9 @@ class SessionJar::Opening {
   const TimePoint now_;
   Carried carried_;
   Session& session_;  // that counts, of those looked at
+  Inquiry* const inquiry_;
   bool found_ = false;
+  bool isUnknown_ = false;   // whether one of those that may count is revoked
   bool differ_ = false;      // whether two sessions opened
   std::int64_t issued_ = 0;  // of the seal that counts
   std::size_t bytes_ = 0;
@@ -98,6 +125,12 @@ void SessionJar::Opening::run() {
   const auto cheaply = [this](const Carried::Candidate& candidate) { return attempt(candidate, cheapIterations()); };
   carried_.offer(std::ref(cheaply));
   tryCostly();
+  if (isUnknown_) {
+    found_ = false;
+    forget(notTold());
+    session_.begin(now_);
+    return session_.detach();
+  }
   if (found_ && differ_ && isUnique(options_)) {
     found_ = false;
     forget(fail(Errc::loginRequired, "two different sessions under a __Host- name: one was planted"));
@@ -106,12 +139,17 @@ void SessionJar::Opening::run() {
     session_.rejection_.reset();
     session_.twoCame_ = !options_.former.empty() && carried_.hasTwoOpened();
     if (session_.twoCame_) session_.due_ = Session::Due::reseal;
-    return detail::notify(options_.observer, [&] { return event::Unsealed{session_.tag(), bytes_}; });
+    return;
   }
   session_.begin(now_);
-  if (!carried_.came()) return;
-  if (!session_.rejection_) session_.rejection_ = fail(Errc::malformed, "not a seal");
-  detail::notify(options_.observer, [&] { return event::Rejected{*session_.rejection_}; });
+  if (carried_.came() && !session_.rejection_) session_.rejection_ = fail(Errc::malformed, "not a seal");
+}
+
+void SessionJar::Opening::report() const {
+  detail::notify(found_ || session_.rejection_ ? options_.observer : nullptr, [&]() -> Event {
+    if (found_) return event::Unsealed{session_.tag(), bytes_};
+    return event::Rejected{*session_.rejection_};
+  });
 }
 
 Trial SessionJar::Opening::attempt(const Carried::Candidate& carried, std::span<const unsigned> iterations) {
@@ -127,18 +165,23 @@ Trial SessionJar::Opening::attempt(const Carried::Candidate& carried, std::span<
     const bool isSame = other.id_ == session_.id_;
     // Of one session the seal made last counts, of different ones that which began last; of equals, the first.
     const bool isNext = isSame ? from.issued > issued_ : other.start_ > session_.start_;
-    if (!isNext && (isSame || !isUnique(options_))) return Trial::opened;  // asking may be a call over the network
-    if (isRevoked(other)) return Trial::opened;
+    const bool mayCount = isNext || !(isSame || !isUnique(options_));
+    if (!mayCount && inquiry_ == nullptr) return Trial::opened;  // asking may be a call over the network
+    const Revoked revoked = ask(candidate.text, other);
+    if (!mayCount || revoked == Revoked::yes) return Trial::opened;
+    isUnknown_ = isUnknown_ || revoked == Revoked::unknown;
     differ_ = differ_ || !isSame;
     if (!isNext) return Trial::opened;
     other.presence_ = session_.presence_;
     session_ = std::move(other);
   } else {
     jar_.adopt(session_, *std::move(unsealed), now_);
-    if (isRevoked(session_)) {
+    const Revoked revoked = ask(candidate.text, session_);
+    if (revoked == Revoked::yes) {
       forget(fail(Errc::loginRequired, "revoked"));
       return Trial::opened;
     }
+    isUnknown_ = isUnknown_ || revoked == Revoked::unknown;
   }
   found_ = true;
   issued_ = from.issued;
@@ -187,8 +230,84 @@ void SessionJar::Opening::forget(Error why) {
 
 Session SessionJar::open(std::string_view cookieHeader) const {
   Session session(tokenNames_, options_->seal.now);
-  Opening(*this, session, cookieHeader).run();
+  Opening opening(*this, session, cookieHeader);
+  opening.run();
+  opening.report();
   return session;
+}
+
+// startOpen(). Asks about all sessions that open, at once: then two passes are enough, whatever is answered.
+class SessionJar::AsyncOpening : public std::enable_shared_from_this<AsyncOpening> {
+ public:
+  AsyncOpening(const SessionJar& jar, std::string cookieHeader, std::function<void(Session)> done)
+      : jar_(jar), header_(std::move(cookieHeader)), session_(unknown()), done_(std::move(done)) {}
+  AsyncOpening(const AsyncOpening&) = delete;
+  AsyncOpening& operator=(const AsyncOpening&) = delete;
+  // Where there was no memory for a step, the operation goes, and it is not known who came.
+  ~AsyncOpening() { detail::completeSafely(done_, std::move(session_)); }
+
+  void begin() {
+    run();
+    left_ = inquiry_.asked.size();
+    for (std::size_t i = 0; i < inquiry_.asked.size(); ++i) {
+      const auto answered = [self = shared_from_this(), i](Revoked revoked) { self->answered(i, revoked); };
+      jar_.options_->isRevoked.asynchronous()(inquiry_.asked[i].second,
+                                              detail::exactlyOnce<Revoked>(answered, Revoked::unknown));
+    }
+    if (inquiry_.asked.empty()) end();
+  }
+
+ private:
+  [[nodiscard]] Session empty() const { return {jar_.tokenNames_, jar_.options_->seal.now}; }
+  [[nodiscard]] Session unknown() const {
+    Session session = empty();
+    session.begin(jar_.options_->seal.now());
+    session.rejection_ = notTold();
+    session.detach();
+    return session;
+  }
+  void run() {
+    found_ = empty();
+    opening_ = std::make_unique<Opening>(jar_, found_, header_, &inquiry_);
+    opening_->run();
+  }
+  // Each of them once, on any thread.
+  void answered(std::size_t i, Revoked revoked) {
+    {
+      const std::lock_guard lock(mutex_);
+      inquiry_.known.emplace(inquiry_.asked[i].first, revoked);
+    }
+    if (--left_ > 0) return;
+    const auto isNo = [](const auto& answer) { return answer.second == Revoked::no; };
+    const bool isAsTaken = inquiry_.known.size() == inquiry_.asked.size() &&
+                           std::all_of(inquiry_.known.begin(), inquiry_.known.end(), isNo);
+    if (!isAsTaken) run();
+    end();
+  }
+  void end() {
+    opening_->report();
+    session_ = std::move(found_);
+  }
+
+  const SessionJar jar_;
+  const std::string header_;
+  Session session_;  // for `done_`
+  Session found_;
+  Inquiry inquiry_;
+  std::mutex mutex_;  // for the answers
+  std::atomic<std::size_t> left_ = 0;
+  std::unique_ptr<Opening> opening_;
+  const std::function<void(Session)> done_;
+};
+
+void SessionJar::startOpen(std::string cookieHeader, std::function<void(Session)> done) const {
+  const std::function<void(Session)> told = std::move(done);
+  if (!options_->isRevoked.asynchronous()) return detail::completeSafely(told, open(cookieHeader));
+  const auto opening = std::make_shared<AsyncOpening>(*this, std::move(cookieHeader), told);
+  try {
+    opening->begin();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): said at its end
+  }
 }
 
 Result<detail::OpenedJson> SessionJar::unsealSession(std::string_view text, const detail::Attempt& attempt) const {

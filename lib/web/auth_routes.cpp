@@ -127,4 +127,9 @@ Response AuthRoutes::logout(const WebRequest& request, Session& session) const {
   return {.status = 204};
 }
 
+void AuthRoutes::startLogout(const WebRequest& request, Session& session, std::function<void(Response)> done) const {
+  if (!isSameOrigin(request, state_->options.origins)) return done(crossSiteAnswer());
+  state_->fetcher.startSignOut(session, [done = std::move(done)] { done({.status = 204}); });
+}
+
 }  // namespace ironjar

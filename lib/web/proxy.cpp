@@ -176,27 +176,55 @@ Response Proxy::State::switched(const WebRequest& request, Response response) co
   return response;
 }
 
-void Proxy::endWithSession(const WebRequest& request, Response& answer) const {
-  if (!answer.upgraded) return;
+namespace {
+
+// Whether the session of a WebSocket goes on. It goes on with the tokens of the login's other requests: what has become
+// of tokens is known for a while.
+struct Watched {
+  Session session;
+  std::optional<TimePoint> end;
+  bool isOver;
+  CommitHook<Session> follow;
+  SessionJar jar;
+
+  void hasEnded(const std::shared_ptr<Watched>& self, std::function<void(bool)> done) {
+    const SessionOptions& options = jar.options();
+    if (isOver || (end && *end <= options.seal.now())) return done(true);
+    const auto asked = [self, done = std::move(done)](Revoked revoked) {
+      if (revoked == Revoked::yes) return done(true);
+      self->follow(self->session);
+      done(self->session.detached());
+    };
+    if (options.isRevoked.asynchronous()) return options.isRevoked.asynchronous()(session, asked);
+    asked(options.isRevoked ? options.isRevoked(session) : Revoked::no);
+  }
+};
+
+}  // namespace
+
+void Proxy::startEndWithSession(std::string cookieHeader, Response answer, std::function<void(Response)> done) const {
+  if (!answer.upgraded) return done(std::move(answer));
   std::vector<CookiePair> written;
   for (const auto& [name, value] : answer.headers) {
     const auto pairs = detail::equalIgnoringCase(name, "Set-Cookie") ? parseCookies(value) : std::vector<CookiePair>();
     if (!pairs.empty()) written.push_back(pairs.front());
   }
-  const Session renewed = state_->jar.open(written);
-  Session session = state_->jar.open(cookieHeader(request));
-  const auto end = renewed.empty() ? session.expiresAt() : renewed.expiresAt();
-  const bool isOver = !state_->options.anonymous && !session.tokens(state_->fetcher.options().tokenEndpoint.resource);
-  // The session goes on with the tokens of the login's other requests: what has become of tokens is known for a while.
-  const auto follow = state_->fetcher.commitHooks().before;
-  follow(session);
-  answer.upgraded->hasEnded = [jar = state_->jar, session, follow, end, isOver]() mutable {
-    const SessionOptions& options = jar.options();
-    if (isOver || (end && *end <= options.seal.now())) return true;
-    if (options.isRevoked && options.isRevoked(session)) return true;
+  const auto end = [state = state_, answer = std::make_shared<Response>(std::move(answer)), done = std::move(done)](
+                       const Session& renewed, Session session) {
+    const auto until = renewed.empty() ? session.expiresAt() : renewed.expiresAt();
+    const bool isOver = !state->options.anonymous && !session.tokens(state->fetcher.options().tokenEndpoint.resource);
+    const auto follow = state->fetcher.commitHooks().before;  // which only looks, for a session that is not destroyed
     follow(session);
-    return session.detached();
+    const auto watched = std::make_shared<Watched>(Watched{std::move(session), until, isOver, follow, state->jar});
+    answer->upgraded->hasEnded = [watched](std::function<void(bool)> told) {
+      watched->hasEnded(watched, std::move(told));
+    };
+    done(std::move(*answer));
   };
+  state_->jar.startOpen(
+      joinCookies(written), [state = state_, cookieHeader = std::move(cookieHeader), end](const Session& renewed) {
+        state->jar.startOpen(cookieHeader, [renewed, end](Session session) { end(renewed, std::move(session)); });
+      });
 }
 
 bool Proxy::State::mayPass(const std::string& name, std::string_view value,

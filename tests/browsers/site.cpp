@@ -88,7 +88,9 @@ ironjar::SessionOptions optionsFrom(const Json& json, const World& world) {
   if (!json.value("list", false)) return options;
   options.isRevoked = ironjar::revokedBy(world.list);
   if (json.value("fault", "") == "asks once") {
-    options.isRevoked = [asked = options.isRevoked](const Session& session) { return !isOpened() && asked(session); };
+    options.isRevoked = [asked = options.isRevoked](const Session& session) {
+      return !isOpened() && asked(session) == ironjar::Revoked::yes;
+    };
   }
   return options;
 }

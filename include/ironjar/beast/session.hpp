@@ -12,12 +12,15 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <ironjar/asio/fetch.hpp>
 #include <ironjar/beast/request.hpp>
@@ -25,14 +28,58 @@
 
 namespace ironjar {
 
+namespace detail {
+
+// Waits for what completes by a callback, where there is an asynchronous form; `start` gets that callback.
+template <class Outcome, class Start>
+boost::asio::awaitable<Result<Outcome>> asioWait(Start start) {
+  auto begin = [start = std::move(start)](AsioAlone&, std::function<void(Result<Outcome>)> done,
+                                          const std::stop_token&) mutable {
+    start([done = std::move(done)](Outcome outcome) { done(std::move(outcome)); });
+  };
+  co_return co_await asioOperation<Result<Outcome>>(AsioAlone(), std::move(begin), boost::asio::use_awaitable);
+}
+
+inline boost::asio::awaitable<Session> openSession(const SessionJar& jar, std::string cookies) {
+  if (!jar.options().isRevoked.asynchronous()) co_return jar.open(cookies);
+  auto start = [jar, cookies](std::function<void(Session)> done) { jar.startOpen(cookies, std::move(done)); };
+  auto opened = co_await asioWait<Session>(std::move(start));
+  co_return *std::move(opened);
+}
+
+inline boost::asio::awaitable<Response> finishSession(const SessionJar& jar, std::string cookies, Session& session,
+                                                      Response answer) {
+  const bool isDue = session.changed() || session.isResealOnly();
+  if (!isDue || !jar.hasAsynchronousForms()) co_return finish(jar, cookies, session, std::move(answer));
+  auto start = [jar, cookies, session, answer = std::move(answer)](std::function<void(Response)> done) mutable {
+    startFinish(jar, cookies, std::move(session), std::move(answer), std::move(done));
+  };
+  auto finished = co_await asioWait<Response>(std::move(start));
+  co_return *std::move(finished);
+}
+
+inline boost::asio::awaitable<std::vector<std::string>> rollBackSession(const SessionJar& jar, std::string cookies,
+                                                                        const Session& session) {
+  if (!jar.hasAsynchronousForms()) co_return rollBack(jar, cookies, session);
+  auto start = [jar, cookies, session](std::function<void(std::vector<std::string>)> done) {
+    startRollBack(jar, cookies, session, std::move(done));
+  };
+  auto kept = co_await asioWait<std::vector<std::string>>(std::move(start));
+  co_return *std::move(kept);
+}
+
+}  // namespace detail
+
 // Opens the request's session before the handler and commits it after, once: the answer with its cookies, which are
 // always sent before the first byte of a body. `handler(Session&)` gives a Response, or an awaitable of one. When the
-// session does not fit a cookie the answer is notSavedAnswer() in place of the handler's; when the handler throws it is
-// internalErrorAnswer() with what rollBack() keeps. Blocks only as SessionJar's hooks do. The request must outlive the
-// awaitable.
+// session does not fit a cookie the answer is notSavedAnswer() in place of the handler's; when it cannot be told
+// whether it is revoked, unknownSessionAnswer(); when the handler throws it is internalErrorAnswer() with what
+// rollBack() keeps. Never blocks where SessionOptions::isRevoked and the jar's hooks have asynchronous forms, as
+// revokedBy(), denyingLogouts() and Fetcher::commitHooks() give them. The request must outlive the awaitable.
 template <class Handler>
 boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest& request, Handler handler) {
-  Session session = jar.open(cookieHeader(request.web()));
+  Session session = co_await detail::openSession(jar, cookieHeader(request.web()));
+  if (auto unknown = unknownSessionAnswer(session)) co_return *std::move(unknown);
   Response answer;
   std::exception_ptr thrown;
   try {
@@ -41,14 +88,15 @@ boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest&
     } else {
       answer = co_await handler(session);
     }
-    answer = finish(jar, cookieHeader(request.web()), session, std::move(answer));
+    answer = co_await detail::finishSession(jar, cookieHeader(request.web()), session, std::move(answer));
   } catch (...) {
     thrown = std::current_exception();
   }
   if (!thrown) co_return answer;
   request.report(thrown);
+  const std::vector<std::string> kept = co_await detail::rollBackSession(jar, cookieHeader(request.web()), session);
   answer = internalErrorAnswer();
-  putSetCookies(answer.headers, rollBack(jar, cookieHeader(request.web()), session));
+  putSetCookies(answer.headers, kept);
   co_return answer;
 }
 
@@ -66,7 +114,7 @@ class BeastAuth {
     return withSession(jar_, request, [this, &request, route](Session& session) -> boost::asio::awaitable<Response> {
       if (!route) co_return Response{.status = 404};
       if (route == AuthRoutes::Route::status) co_return routes_.status(session);
-      if (route == AuthRoutes::Route::logout) co_return routes_.logout(request.web(), session);
+      if (route == AuthRoutes::Route::logout) co_return co_await logout(request, session);
       if (auto refusal = routes_.refuseRefresh(request.web(), session)) co_return *std::move(refusal);
       const auto refreshed = co_await asyncRefresh(fetcher_, session, boost::asio::use_awaitable);
       co_return routes_.afterRefresh(session, refreshed);
@@ -74,6 +122,25 @@ class BeastAuth {
   }
 
  private:
+  [[nodiscard]] boost::asio::awaitable<Response> logout(const BeastRequest& request, Session& session) const {
+    struct Ended {
+      Session session;
+      Response answer = {};
+    };
+    // On a copy, which lives for as long as that takes, whatever becomes of the awaitable.
+    const auto ended = std::make_shared<Ended>(Ended{session});
+    auto start = [this, &request, ended](std::function<void(bool)> done) {
+      routes_.startLogout(request.web(), ended->session, [ended, done = std::move(done)](Response answer) {
+        ended->answer = std::move(answer);
+        done(true);
+      });
+    };
+    const auto isDone = co_await detail::asioWait<bool>(std::move(start));
+    static_cast<void>(isDone);
+    session = ended->session;
+    co_return ended->answer;
+  }
+
   SessionJar jar_;
   Fetcher fetcher_;
   AuthRoutes routes_;
@@ -130,8 +197,12 @@ class BeastProxy {
       co_return proxy_.forBrowser(request.web(), std::move(response));
     };
     Response answer = co_await withSession(jar_, request, ask);
-    proxy_.endWithSession(request.web(), answer);
-    co_return answer;
+    if (!answer.upgraded) co_return answer;
+    auto start = [this, cookies = cookieHeader(request.web()), answer](std::function<void(Response)> done) mutable {
+      proxy_.startEndWithSession(std::move(cookies), std::move(answer), std::move(done));
+    };
+    auto watched = co_await detail::asioWait<Response>(std::move(start));
+    co_return *std::move(watched);
   }
 
   std::string prefix_;

@@ -149,8 +149,15 @@ class BeastTunnel : public std::enable_shared_from_this<BeastTunnel<Stream>> {
       co_await check_.async_wait(into(interrupted));
       if (interrupted) continue;
       const bool isLate = Clock::now() - moved_ >= patience();
-      if (isLate || (api_->hasEnded && api_->hasEnded())) end();
+      if (isLate || (api_->hasEnded && co_await hasSessionEnded())) end();
     }
+  }
+  asio::awaitable<bool> hasSessionEnded() {
+    const auto start = [api = api_](AsioAlone&, std::function<void(Result<bool>)> done, const std::stop_token&) {
+      api->hasEnded([done = std::move(done)](bool hasEnded) { done(hasEnded); });
+    };
+    const auto hasEnded = co_await asioOperation<Result<bool>>(AsioAlone(), start, asio::use_awaitable);
+    co_return !hasEnded || *hasEnded;
   }
   [[nodiscard]] Clock::duration patience() const {
     const Clock::duration idle = api_->idle;
