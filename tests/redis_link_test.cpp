@@ -5,7 +5,10 @@
 #include "support/support.hpp"
 
 #include <atomic>
+#include <csignal>
 #include <future>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -159,4 +162,30 @@ TEST_CASE("one who is late does not make those late that come after it") {
   const auto reply = link.run(lookUp("key"));
   REQUIRE(reply);
   CHECK(reply->items.at(0).text == "key");
+}
+
+TEST_CASE("a child of fork() that only ends does not wait for the threads of its parent") {
+  support::RedisServer server;
+  auto redis = std::make_shared<Redis>(support::redisOptions(server, support::password));
+  auto coordinator = std::make_unique<RedisCoordinator>(redis);
+  auto list =
+      std::make_unique<RedisRevocationList>(redis, RedisRevocationOptions{.lookup = RevocationLookup::mirror});
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    list.reset();
+    coordinator.reset();
+    redis.reset();
+    ::_exit(0);
+  }
+  const auto deadline = support::soon();
+  int status = -1;
+  while (::waitpid(child, &status, WNOHANG) == 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(1ms);
+  }
+  const bool hasEnded = status == 0;
+  if (!hasEnded) ::kill(child, SIGKILL);
+  CHECK(hasEnded);
+  list->deny({.value = "s"});  // the parent's go on
+  CHECK(redis->stats().failed == 0);
 }

@@ -102,3 +102,27 @@ TEST_CASE("a look whose probe is not answered when the pool goes leaves no conne
   while (descriptors() > before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   CHECK(descriptors() == before);
 }
+
+TEST_CASE("of two that wait for a connection which is not made in time, the one with more time gets the next one") {
+  std::atomic<int> signedIn = 0;
+  std::atomic<bool> hasHungUp = false;
+  support::FakeRedis server(support::answering([&](const std::vector<std::string>& words) -> std::string {
+    if (words[0] == "AUTH") return ++signedIn == 2 ? "" : "+OK\r\n";
+    return hasHungUp.exchange(true) ? "*1\r\n$-1\r\n" : support::FakeRedis::hangUp;
+  }));
+  Running running({.passwords = support::password, .port = server.port(), .password = "secret"});
+  std::promise<std::optional<Error>> looked;
+  running.look([&](const std::optional<Error>& problem) { looked.set_value(problem); });
+  REQUIRE_FALSE(looked.get_future().get());
+  std::promise<Result<detail::Reply>> hurried;
+  std::promise<Result<detail::Reply>> patient;
+  running.loop->post([&] {
+    const detail::RedisCall call{.script = &detail::lookUpScript(), .keys = {"k"}, .arguments = {"1"}};
+    const auto now = std::chrono::steady_clock::now();
+    running.pool->run(call, now + 300ms, [&](Result<detail::Reply> reply) { hurried.set_value(std::move(reply)); });
+    running.pool->run(call, now + 60s, [&](Result<detail::Reply> reply) { patient.set_value(std::move(reply)); });
+  });
+  CHECK_FALSE(hurried.get_future().get());
+  CHECK(patient.get_future().get());
+  CHECK(signedIn == 3);
+}

@@ -1,3 +1,4 @@
+#include "redis/leave.hpp"
 #include "redis/logout_operation.hpp"
 #include "redis/refresh_operation.hpp"
 #include "redis/refreshing.hpp"
@@ -64,6 +65,7 @@ class RedisCoordinator::State {
         [operation, tokens, newest, ended] { operation->begin(tokens, newest, ended); });
     static_cast<void>(isPosted);  // else it is dropped, and `ended` is called by that
   }
+  [[nodiscard]] bool isOfThisProcess() const { return refreshing_->link().isOfThisProcess(); }
   [[nodiscard]] bool mayWait() const { return !refreshing_->link().loop().isOnItsThread(); }
 
   RedisCoordinatorStats stats() const {
@@ -99,7 +101,9 @@ RedisCoordinator::RedisCoordinator(const std::shared_ptr<Redis>& redis, RedisCoo
   if (!redis) throw std::invalid_argument("ironjar: RedisCoordinator: redis is empty");
   state_ = std::make_unique<State>(redis->link_, std::move(options));
 }
-RedisCoordinator::~RedisCoordinator() = default;
+RedisCoordinator::~RedisCoordinator() {
+  if (!state_->isOfThisProcess()) detail::leave(state_);
+}
 
 Result<std::optional<TokenSet>> RedisCoordinator::newest(std::string_view client, const TokenSet& tokens, From from,
                                                          const RefreshContext& context) {

@@ -2,6 +2,7 @@
 
 #include "base/notify.hpp"
 #include "base/worker_pool.hpp"
+#include "redis/leave.hpp"
 #include "redis/options.hpp"
 #include "redis/policy.hpp"
 #include "redis/pool.hpp"
@@ -152,6 +153,8 @@ class RedisLink::Core {
       // Right after a probe that was answered well, so that it is this call's own.
       const bool isRefused = !reply && degraded_ && reply.error().code == Errc::notAllowed;
       const bool isHopeless = isRefused && ++sending->calls.front().tries == mostTries;
+      const auto answered = reply ? std::exchange(sending->calls.front().call.answered, nullptr) : nullptr;
+      if (answered) completeSafely<bool>([&](bool) { answered(*reply); }, true);
       if (reply || isHopeless) sending->calls.pop_front();
       sendNext(sending, reply || isHopeless ? std::nullopt : std::optional(reply.error()));
     };
@@ -214,6 +217,11 @@ void RedisLink::end() noexcept {
 }
 
 RedisLink::~RedisLink() {
+  if (!isOfThisProcess()) {
+    thread_.detach();
+    leave(core_);
+    return;
+  }
   if (core_->loop().isOnItsThread()) {
     core_->loop().stop();
     thread_.detach();

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <ironjar/redis.hpp>
@@ -49,6 +50,9 @@ class RedisLink {
   [[nodiscard]] Ticket listen(std::vector<std::string> channels, std::function<void(Heard)> heard);
   void stopListening(Ticket ticket);
 
+  // False in a child of fork(), which has none of the threads: there it may only go, and leaves behind what it has.
+  [[nodiscard]] bool isOfThisProcess() const { return process_ == ::getpid(); }
+
   [[nodiscard]] const RedisSealer& sealer() const { return sealer_; }
   [[nodiscard]] RedisStats stats() const;
 
@@ -61,6 +65,7 @@ class RedisLink {
   const RedisSealer sealer_;
   std::shared_ptr<Core> core_;  // shared with the thread
   std::thread thread_;
+  const pid_t process_ = ::getpid();
 };
 
 }  // namespace ironjar::detail

@@ -3,6 +3,7 @@
 
 #include "redis/scripts.hpp"
 
+#include <functional>
 #include <list>
 #include <string>
 #include <unordered_map>
@@ -14,6 +15,8 @@ struct RedisCall {
   const RedisScript* script = nullptr;  // one of the constants
   std::vector<std::string> keys = {};
   std::vector<std::string> arguments = {};
+  // What to do with the answer of one that runs later (RedisLink::runLater), on the link's thread; may be empty.
+  std::function<void(const Reply&)> answered = {};
 };
 
 class PendingCalls {

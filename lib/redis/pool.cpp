@@ -158,19 +158,21 @@ void RedisPool::connect(Deadline deadline) {
   auto raw = std::make_shared<RedisConnection*>(nullptr);
   const auto connection = std::make_shared<RedisConnection>(
       *loop_, options_, tls_,
-      RedisConnection::Hooks{.opened = [this, raw](std::optional<Error> why) { connected(*raw, std::move(why)); },
-                             .ended = [this, raw] { forget(*raw); }},
+      RedisConnection::Hooks{
+          .opened = [this, raw, deadline](std::optional<Error> why) { connected(*raw, deadline, std::move(why)); },
+          .ended = [this, raw] { forget(*raw); }},
       ++opened_);
   *raw = connection.get();
   opening_.push_back(connection);
   try {
     connection->open(addresses_, deadline);
   } catch (const std::exception&) {  // for the copy of the addresses: those that wait shall not wait for it
-    connected(connection.get(), Error{Errc::overloaded, {}});
+    connected(connection.get(), Deadline::max(), Error{Errc::overloaded, {}});
   }
 }
 
-void RedisPool::connected(RedisConnection* connection, std::optional<Error> problem) {
+// `deadline`: of the one that it was opened for. Those that have more time try again.
+void RedisPool::connected(RedisConnection* connection, Deadline deadline, std::optional<Error> problem) {
   const auto found =
       std::find_if(opening_.begin(), opening_.end(), [&](const auto& c) { return c.get() == connection; });
   if (found == opening_.end()) return;
@@ -182,9 +184,11 @@ void RedisPool::connected(RedisConnection* connection, std::optional<Error> prob
   // Those that come meanwhile wait for the next one.
   std::list<std::shared_ptr<Attempt>> waiting;
   waiting.swap(waiting_);
+  const bool isLate = std::chrono::steady_clock::now() >= deadline;
   for (const auto& attempt : waiting) {
     loop_->cancel(attempt->timer);
-    problem ? attempt->complete(*problem) : submit(attempt);
+    const bool isOver = problem && (!isLate || isClosed_ || attempt->deadline <= deadline);
+    isOver ? attempt->complete(*problem) : submit(attempt);
   }
 }
 

@@ -48,7 +48,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   void learnHash(const RedisScript& script, RedisConnection& connection, Deadline deadline);
   void await(const std::shared_ptr<Attempt>& attempt);
   void connect(Deadline deadline);
-  void connected(RedisConnection* connection, std::optional<Error> problem);
+  void connected(RedisConnection* connection, Deadline deadline, std::optional<Error> problem);
   void forget(const RedisConnection* connection);
   void lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddress> addresses);
   void probe(const std::shared_ptr<Look>& look);

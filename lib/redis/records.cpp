@@ -132,7 +132,7 @@ void RedisRecord::renew(const std::string& owner, Told<bool> done) {
 }
 
 void RedisRecord::publish(const std::string& owner, const TokenSet& tokens, std::optional<TimePoint> endedAt,
-                          Told<Outcome> done) {
+                          Told<Outcome> done, std::function<void(const Record&)> late) {
   const auto sealedTokens = [&](const TokenSet& what) {
     Json data = writeTokens(what);
     if (endedAt) data["o"] = unixMilliseconds(*endedAt);
@@ -142,9 +142,18 @@ void RedisRecord::publish(const std::string& owner, const TokenSet& tokens, std:
   if (!values) values = sealedTokens(bare(tokens));
   if (!values) return done(values.error());
   const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
-  runPublish(order, [this, order, done = std::move(done)](Result<Outcome> outcome) {
+  runPublish(order, [this, order, done = std::move(done), late = std::move(late)](Result<Outcome> outcome) {
     // Nobody else has them, and the old token is spent: the others must know as soon as Redis does.
-    if (!outcome) link_.runLater(callOf(publishScript(), order));
+    if (!outcome) {
+      RedisCall call = callOf(publishScript(), order);
+      if (late) {
+        call.answered = [late, self = std::make_shared<RedisRecord>(*this)](const Reply& reply) {
+          const Answer answer = self->read(reply);
+          if (answer.record && answer.record->kind == Record::Kind::loggedOut) late(*answer.record);
+        };
+      }
+      link_.runLater(std::move(call));
+    }
     done(std::move(outcome));
   });
 }

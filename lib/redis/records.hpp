@@ -4,6 +4,7 @@
 #include "redis/link.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,8 +70,9 @@ class RedisRecord {
   void renew(const std::string& owner, Told<bool> done);
   // Each gives up the lock and stores how the call has ended. A record of another process that is newer, or a logout,
   // is not overwritten: it is returned. When Redis fails, publish() has the tokens stored later, as soon as Redis takes
-  // them.
-  void publish(const std::string& owner, const TokenSet& tokens, std::optional<TimePoint> endedAt, Told<Outcome> done);
+  // them; if a logout is found there then, `late`, which may be empty, is called with it, on the link's thread.
+  void publish(const std::string& owner, const TokenSet& tokens, std::optional<TimePoint> endedAt, Told<Outcome> done,
+               std::function<void(const Record&)> late = {});
   void endGrant(const std::string& owner, Told<Outcome> done);
   void release(const std::string& owner, const Failure& failure, Told<Outcome> done);
   // What is known, without a lock.

@@ -34,9 +34,14 @@ void RefreshOperation::better(const Result<RedisRecord::Outcome>& outcome, const
 
 void RefreshOperation::publish(const RefreshAnswer& answer) {
   const TokenSet fresh = successorOf(request_.spent, *answer.tokens);
+  const auto late = [weak = std::weak_ptr(shared_), client = request_.client, spent = request_.spent.refreshToken,
+                     fresh](const Record& ended) {
+    if (const auto shared = weak.lock()) shared->discard(client, spent, fresh, ended);
+  };
   record_.publish(owner_, fresh, endedBefore_, step<RedisRecord::Outcome>([this, answer, fresh](const auto& outcome) {
                     published(answer, fresh, outcome);
-                  }));
+                  }),
+                  late);
 }
 
 void RefreshOperation::published(const RefreshAnswer& answer, const TokenSet& fresh,

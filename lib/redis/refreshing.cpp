@@ -211,6 +211,18 @@ void Refreshing::revokeLast(std::string client, TokenSet last, RevokeCall revoke
   });
 }
 
+void Refreshing::discard(const std::string& client, const std::string& spent, const TokenSet& tokens,
+                         const Record& ended) {
+  const auto orphaned = std::make_shared<RedisRecord>(recordOf(client, spent));
+  orphaned->storeOrphaned(tokens, [orphaned](const Result<bool>&) {});
+  const Logout logout{.at = ended.endedAt.value_or(TimePoint::max())};
+  const auto own = std::make_shared<RedisRecord>(recordOf(client, tokens.refreshToken));
+  own->logOut(logout, [own](const auto&) {});
+  complete([self = shared_from_this(), client, tokens, logout] {
+    if (const auto local = self->local()) local->end(client, tokens, nullptr, logout);
+  });
+}
+
 void Refreshing::close() {
   const auto now = std::chrono::steady_clock::now;
   isClosing_ = true;

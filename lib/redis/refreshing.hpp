@@ -46,6 +46,9 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
 
   // For the link's thread.
   void forget(const std::shared_ptr<OrphanWatch>& watch) { watches_.erase(watch); }
+  // Tokens that could not be published in time, of a login that was signed out of meanwhile: who has ended it finds
+  // them to be revoked, and whoever has got them here is signed out, too.
+  void discard(const std::string& client, const std::string& spent, const TokenSet& tokens, const Record& ended);
   // Makes the call, or has it made as soon as there are few enough; answered() follows.
   void call(const std::shared_ptr<RefreshOperation>& operation);
   void callEnded(const std::shared_ptr<RefreshOperation>& operation);

@@ -1,4 +1,5 @@
 #include "redis/denial_mirror.hpp"
+#include "redis/leave.hpp"
 #include "redis/scripts.hpp"
 
 #include <atomic>
@@ -78,6 +79,7 @@ class RedisRevocationList::State {
     }
   }
 
+  [[nodiscard]] bool isOfThisProcess() const { return link_->isOfThisProcess(); }
   [[nodiscard]] bool isOnLinksThread() const { return link_->loop().isOnItsThread(); }
   [[nodiscard]] bool asks() const { return !mirror_; }
   [[nodiscard]] RedisRevocationStats stats() const {
@@ -200,7 +202,9 @@ RedisRevocationList::RedisRevocationList(const std::shared_ptr<Redis>& redis, Re
   if (!redis) throw std::invalid_argument("ironjar: RedisRevocationList: redis is empty");
   state_ = std::make_unique<State>(redis->link_, std::move(options));
 }
-RedisRevocationList::~RedisRevocationList() = default;
+RedisRevocationList::~RedisRevocationList() {
+  if (!state_->isOfThisProcess()) detail::leave(state_);
+}
 
 void RedisRevocationList::deny(const Mark& mark) {
   if (state_->isOnLinksThread()) return state_->deny(mark, [] {});

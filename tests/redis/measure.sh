@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Several real processes over one Redis, measured: token calls for 500 expiries, lock holders killed 20 times at each of
+# Several real processes over one Redis, measured: what each kind of work costs, how much waiting for another process
+# adds, token calls in an outage of 60 s (virtual ones), token calls for 500 expiries, lock holders killed 20 times at each of
 # five points with a lenient and with a strict provider, stopped holders, canaries in RDB and MONITOR; and 50 users with
 # a real OAuth server, in one process and in three. Starts redis-servers of its own on free ports. Fails when a figure is
 # not what lib/redis/README.md says.
@@ -16,13 +17,15 @@ need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_package
 
 build="$root/build/measure"
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON -DIRONJAR_BUILD_REDIS=ON >/dev/null
-cmake --build "$build" --target ironjar_replicas_tests
+cmake --build "$build" --target ironjar_replicas_tests ironjar_redis_tests ironjar_redis_cost
 
 if [ "${1:-}" = --brief ]; then
   kills=2 rounds=10
 else
   kills=20 rounds=60
 fi
-export IRONJAR_EXPIRIES=500 IRONJAR_THREADS=64 IRONJAR_KILLS=$kills
+export IRONJAR_EXPIRIES=500 IRONJAR_THREADS=64 IRONJAR_WAITS=100 IRONJAR_KILLS=$kills
+"$build/tests/ironjar_redis_cost"
+"$build/tests/ironjar_redis_tests" --no-version --success=false --test-case="V07 an outage*"
 "$build/tests/ironjar_replicas_tests" --no-version
 bash "$root/tests/oauth/replicas.sh" "$build/tests/ironjar_replica" "$build/oauth" 50 "$rounds"
