@@ -260,10 +260,14 @@ class RevocationCheck {
 
   RevocationCheck() = default;
   template <class Function>
-  requires std::constructible_from<std::function<bool(const Session&)>, Function> RevocationCheck(Function isRevoked)
-      : blocking_([isRevoked = std::function<bool(const Session&)>(std::move(isRevoked))](const Session& session) {
-          return isRevoked(session) ? Revoked::yes : Revoked::no;
-        }) {}  // NOLINT: passing a function is the point
+  requires std::constructible_from<std::function<bool(const Session&)>, Function> RevocationCheck(
+      Function isRevoked) {  // NOLINT: passing a function is the point
+    std::function<bool(const Session&)> asked(std::move(isRevoked));
+    if (!asked) return;
+    blocking_ = [asked = std::move(asked)](const Session& session) {
+      return asked(session) ? Revoked::yes : Revoked::no;
+    };
+  }
   explicit RevocationCheck(Blocking blocking, Asynchronous asynchronous = nullptr)
       : blocking_(std::move(blocking)), asynchronous_(std::move(asynchronous)) {}
 
