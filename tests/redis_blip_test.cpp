@@ -333,3 +333,29 @@ TEST_CASE("an address that hangs does not hide the next one of the same host") {
     addresses = connection->addresses();
   }
 }
+
+TEST_CASE("new tokens that Redis takes only after a logout are orphaned, and whoever has them is signed out") {
+  RedisServer server;
+  server.command("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all");
+  RedisOptions options{
+      .passwords = support::password, .port = server.port(), .timeout = 5000ms, .failures = 1000, .pause = 100ms};
+  Replica other(options);
+  other.coordinator->end("c", tokens("a"), nullptr);
+  const std::string key = server.values().at(0);
+  const std::string logout = server.command("GET", key);
+  server.command("FLUSHALL");
+  options.user = "app";
+  options.password = "secret";
+  Replica one(options);
+  const auto ask = [&](const TokenSet&) {
+    server.command("ACL", "SETUSER", "app", "-set");
+    return RefreshAnswer{.tokens = tokens("b")};
+  };
+  CHECK(one.coordinator->refresh("c", tokens("a"), ask, soon())->tokens == tokens("b"));
+  server.command("SET", key, logout, "PX", "600000");
+  server.command("ACL", "SETUSER", "app", "+set");
+  CHECK(within(5s, [&] { return server.keys("ironjar:token:*:orphaned").size() == 1; }));
+  CHECK(within(5s, [&] { return server.values().size() == 2; }));
+  CHECK(within(5s, [&] { return errorOf(one.refresh("b", "c")) == Errc::loginRequired; }));
+  CHECK(errorOf(Replica(options).refresh("b", "c")) == Errc::loginRequired);
+}

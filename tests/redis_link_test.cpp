@@ -168,8 +168,7 @@ TEST_CASE("a child of fork() that only ends does not wait for the threads of its
   support::RedisServer server;
   auto redis = std::make_shared<Redis>(support::redisOptions(server, support::password));
   auto coordinator = std::make_unique<RedisCoordinator>(redis);
-  auto list =
-      std::make_unique<RedisRevocationList>(redis, RedisRevocationOptions{.lookup = RevocationLookup::mirror});
+  auto list = std::make_unique<RedisRevocationList>(redis, RedisRevocationOptions{.lookup = RevocationLookup::mirror});
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {

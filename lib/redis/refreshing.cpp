@@ -16,6 +16,15 @@ LocalCoordinatorOptions inFront(LocalCoordinatorOptions options) {
   return options;
 }
 
+// A pool's job that throws would end the program.
+template <class Work>
+void guarded(const Work& work) noexcept {
+  try {
+    work();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): said above
+  }
+}
+
 // Runs it on the loop's thread, and waits until that is done with it and with all that came before. Where there is no
 // memory for that, it is not run.
 void runOn(EventLoop& loop, const std::function<void()>& work) noexcept {
@@ -79,14 +88,23 @@ void Refreshing::startCall(const std::shared_ptr<RefreshOperation>& operation) {
   if (isAsynchronous) ++running_;
   // The application may hold this for as long as it likes: neither the operation nor the link may live on for it.
   const Completion<RefreshAnswer> answered = [loop = link_->sharedLoop(),
-                                              weak = std::weak_ptr(operation)](RefreshAnswer answer) {
-    loop->post([weak, answer = std::move(answer)] {
-      if (const auto asker = weak.lock()) asker->answered(answer);
-    });
+                                              weak = std::weak_ptr(operation)](const RefreshAnswer& answer) {
+    while (true) {
+      try {
+        loop->post([weak, answer] {
+          if (const auto asker = weak.lock()) asker->answered(answer);
+        });
+        return;
+      } catch (const std::bad_alloc&) {  // later, then: what a call has brought must not get lost
+        std::this_thread::sleep_for(betweenTries);
+      }
+    }
   };
   const auto make = [operation, isAsynchronous, answered] {
-    if (!isAsynchronous) return answered(ask(operation->call().blocking(), operation->spent()));
-    startAsking(operation->call().asynchronous(), operation->spent(), answered);
+    guarded([&] {
+      if (!isAsynchronous) return answered(ask(operation->call().blocking(), operation->spent()));
+      startAsking(operation->call().asynchronous(), operation->spent(), answered);
+    });
   };
   // Not even one that begins quickly is begun on the link's thread: it is the application's.
   try {
@@ -201,7 +219,7 @@ void Refreshing::complete(std::function<void()> work) noexcept {
 void Refreshing::revokeLast(std::string client, TokenSet last, RevokeCall revoke) {
   const auto held = hold();
   const auto found = [self = shared_from_this(), revoke, held](const TokenSet& tokens) {
-    const auto call = [revoke, tokens, held] { completeSafely<TokenSet>(revoke, tokens); };
+    const auto call = [revoke, tokens, held] { guarded([&] { revoke(tokens); }); };
     if (!self->calling_.post(call)) call();
   };
   auto watch = std::make_shared<OrphanWatch>(shared_from_this(), std::move(client), std::move(last), found);
