@@ -59,12 +59,15 @@ void OrphanWatch::begin() {
   const auto patient = 2 * shared_->options().lease + std::chrono::seconds{1};
   until_ = now() + patient;
   latest_ = now() + shared_->options().local.keepUnconfirmed;
-  ticket_ = shared_->link().listen(record_.channels(), [weak = weak_from_this()](RedisLink::Heard what) {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->isListening_ = what != RedisLink::Heard::lost;
-    self->look();
-  });
+  try {
+    ticket_ = shared_->link().listen(record_.channels(), [weak = weak_from_this()](RedisLink::Heard what) {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->isListening_ = what != RedisLink::Heard::lost;
+      self->look();
+    });
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the timer is enough
+  }
   look();
 }
 
@@ -73,8 +76,14 @@ void OrphanWatch::stop() { finish(last_); }
 void OrphanWatch::look() {
   if (!done_ || std::exchange(isLooking_, true)) return;
   shared_->link().loop().cancel(timer_);
-  const auto looked = [self = shared_from_this()](const Result<RedisRecord::Orphaned>& found) { self->looked(found); };
-  record_.orphaned(exactlyOnce<Result<RedisRecord::Orphaned>>(looked, Error{Errc::overloaded, {}}));
+  try {
+    const auto looked = [self = shared_from_this()](const Result<RedisRecord::Orphaned>& found) {
+      self->looked(found);
+    };
+    record_.orphaned(exactlyOnce<Result<RedisRecord::Orphaned>>(looked, Error{Errc::overloaded, {}}));
+  } catch (const std::exception&) {  // it would never look again
+    finish(last_);
+  }
 }
 
 void OrphanWatch::looked(const Result<RedisRecord::Orphaned>& found) {
