@@ -134,6 +134,22 @@ TEST_CASE("a logout token that names nobody is a bad request") {
   CHECK_FALSE(backChannelLogout(*site.list, {.issuer = "https://id.example"}));
 }
 
+TEST_CASE("L25 a logout token counts once: replayed, it does not sign out who has signed in again") {
+  Site site;
+  site.signIn(ada);
+  const LogoutToken token{.issuer = "https://id.example", .sub = "ada@id", .id = "jti-1"};
+  CHECK(backChannelLogout(*site.list, token));
+  CHECK_FALSE(site.isSignedIn());
+  site.time.advance(10s);
+  site.signIn(ada);
+  site.time.advance(10s);
+  CHECK_FALSE(backChannelLogout(*site.list, token));
+  CHECK(site.isSignedIn());
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://other.example", .sub = "x", .id = "jti-1"}));
+  CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sub = "ada@id", .id = "jti-2"}));
+  CHECK_FALSE(site.isSignedIn());
+}
+
 TEST_CASE("claims of other types deny nobody") {
   Site site;
   site.signIn({{"user", "x"}, {"sid", 1}, {"sub", Json::array()}, {"iss", false}, {"signedInAt", "yesterday"}});

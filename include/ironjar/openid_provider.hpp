@@ -15,6 +15,7 @@
 
 #include <ironjar/http.hpp>
 #include <ironjar/id_token.hpp>
+#include <ironjar/logout_token.hpp>
 
 namespace ironjar {
 
@@ -66,16 +67,26 @@ class OpenIdProvider {
   // be needed and cannot be had, of asking for them.
   [[nodiscard]] Result<IdToken> verify(std::string_view token, const IdTokenRules& rules,
                                        TimePoint now = systemClock()) const;
+  // Likewise verifyLogoutToken.
+  [[nodiscard]] Result<LogoutToken> verify(std::string_view token, const LogoutTokenRules& rules,
+                                           TimePoint now = systemClock()) const;
 
   // The same without blocking, with an asyncTransport: `done` is called once, before they return or later, from any
   // thread, never under a lock.
   void startMetadata(std::function<void(Result<ProviderMetadata>)> done) const;
+  void startKeys(std::function<void(Result<KeySet>)> done) const;
   void startVerify(std::string token, IdTokenRules rules, TimePoint now,
                    std::function<void(Result<IdToken>)> done) const;
+  void startVerify(std::string token, LogoutTokenRules rules, TimePoint now,
+                   std::function<void(Result<LogoutToken>)> done) const;
 
   [[nodiscard]] const OpenIdProviderOptions& options() const;
 
  private:
+  template <class Token>
+  void startVerified(std::function<Result<Token>(const KeySet&)> verifyWith,
+                     std::function<void(Result<Token>)> given) const;
+
   struct State;
   std::shared_ptr<const State> state_;
 };

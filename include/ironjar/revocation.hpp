@@ -38,6 +38,7 @@ class RevocationList {
       session,  // Session::id(): this one
       sid,      // the provider's session: those that were begun by it
       sub,      // the provider's name for the user: those that were begun until now; who signs in again is let in
+      jti,      // of a logout token that has been used: no session's
     };
     Kind kind = Kind::session;
     std::string value;
@@ -116,19 +117,23 @@ struct MarkNames {
 // list's deny() does, startCommit() does not. Throws std::invalid_argument without a list.
 [[nodiscard]] CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> list);
 
-// The claims of a logout token that the application has verified (its signature, iss, aud, iat, jti and events, OpenID
-// Connect Back-Channel Logout 1.0 section 2.6).
+// The claims of a logout token that has been verified (OpenID Connect Back-Channel Logout 1.0 section 2.6):
+// verifyLogoutToken() gives one, and Login's routes take them.
 struct LogoutToken {
   std::string issuer = {};
   std::string sid = {};
   std::string sub = {};
+  std::string id = {};  // `jti`; empty: a second use is not noticed
 };
 
-// Denies the provider's session, or when no sid is named all sessions of the user. False when neither is named: the
-// request is to be answered with 400. Blocks as the list's deny() does.
+// Denies the provider's session, or when no sid is named all sessions of the user. False when neither is named, or a
+// token of that id was used before: a user who has signed in again meanwhile would be signed out by it. The request is
+// to be answered with 400. Of two at the same time both may be let in, which is harmless. Used ids are remembered in
+// the list, so by all processes that share it, and for its `keep`; it must be an hour at least, as long as a token may
+// last.
 [[nodiscard]] bool backChannelLogout(RevocationList& list, const LogoutToken& token);
-// The same without blocking: `done` as RevocationList::startDeny's, not called when this is false. The list must live
-// until then.
-[[nodiscard]] bool startBackChannelLogout(RevocationList& list, const LogoutToken& token, RevocationList::Denied done);
+// The same without blocking: `done` gets what backChannelLogout() returns, as RevocationList::startDeny's is called. The
+// list must live until then.
+void startBackChannelLogout(RevocationList& list, const LogoutToken& token, std::function<void(bool)> done);
 
 }  // namespace ironjar

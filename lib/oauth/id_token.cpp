@@ -1,65 +1,37 @@
 #include "base/bytes.hpp"
 #include "crypto/libcrypto.hpp"
 #include "crypto/sodium.hpp"
+#include "oauth/claims.hpp"
 #include "oauth/jws.hpp"
 #include "oauth/jwt.hpp"
-#include "oauth/policy.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include <ironjar/id_token.hpp>
 
 namespace ironjar {
 namespace {
 
+using detail::isClaim;
 using detail::SignatureAlgorithm;
+using detail::timeIn;
 using detail::VerifiedJwt;
-
-constexpr std::size_t longestSubject = 255;  // section 2
-
-double secondsOf(TimePoint time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
-
-bool isText(const Json& claims, const char* name, std::string_view wanted) {
-  const auto claim = claims.find(name);
-  return claim != claims.end() && claim->is_string() && claim->get_ref<const std::string&>() == wanted;
-}
-
-// A NumericDate (RFC 7519 section 2), which may have fractions; nothing when there is none.
-Result<std::optional<double>> timeIn(const Json& claims, const char* name) {
-  const auto claim = claims.find(name);
-  if (claim == claims.end()) return std::optional<double>();
-  const auto seconds = claim->is_number() ? claim->get<double>() : -1.0;
-  if (!(seconds >= 0 && seconds < detail::leastMilliseconds)) return fail(Errc::malformed, "a time that is none");
-  return std::optional(seconds);
-}
 
 using Problem = std::optional<Error>;
 
 // Steps 3 to 5. The list must have the client, and besides only those that it trusts.
 Problem audienceProblem(const Json& claims, const IdTokenRules& rules) {
-  const auto claim = claims.find("aud");
-  if (claim == claims.end()) return fail(Errc::notAllowed, "no audience");
-  const Json list = claim->is_array() ? *claim : Json::array({*claim});
-  const auto isTrusted = [&](const Json& one) {
-    if (!one.is_string()) return false;
-    const auto& name = one.get_ref<const std::string&>();
-    return name == rules.clientId ||
-           std::find(rules.audiences.begin(), rules.audiences.end(), name) != rules.audiences.end();
-  };
-  if (std::find(list.begin(), list.end(), rules.clientId) == list.end() ||
-      !std::all_of(list.begin(), list.end(), isTrusted)) {
-    return fail(Errc::notAllowed, "for another audience");
-  }
-  const bool mustHaveParty = list.size() > 1 || claims.contains("azp");
-  if (mustHaveParty && !isText(claims, "azp", rules.clientId)) return fail(Errc::notAllowed, "for another party");
+  const Result<std::size_t> count = detail::audiencesIn(claims, rules.clientId, rules.audiences);
+  if (!count) return count.error();
+  const bool mustHaveParty = *count > 1 || claims.contains("azp");
+  if (mustHaveParty && !isClaim(claims, "azp", rules.clientId)) return fail(Errc::notAllowed, "for another party");
   return std::nullopt;
 }
 
 // Steps 9, 10 and 13.
 Problem timeProblem(const Json& claims, const IdTokenRules& rules, TimePoint now) {
-  const double clock = secondsOf(now);
+  const double clock = detail::unixTimeOf(now);
   const auto skew = static_cast<double>(rules.clockSkew.count());
   const auto end = timeIn(claims, "exp");
   const auto issued = timeIn(claims, "iat");
@@ -97,17 +69,14 @@ std::string halfHash(SignatureAlgorithm algorithm, std::string_view text) {
 
 Problem problemOf(const VerifiedJwt& jwt, const IdTokenRules& rules, TimePoint now) {
   const Json& claims = jwt.claims;
-  if (!isText(claims, "iss", rules.issuer)) return fail(Errc::notAllowed, "of another issuer");
-  const auto subject = claims.find("sub");
-  if (subject == claims.end() || !subject->is_string() || subject->get_ref<const std::string&>().empty() ||
-      subject->get_ref<const std::string&>().size() > longestSubject) {
-    return fail(Errc::malformed, "no subject of 1 to 255 characters");
-  }
+  if (!isClaim(claims, "iss", rules.issuer)) return fail(Errc::notAllowed, "of another issuer");
+  const Result<std::string> subject = detail::identifierIn(claims, "sub");
+  if (!subject || subject->empty()) return fail(Errc::malformed, "no subject of 1 to 255 characters");
   if (auto problem = audienceProblem(claims, rules)) return problem;
   if (auto problem = timeProblem(claims, rules, now)) return problem;
   if (!rules.nonce.empty() && !isNonce(claims, rules.nonce)) return fail(Errc::notAllowed, "another nonce");
   if (!rules.accessToken.empty() && claims.contains("at_hash") &&
-      !isText(claims, "at_hash", halfHash(jwt.algorithm, rules.accessToken))) {
+      !isClaim(claims, "at_hash", halfHash(jwt.algorithm, rules.accessToken))) {
     return fail(Errc::notAllowed, "of another access token");
   }
   return std::nullopt;
@@ -121,8 +90,7 @@ Result<IdToken> verifyIdToken(std::string_view token, const KeySet& keys, const 
   if (auto problem = problemOf(*jwt, rules, now)) return *std::move(problem);
   IdToken verified;
   verified.subject = jwt->claims["sub"].get<std::string>();
-  const std::chrono::duration<double> end(std::min(jwt->claims["exp"].get<double>(), detail::latestSeconds));
-  verified.expiresAt = TimePoint(std::chrono::duration_cast<TimePoint::duration>(end));
+  verified.expiresAt = detail::timeOf(jwt->claims["exp"].get<double>());
   verified.claims = std::move(jwt->claims);
   return verified;
 }

@@ -150,17 +150,20 @@ void OpenIdProvider::startMetadata(std::function<void(Result<ProviderMetadata>)>
   });
 }
 
-void OpenIdProvider::startVerify(std::string token, IdTokenRules rules, TimePoint now,
-                                 std::function<void(Result<IdToken>)> given) const {
+void OpenIdProvider::startKeys(std::function<void(Result<KeySet>)> done) const {
+  state_->keys->start(Freshness::Wanted::any, [done = std::move(done)](const auto& known) {
+    done(known ? Result<KeySet>(**known) : Result<KeySet>(known.error()));
+  });
+}
+
+template <class Token>
+void OpenIdProvider::startVerified(std::function<Result<Token>(const KeySet&)> verifyWith,
+                                   std::function<void(Result<Token>)> given) const {
   const auto done =
-      detail::exactlyOnce<Result<IdToken>>(std::move(given), fail(Errc::transport, "a token could not be verified"));
-  if (rules.issuer.empty()) rules.issuer = state_->options.issuer;
-  const auto verifyWith = [token = std::move(token), rules = std::move(rules), now](const KeySet& keys) {
-    return verifyIdToken(token, keys, rules, now);
-  };
+      detail::exactlyOnce<Result<Token>>(std::move(given), fail(Errc::transport, "a token could not be verified"));
   state_->keys->start(Freshness::Wanted::any, [state = state_, verifyWith, done](const auto& keys) {
     if (!keys) return done(keys.error());
-    Result<IdToken> verified = verifyWith(**keys);
+    Result<Token> verified = verifyWith(**keys);
     // A key may be renewed under its old id, or have none.
     const Errc code = verified ? Errc::cancelled : verified.error().code;
     if (code != Errc::unknownKey && code != Errc::tampered) return done(std::move(verified));
@@ -171,23 +174,40 @@ void OpenIdProvider::startVerify(std::string token, IdTokenRules rules, TimePoin
   });
 }
 
+void OpenIdProvider::startVerify(std::string token, IdTokenRules rules, TimePoint now,
+                                 std::function<void(Result<IdToken>)> done) const {
+  if (rules.issuer.empty()) rules.issuer = state_->options.issuer;
+  startVerified<IdToken>([token = std::move(token), rules = std::move(rules),
+                          now](const KeySet& keys) { return verifyIdToken(token, keys, rules, now); },
+                         std::move(done));
+}
+
+void OpenIdProvider::startVerify(std::string token, LogoutTokenRules rules, TimePoint now,
+                                 std::function<void(Result<LogoutToken>)> done) const {
+  if (rules.issuer.empty()) rules.issuer = state_->options.issuer;
+  startVerified<LogoutToken>([token = std::move(token), rules = std::move(rules),
+                              now](const KeySet& keys) { return verifyLogoutToken(token, keys, rules, now); },
+                             std::move(done));
+}
+
 Result<ProviderMetadata> OpenIdProvider::metadata() const {
   return detail::waitFor<Result<ProviderMetadata>>([this](const auto& done) { startMetadata(done); },
                                                    fail(Errc::transport, "the transport has gone"));
 }
 
 Result<KeySet> OpenIdProvider::keys() const {
-  const auto start = [this](const std::function<void(Result<KeySet>)>& done) {
-    state_->keys->start(Freshness::Wanted::any, [done](const auto& known) {
-      done(known ? Result<KeySet>(**known) : Result<KeySet>(known.error()));
-    });
-  };
-  return detail::waitFor<Result<KeySet>>(start, fail(Errc::transport, "the transport has gone"));
+  return detail::waitFor<Result<KeySet>>([this](const auto& done) { startKeys(done); },
+                                         fail(Errc::transport, "the transport has gone"));
 }
 
 Result<IdToken> OpenIdProvider::verify(std::string_view token, const IdTokenRules& rules, TimePoint now) const {
   const auto start = [&](const auto& done) { startVerify(std::string(token), rules, now, done); };
   return detail::waitFor<Result<IdToken>>(start, fail(Errc::transport, "the transport has gone"));
+}
+
+Result<LogoutToken> OpenIdProvider::verify(std::string_view token, const LogoutTokenRules& rules, TimePoint now) const {
+  const auto start = [&](const auto& done) { startVerify(std::string(token), rules, now, done); };
+  return detail::waitFor<Result<LogoutToken>>(start, fail(Errc::transport, "the transport has gone"));
 }
 
 }  // namespace ironjar

@@ -23,6 +23,11 @@ inline constexpr std::chrono::hours oldestDocument{24};
 inline constexpr std::chrono::seconds documentInterval{60};
 inline constexpr std::chrono::seconds documentPause{5};
 
+// How long a logout token lasts that does not say (OpenID Connect Back-Channel Logout 1.0 section 2.4: two minutes at
+// most is best), and the most that one may say, both from its `iat` on. A list of used ones has to hold them as long.
+inline constexpr std::chrono::minutes logoutTokenLifetime{2};
+inline constexpr std::chrono::hours longestLogoutToken{1};
+
 // What an answer may say of an access token's lifetime; anything else is ignored.
 inline constexpr std::chrono::hours longestLifetime{24 * 365 * 10};
 

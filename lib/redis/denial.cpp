@@ -16,7 +16,7 @@ using Mark = RevocationList::Mark;
 
 constexpr std::string_view purpose = "redis-revocation";
 constexpr std::string_view purposeOfLogs = "redis-denials";
-constexpr std::array<std::string_view, 3> kinds = {"session", "sid", "sub"};
+constexpr std::array<std::string_view, 4> kinds = {"session", "sid", "sub", "jti"};
 
 std::string_view kindOf(const Mark& mark) { return kinds.at(static_cast<std::size_t>(mark.kind)); }
 

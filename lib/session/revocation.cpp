@@ -40,6 +40,8 @@ std::vector<Mark> marksOf(const LogoutToken& token) {
   return {mark, {mark.kind, mark.value, token.issuer}};
 }
 
+Mark useOf(const LogoutToken& token) { return {Mark::Kind::jti, token.id, token.issuer}; }
+
 }  // namespace
 
 bool RevocationList::isBegunBy(TimePoint startedAt, TimePoint deniedAt) {
@@ -131,20 +133,30 @@ CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> li
 
 bool backChannelLogout(RevocationList& list, const LogoutToken& token) {
   const std::vector<Mark> marks = marksOf(token);
+  const Mark use = useOf(token);
+  if (marks.empty() || (!token.id.empty() && list.check({&use, 1}, {}) == Revoked::yes)) return false;
   for (const Mark& mark : marks) list.deny(mark);
-  return !marks.empty();
+  if (!token.id.empty()) list.deny(use);  // last: a logout that was not completed may be repeated
+  return true;
 }
 
-bool startBackChannelLogout(RevocationList& list, const LogoutToken& token, RevocationList::Denied done) {
+void startBackChannelLogout(RevocationList& list, const LogoutToken& token, std::function<void(bool)> done) {
   const std::vector<Mark> marks = marksOf(token);
-  if (marks.empty()) return false;
-  const auto left = std::make_shared<std::atomic<std::size_t>>(marks.size());
-  for (const Mark& mark : marks) {
-    list.startDeny(mark, [left, done] {
-      if (--*left == 0) done();
-    });
-  }
-  return true;
+  const auto once = detail::exactlyOnce<bool>(std::move(done), true);
+  if (marks.empty()) return once(false);
+  const auto mark = [&list, use = useOf(token), once] { list.startDeny(use, [once] { once(true); }); };
+  const auto deny = [&list, marks, once,
+                     next = token.id.empty() ? RevocationList::Denied([once] { once(true); }) : mark] {
+    const auto left = std::make_shared<std::atomic<std::size_t>>(marks.size());
+    for (const Mark& each : marks) {
+      list.startDeny(each, [left, next] {
+        if (--*left == 0) next();
+      });
+    }
+  };
+  if (token.id.empty()) return deny();
+  const Mark use = useOf(token);
+  list.startCheck({&use, 1}, {}, [once, deny](Revoked used) { used == Revoked::yes ? once(false) : deny(); });
 }
 
 }  // namespace ironjar
