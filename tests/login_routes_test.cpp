@@ -66,7 +66,7 @@ TEST_CASE("GET /login leads back to its returnTo, and touches no session that is
     CAPTURE(one.first);
     const std::string cookies = ada.header();
     Session session = site.jar->open(cookies);
-    const Response response = routes.answer(Route::login, LoginSite::requestOf(one.first, cookies), session);
+    const Response response = routes.answer(LoginSite::requestOf(one.first, cookies), session);
     CHECK(response.status == 303);
     CHECK_FALSE(session.changed());
     CHECK(session.tokens()->subject == "ada");
@@ -82,8 +82,7 @@ TEST_CASE("what an attempt asks for besides is the application's to say") {
   }});
   Session session = site.jar->open("");
   const auto begin = [&](const char* target) {
-    return support::queryOf(
-        LoginSite::locationOf(routes.answer(Route::login, LoginSite::requestOf(target, ""), session)));
+    return support::queryOf(LoginSite::locationOf(routes.answer(LoginSite::requestOf(target, ""), session)));
   };
   CHECK(begin("/login?again")["prompt"] == "login");
   CHECK_FALSE(begin("/login").contains("prompt"));
@@ -94,8 +93,7 @@ TEST_CASE("L17 a login that begins anew, for an answer of no attempt, asks for w
   const LoginRoutes routes(*site.login, fetcherOf(site),
                            {.attempt = [](const WebRequest&) { return LoginRequest{.maxAge = Seconds{60}}; }});
   Session session = site.jar->open("");
-  const Response response =
-      routes.answer(Route::callback, LoginSite::requestOf("/callback?code=x&state=y", ""), session);
+  const Response response = routes.answer(LoginSite::requestOf("/callback?code=x&state=y", ""), session);
   CHECK(response.status == 303);
   CHECK(support::queryOf(LoginSite::locationOf(response))["max_age"] == "60");
 }
@@ -115,10 +113,10 @@ TEST_CASE("POST /logout ends the session, for the site's own pages alone") {
   site.signIn(ada);
   Session session = site.sessionOf(ada);
   const WebRequest foreign{.method = "POST", .target = "/logout", .fields = {{"Sec-Fetch-Site", "cross-site"}}};
-  CHECK(routes.answer(Route::logout, foreign, session).status == 403);
+  CHECK(routes.answer(foreign, session).status == 403);
   CHECK_FALSE(session.destroyed());
   const WebRequest own{.method = "POST", .target = "/logout", .fields = {{"Sec-Fetch-Site", "same-origin"}}};
-  CHECK(LoginSite::locationOf(routes.answer(Route::logout, own, session)) == "/bye");
+  CHECK(LoginSite::locationOf(routes.answer(own, session)) == "/bye");
   CHECK(session.destroyed());
 }
 

@@ -20,6 +20,7 @@
 
 #include <ironjar/fetch.hpp>
 #include <ironjar/openid_provider.hpp>
+#include <ironjar/revocation.hpp>
 #include <ironjar/session.hpp>
 #include <ironjar/token_endpoint.hpp>
 #include <ironjar/web.hpp>
@@ -67,6 +68,10 @@ struct LoginOptions {
   // The page for a login that has not come about; unset: {"reason": nameOf(kind)} with 403, 401, 503, 502, 400 or 400.
   // Must not throw.
   std::function<Response(const LoginProblem&)> onProblem = {};
+  // Where logouts that the provider tells of are denied, by back-channel and front-channel: the list that
+  // SessionOptions::isRevoked asks (revokedBy). Its `keep` is an hour at least. `claims` has to have `sid` and `sub`
+  // then; sessions that are sealed as Fe26.2 keep `signedInAt`, too.
+  std::shared_ptr<RevocationList> revoked = {};
 };
 
 // One attempt. All but returnTo may be empty: left out.
@@ -114,13 +119,51 @@ class Login {
   [[nodiscard]] Response logout(const WebRequest& request, Session& session, const Fetcher& fetcher,
                                 const std::string& returnTo = "/") const;
 
+  // Back-channel logout (OpenID Connect Back-Channel Logout 1.0 section 2.5): denies the sessions that the request's
+  // logout token names, by LoginOptions::revoked: those of its `sid`, or all of its `sub`'s begun until now. 200; 400
+  // {"error": "invalid_request", …} for a token that is not valid or was used before, and, as the section wants it,
+  // "temporarily_unavailable" while no keys can be had. Blocks as callback(), and as the list does. Throws
+  // std::invalid_argument without LoginOptions::revoked.
+  [[nodiscard]] Response backChannelLogout(const WebRequest& request) const;
+
+  // Front-channel logout (OpenID Connect Front-Channel Logout 1.0 section 3): a page of the provider's has this in an
+  // iframe, to which browsers send no SameSite=Lax cookie. So `iss` and `sid` of the query say which sessions are
+  // denied, by LoginOptions::revoked: register with frontchannel_logout_session_required. Without both, or with another
+  // issuer's, 400, and nobody is signed out. Where the session's cookie comes along and has that sid, the session ends
+  // (Fetcher::signOut): commit it afterwards. The answer may be framed by pages of the issuer's origin alone. Nothing
+  // but the sid, which nobody can guess, authenticates the request: beyond 100 such denials at once and one a second,
+  // 503. Prefer back-channel logout. Blocks as the list does. Throws as backChannelLogout().
+  [[nodiscard]] Response frontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher) const;
+
+  // The same without a thread that waits, by LoginOptions::asyncTransport; std::invalid_argument without. `done` is
+  // called exactly once, before these return or later, on whichever thread knows, never under a lock; what it throws is
+  // dropped. Until then the session must live and must not be touched; the request need not. At the deadline the answer
+  // is the one for a provider that cannot be reached; no step goes on after it. A stop ends it soon with
+  // Errc::cancelled, which is the only error: a code whose answer is under way is spent then. Only Fetcher::signOut,
+  // the jar's hooks and the list block, as they do elsewhere.
+  void startBegin(const WebRequest& request, const LoginRequest& attempt, ResponseHandler done,
+                  const StartOptions& start = {}) const;
+  void startCallback(const WebRequest& request, Session& session, const LoginRequest& anew, ResponseHandler done,
+                     const StartOptions& start = {}) const;
+  void startLogout(const WebRequest& request, Session& session, const Fetcher& fetcher, const std::string& returnTo,
+                   ResponseHandler done, const StartOptions& start = {}) const;
+  void startBackChannelLogout(const WebRequest& request, ResponseHandler done, const StartOptions& start = {}) const;
+
   [[nodiscard]] const SessionJar& jar() const;
   [[nodiscard]] const LoginOptions& options() const;
   [[nodiscard]] const OpenIdProvider& provider() const;
 
  private:
-  [[nodiscard]] Response answer(const LoginProblem& problem) const;
-  [[nodiscard]] Response begin(std::string_view cookies, const LoginRequest& attempt, bool isRestart) const;
+  template <class Plan>
+  void run(std::unique_ptr<Plan> plan, ResponseHandler done, const StartOptions& start) const;
+  void begin(std::string cookies, const LoginRequest& attempt, bool isRestart, ResponseHandler done,
+             const StartOptions& start) const;
+  void callback(const WebRequest& request, Session& session, const LoginRequest& anew, ResponseHandler done,
+                const StartOptions& start) const;
+  void logout(const WebRequest& request, Session& session, const Fetcher& fetcher, const std::string& returnTo,
+              ResponseHandler done, const StartOptions& start) const;
+  void requireAsync() const;
+  void requireRevoked() const;
 
   struct State;
   std::shared_ptr<const State> state_;
@@ -132,6 +175,10 @@ struct LoginRouteOptions {
   std::string loginPath = "/login";
   std::string logoutPath = "/logout";
   std::string afterLogout = "/";  // as Login::logout has it
+  // As they are registered with the provider (backchannel_logout_uri, frontchannel_logout_uri); empty: there is none.
+  // They need LoginOptions::revoked.
+  std::string backChannelLogoutPath = {};
+  std::string frontChannelLogoutPath = {};
   // What else one attempt asks for. A returnTo that it leaves empty is the query's `returnTo`. Unset: that alone. Asked
   // for each callback too, for the attempt that it may begin anew.
   std::function<LoginRequest(const WebRequest&)> attempt = {};
@@ -139,20 +186,26 @@ struct LoginRouteOptions {
 
 // Immutable but for what Login knows, thread-safe, cheap to copy. Open the session (Login::jar) before and finish() it
 // after each.
-//   GET  loginPath            Login::begin; a returnTo that would begin or end a login again is LoginOptions::returnTo
+//   GET  loginPath               Login::begin; a returnTo that leads to one of these paths is LoginOptions::returnTo
 //   GET  the redirectUri's path  Login::callback; POST with formPost
-//   POST logoutPath           Login::logout
+//   POST logoutPath              Login::logout
+//   POST backChannelLogoutPath   Login::backChannelLogout
+//   GET  frontChannelLogoutPath  Login::frontChannelLogout
 class LoginRoutes {
  public:
-  // Throws std::invalid_argument for paths that are none, or not three different ones, and for a LoginOptions::returnTo
-  // on one of them.
+  // Throws std::invalid_argument for paths that are none, or not different ones, and for a LoginOptions::returnTo on
+  // one of them.
   LoginRoutes(Login login, Fetcher fetcher, LoginRouteOptions options = {});
 
-  enum class Route { login, callback, logout };
+  enum class Route { login, callback, logout, backChannelLogout, frontChannelLogout };
   // Which of them a request is for, its method included.
   [[nodiscard]] std::optional<Route> routeOf(const WebRequest& request) const;
-  // Blocks as Login's functions.
-  [[nodiscard]] Response answer(Route route, const WebRequest& request, Session& session) const;
+  // Whether it is for one of them, or is HEAD of one that takes GET, for which answer() has 405: HEAD signs nobody in.
+  [[nodiscard]] bool matches(const WebRequest& request) const;
+  // Blocks as Login's functions. 404 for a request that does not match.
+  [[nodiscard]] Response answer(const WebRequest& request, Session& session) const;
+  // The same without a thread that waits, as Login's functions that begin with start.
+  void start(const WebRequest& request, Session& session, ResponseHandler done, const StartOptions& start = {}) const;
 
   [[nodiscard]] const Login& login() const;
   [[nodiscard]] const LoginRouteOptions& options() const;

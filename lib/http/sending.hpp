@@ -19,4 +19,12 @@ inline void send(const AsyncTransport& transport, const Request& request, Deadli
   }
 }
 
+// The asynchronous one; without, one that has sent, and blocked meanwhile, when it returns.
+[[nodiscard]] inline AsyncTransport asynchronous(const Transport& transport, const AsyncTransport& asyncTransport) {
+  if (asyncTransport) return asyncTransport;
+  return [transport](const Request& request, Deadline deadline, const std::stop_token&, const ResponseHandler& done) {
+    done(transport(request, deadline));
+  };
+}
+
 }  // namespace ironjar::detail

@@ -51,12 +51,6 @@ OpenIdProviderOptions checked(OpenIdProviderOptions options) {
   return options;
 }
 
-AsyncTransport transportOf(const OpenIdProviderOptions& options) {
-  if (options.asyncTransport) return options.asyncTransport;
-  return [transport = options.transport](const Request& request, Deadline deadline, const std::stop_token&,
-                                         const ResponseHandler& done) { done(transport(request, deadline)); };
-}
-
 // OpenID Connect Discovery 1.0 section 4.
 std::string discoveryUrl(std::string issuer) {
   if (issuer.ends_with('/')) issuer.pop_back();
@@ -116,7 +110,8 @@ struct OpenIdProvider::State {
   explicit State(OpenIdProviderOptions checkedOptions)
       : options(std::move(checkedOptions)),
         metadata(std::make_shared<SharedDocument<ProviderMetadata>>(
-            [options = options, transport = transportOf(options)](const auto& done) {
+            [options = options,
+             transport = detail::asynchronous(options.transport, options.asyncTransport)](const auto& done) {
               get(options, transport, discoveryUrl(options.issuer), [options, done](const Result<std::string>& body) {
                 if (!body) return done(body.error());
                 done(readProviderMetadata(*body, options.issuer, options.allowHttpOnLoopback));
@@ -124,7 +119,8 @@ struct OpenIdProvider::State {
             },
             options.keep, options.now)),
         keys(std::make_shared<SharedDocument<KeySet>>(
-            [options = options, transport = transportOf(options), metadata = metadata](const auto& done) {
+            [options = options, transport = detail::asynchronous(options.transport, options.asyncTransport),
+             metadata = metadata](const auto& done) {
               metadata->start(Freshness::Wanted::any, [options, transport, done](const auto& known) {
                 if (!known) return done(known.error());
                 get(options, transport, (*known)->jwksUri, [done](const Result<std::string>& body) {

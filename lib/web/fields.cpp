@@ -20,6 +20,13 @@ Single singleField(const WebRequest& request, std::string_view name) {
 
 bool hasField(const WebRequest& request, std::string_view name) { return singleField(request, name).value.has_value(); }
 
+bool isForm(const WebRequest& request) {
+  const Single type = singleField(request, "Content-Type");
+  const std::string_view value = type.value.value_or("");
+  return !type.repeats &&
+         equalIgnoringCase(trim(value.substr(0, value.find(';'))), "application/x-www-form-urlencoded");
+}
+
 bool ConnectionOptions::isConnection(std::string_view name) { return equalIgnoringCase(name, "Connection"); }
 
 void ConnectionOptions::add(std::string_view value) {

@@ -18,6 +18,9 @@ struct Single {
 [[nodiscard]] Single singleField(const WebRequest& request, std::string_view name);
 [[nodiscard]] bool hasField(const WebRequest& request, std::string_view name);
 
+// Whether its body says that it is application/x-www-form-urlencoded, whatever its parameters.
+[[nodiscard]] bool isForm(const WebRequest& request);
+
 // Whether the request's one Origin is one of these; without any, whether it is of the Host that the request was sent
 // to, as isSameOrigin says. Nothing else that the request has counts.
 [[nodiscard]] bool isOriginOfSite(const WebRequest& request, const Origins& origins);

@@ -1,92 +1,18 @@
-#include "base/ascii.hpp"
 #include "base/url.hpp"
-#include "json/simdjson.hpp"
 #include "oauth/token_call.hpp"
-#include "oauth/token_endpoint.hpp"
 #include "web/answer.hpp"
 #include "web/fields.hpp"
-#include "web/login_plan.hpp"
+#include "web/login_operation.hpp"
+#include "web/logout_plan.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 
 namespace ironjar {
 namespace {
 
-using detail::LoginStep;
+using detail::LoginEnd;
+using detail::LoginRuntime;
 using Kind = LoginProblem::Kind;
-
-constexpr Seconds attemptLifetime = std::chrono::minutes{10};
-
-[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("ironjar: LoginOptions: " + why); }
-
-bool hasWord(std::string_view words, std::string_view word) {
-  while (!words.empty()) {
-    const std::string_view one = words.substr(0, words.find(' '));
-    if (one == word) return true;
-    words.remove_prefix(std::min(one.size() + 1, words.size()));
-  }
-  return false;
-}
-
-void requireSafe(const LoginOptions& options) {
-  const Result<detail::Url> url = detail::parseUrl(options.redirectUri);
-  const bool isSafe = url && (url->https || (options.allowHttpOnLoopback && url->isLoopback()));
-  if (!isSafe) refuse("redirectUri must be an https URL; allowHttpOnLoopback permits http on this machine");
-  if (detail::safeReturnTo(options.returnTo, "") != options.returnTo || options.returnTo.empty()) {
-    refuse("returnTo must be a path of this site");
-  }
-  if (detail::safeReturnTo(options.returnTo, "").substr(0, options.returnTo.find_first_of("?#")) == url->path()) {
-    refuse("returnTo is the callback");
-  }
-}
-
-void requireParameters(const LoginOptions& options) {
-  if (!hasWord(options.scope, "openid")) refuse("scope must have openid");
-  for (const auto& [name, value] : options.parameters) {
-    if (name.empty() || detail::isReservedParameter(name))
-      refuse("parameters: `" + name + "` has a setting of its own");
-    if (!detail::isUtf8(name) || !detail::isUtf8(value)) refuse("parameters must be UTF-8");
-  }
-  const std::vector<std::string> known = IdTokenRules().algorithms;
-  const auto isKnown = [&](const std::string& name) {
-    return std::find(known.begin(), known.end(), name) != known.end();
-  };
-  if (options.algorithms.empty() || !std::all_of(options.algorithms.begin(), options.algorithms.end(), isKnown)) {
-    refuse("algorithms are of RS256, PS256, ES256 and EdDSA");
-  }
-}
-
-void requireFitting(const LoginOptions& options, const SessionOptions& session) {
-  const TokenNames& names = session.tokenNames;
-  for (const std::string& claim : options.claims) {
-    for (const std::string* taken :
-         {&names.accessToken, &names.refreshToken, &names.expiresAt, &names.scope, &names.lifetime, &names.subject,
-          &names.cookies, &names.extra, &names.dpopKey, &names.resources}) {
-      if (claim == *taken) refuse("claims: `" + claim + "` is where the session keeps its tokens");
-    }
-  }
-  // Browsers send no such cookie with a redirect that began at another site's page, so that the new session would seem
-  // not to be there.
-  if (session.cookie.sameSite == SameSite::strict) {
-    refuse("the session's cookie must not be SameSite=Strict: set SessionOptions::cookie.sameSite to SameSite::lax");
-  }
-  // A browser sends no other cookies with a form that another site's page posts.
-  const bool comesAlong = session.cookie.sameSite == SameSite::none && session.cookie.secure;
-  if (options.formPost && !comesAlong) refuse("formPost needs a session cookie with SameSite=None and Secure");
-}
-
-LoginOptions checked(LoginOptions options, const SessionOptions& session) {
-  if (options.client.clientId.empty()) refuse("client is missing");
-  requireSafe(options);
-  requireParameters(options);
-  requireFitting(options, session);
-  if (options.tokenEndpoint.answer.idToken.empty()) refuse("tokenEndpoint.answer.idToken must name the ID token");
-  options.tokenEndpoint.clientAuth = options.client;
-  options.tokenEndpoint.allowHttpOnLoopback = options.allowHttpOnLoopback;
-  detail::requireValidBesidesUrl(options.tokenEndpoint);
-  return options;
-}
 
 int statusOf(Kind kind) {
   switch (kind) {
@@ -101,6 +27,29 @@ int statusOf(Kind kind) {
     default:
       return 400;
   }
+}
+
+detail::LoginRuntime runtimeOf(const SessionJar& jar, LoginOptions given) {
+  detail::LoginConfiguration login(jar, std::move(given));
+  const LoginOptions& options = login.options;
+  const OpenIdProviderOptions provider{.issuer = options.issuer,
+                                       .transport = options.transport,
+                                       .asyncTransport = options.asyncTransport,
+                                       .timeout = options.tokenEndpoint.timeout,
+                                       .allowHttpOnLoopback = options.allowHttpOnLoopback};
+  const Transport& transport = options.transport ? options.transport : blocking(options.asyncTransport);
+  return {.login = login,
+          .provider = OpenIdProvider(provider),
+          .transport = detail::asynchronous(options.transport, options.asyncTransport),
+          .timeout = options.tokenEndpoint.timeout,
+          .revoke = detail::revokeCall(
+              {.transport = transport, .asyncTransport = options.asyncTransport, .endpoint = options.tokenEndpoint})};
+}
+
+Response waitFor(const std::function<void(const ResponseHandler&)>& start) {
+  auto response =
+      detail::waitFor<Result<Response>>(start, fail(Errc::transport, "the transport has gone with the request"));
+  return response ? *std::move(response) : internalErrorAnswer();
 }
 
 }  // namespace
@@ -123,108 +72,156 @@ std::string_view nameOf(Kind kind) noexcept {
   return "unknown";
 }
 
-// The seals of one provider, client and callback do not open for another of them on the same site.
-detail::LoginConfiguration::LoginConfiguration(const SessionJar& jar, LoginOptions checkedOptions)
-    : options(std::move(checkedOptions)),
-      attempts(jar.options(), options.issuer + '\n' + options.client.clientId + '\n' + options.redirectUri,
-               options.formPost ? SameSite::none : SameSite::lax, attemptLifetime),
-      now(jar.options().seal.now) {}
-
 struct Login::State {
   State(SessionJar sessions, LoginOptions options)
-      : jar(std::move(sessions)),
-        login(jar, checked(std::move(options), jar.options())),
-        provider({.issuer = login.options.issuer,
-                  .transport = login.options.transport,
-                  .asyncTransport = login.options.asyncTransport,
-                  .timeout = login.options.tokenEndpoint.timeout,
-                  .allowHttpOnLoopback = login.options.allowHttpOnLoopback}),
-        transport(login.options.transport ? login.options.transport : blocking(login.options.asyncTransport)),
-        revoke(detail::revokeCall({.transport = transport,
-                                   .asyncTransport = login.options.asyncTransport,
-                                   .endpoint = login.options.tokenEndpoint})) {}
+      : jar(std::move(sessions)), runtime(std::make_shared<const LoginRuntime>(runtimeOf(jar, std::move(options)))) {}
 
-  [[nodiscard]] Result<Response> send(const Request& request) const {
-    return transport(request, std::chrono::steady_clock::now() + login.options.tokenEndpoint.timeout);
+  [[nodiscard]] Response answer(const LoginProblem& problem) const {
+    const auto& onProblem = runtime->login.options.onProblem;
+    Response response = onProblem ? onProblem(problem) : detail::answer(statusOf(problem.kind), nameOf(problem.kind));
+    eraseHeader(response.headers, "Cache-Control");
+    response.headers.emplace_back("Cache-Control", "no-store");
+    return response;
+  }
+  // What is answered at an end that is no Restart. The application's code runs in it.
+  [[nodiscard]] Result<Response> answer(LoginEnd end) const {
+    if (!end.step && end.step.error().code == Errc::cancelled) return end.step.error();
+    if (!end.step) return internalErrorAnswer();
+    if (auto* response = std::get_if<Response>(&*end.step)) return std::move(*response);
+    try {
+      return answer(std::get<LoginProblem>(*end.step));
+    } catch (...) {
+      return internalErrorAnswer();
+    }
   }
 
   const SessionJar jar;
-  const detail::LoginConfiguration login;
-  const OpenIdProvider provider;
-  const Transport transport;
-  const RevokeCall revoke;  // empty: the endpoint has no revocationUrl
+  const std::shared_ptr<const LoginRuntime> runtime;
+  mutable detail::FrontChannelMeter frontChannel;
 };
 
 Login::Login(SessionJar jar, LoginOptions options)
     : state_(std::make_shared<const State>(std::move(jar), std::move(options))) {}
 
 const SessionJar& Login::jar() const { return state_->jar; }
-const LoginOptions& Login::options() const { return state_->login.options; }
-const OpenIdProvider& Login::provider() const { return state_->provider; }
+const LoginOptions& Login::options() const { return state_->runtime->login.options; }
+const OpenIdProvider& Login::provider() const { return state_->runtime->provider; }
 
-Response Login::answer(const LoginProblem& problem) const {
-  const LoginOptions& options = state_->login.options;
-  Response response =
-      options.onProblem ? options.onProblem(problem) : detail::answer(statusOf(problem.kind), nameOf(problem.kind));
-  eraseHeader(response.headers, "Cache-Control");
-  response.headers.emplace_back("Cache-Control", "no-store");
-  return response;
+template <class Plan>
+void Login::run(std::unique_ptr<Plan> plan, ResponseHandler done, const StartOptions& start) const {
+  auto state = state_;
+  const auto end = [state, done = std::move(done)](LoginEnd ended) mutable {
+    auto answer = state->answer(std::move(ended));
+    state.reset();  // who has waited for the end may destroy it
+    done(std::move(answer));
+  };
+  std::make_shared<detail::LoginOperation<Plan>>(state->runtime, std::move(plan), start, end)->begin();
+}
+
+// ---- Beginning
+
+void Login::begin(std::string cookies, const LoginRequest& attempt, bool isRestart, ResponseHandler done,
+                  const StartOptions& start) const {
+  run(std::make_unique<detail::BeginPlan>(state_->runtime->login, std::move(cookies), attempt, isRestart),
+      std::move(done), start);
 }
 
 Response Login::begin(const WebRequest& request, const LoginRequest& attempt) const {
-  return begin(cookieHeader(request), attempt, false);
+  return waitFor([&](const ResponseHandler& done) { begin(cookieHeader(request), attempt, false, done, {}); });
 }
 
-Response Login::begin(std::string_view cookies, const LoginRequest& attempt, bool isRestart) const {
-  detail::BeginPlan plan(state_->login, cookies, attempt, isRestart);
-  LoginStep step = plan.metadata(state_->provider.metadata());
-  if (const auto* send = std::get_if<detail::Send>(&step)) step = plan.answered(state_->send(send->request));
-  if (auto* response = std::get_if<Response>(&step)) return std::move(*response);
-  return answer(std::get<LoginProblem>(step));
+void Login::startBegin(const WebRequest& request, const LoginRequest& attempt, ResponseHandler done,
+                       const StartOptions& start) const {
+  requireAsync();
+  begin(cookieHeader(request), attempt, false, std::move(done), start);
+}
+
+// ---- The callback
+
+void Login::callback(const WebRequest& request, Session& session, const LoginRequest& anew, ResponseHandler done,
+                     const StartOptions& start) const {
+  detail::requireValid(anew);
+  const bool isPost = request.method == "POST";
+  if (isPost && (!options().formPost || !detail::isForm(request))) {
+    const Error why = fail(Errc::notAllowed, "an answer in a form that was not asked for");
+    return done(state_->answer({Kind::invalidAnswer, why}));
+  }
+  const std::size_t query = std::min(request.target.find('?'), request.target.size() - 1);
+  const std::string form(isPost ? request.body : request.target.substr(query + 1));
+  std::string cookies = cookieHeader(request);
+  auto plan = std::make_unique<detail::CallbackPlan>(state_->runtime->login, cookies, form, session);
+  const auto end = [login = std::make_shared<Login>(*this), cookies = std::move(cookies), anew, start,
+                    done = std::move(done)](LoginEnd ended) mutable {
+    auto finish = [due = std::move(ended.cookies), done = std::move(done)](Result<Response> answer) {
+      if (answer) putSetCookies(answer->headers, due);
+      done(std::move(answer));
+    };
+    const auto self = std::exchange(login, nullptr);
+    const auto* restart = ended.step ? std::get_if<detail::Restart>(&*ended.step) : nullptr;
+    if (restart != nullptr) {
+      return self->begin(std::move(cookies), restart->request.value_or(anew), true, std::move(finish), start);
+    }
+    finish(self->state_->answer(std::move(ended)));
+  };
+  std::make_shared<detail::LoginOperation<detail::CallbackPlan>>(state_->runtime, std::move(plan), start, end)->begin();
 }
 
 Response Login::callback(const WebRequest& request, Session& session, const LoginRequest& anew) const {
-  const bool isPost = request.method == "POST";
-  const std::string_view type = detail::singleField(request, "Content-Type").value.value_or("");
-  const bool isForm = detail::startsWithIgnoringCase(type, "application/x-www-form-urlencoded");
-  if (isPost && (!state_->login.options.formPost || !isForm)) {
-    return answer({Kind::invalidAnswer, fail(Errc::notAllowed, "an answer in a form that was not asked for")});
-  }
-  const std::size_t query = std::min(request.target.find('?'), request.target.size() - 1);
-  const std::string_view form = isPost ? request.body : request.target.substr(query + 1);
-  const std::string cookies = cookieHeader(request);
-  detail::CallbackPlan plan(state_->login, cookies, form, session);
-  LoginStep step = plan.begin();
-  if (std::holds_alternative<detail::WantMetadata>(step)) step = plan.metadata(state_->provider.metadata());
-  if (std::holds_alternative<detail::WantKeys>(step)) step = plan.keys(state_->provider.keys());
-  if (const auto* send = std::get_if<detail::Send>(&step)) step = plan.answered(state_->send(send->request));
-  if (const auto* verify = std::get_if<detail::Verify>(&step)) {
-    step = plan.verified(state_->provider.verify(verify->token, verify->rules, state_->login.now()));
-  }
-  if (plan.discarded() != nullptr && state_->revoke) state_->revoke(*plan.discarded());
-  Response response;
-  if (const auto* restart = std::get_if<detail::Restart>(&step)) {
-    response = begin(cookies, restart->request.value_or(anew), true);
-  } else if (const auto* problem = std::get_if<LoginProblem>(&step)) {
-    response = answer(*problem);
-  } else {
-    response = std::get<Response>(std::move(step));
-  }
-  putSetCookies(response.headers, plan.cookies());
-  return response;
+  return waitFor([&](const ResponseHandler& done) { callback(request, session, anew, done, {}); });
+}
+
+void Login::startCallback(const WebRequest& request, Session& session, const LoginRequest& anew, ResponseHandler done,
+                          const StartOptions& start) const {
+  requireAsync();
+  callback(request, session, anew, std::move(done), start);
+}
+
+// ---- Logouts
+
+void Login::logout(const WebRequest& request, Session& session, const Fetcher& fetcher, const std::string& returnTo,
+                   ResponseHandler done, const StartOptions& start) const {
+  if (!isSameOrigin(request, options().origins)) return done(crossSiteAnswer());
+  fetcher.signOut(session);
+  run(std::make_unique<detail::LogoutPlan>(state_->runtime->login, returnTo), std::move(done), start);
 }
 
 Response Login::logout(const WebRequest& request, Session& session, const Fetcher& fetcher,
                        const std::string& returnTo) const {
-  if (!isSameOrigin(request, state_->login.options.origins)) return crossSiteAnswer();
-  fetcher.signOut(session);
-  Response response{.status = 303, .headers = {{"Location", returnTo}, {"Cache-Control", "no-store"}}};
-  const auto known = state_->provider.metadata();  // one that cannot be reached keeps nobody signed in here
-  if (!known || known->endSessionEndpoint.empty()) return response;
-  detail::FormFields fields = {{"client_id", state_->login.options.client.clientId}};
-  if (detail::parseUrl(returnTo)) fields.emplace_back("post_logout_redirect_uri", returnTo);
-  response.headers.front().second = detail::withQuery(known->endSessionEndpoint, fields);
-  return response;
+  return waitFor([&](const ResponseHandler& done) { logout(request, session, fetcher, returnTo, done, {}); });
+}
+
+void Login::startLogout(const WebRequest& request, Session& session, const Fetcher& fetcher,
+                        const std::string& returnTo, ResponseHandler done, const StartOptions& start) const {
+  requireAsync();
+  logout(request, session, fetcher, returnTo, std::move(done), start);
+}
+
+Response Login::backChannelLogout(const WebRequest& request) const {
+  requireRevoked();
+  return waitFor([&](const ResponseHandler& done) {
+    run(std::make_unique<detail::BackChannelPlan>(state_->runtime->login, request), done, {});
+  });
+}
+
+void Login::startBackChannelLogout(const WebRequest& request, ResponseHandler done, const StartOptions& start) const {
+  requireAsync();
+  requireRevoked();
+  run(std::make_unique<detail::BackChannelPlan>(state_->runtime->login, request), std::move(done), start);
+}
+
+Response Login::frontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher) const {
+  requireRevoked();
+  return detail::frontChannelLogout(state_->runtime->login, state_->frontChannel, request, session, fetcher);
+}
+
+void Login::requireAsync() const {
+  if (!options().asyncTransport) {
+    throw std::invalid_argument("ironjar: LoginOptions: asyncTransport is empty, and what begins with start needs it");
+  }
+}
+
+void Login::requireRevoked() const {
+  if (!options().revoked) throw std::invalid_argument("ironjar: LoginOptions: revoked is empty, and a logout denies");
 }
 
 }  // namespace ironjar

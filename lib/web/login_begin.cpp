@@ -21,15 +21,6 @@ void add(FormFields& fields, const char* name, const std::string& value) {
   if (!value.empty()) fields.emplace_back(name, value);
 }
 
-LoginRequest checked(LoginRequest request) {
-  for (const auto& [name, value] : request.parameters) {
-    if (name.empty() || isReservedParameter(name)) {
-      throw std::invalid_argument("ironjar: LoginRequest.parameters: `" + name + "` is not to be set there");
-    }
-  }
-  return request;
-}
-
 std::string_view pathOf(std::string_view target) { return target.substr(0, target.find_first_of("?#")); }
 
 // Without segments and escapes that browsers or servers resolve (RFC 3986 section 6.2.2).
@@ -67,11 +58,18 @@ LoginProblem::Kind kindOfMetadata(Errc code) {
 
 bool isRestarted(std::string_view state) { return state.ends_with(restartMark); }
 
-BeginPlan::BeginPlan(const LoginConfiguration& login, std::string_view cookieHeader, LoginRequest request,
-                     bool isRestart)
+void requireValid(const LoginRequest& request) {
+  for (const auto& [name, value] : request.parameters) {
+    if (name.empty() || isReservedParameter(name)) {
+      throw std::invalid_argument("ironjar: LoginRequest.parameters: `" + name + "` is not to be set there");
+    }
+  }
+}
+
+BeginPlan::BeginPlan(const LoginConfiguration& login, std::string cookieHeader, LoginRequest request, bool isRestart)
     : login_(login),
-      cookieHeader_(cookieHeader),
-      request_(checked(std::move(request))),
+      cookieHeader_(std::move(cookieHeader)),
+      request_((requireValid(request), std::move(request))),
       state_(freshJwtId() + (isRestart ? std::string(1, restartMark) : std::string())),
       attempt_{.nonce = freshJwtId(),
                .verifier = freshSecret(),

@@ -1,4 +1,5 @@
 #include "base/ascii.hpp"
+#include "base/time.hpp"
 #include "oauth/answer_body.hpp"
 #include "oauth/token_answer.hpp"
 #include "oauth/token_endpoint.hpp"
@@ -8,6 +9,7 @@
 #include <array>
 #include <utility>
 
+#include <ironjar/revocation.hpp>
 #include <ironjar/tokens.hpp>
 
 namespace ironjar::detail {
@@ -181,6 +183,7 @@ LoginStep CallbackPlan::verified(const Result<IdToken>& token) {
     const auto claim = token->claims.find(name);
     if (claim != token->claims.end()) session_.set(name, *claim);
   }
+  if (login_.storesTime) session_.set(MarkNames().signedInAt, unixSeconds(login_.now()));
   return to(attempt_->returnTo);
 }
 

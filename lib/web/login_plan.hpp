@@ -44,6 +44,7 @@
 #include "oauth/authorization.hpp"
 #include "web/login_attempts.hpp"
 
+#include <utility>
 #include <variant>
 
 #include <ironjar/login.hpp>
@@ -51,11 +52,14 @@
 namespace ironjar::detail {
 
 struct LoginConfiguration {
-  explicit LoginConfiguration(const SessionJar& jar, LoginOptions checkedOptions);
+  // Throws std::invalid_argument, saying what to change.
+  LoginConfiguration(const SessionJar& jar, LoginOptions given);
 
   LoginOptions options;
   LoginAttempts attempts;
   Clock now;
+  // Whether a session has to keep when its login was, since its seal does not (MarkNames::signedInAt).
+  bool storesTime;
 };
 
 struct WantMetadata {};
@@ -66,12 +70,17 @@ struct Verify {
   std::string token;
   IdTokenRules rules;
 };
+struct VerifyLogout {
+  std::string token;
+  LogoutTokenRules rules;
+};
 struct WantKeys {};
 // As the attempt was; nothing: there is none.
 struct Restart {
   std::optional<LoginRequest> request;
 };
-using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, Restart, LoginProblem, Response>;
+// The last three are ends.
+using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, VerifyLogout, Restart, LoginProblem, Response>;
 
 // A path of this site, with its query and fragment, or the fallback: nothing that a browser takes for another place.
 [[nodiscard]] std::string safeReturnTo(std::string_view text, const std::string& fallback);
@@ -82,11 +91,15 @@ using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, Restart, Lo
 // Whether the attempt of that state was begun anew, by a callback.
 [[nodiscard]] bool isRestarted(std::string_view state);
 
+// Throws std::invalid_argument for a parameter that is ours to write.
+void requireValid(const LoginRequest& request);
+
 class BeginPlan {
  public:
-  // What it refers to must outlive it.
-  BeginPlan(const LoginConfiguration& login, std::string_view cookieHeader, LoginRequest request, bool isRestart);
+  // The configuration must outlive it. Throws as requireValid() does.
+  BeginPlan(const LoginConfiguration& login, std::string cookieHeader, LoginRequest request, bool isRestart);
 
+  [[nodiscard]] static LoginStep begin() { return WantMetadata{}; }
   [[nodiscard]] LoginStep metadata(const Result<ProviderMetadata>& known);
   [[nodiscard]] LoginStep answered(const Result<Response>& pushed);
 
@@ -95,7 +108,7 @@ class BeginPlan {
   [[nodiscard]] LoginStep redirect(const FormFields& fields) const;
 
   const LoginConfiguration& login_;
-  const std::string_view cookieHeader_;
+  const std::string cookieHeader_;
   const LoginRequest request_;
   const std::string state_;
   const LoginAttempt attempt_;
@@ -104,8 +117,9 @@ class BeginPlan {
 
 class CallbackPlan {
  public:
-  CallbackPlan(const LoginConfiguration& login, std::string_view cookieHeader, std::string_view form, Session& session)
-      : login_(login), cookieHeader_(cookieHeader), form_(form), session_(session) {}
+  // The configuration and the session must outlive it.
+  CallbackPlan(const LoginConfiguration& login, std::string cookieHeader, std::string form, Session& session)
+      : login_(login), cookieHeader_(std::move(cookieHeader)), form_(std::move(form)), session_(session) {}
 
   [[nodiscard]] LoginStep begin();
   [[nodiscard]] LoginStep metadata(const Result<ProviderMetadata>& known);
@@ -124,8 +138,8 @@ class CallbackPlan {
   [[nodiscard]] LoginProblem refusal() const;
 
   const LoginConfiguration& login_;
-  const std::string_view cookieHeader_;
-  const std::string_view form_;
+  const std::string cookieHeader_;
+  const std::string form_;
   Session& session_;
   AuthorizationAnswer answer_;
   std::optional<LoginAttempt> attempt_;

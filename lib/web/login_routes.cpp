@@ -1,6 +1,7 @@
 #include "base/form.hpp"
 #include "base/url.hpp"
 
+#include <set>
 #include <stdexcept>
 
 #include <ironjar/login.hpp>
@@ -28,16 +29,35 @@ struct LoginRoutes::State {
         fetcher(std::move(api)),
         options(std::move(given)),
         callbackPath(detail::parseUrl(login.options().redirectUri)->path()) {
-    const bool arePaths = options.loginPath.starts_with('/') && options.logoutPath.starts_with('/');
-    const bool areThree = options.loginPath != options.logoutPath && callbackPath != options.loginPath &&
-                          callbackPath != options.logoutPath;
-    if (!arePaths || !areThree) {
-      throw std::invalid_argument("ironjar: LoginRouteOptions: loginPath, logoutPath and the callback are three paths");
+    const auto refuse = [](const char* why) { throw std::invalid_argument(std::string("ironjar: ") + why); };
+    std::set<std::string_view> paths;
+    for (const std::string& path : {options.loginPath, options.logoutPath, callbackPath}) {
+      if (!path.starts_with('/') || !paths.insert(path).second) {
+        refuse("LoginRouteOptions: loginPath, logoutPath and the callback are three paths");
+      }
     }
-    const std::string_view place = pathOf(login.options().returnTo);
-    if (place == options.loginPath || place == options.logoutPath) {
-      throw std::invalid_argument("ironjar: LoginOptions: returnTo is loginPath or logoutPath");
+    for (const std::string* path : {&options.backChannelLogoutPath, &options.frontChannelLogoutPath}) {
+      if (path->empty()) continue;
+      if (!path->starts_with('/') || !paths.insert(*path).second) {
+        refuse("LoginRouteOptions: backChannelLogoutPath and frontChannelLogoutPath are paths of their own");
+      }
+      if (!login.options().revoked) refuse("LoginOptions: revoked is empty, and the provider's logouts need a list");
     }
+    if (isOwn(login.options().returnTo)) refuse("LoginOptions: returnTo is a path of the login's own");
+  }
+
+  // Whether it leads to one of the routes.
+  [[nodiscard]] bool isOwn(std::string_view target) const {
+    const std::string_view path = pathOf(target);
+    return !path.empty() && (path == options.loginPath || path == options.logoutPath || path == callbackPath ||
+                             path == options.backChannelLogoutPath || path == options.frontChannelLogoutPath);
+  }
+
+  [[nodiscard]] LoginRequest attemptOf(Route route, const WebRequest& request) const {
+    LoginRequest attempt = options.attempt ? options.attempt(request) : LoginRequest();
+    if (route == Route::login && attempt.returnTo.empty()) attempt.returnTo = returnToIn(request.target);
+    if (isOwn(attempt.returnTo)) attempt.returnTo.clear();
+    return attempt;
   }
 
   const Login login;
@@ -54,24 +74,72 @@ const LoginRouteOptions& LoginRoutes::options() const { return state_->options; 
 const std::string& LoginRoutes::callbackPath() const { return state_->callbackPath; }
 
 std::optional<LoginRoutes::Route> LoginRoutes::routeOf(const WebRequest& request) const {
+  const LoginRouteOptions& options = state_->options;
   const std::string_view path = pathOf(request.target);
   const bool isGet = request.method == "GET";
   const bool isPost = request.method == "POST";
-  if (isGet && path == state_->options.loginPath) return Route::login;
-  if (isPost && path == state_->options.logoutPath) return Route::logout;
+  if (path.empty()) return std::nullopt;
+  if (isGet && path == options.loginPath) return Route::login;
+  if (isPost && path == options.logoutPath) return Route::logout;
+  if (isPost && path == options.backChannelLogoutPath) return Route::backChannelLogout;
+  if (isGet && path == options.frontChannelLogoutPath) return Route::frontChannelLogout;
   const bool isAnswer = isGet || (isPost && state_->login.options().formPost);
   return isAnswer && path == state_->callbackPath ? std::optional(Route::callback) : std::nullopt;
 }
 
-Response LoginRoutes::answer(Route route, const WebRequest& request, Session& session) const {
-  const LoginRouteOptions& options = state_->options;
-  if (route == Route::logout) return state_->login.logout(request, session, state_->fetcher, options.afterLogout);
-  LoginRequest attempt = options.attempt ? options.attempt(request) : LoginRequest();
-  if (route == Route::login && attempt.returnTo.empty()) attempt.returnTo = returnToIn(request.target);
-  const std::string_view path = pathOf(attempt.returnTo);
-  if (path == options.loginPath || path == options.logoutPath) attempt.returnTo.clear();
-  return route == Route::callback ? state_->login.callback(request, session, attempt)
-                                  : state_->login.begin(request, attempt);
+bool LoginRoutes::matches(const WebRequest& request) const {
+  WebRequest asGet = request;
+  if (request.method == "HEAD") asGet.method = "GET";
+  return routeOf(asGet).has_value();
+}
+
+namespace {
+
+// To what servers route here besides: HEAD as GET, and other spellings of a path.
+Response notOfRoute(const LoginRoutes& routes, const WebRequest& request) {
+  if (!routes.matches(request)) return {.status = 404};
+  const bool takesForms = pathOf(request.target) == routes.callbackPath() && routes.login().options().formPost;
+  return {.status = 405, .headers = {{"Allow", takesForms ? "GET, POST" : "GET"}}};
+}
+
+}  // namespace
+
+Response LoginRoutes::answer(const WebRequest& request, Session& session) const {
+  const auto route = routeOf(request);
+  if (!route) return notOfRoute(*this, request);
+  const Login& login = state_->login;
+  switch (*route) {
+    case Route::login:
+      return login.begin(request, state_->attemptOf(*route, request));
+    case Route::callback:
+      return login.callback(request, session, state_->attemptOf(*route, request));
+    case Route::logout:
+      return login.logout(request, session, state_->fetcher, state_->options.afterLogout);
+    case Route::backChannelLogout:
+      return login.backChannelLogout(request);
+    case Route::frontChannelLogout:
+      return login.frontChannelLogout(request, session, state_->fetcher);
+  }
+  return {.status = 404};
+}
+
+void LoginRoutes::start(const WebRequest& request, Session& session, ResponseHandler done,
+                        const StartOptions& start) const {
+  const auto route = routeOf(request);
+  if (!route) return done(notOfRoute(*this, request));
+  const Login& login = state_->login;
+  switch (*route) {
+    case Route::login:
+      return login.startBegin(request, state_->attemptOf(*route, request), std::move(done), start);
+    case Route::callback:
+      return login.startCallback(request, session, state_->attemptOf(*route, request), std::move(done), start);
+    case Route::logout:
+      return login.startLogout(request, session, state_->fetcher, state_->options.afterLogout, std::move(done), start);
+    case Route::backChannelLogout:
+      return login.startBackChannelLogout(request, std::move(done), start);
+    case Route::frontChannelLogout:
+      return done(login.frontChannelLogout(request, session, state_->fetcher));
+  }
 }
 
 }  // namespace ironjar
