@@ -64,8 +64,7 @@ inline void withSession(const SessionJar& jar, Poco::Net::HTTPServerRequest& req
     answer = finish(jar, cookies, session, handler(asked.web(), session));
   } catch (...) {
     asked.report(std::current_exception());
-    answer = internalErrorAnswer();
-    putSetCookies(answer.headers, rollBack(jar, cookies, session));
+    answer = internalErrorAnswer(jar, cookies, session);
   }
   asked.send(response, std::move(answer));
 } catch (...) {

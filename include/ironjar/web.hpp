@@ -139,6 +139,9 @@ void startRollBack(const SessionJar& jar, std::string cookieHeader, Session sess
 // 500 {"reason": "internal_error"}: for a handler that threw; or in place of an answer that cannot be sent, whose
 // cookies it has, as far as these can: they may hold the only tokens that are left.
 [[nodiscard]] Response internalErrorAnswer(const Response& instead = {});
+// The same for a handler that threw in the middle of a session: with what rollBack() keeps.
+[[nodiscard]] Response internalErrorAnswer(const SessionJar& jar, std::string_view cookieHeader,
+                                           const Session& session);
 // 500 {"reason": "session_not_saved"}; answerFor() of a session that was denied while the request was served.
 [[nodiscard]] Response notSavedAnswer(const std::optional<Error>& why = {});
 // Removes what described the body that an answer of ours takes the place of, and where it would have led.

@@ -88,4 +88,10 @@ void startRollBack(const SessionJar& jar, std::string cookieHeader, Session sess
   });
 }
 
+Response internalErrorAnswer(const SessionJar& jar, std::string_view cookieHeader, const Session& session) {
+  Response response = internalErrorAnswer();
+  putSetCookies(response.headers, rollBack(jar, cookieHeader, session));
+  return response;
+}
+
 }  // namespace ironjar

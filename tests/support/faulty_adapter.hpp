@@ -91,10 +91,8 @@ class FaultyAdapter {
       answer = answerTo(asked, session);
       if (fault_ != AdapterFault::session) answer = ironjar::finish(site_.jar, cookies, session, std::move(answer));
     } catch (...) {
-      answer = ironjar::internalErrorAnswer();
-      if (fault_ != AdapterFault::failures) {
-        ironjar::putSetCookies(answer.headers, ironjar::rollBack(site_.jar, cookies, session));
-      }
+      const bool isAtFault = fault_ == AdapterFault::failures;
+      answer = isAtFault ? ironjar::internalErrorAnswer() : ironjar::internalErrorAnswer(site_.jar, cookies, session);
     }
     if (fault_ == AdapterFault::answers) answer.status = 200;
     if (fault_ == AdapterFault::setCookies) keepLastCookie(answer.headers);
