@@ -154,7 +154,17 @@ struct AuthOptions {
   Origins origins = {};  // the site's own, as isSameOrigin
   // How often a session may ask for a refresh; sooner is 429 with Retry-After. 0: as often as it likes.
   Seconds refreshInterval{5};
+  // What of a session that is authenticated its pages may see, as `claims` in the status; unset: nothing. Its answer
+  // reaches every script of the site: claimsNamed() gives members by their names, and never the tokens.
+  std::function<Json(const Session&)> claims = {};
 };
+
+// For AuthOptions::claims: an object with those of the session's members that are there, such as the claims that
+// LoginOptions::claims keeps. A name under which the session has its tokens is passed over.
+//
+// For example:
+//   const ironjar::AuthOptions auth{.claims = ironjar::claimsNamed({"sub", "name"})};
+[[nodiscard]] std::function<Json(const Session&)> claimsNamed(std::vector<std::string> names);
 
 // Immutable, thread-safe, cheap to copy. Open the session before and finish() it after each.
 class AuthRoutes {
@@ -167,8 +177,8 @@ class AuthRoutes {
   [[nodiscard]] std::optional<Route> routeOf(const WebRequest& request) const;
 
   // GET {prefix}/status: {"authenticated": …, "expiresIn": seconds or null, "refreshAt": unix seconds or null,
-  // "reason": when not authenticated}. Nothing of the tokens. A login that was ended is not authenticated, as far as
-  // Fetcher::endOf() knows.
+  // "reason": when not authenticated, "claims": as AuthOptions::claims, when authenticated}. Nothing of the tokens. A
+  // login that was ended is not authenticated, as far as Fetcher::endOf() knows.
   [[nodiscard]] Response status(const Session& session) const;
   // POST {prefix}/refresh: newer tokens, and the status; 401 or 503 as answerFor; 429 when asked too often.
   // Blocks as Fetcher::refresh does.

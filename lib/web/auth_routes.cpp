@@ -68,6 +68,19 @@ class AuthRoutes::State {
   RateLimit limit;
 };
 
+std::function<Json(const Session&)> claimsNamed(std::vector<std::string> names) {
+  return [names = std::move(names)](const Session& session) {
+    Session bare = session;
+    bare.eraseTokens();
+    Json claims = Json::object();
+    for (const std::string& name : names) {
+      const auto claim = bare.data().find(name);
+      if (claim != bare.data().end()) claims[name] = *claim;
+    }
+    return claims;
+  };
+}
+
 AuthRoutes::AuthRoutes(Fetcher fetcher, AuthOptions options)
     : state_(std::make_shared<State>(std::move(fetcher), std::move(options))) {}
 
@@ -84,6 +97,8 @@ Response AuthRoutes::status(const Session& session) const {
   if (const auto time = tokens ? fetcher.refreshAt(session) : std::nullopt) {
     status["refreshAt"] = std::chrono::floor<Seconds>(time->time_since_epoch()).count();
   }
+  const auto& claims = state_->options.claims;
+  if (tokens && claims) status["claims"] = claims(session);
   if (!tokens) status["reason"] = isOver ? "session_expired" : "login_required";
   return {.status = 200,
           .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},

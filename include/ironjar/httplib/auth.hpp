@@ -11,7 +11,7 @@
 namespace ironjar {
 
 // GET  {prefix}/status   {"authenticated": …, "expiresIn": seconds or null, "refreshAt": unix seconds or null,
-//                        "reason": when not authenticated}
+//                        "reason": when not authenticated, "claims": as AuthOptions::claims}
 // POST {prefix}/refresh  newer tokens, and the status; 401 or 503 as respond(); 429 when asked too often
 // POST {prefix}/logout   ends the session: 204, its cookies deleted
 // A POST from another site gets 403 {"reason": "cross_site_request"}: send `X-Requested-With` where Origin is missing.
