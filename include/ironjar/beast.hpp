@@ -15,5 +15,6 @@
 //   io.run();
 #pragma once
 
+#include <ironjar/beast/login.hpp>
 #include <ironjar/beast/server.hpp>
 #include <ironjar/beast/session.hpp>

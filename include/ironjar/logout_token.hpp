@@ -2,6 +2,8 @@
 // out. Login's routes take them by themselves; this is for whoever gets one in another way.
 //
 // Example:
+//   const auto revoked = std::make_shared<ironjar::LocalRevocationList>();
+//   const ironjar::Result<ironjar::KeySet> keys = ironjar::KeySet::parse(response.body);  // of the provider's jwks_uri
 //   const ironjar::LogoutTokenRules rules{.issuer = "https://id.example.com", .clientId = "web"};
 //   const auto token = ironjar::verifyLogoutToken("eyJ…", *keys, rules, ironjar::systemClock());
 //   if (token && ironjar::backChannelLogout(*revoked, *token)) std::clog << "signed out\n";
