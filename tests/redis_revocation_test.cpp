@@ -55,6 +55,15 @@ TEST_CASE("after a back-channel logout by sid or sub the next request is nobody'
   }
 }
 
+TEST_CASE("L25 a logout token that one replica has taken is refused by the others") {
+  RedisServer server;
+  const std::vector<Replica> replicas = {Replica(server), Replica(server)};
+  const LogoutToken token{.issuer = "https://id.example", .sub = "ada", .id = "jti-1"};
+  CHECK(backChannelLogout(*replicas[0].list, token));
+  for (const Replica& replica : replicas) CHECK_FALSE(backChannelLogout(*replica.list, token));
+  CHECK(backChannelLogout(*replicas[1].list, {.issuer = "https://id.example", .sub = "ada", .id = "jti-2"}));
+}
+
 TEST_CASE("a session is denied by its id on every replica, for as long as its seal opens") {
   RedisServer server;
   Replica one(server);
