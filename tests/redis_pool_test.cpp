@@ -24,7 +24,8 @@ std::promise<void> goesOn;  // the resolver
 // A pool with a loop's thread; without anything that completes it but close().
 struct Running {
   explicit Running(RedisOptions how) : options(std::move(how)), tls(options) {
-    pool = std::make_shared<RedisPool>(loop, options, tls);
+    pool = std::make_shared<RedisPool>(loop, options, tls, detail::RedisEndpoint{options.host, options.port},
+                                       std::make_shared<std::atomic<std::uint64_t>>(0));
     thread = std::thread([this] {
       loop->run();
       pool->close();

@@ -159,3 +159,51 @@ TEST_CASE("a server that wants a user and another database is reached by its url
   CHECK_FALSE(Redis(local).stats().degraded);
   CHECK_THROWS_AS(Redis(with("redis://ada:wrong@127.0.0.1:" + std::to_string(server.port()))), std::invalid_argument);
 }
+
+TEST_CASE("a url with +sentinel names sentinels and their name for the master") {
+  const RedisOptions options =
+      detail::checked(with("rediss+sentinel://ada:secret@one.example:26380,[::1]:26381,two.example/my.master/2"));
+  CHECK(options.masterName == "my.master");
+  CHECK(options.sentinels == std::vector<std::string>{"one.example:26380", "[::1]:26381", "two.example"});
+  CHECK(options.tls);
+  CHECK(options.user == "ada");
+  CHECK(options.password == "secret");
+  CHECK(options.database == 2);
+}
+
+TEST_CASE("a url with +cluster names some of its nodes") {
+  const RedisOptions options = detail::checked(with("redis+cluster://:secret@one.example:7000,two.example"));
+  CHECK(options.clusterNodes == std::vector<std::string>{"one.example:7000", "two.example"});
+  CHECK(options.password == "secret");
+  CHECK_FALSE(options.tls);
+  CHECK(detail::endpointIn("[::1]:7000", 1) == detail::RedisEndpoint{"::1", 7000});
+  CHECK(detail::endpointIn("two.example", 6379) == detail::RedisEndpoint{"two.example", 6379});
+}
+
+TEST_CASE("sentinels and clusters that cannot be are refused with the option's name") {
+  for (const char* url :
+       {"redis+sentinel://one.example", "redis+sentinel://one.example/", "redis+sentinel:///mymaster",
+        "redis+sentinel://one,/mymaster", "redis+sentinel://,one/mymaster", "redis+sentinel://one:0/mymaster",
+        "redis+sentinel://one/mymaster/x", "redis+cluster://", "redis+cluster://one,,two", "redis+cluster://one/1",
+        "redis+other://one", "unix+cluster:///run/x", "+cluster://one"}) {
+    CAPTURE(url);
+    CHECK_FALSE(refusal(with(url)).empty());
+  }
+  const auto refuses = [](const char* name, const auto& change) {
+    RedisOptions changed{.passwords = support::password};
+    change(changed);
+    return refusal(changed).find(name) != std::string::npos;
+  };
+  CHECK(refuses("masterName", [](RedisOptions& o) { o.sentinels = {"one"}; }));
+  CHECK(refuses("masterName", [](RedisOptions& o) { o.masterName = "m"; }));
+  CHECK(refuses("sentinelUser", [](RedisOptions& o) { o.sentinelPassword = "x"; }));
+  CHECK(refuses("failover", [](RedisOptions& o) { o.failover = -1ms; }));
+  CHECK(refuses("database", [](RedisOptions& o) {
+    o.clusterNodes = {"one"};
+    o.database = 1;
+  }));
+  CHECK(refuses("three ways", [](RedisOptions& o) {
+    o.clusterNodes = {"one"};
+    o.host = "two";
+  }));
+}

@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ironjar/coordinator.hpp>
 #include <ironjar/observer.hpp>
@@ -27,9 +28,10 @@ namespace ironjar {
 struct RedisOptions {
   Passwords passwords;  // those of the sessions: keys are named and values sealed under each of them
   // Where it is, in one text: redis://[[user]:password@]host[:port][/database], an IPv6 address in brackets; rediss://
-  // for the same over TLS; or unix://[[user]:password@]/path. User, password and path are percent-encoded where a URL
-  // demands it. Parameters are refused, and so is what an option below says, too; what the url leaves out, they may
-  // say.
+  // for the same over TLS; or unix://[[user]:password@]/path. With Sentinel, redis+sentinel:// (rediss+sentinel://)
+  // [[user]:password@]host[:port][,host[:port]…]/master[/database]; for a cluster, redis+cluster:// (rediss+cluster://)
+  // [[user]:password@]host[:port][,host[:port]…]. User, password and path are percent-encoded where a URL demands it.
+  // Parameters are refused, and so is what an option below says, too; what the url leaves out, they may say.
   std::string url = {};
   std::string host = "127.0.0.1";
   int port = 6379;
@@ -37,10 +39,24 @@ struct RedisOptions {
   std::string user = {};        // of an ACL; empty: Redis' default user
   std::string password = {};
   int database = 0;
+  // Redis Sentinel, in place of host and port: some of the sentinels, as `host`, `host:port` or `[address]:port`
+  // (26379, if there is none), and the name by which they know the master. The others are learnt from them. user and
+  // password are those of the master and its replicas; these are the sentinels'.
+  std::vector<std::string> sentinels = {};
+  std::string masterName = {};
+  std::string sentinelUser = {};
+  std::string sentinelPassword = {};
+  // Redis Cluster, in place of host and port: some of its nodes, likewise (6379). The others are learnt from them; all
+  // have one user and password, and clients must reach them at the addresses that they announce.
+  std::vector<std::string> clusterNodes = {};
+  // With Sentinel or a cluster: how long a refresh waits until another server has taken over from one that is lost,
+  // holding no thread, before it goes on as `withoutRedis` says. What blocks (denies(), end()) does not wait for it.
+  // More than what the servers need: down-after-milliseconds or cluster-node-timeout, and a second or two.
+  std::chrono::milliseconds failover{20'000};
   std::string prefix = "ironjar:";  // of every key
   // TLS, as rediss:// says: the server's certificate must lead to an authority of caCertFile, a PEM file (empty: the
-  // system's), and name the host. A client certificate and its key, PEM files without a password, are for a server that
-  // wants one.
+  // system's), and name the host: that of the url or option, a sentinel's or node's answer. A client certificate and
+  // its key, PEM files without a password, are for a server that wants one.
   bool tls = false;
   std::string caCertFile = {};
   std::string clientCertFile = {};

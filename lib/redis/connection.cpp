@@ -60,9 +60,9 @@ void failSafely(const RedisConnection::Answered& done, const Error& why) noexcep
 
 }  // namespace
 
-RedisConnection::RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks,
+RedisConnection::RedisConnection(EventLoop& loop, const RedisOptions& options, RedisTls tls, Hooks hooks,
                                  std::uint64_t number)
-    : loop_(loop), options_(options), tls_(tls), hooks_(std::move(hooks)), number_(number) {}
+    : loop_(loop), options_(options), tls_(std::move(tls)), hooks_(std::move(hooks)), number_(number) {}
 
 RedisConnection::~RedisConnection() { drop(); }
 
@@ -83,7 +83,7 @@ void RedisConnection::tryNext() {
   const RedisAddress& address = addresses_[next_++];
   state_ = State::connecting;
   stream_.emplace();
-  reader_.emplace();
+  reader_.emplace(hooks_.arrays);
   events_ = EPOLLOUT;
   const bool isBegun = stream_->start(address, tls_) &&
                        loop_.watch(stream_->descriptor(), EPOLLOUT, [this](std::uint32_t) { onReady(); });

@@ -19,7 +19,7 @@
 
 namespace ironjar::detail {
 
-// For the loop's thread alone. Loop, options and what is said of TLS must outlive it.
+// For the loop's thread alone. Loop and options must outlive it.
 class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
  public:
   using Answered = Completion<Result<Reply>>;
@@ -31,11 +31,11 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
     std::function<void()> ended = nullptr;
     // For a subscriber: all that comes once it is open. Otherwise what comes unasked ends the connection.
     std::function<void(const Reply&)> pushed = nullptr;
+    ReplyReader::Arrays arrays = ReplyReader::Arrays::flat;  // that are expected
   };
 
   // `number`: for its owner.
-  RedisConnection(EventLoop& loop, const RedisOptions& options, const RedisTls& tls, Hooks hooks,
-                  std::uint64_t number = 0);
+  RedisConnection(EventLoop& loop, const RedisOptions& options, RedisTls tls, Hooks hooks, std::uint64_t number = 0);
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
   ~RedisConnection();
@@ -88,7 +88,7 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
 
   EventLoop& loop_;
   const RedisOptions& options_;
-  const RedisTls& tls_;
+  const RedisTls tls_;
   Hooks hooks_;
   const std::uint64_t number_;
   State state_ = State::connecting;

@@ -5,8 +5,9 @@
 #include "redis/leave.hpp"
 #include "redis/options.hpp"
 #include "redis/policy.hpp"
-#include "redis/pool.hpp"
+#include "redis/stored_again.hpp"
 #include "redis/subscription.hpp"
+#include "redis/topology.hpp"
 
 #include <future>
 #include <stdexcept>
@@ -28,8 +29,8 @@ class RedisLink::Core {
   explicit Core(RedisOptions options)
       : options_(std::move(options)),
         tls_(options_),
-        pool_(std::make_shared<RedisPool>(loop_, options_, tls_)),
-        subscription_(loop_, options_, tls_, *pool_),
+        topology_(loop_, options_, tls_, [this] { lookAgain(); }),
+        subscription_(loop_, options_, topology_),
         reports_(1, mostReports) {}
 
   // For any thread.
@@ -37,18 +38,19 @@ class RedisLink::Core {
   [[nodiscard]] std::shared_ptr<EventLoop> sharedLoop() const { return loop_; }
   [[nodiscard]] bool isDegraded() const { return degraded_; }
   [[nodiscard]] RedisStats stats() const {
-    return {.degraded = degraded_, .commands = pool_->commands(), .failed = failures_, .degradations = degradations_};
+    return {
+        .degraded = degraded_, .commands = topology_.commands(), .failed = failures_, .degradations = degradations_};
   }
   void closeReports() { reports_.close(); }
 
   void run() {
     loop_->run();
     subscription_.close();
-    pool_->close();
+    topology_.close();
   }
 
   void begin(const Completion<std::optional<Error>>& begun) {
-    pool_->look(in(patience), patience, [this, begun](std::optional<Error> problem) {
+    topology_.look(in(patience), patience, [this, begun](std::optional<Error> problem) {
       if (problem && problem->code != Errc::notAllowed) degrade(*problem);
       completeSafely(begun, std::move(problem));
     });
@@ -68,11 +70,11 @@ class RedisLink::Core {
   }
 
   void start(RedisCall call, Answered done) {
-    if (degraded_) return completeSafely<Result<Reply>>(done, fail(Errc::unreachable, "Redis is given up for now"));
+    if (topology_.canFailOver()) return startAnywhere(std::move(call), std::move(done));
+    if (degraded_) return completeSafely<Result<Reply>>(done, givenUp());
     const RedisScript* const script = call.script;
-    pool_->run(std::move(call), in(options_.timeout), [this, script, done = std::move(done)](Result<Reply> reply) {
-      if (!reply && reply.error().code != Errc::overloaded) failed(reply.error());
-      if (reply && (!isRefusing_ || script->hasWritten(*reply))) failedInARow_ = 0;
+    topology_.run(std::move(call), in(options_.timeout), [this, script, done = std::move(done)](Result<Reply> reply) {
+      answered(*script, reply);
       completeSafely(done, std::move(reply));
     });
   }
@@ -85,6 +87,68 @@ class RedisLink::Core {
  private:
   using Sent = Completion<std::optional<Error>>;
 
+  static Error givenUp() { return {Errc::unreachable, "Redis is given up for now"}; }
+
+  void answered(const RedisScript& script, const Result<Reply>& reply) {
+    if (!reply && reply.error().code != Errc::overloaded) failed(reply.error());
+    if (reply && (!isRefusing_ || script.hasWritten(*reply))) failedInARow_ = 0;
+  }
+
+  // Where another server may take over: a call that no server has answered is made again until then, if it can wait.
+  struct Calling {
+    RedisCall call;
+    Answered done;
+    Deadline until;
+    std::chrono::milliseconds pause = shortestBetweenSearches;
+  };
+  void startAnywhere(RedisCall call, Answered done) {
+    const auto wait = call.outlastsFailover ? options_.failover : std::chrono::milliseconds{0};
+    tryAnywhere(std::make_shared<Calling>(Calling{std::move(call), std::move(done), in(wait)}));
+  }
+  void tryAnywhere(const std::shared_ptr<Calling>& calling) {
+    if (degraded_) return tryAgain(calling, givenUp());
+    topology_.run(calling->call, in(options_.timeout), [this, calling](Result<Reply> reply) {
+      const bool mayPass = !reply && reply.error().code != Errc::notAllowed && reply.error().code != Errc::malformed;
+      if (mayPass) lookAgain();
+      if (mayPass && std::chrono::steady_clock::now() < calling->until) return tryAgain(calling, reply.error());
+      answered(*calling->call.script, reply);
+      if (reply) remember(calling->call);
+      completeSafely(calling->done, std::move(reply));
+    });
+  }
+  void tryAgain(const std::shared_ptr<Calling>& calling, const Error& why) {
+    if (std::chrono::steady_clock::now() >= calling->until) return completeSafely<Result<Reply>>(calling->done, why);
+    const Deadline next = std::min(in(calling->pause), calling->until);
+    calling->pause = std::min(calling->pause * 3 / 2, longestBetweenSearches);
+    static_cast<void>(loop_->at(next, [this, calling] { tryAnywhere(calling); }));
+  }
+  // Beside what is under way: another server may have taken over.
+  void lookAgain() {
+    const auto now = std::chrono::steady_clock::now();
+    if (isLooking_ || degraded_ || now < looksFrom_) return;
+    isLooking_ = true;
+    looksFrom_ = now + shortestBetweenSearches;
+    topology_.look(in(patience), patience, [this](const std::optional<Error>& problem) {
+      isLooking_ = false;
+      if (problem || degraded_) return;
+      storeAgain();
+      sendSoon();
+    });
+  }
+  void remember(const RedisCall& call) {
+    if (!topology_.canFailOver() || !StoredAgain::matters(call)) return;
+    if (auto server = topology_.serverOf(call)) {
+      stored_.add(call, *std::move(server), std::chrono::steady_clock::now());
+    }
+  }
+  void storeAgain() {
+    const auto serverOf = [this](const RedisCall& call) { return topology_.serverOf(call); };
+    for (RedisCall& call : stored_.takeOver(serverOf, std::chrono::steady_clock::now())) {
+      pending_.add(std::move(call));
+    }
+    subscription_.follow();
+  }
+
   void failed(const Error& error) {
     ++failures_;
     isRefusing_ = error.code == Errc::notAllowed;
@@ -92,26 +156,33 @@ class RedisLink::Core {
   }
   void degrade(const Error& error) {
     loop_->cancel(timer_);
-    timer_ = loop_->at(in(options_.pause), [this] { recover(); });
     degraded_ = true;
+    searchesUntil_ = in(options_.failover);
+    recoverLater();
     ++degradations_;
-    pool_->retire();
+    topology_.retire();
     subscription_.drop();
     report(true, error.detail);
   }
+  // Soon while another server may be about to take over.
+  void recoverLater() {
+    const bool isSoon = topology_.canFailOver() && std::chrono::steady_clock::now() < searchesUntil_;
+    timer_ = loop_->at(in(isSoon ? std::min(longestBetweenSearches, options_.pause) : options_.pause),
+                       [this] { recover(); });
+  }
   void recover() {
     timer_.reset();
-    pool_->look(in(patience), options_.timeout, [this](const std::optional<Error>& problem) {
+    topology_.look(in(patience), options_.timeout, [this](const std::optional<Error>& problem) {
       if (problem) return recovered(problem);
+      if (topology_.canFailOver()) storeAgain();
       sendPending(in(patience), [this](const std::optional<Error>& refused) { recovered(refused); });
     });
   }
   void recovered(const std::optional<Error>& problem) {
     if (problem) {
       ++failures_;
-      pool_->retire();
-      timer_ = loop_->at(in(options_.pause), [this] { recover(); });
-      return;
+      topology_.retire();
+      return recoverLater();
     }
     failedInARow_ = 0;
     isRefusing_ = false;
@@ -153,13 +224,16 @@ class RedisLink::Core {
       // Right after a probe that was answered well, so that it is this call's own.
       const bool isRefused = !reply && degraded_ && reply.error().code == Errc::notAllowed;
       const bool isHopeless = isRefused && ++sending->calls.front().tries == mostTries;
-      const auto answered = reply ? std::exchange(sending->calls.front().call.answered, nullptr) : nullptr;
-      if (answered) completeSafely<bool>([&](bool) { answered(*reply); }, true);
+      if (reply) {
+        const auto answered = std::exchange(sending->calls.front().call.answered, nullptr);
+        if (answered) completeSafely<bool>([&](bool) { answered(*reply); }, true);
+        remember(sending->calls.front().call);
+      }
       if (reply || isHopeless) sending->calls.pop_front();
       sendNext(sending, reply || isHopeless ? std::nullopt : std::optional(reply.error()));
     };
     const auto once = exactlyOnce<Result<Reply>>(sent, Error{Errc::overloaded, {}});
-    pool_->run(sending->calls.front().call, in(patience), once);
+    topology_.run(sending->calls.front().call, in(patience), once);
   }
 
   // On a thread of its own: who watches may take its time.
@@ -174,13 +248,17 @@ class RedisLink::Core {
   const RedisOptions options_;
   const RedisTls tls_;
   const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>();
-  const std::shared_ptr<RedisPool> pool_;
+  RedisTopology topology_;
   RedisSubscription subscription_;
   std::atomic<std::uint64_t> failures_ = 0;
   std::atomic<std::uint64_t> degradations_ = 0;
   std::atomic<bool> degraded_ = false;
   PendingCalls pending_;
+  StoredAgain stored_;
   bool isSending_ = false;
+  bool isLooking_ = false;                  // beside what is under way
+  Deadline looksFrom_ = {};                 // not before
+  Deadline searchesUntil_ = {};             // while it is degraded, often
   std::optional<EventLoop::Ticket> timer_;  // of the next look while it is degraded, of pending calls otherwise
   unsigned failedInARow_ = 0;
   bool isRefusing_ = false;  // the last of those was an error of the server's, which may read all the same

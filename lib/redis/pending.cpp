@@ -7,13 +7,6 @@
 namespace ironjar::detail {
 namespace {
 
-std::size_t sizeOf(const RedisCall& call) {
-  std::size_t size = 0;
-  for (const std::string& key : call.keys) size += key.size();
-  for (const std::string& argument : call.arguments) size += argument.size();
-  return size;
-}
-
 bool replaces(const RedisCall& call) {
   return !call.keys.empty() &&
          (call.script == &logOutScript() || call.script == &storeLatestScript() || call.script == &appendScript());
@@ -40,6 +33,13 @@ bool stays(const RedisCall& earlier, const RedisCall& later) {
 }
 
 }  // namespace
+
+std::size_t sizeOf(const RedisCall& call) {
+  std::size_t size = 0;
+  for (const std::string& key : call.keys) size += key.size();
+  for (const std::string& argument : call.arguments) size += argument.size();
+  return size;
+}
 
 void PendingCalls::add(RedisCall call) {
   if (replaces(call)) {

@@ -12,12 +12,16 @@
 namespace ironjar::detail {
 
 struct RedisCall {
-  const RedisScript* script = nullptr;  // one of the constants
+  const RedisScript* script = nullptr;  // one of the constants; none: the arguments are a command
   std::vector<std::string> keys = {};
   std::vector<std::string> arguments = {};
   // What to do with the answer of one that runs later (RedisLink::runLater), on the link's thread; may be empty.
   std::function<void(const Reply&)> answered = {};
+  // Whoever waits for it holds no thread: it may wait until another server has taken over from one that is lost.
+  bool outlastsFailover = false;
 };
+
+[[nodiscard]] std::size_t sizeOf(const RedisCall& call);  // bytes of what it holds
 
 class PendingCalls {
  public:

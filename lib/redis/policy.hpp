@@ -49,10 +49,24 @@ inline constexpr std::size_t mostPendingBytes = std::size_t{64} * 1024 * 1024;
 inline constexpr unsigned mostTries = 8;
 inline constexpr std::chrono::milliseconds betweenTries{50};
 
+// Where another server may take over from one that is lost. What waits for that is tried again after a while that grows
+// to the longest, and the servers are looked for no more often than that.
+inline constexpr std::chrono::milliseconds shortestBetweenSearches{50};
+inline constexpr std::chrono::milliseconds longestBetweenSearches{400};
+// What is stored is stored again when another server takes over so much later: it may have been lost with the old one.
+// Redis' default for noticing that a master is down is 30 s with Sentinel, 15 s in a cluster.
+inline constexpr std::chrono::seconds storesAgainWithin{60};
+inline constexpr std::size_t mostStoredAgain = 10'000;
+inline constexpr std::size_t mostStoredAgainBytes = std::size_t{16} * 1024 * 1024;
+inline constexpr int serverPort = 6379;
+inline constexpr int sentinelPort = 26'379;
+inline constexpr std::size_t mostLearntSentinels = 16;
+
 // Of a connection's commands that nobody waits for, where the server does not take them.
 inline constexpr std::size_t mostUnsentBytes = std::size_t{16} * 1024 * 1024;
 // Of one answer: 32 passwords' values of the largest size.
 inline constexpr std::size_t mostItems = 256;
+inline constexpr std::size_t mostRanges = 16'384;  // of slots, where a server describes its cluster
 inline constexpr std::size_t mostReplyBytes = std::size_t{4} * 1024 * 1024;
 
 }  // namespace ironjar::detail

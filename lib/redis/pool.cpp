@@ -16,8 +16,8 @@ constexpr std::string_view probeScript = "return redis.call('SET', KEYS[1], '1',
 
 // Completes once, at the latest when it goes.
 struct RedisPool::Attempt {
-  Attempt(RedisPool& owner, RedisCall what, Deadline until, Answered completion)
-      : pool(owner), call(std::move(what)), deadline(until), done(std::move(completion)) {
+  Attempt(RedisPool& owner, RedisCall what, Deadline until, Answered completion, bool asks)
+      : pool(owner), call(std::move(what)), deadline(until), done(std::move(completion)), isAsking(asks) {
     ++pool.underWay_;
   }
   Attempt(const Attempt&) = delete;
@@ -35,6 +35,7 @@ struct RedisPool::Attempt {
   const RedisCall call;
   const Deadline deadline;
   Answered done;
+  const bool isAsking;
   std::optional<EventLoop::Ticket> timer = {};  // while it waits for a connection
   std::weak_ptr<RedisConnection> connection = {};
   std::uint64_t newest = 0;     // connection when it was sent
@@ -47,20 +48,28 @@ struct RedisPool::Look {
   Deadline deadline;
   std::chrono::milliseconds soon;
   Looked done;
+  Wanted wanted;
   std::optional<EventLoop::Ticket> timer = {};  // while names are resolved
   Pointer connection = nullptr;
   int tries = 0;
   Deadline begun = {};  // of a try
 };
 
-RedisPool::RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls)
-    : loop_(std::move(loop)), options_(options), tls_(tls), resolver_(systemLookup, Seconds{0}) {}
+RedisPool::RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls,
+                     RedisEndpoint endpoint, std::shared_ptr<std::atomic<std::uint64_t>> commands, Arrays arrays)
+    : loop_(std::move(loop)),
+      options_(options),
+      tls_(tls.forHost(endpoint.host)),
+      endpoint_(std::move(endpoint)),
+      arrays_(arrays),
+      resolver_(systemLookup, Seconds{0}),
+      commands_(std::move(commands)) {}
 
-void RedisPool::run(RedisCall call, Deadline deadline, Answered done) {
+void RedisPool::run(RedisCall call, Deadline deadline, Answered done, Asking asking) {
   if (isClosed_ || underWay_ >= mostUnderWay) {
     return completeSafely<Result<Reply>>(done, fail(Errc::overloaded, "too many commands wait for Redis"));
   }
-  submit(std::make_shared<Attempt>(*this, std::move(call), deadline, std::move(done)));
+  submit(std::make_shared<Attempt>(*this, std::move(call), deadline, std::move(done), asking == Asking::yes));
 }
 
 RedisPool::Pointer RedisPool::leastBusy(std::uint64_t newerThan) const {
@@ -99,7 +108,7 @@ void RedisPool::await(const std::shared_ptr<Attempt>& attempt) {
 }
 
 void RedisPool::send(const std::shared_ptr<Attempt>& attempt, const Pointer& connection) {
-  ++commands_;
+  ++*commands_;
   attempt->connection = connection;
   attempt->wasAnswered = connection->hasAnswered();
   attempt->newest = opened_;
@@ -107,14 +116,17 @@ void RedisPool::send(const std::shared_ptr<Attempt>& attempt, const Pointer& con
   const auto known = hashes_.find(call.script);
   const bool byHash = !attempt->byText && known != hashes_.end() && !known->second.empty();
   const std::string count = std::to_string(call.keys.size());
-  std::vector<std::string_view> words = {"EVAL", call.script->text, count};
+  std::vector<std::string_view> words;
+  if (call.script != nullptr) words = {"EVAL", call.script->text, count};
   if (byHash) words = {"EVALSHA", known->second, count};
+  constexpr std::array<std::string_view, 1> asking = {"ASKING"};
+  if (attempt->isAsking) connection->send(asking, attempt->deadline, nullptr);
   words.insert(words.end(), call.keys.begin(), call.keys.end());
   words.insert(words.end(), call.arguments.begin(), call.arguments.end());
   connection->send(words, attempt->deadline, [pool = weak_from_this(), attempt](Result<Reply> reply) {
     if (const auto self = pool.lock()) self->answered(attempt, std::move(reply));
   });
-  if (known == hashes_.end()) learnHash(*call.script, *connection, attempt->deadline);
+  if (known == hashes_.end() && call.script != nullptr) learnHash(*call.script, *connection, attempt->deadline);
 }
 
 // Once, for all that come later.
@@ -143,12 +155,13 @@ void RedisPool::answered(const std::shared_ptr<Attempt>& attempt, Result<Reply> 
     return submit(attempt);
   }
   const Pointer connection = attempt->connection.lock();
-  if (reply->kind == Reply::Kind::error) {
-    const std::string name = reply->errorName();
-    if (name == "NOSCRIPT" && connection && !std::exchange(attempt->byText, true)) return send(attempt, connection);
-    return attempt->complete(fail(Errc::notAllowed, "it answers " + name));
+  const bool isError = reply->kind == Reply::Kind::error;
+  const bool isUnknown = isError && reply->errorName() == "NOSCRIPT";
+  if (isUnknown && connection && !std::exchange(attempt->byText, true)) return send(attempt, connection);
+  const RedisScript* const script = attempt->call.script;
+  if (isError || script == nullptr || script->canAnswer(*reply, attempt->call.keys.size())) {
+    return attempt->complete(std::move(reply));
   }
-  if (attempt->call.script->canAnswer(*reply, attempt->call.keys.size())) return attempt->complete(std::move(reply));
   // What else comes on that connection may be another's answer.
   attempt->complete(fail(Errc::malformed, "it answers nonsense"));
   if (connection) connection->close({Errc::transport, "it answered nonsense"});
@@ -160,15 +173,36 @@ void RedisPool::connect(Deadline deadline) {
       *loop_, options_, tls_,
       RedisConnection::Hooks{
           .opened = [this, raw, deadline](std::optional<Error> why) { connected(*raw, deadline, std::move(why)); },
-          .ended = [this, raw] { forget(*raw); }},
+          .ended = [this, raw] { forget(*raw); },
+          .arrays = arrays_},
       ++opened_);
   *raw = connection.get();
   opening_.push_back(connection);
   try {
-    connection->open(addresses_, deadline);
+    open(connection, deadline);
   } catch (const std::exception&) {  // for the copy of the addresses: those that wait shall not wait for it
     connected(connection.get(), Deadline::max(), Error{Errc::overloaded, {}});
   }
+}
+
+// What has not been looked at has no addresses yet.
+void RedisPool::open(const Pointer& connection, Deadline deadline) {
+  if (!addresses_.empty()) return connection->open(addresses_, deadline);
+  if (endpoint_.port == 0) return connection->open({unixAddress(endpoint_.host)}, deadline);
+  const auto resolved = [weak = weak_from_this(), loop = loop_, raw = connection.get(),
+                         deadline](const Addresses& hosts) {
+    loop->post([weak, raw, hosts, deadline] {
+      const auto self = weak.lock();
+      if (!self) return;
+      const auto found = std::find_if(self->opening_.begin(), self->opening_.end(),
+                                      [&](const Pointer& each) { return each.get() == raw; });
+      if (found == self->opening_.end()) return;
+      if (self->addresses_.empty()) self->addresses_ = tcpAddresses(hosts, self->endpoint_.port);
+      const Pointer opening = *found;
+      opening->open(self->addresses_, deadline);
+    });
+  };
+  resolver_.resolve(endpoint_.host, resolved);
 }
 
 // `deadline`: of the one that it was opened for. Those that have more time try again.
@@ -179,6 +213,7 @@ void RedisPool::connected(RedisConnection* connection, Deadline deadline, std::o
   const Pointer self = *found;
   opening_.erase(found);
   if (!problem) connections_.push_back(self);
+  if (problem && !isLookedAt_) addresses_.clear();  // its name may stand for others by now
   if (problem) growsFrom_ = std::chrono::steady_clock::now() + betweenGrowths;
   if (problem && !opening_.empty()) return;
   // Those that come meanwhile wait for the next one.
@@ -196,12 +231,12 @@ void RedisPool::forget(const RedisConnection* connection) {
   std::erase_if(connections_, [&](const Pointer& each) { return each.get() == connection; });
 }
 
-void RedisPool::look(Deadline deadline, std::chrono::milliseconds soon, Looked done) {
+void RedisPool::look(Deadline deadline, std::chrono::milliseconds soon, Looked done, Wanted wanted) {
   const auto once = exactlyOnce(std::move(done), std::optional(Error{Errc::overloaded, {}}));
-  const auto look = std::make_shared<Look>(Look{deadline, soon, once});
+  const auto look = std::make_shared<Look>(Look{deadline, soon, once, wanted});
   looks_.insert(look);
   try {
-    if (!options_.unixSocket.empty()) return lookAt(look, {unixAddress(options_.unixSocket)});
+    if (endpoint_.port == 0) return lookAt(look, {unixAddress(endpoint_.host)});
     const auto late = [this, weak = std::weak_ptr(look)] {
       if (const auto self = weak.lock()) finish(self, fail(Errc::unreachable, "no address in time"));
     };
@@ -211,10 +246,10 @@ void RedisPool::look(Deadline deadline, std::chrono::milliseconds soon, Looked d
       loop->post([pool, weak, hosts] {
         const auto self = pool.lock();
         const auto found = weak.lock();
-        if (self && found) self->lookAt(found, tcpAddresses(hosts, self->options_.port));
+        if (self && found) self->lookAt(found, tcpAddresses(hosts, self->endpoint_.port));
       });
     };
-    resolver_.resolve(options_.host, resolved);
+    resolver_.resolve(endpoint_.host, resolved);
   } catch (const std::exception&) {
     finish(look, Error{Errc::overloaded, {}});
   }
@@ -227,19 +262,35 @@ void RedisPool::lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddre
   const auto opened = [this, weak = std::weak_ptr(look)](std::optional<Error> problem) {
     const auto self = weak.lock();
     if (!self) return;
-    problem ? finish(self, std::move(problem)) : probe(self);
+    if (problem) return finish(self, std::move(problem));
+    self->wanted == Wanted::master ? askRole(self) : probe(self);
   };
   const auto raw = std::make_shared<const RedisConnection*>(nullptr);
   const auto ended = [this, raw] { forget(*raw); };
   const auto connection = std::make_shared<RedisConnection>(
-      *loop_, options_, tls_, RedisConnection::Hooks{.opened = opened, .ended = ended}, ++opened_);
+      *loop_, options_, tls_, RedisConnection::Hooks{.opened = opened, .ended = ended, .arrays = arrays_}, ++opened_);
   *raw = connection.get();
   look->connection = connection;
   connection->open(std::move(addresses), look->deadline);
 }
 
+void RedisPool::askRole(const std::shared_ptr<Look>& look) {
+  constexpr std::array<std::string_view, 1> words = {"ROLE"};
+  const auto answered = [this, weak = std::weak_ptr(look)](const Result<Reply>& reply) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!reply) return finish(self, reply.error());
+    if (!reply->items.empty() && reply->items[0].isText("master")) return probe(self);
+    const bool isRefused = reply->kind == Reply::Kind::error && reply->errorName() == "NOPERM";
+    finish(self, isRefused ? fail(Errc::notAllowed, "ROLE is answered by NOPERM")
+                           : fail(Errc::unreachable, "it is no master"));
+  };
+  const Pointer connection = look->connection;
+  connection->send(words, look->deadline, answered);
+}
+
 void RedisPool::probe(const std::shared_ptr<Look>& look) {
-  ++commands_;
+  ++*commands_;
   ++look->tries;
   look->begun = std::chrono::steady_clock::now();
   const std::string key = options_.prefix + "probe";
@@ -261,6 +312,7 @@ void RedisPool::probed(const std::shared_ptr<Look>& look, const Result<Reply>& r
   if (isWell && !isQuick && look->tries < probeTries) return probe(look);
   if (isWell && isQuick) {
     addresses_ = look->connection->addresses();
+    isLookedAt_ = true;
     connections_.push_back(look->connection);
     return finish(look, std::nullopt);
   }

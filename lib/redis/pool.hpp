@@ -1,4 +1,4 @@
-// The connections of a process to one Redis server: a few, which all commands share.
+// The connections of a process to one server: a few, which all commands share.
 #pragma once
 
 #include "base/resolver.hpp"
@@ -15,27 +15,35 @@
 
 namespace ironjar::detail {
 
-// For the loop's thread alone, but for commands(). Options and what is said of TLS must outlive it.
+// For the loop's thread alone. Options must outlive it.
 class RedisPool : public std::enable_shared_from_this<RedisPool> {
  public:
   using Answered = Completion<Result<Reply>>;
   using Looked = Completion<std::optional<Error>>;
 
-  RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls);
+  using Arrays = ReplyReader::Arrays;
 
-  // The script's answer, of a shape that it can have; by the deadline. Errors: RedisLink::run's, and Errc::overloaded
-  // when too many wait. A script may run again when a connection breaks: then it finds what it has done.
-  void run(RedisCall call, Deadline deadline, Answered done);
+  // Counts in `commands` what it sends.
+  RedisPool(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls, RedisEndpoint endpoint,
+            std::shared_ptr<std::atomic<std::uint64_t>> commands, Arrays arrays = Arrays::flat);
+
+  enum class Asking { no, yes };  // ASKING goes in front, as a node of a cluster has wanted
+  // A script's answer, of a shape that it can have, or an error of the server's; by the deadline. Errc::unreachable,
+  // timeout, transport, malformed, and overloaded when too many wait. It may run again when a connection breaks: then
+  // it finds what it has done.
+  void run(RedisCall call, Deadline deadline, Answered done, Asking asking = Asking::no);
   // Resolves the host anew and opens a connection, on which it sees whether Redis can be written to, and answers within
   // `soon` when it has been asked a few times. Nothing, when all is well: the connection is used from then on.
-  void look(Deadline deadline, std::chrono::milliseconds soon, Looked done);
+  enum class Wanted { any, master };  // a master by its own word (ROLE), before anything is written
+  void look(Deadline deadline, std::chrono::milliseconds soon, Looked done, Wanted wanted = Wanted::any);
   // No more is sent on what is open.
   void retire();
   // At the loop's end: all that is under way fails, and completes before this returns.
   void close();
 
+  [[nodiscard]] const RedisEndpoint& endpoint() const { return endpoint_; }
+  [[nodiscard]] const RedisTls& tls() const { return tls_; }
   [[nodiscard]] const std::vector<RedisAddress>& addresses() const { return addresses_; }
-  [[nodiscard]] std::uint64_t commands() const { return commands_; }
 
  private:
   struct Attempt;
@@ -48,9 +56,11 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   void learnHash(const RedisScript& script, RedisConnection& connection, Deadline deadline);
   void await(const std::shared_ptr<Attempt>& attempt);
   void connect(Deadline deadline);
+  void open(const Pointer& connection, Deadline deadline);
   void connected(RedisConnection* connection, Deadline deadline, std::optional<Error> problem);
   void forget(const RedisConnection* connection);
   void lookAt(const std::shared_ptr<Look>& look, std::vector<RedisAddress> addresses);
+  void askRole(const std::shared_ptr<Look>& look);
   void probe(const std::shared_ptr<Look>& look);
   void probed(const std::shared_ptr<Look>& look, const Result<Reply>& reply);
   void finish(std::shared_ptr<Look> look, std::optional<Error> problem);
@@ -58,9 +68,11 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
 
   const std::shared_ptr<EventLoop> loop_;
   const RedisOptions& options_;
-  const RedisTls& tls_;
+  const RedisTls tls_;
+  const RedisEndpoint endpoint_;
+  const Arrays arrays_;
   const Resolver resolver_;
-  std::atomic<std::uint64_t> commands_ = 0;
+  const std::shared_ptr<std::atomic<std::uint64_t>> commands_;
   std::vector<RedisAddress> addresses_;  // the one that has worked is in front
   std::vector<Pointer> connections_;     // open
   std::vector<Pointer> opening_;
@@ -70,6 +82,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   std::size_t underWay_ = 0;                          // commands that are not answered
   std::map<const RedisScript*, std::string> hashes_;  // what EVALSHA calls them; empty: the server tells none
   Deadline growsFrom_ = {};                           // after one more connection could not be had
+  bool isLookedAt_ = false;
   bool isClosed_ = false;
 };
 

@@ -281,6 +281,7 @@ void RedisRecord::orphaned(Told<Orphaned> done) {
 void RedisRecord::run(const RedisScript& script, std::shared_ptr<const Order> order, Told<Answer> done,
                       std::size_t tries) {
   RedisCall call = callOf(script, *order);
+  call.outlastsFailover = &script != &logOutScript();  // for which a thread may wait
   link_.start(std::move(call), [this, &script, order, done = std::move(done), tries](const Result<Reply>& reply) {
     if (!reply) return done(reply.error());
     Answer answer = read(*reply);

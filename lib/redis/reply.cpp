@@ -69,8 +69,10 @@ redisReplyObjectFunctions functions() {
   made.createNil = placeNil;
   made.createArray = [](const redisReadTask* task, auto count) -> void* {
     return place(task, [&](Reply& reply) {
-      // None of ours is in another.
-      if (task->parent != nullptr || static_cast<std::size_t>(count) > mostItems) return false;
+      const bool isNested = task->parent != nullptr;
+      const bool mayNest = task->privdata != nullptr;
+      const std::size_t most = mayNest && !isNested ? mostRanges : mostItems;
+      if ((isNested && !mayNest) || static_cast<std::size_t>(count) > most) return false;
       reply.kind = Reply::Kind::array;
       reply.items.resize(static_cast<std::size_t>(count));
       return true;
@@ -80,10 +82,11 @@ redisReplyObjectFunctions functions() {
   return made;
 }
 
-redisReader* makeReader() {
+redisReader* makeReader(ReplyReader::Arrays arrays) {
   static redisReplyObjectFunctions made = functions();
   redisReader* reader = redisReaderCreateWithFunctions(&made);
   if (reader == nullptr) throw std::runtime_error("ironjar: hiredis has no memory for a reader");
+  if (arrays == ReplyReader::Arrays::nested) reader->privdata = &made;  // anything but null
   return reader;
 }
 
@@ -97,7 +100,7 @@ std::string Reply::errorName() const {
   return isName ? word : "an error";
 }
 
-ReplyReader::ReplyReader() : reader_(makeReader()) {}
+ReplyReader::ReplyReader(Arrays arrays) : reader_(makeReader(arrays)) {}
 
 Result<std::optional<Reply>> ReplyReader::read(std::string_view received) {
   pending_ += received.size();

@@ -28,7 +28,9 @@ struct Reply {
 
 class ReplyReader {
  public:
-  ReplyReader();
+  // What an array may hold.
+  enum class Arrays { flat, nested };
+  explicit ReplyReader(Arrays arrays = Arrays::flat);
 
   // One reply, when all of it has come. Errc::malformed for what is no RESP2, Errc::tooLarge beyond what any answer to
   // us can be; the connection is good for nothing then.

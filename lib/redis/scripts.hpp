@@ -34,7 +34,8 @@ struct RedisScript {
 // - publish: `r`, `d`, or `f` for neither, with a note for those that wait. {value, i, v} | {stored} | {refused}
 // - renew: {renewed} | {lost}
 // - logOut: nothing, and its note is when the session began. {value, i, v}, what was there, | {none}
-inline constexpr std::size_t noteArgument = 6;    // counted from 0
+inline constexpr std::size_t whatArgument = 5;  // counted from 0
+inline constexpr std::size_t noteArgument = 6;
 inline constexpr std::size_t tokenArguments = 8;  // in front of the values
 [[nodiscard]] const RedisScript& claimScript();
 [[nodiscard]] const RedisScript& publishScript();

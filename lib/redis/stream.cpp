@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/un.h>
+#include <utility>
 
 #include <ironjar/tls.hpp>
 
@@ -60,6 +61,12 @@ RedisTls::RedisTls(const RedisOptions& options) : host_(options.host) {
   context_ = std::make_shared<TlsClientContext>(files, "RedisOptions");
   if (context_->get() != nullptr) return;
   throw std::invalid_argument("ironjar: RedisOptions: caCertFile is no PEM file of certificates that can be read");
+}
+
+RedisTls RedisTls::forHost(std::string host) const {
+  RedisTls other = *this;
+  other.host_ = std::move(host);
+  return other;
 }
 
 RedisStream::RedisStream() = default;

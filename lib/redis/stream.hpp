@@ -4,6 +4,7 @@
 #include "base/descriptor.hpp"
 #include "base/resolver.hpp"
 
+#include <compare>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -18,11 +19,21 @@ namespace ironjar::detail {
 class TlsClient;
 class TlsClientContext;
 
-// What all TLS connections share, or that there is no TLS. Thread-safe.
+// A server, as it is named. Port 0: `host` is the path of a Unix socket.
+struct RedisEndpoint {
+  std::string host;
+  int port = 0;
+
+  friend auto operator<=>(const RedisEndpoint&, const RedisEndpoint&) = default;
+};
+
+// What all TLS connections share, or that there is no TLS; and whom one is for. Thread-safe.
 class RedisTls {
  public:
   // Throws std::invalid_argument for files that cannot be read, or do not go together.
   explicit RedisTls(const RedisOptions& options);
+  // The same for another server.
+  [[nodiscard]] RedisTls forHost(std::string host) const;
 
   [[nodiscard]] TlsClientContext* context() const { return context_.get(); }  // null without TLS
   [[nodiscard]] const std::string& host() const { return host_; }             // whom a certificate must be for

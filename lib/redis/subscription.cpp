@@ -47,6 +47,13 @@ void RedisSubscription::remove(Ticket ticket) noexcept {
   }
 }
 
+void RedisSubscription::follow() {
+  const auto connection = connection_;
+  if (!connection || topology_.mayListenAt(server_)) return;
+  connectsFrom_ = {};
+  connection->close({Errc::unreachable, "another server has taken over"});
+}
+
 void RedisSubscription::drop() {
   isDropped_ = true;
   loop_->cancel(timer_);
@@ -66,7 +73,7 @@ void RedisSubscription::close() {
 }
 
 void RedisSubscription::connectSoon() {
-  if (connection_ || timer_ || isDropped_ || listeners_.empty() || pool_.addresses().empty()) return;
+  if (connection_ || timer_ || isDropped_ || listeners_.empty() || !topology_.isKnown()) return;
   if (std::chrono::steady_clock::now() >= connectsFrom_) return connect();
   timer_ = loop_->at(connectsFrom_, [this] {
     timer_.reset();
@@ -77,12 +84,14 @@ void RedisSubscription::connectSoon() {
 void RedisSubscription::connect() {
   const auto now = std::chrono::steady_clock::now();
   connectsFrom_ = now + options_.pause;
+  const RedisTopology::Place place = topology_.listeningPlace();
+  server_ = place.server;
   connection_ = std::make_shared<RedisConnection>(
-      *loop_, options_, tls_,
+      *loop_, options_, place.tls,
       RedisConnection::Hooks{.opened = [this](const std::optional<Error>& problem) { opened(problem); },
                              .ended = [this] { ended(); },
                              .pushed = [this](const Reply& pushed) { take(pushed); }});
-  connection_->open(pool_.addresses(), now + options_.pause);
+  connection_->open(place.addresses, now + options_.pause);
 }
 
 void RedisSubscription::opened(const std::optional<Error>& problem) {

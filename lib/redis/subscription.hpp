@@ -2,7 +2,7 @@
 #pragma once
 
 #include "redis/link.hpp"
-#include "redis/pool.hpp"
+#include "redis/topology.hpp"
 
 #include <functional>
 #include <map>
@@ -23,13 +23,14 @@ class RedisSubscription {
   using Heard = RedisLink::Heard;
   using Ticket = RedisLink::Ticket;
 
-  RedisSubscription(const std::shared_ptr<EventLoop>& loop, const RedisOptions& options, const RedisTls& tls,
-                    const RedisPool& pool)
-      : loop_(loop), options_(options), tls_(tls), pool_(pool) {}
+  RedisSubscription(const std::shared_ptr<EventLoop>& loop, const RedisOptions& options, RedisTopology& topology)
+      : loop_(loop), options_(options), topology_(topology) {}
 
   // Calls `heard` later, any number of times. Where Redis refuses subscriptions, never.
   [[nodiscard]] Ticket add(std::vector<std::string> channels, std::function<void(Heard)> heard);
   void remove(Ticket ticket) noexcept;
+  // Goes where it is to listen by now, if that is another server than before.
+  void follow();
   // Redis is given up, and well again. Meanwhile nothing is heard.
   void drop();
   void recover();
@@ -58,9 +59,9 @@ class RedisSubscription {
 
   const std::shared_ptr<EventLoop> loop_;
   const RedisOptions& options_;
-  const RedisTls& tls_;
-  const RedisPool& pool_;
+  RedisTopology& topology_;
   std::shared_ptr<RedisConnection> connection_;
+  RedisEndpoint server_;  // that it is a connection to
   bool isOpen_ = false;
   bool isDropped_ = false;
   Deadline connectsFrom_ = {};  // not before

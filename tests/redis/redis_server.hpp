@@ -48,6 +48,48 @@ inline int freePort() {
   return ntohs(address.sin_port);
 }
 
+using RedisContext = std::unique_ptr<redisContext, void (*)(redisContext*)>;
+
+inline RedisContext connectTo(int port) {
+  return {redisConnectWithTimeout("127.0.0.1", port, timeval{10, 0}), redisFree};
+}
+inline bool isListening(int port) {
+  const auto context = connectTo(port);
+  return context && context->err == 0;
+}
+
+inline std::string textOf(const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_INTEGER) return std::to_string(reply.integer);
+  if (reply.type == REDIS_REPLY_NIL) return "";
+  if (reply.type != REDIS_REPLY_ARRAY) return {reply.str, reply.len};
+  std::string text;
+  for (std::size_t i = 0; i < reply.elements; ++i) text += textOf(*reply.element[i]) + "\n";
+  return text;
+}
+
+// A reply as text; an array's items in lines.
+template <class... Words>
+std::string commandTo(int port, const std::string& password, const Words&... words) {
+  const auto context = connectTo(port);
+  if (!context || context->err != 0) throw std::runtime_error("no connection to redis-server");
+  const auto send = [&](const std::vector<std::string>& list) {
+    std::vector<const char*> texts;
+    std::vector<std::size_t> sizes;
+    for (const std::string& word : list) {
+      texts.push_back(word.data());
+      sizes.push_back(word.size());
+    }
+    const std::unique_ptr<redisReply, void (*)(void*)> reply(
+        static_cast<redisReply*>(
+            redisCommandArgv(context.get(), static_cast<int>(list.size()), texts.data(), sizes.data())),
+        freeReplyObject);
+    if (!reply) throw std::runtime_error("redis-server has gone");
+    return textOf(*reply);
+  };
+  if (!password.empty()) send({"AUTH", password});
+  return send({std::string(words)...});
+}
+
 class RedisServer {
  public:
   explicit RedisServer(std::vector<std::string> arguments = {}) : arguments_(std::move(arguments)) {
@@ -79,14 +121,14 @@ class RedisServer {
     process_ = Process(words);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
     while (std::chrono::steady_clock::now() < deadline && process_.isRunning()) {
-      const auto context = connect();
-      if (context && context->err == 0) return true;
+      if (isListening(port_)) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds{5});
     }
     process_.kill();
     return false;
   }
   void stop() { process_.kill(); }
+  [[nodiscard]] bool isRunning() const { return process_.isRunning(); }
   void pause() const { process_.signal(SIGSTOP); }
   void resume() const { process_.signal(SIGCONT); }
 
@@ -96,21 +138,7 @@ class RedisServer {
   // A reply as text; an array's items in lines.
   template <class... Words>
   std::string command(const Words&... words) {
-    const std::vector<std::string> list = {std::string(words)...};
-    std::vector<const char*> texts;
-    std::vector<std::size_t> sizes;
-    for (const std::string& word : list) {
-      texts.push_back(word.data());
-      sizes.push_back(word.size());
-    }
-    const auto context = connect();
-    if (!context || context->err != 0) throw std::runtime_error("no connection to redis-server");
-    const std::unique_ptr<redisReply, void (*)(void*)> reply(
-        static_cast<redisReply*>(
-            redisCommandArgv(context.get(), static_cast<int>(list.size()), texts.data(), sizes.data())),
-        freeReplyObject);
-    if (!reply) throw std::runtime_error("redis-server has gone");
-    return textOf(*reply);
+    return commandTo(port_, "", words...);
   }
   std::vector<std::string> keys(const std::string& pattern) {
     std::istringstream lines(command("KEYS", pattern));
@@ -132,19 +160,6 @@ class RedisServer {
   }
 
  private:
-  using Context = std::unique_ptr<redisContext, void (*)(redisContext*)>;
-  [[nodiscard]] Context connect() const {
-    return {redisConnectWithTimeout("127.0.0.1", port_, timeval{10, 0}), redisFree};
-  }
-  static std::string textOf(const redisReply& reply) {
-    if (reply.type == REDIS_REPLY_INTEGER) return std::to_string(reply.integer);
-    if (reply.type == REDIS_REPLY_NIL) return "";
-    if (reply.type != REDIS_REPLY_ARRAY) return {reply.str, reply.len};
-    std::string text;
-    for (std::size_t i = 0; i < reply.elements; ++i) text += textOf(*reply.element[i]) + "\n";
-    return text;
-  }
-
   std::vector<std::string> arguments_;
   std::string folder_;
   int port_ = 0;

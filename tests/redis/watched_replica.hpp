@@ -2,6 +2,7 @@
 #pragma once
 
 #include "redis_server.hpp"
+#include "support/named_tokens.hpp"
 #include "support/support.hpp"
 
 #include <atomic>
@@ -11,12 +12,6 @@
 #include <ironjar/redis.hpp>
 
 namespace support {
-
-inline ironjar::Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{30}; }
-
-inline ironjar::TokenSet tokens(const std::string& name) {
-  return {.accessToken = "at-" + name, .refreshToken = "rt-" + name};
-}
 
 // What the observer was told.
 class Told {

@@ -1,0 +1,66 @@
+// Which servers there are, and which of them a command is for: one, the master that sentinels name, or the nodes of a
+// cluster.
+#pragma once
+
+#include "redis/pool.hpp"
+#include "redis/sentinel.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace ironjar::detail {
+
+// For the loop's thread alone, but for commands(). Options and what is said of TLS must outlive it.
+class RedisTopology {
+ public:
+  using Answered = RedisPool::Answered;
+  using Looked = RedisPool::Looked;
+
+  // `switched` is called when something says that another server may have taken over: time to look.
+  RedisTopology(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls,
+                std::function<void()> switched);
+
+  // The script's answer, of a shape that it can have; by the deadline. Errors: RedisLink::start's. Where another server
+  // may take over, what a server says that cannot be written to is Errc::unreachable.
+  void run(RedisCall call, Deadline deadline, Answered done);
+  // Finds out which servers there are, and whether they can be written to: RedisPool::look() of those that count.
+  void look(Deadline deadline, std::chrono::milliseconds soon, Looked done);
+  void retire();
+  void close();
+
+  // Whether there are others that may take over.
+  [[nodiscard]] bool canFailOver() const;
+  // Where the call would be sent now.
+  [[nodiscard]] std::optional<RedisEndpoint> serverOf(const RedisCall& call) const;
+  // Whether a server has been found, and where to listen to channels then.
+  [[nodiscard]] bool isKnown() const;
+  struct Place {
+    RedisEndpoint server;
+    std::vector<RedisAddress> addresses;
+    RedisTls tls;
+  };
+  [[nodiscard]] Place listeningPlace() const;
+  [[nodiscard]] bool mayListenAt(const RedisEndpoint& server) const;
+  [[nodiscard]] std::uint64_t commands() const { return *commands_; }
+
+ private:
+  using Pointer = std::shared_ptr<RedisPool>;
+
+  [[nodiscard]] Pointer poolOf(const RedisEndpoint& server) const;
+  void verifyMaster(const RedisEndpoint& server, Deadline deadline, std::chrono::milliseconds soon, Looked done);
+  void use(const Pointer& pool);
+  [[nodiscard]] Result<Reply> judged(Result<Reply> reply) const;
+
+  const std::shared_ptr<EventLoop> loop_;
+  const RedisOptions& options_;
+  const RedisTls& tls_;
+  const std::shared_ptr<std::atomic<std::uint64_t>> commands_;
+  const std::shared_ptr<bool> isAlive_ = std::make_shared<bool>(true);
+  Pointer pool_;  // null until sentinels have named the master
+  const RedisOptions sentinelOptions_;
+  std::shared_ptr<RedisSentinels> sentinels_;  // null without
+};
+
+}  // namespace ironjar::detail
