@@ -294,7 +294,7 @@ TEST_CASE("clocks that are ten minutes apart share results and denials (R51)") {
     };
     Json result = detail::writeTokens(tokens("b"));
     result["k"] = "r";
-    plant("redis-result", sealer.names("token", "c", "rt-a").at(0), "rt-a", result, "r", 600s);
+    plant("redis-result", detail::tokenNames(sealer, "c", "rt-a").at(0), "rt-a", result, "r", 600s);
     CHECK(replica.refresh("a", "no")->tokens == tokens("b"));
     plant("redis-revocation", sealer.names("deny", "sid", "0:s-1").at(0), "0:s-1", {{"t", 1}},
           std::string(15, '0') + "1", 600s);

@@ -18,7 +18,7 @@ TEST_CASE_FIXTURE(Fixture, "a value planted under one of several passwords does 
   const Passwords both({{2, support::otherPassword}, {1, support::password}});
   Replica one(both);
   REQUIRE(one.refresh("a", "b"));
-  for (const std::string& name : detail::RedisSealer(both, "ironjar:").names("token", "c", "rt-a")) {
+  for (const std::string& name : detail::tokenNames(detail::RedisSealer(both, "ironjar:"), "c", "rt-a")) {
     Replica three(both);
     const std::string genuine = server().command("GET", name);
     server().command("SET", name, "o" + genuine.substr(1));

@@ -75,7 +75,7 @@ class Replay {
   explicit Replay(detail::RedisLink& link)
       : name_("rt-" + std::to_string(++count)),
         record_(link, "c", name_, {.lease = 300s, .keep = 600s, .keepInvalidGrant = 600s}),
-        key_(link.sealer().names("token", "c", name_).at(0)) {}
+        key_(detail::tokenNames(link.sealer(), "c", name_).at(0)) {}
 
   // Whether Redis does the same.
   bool agrees(const std::string& line) {

@@ -98,6 +98,43 @@ TEST_CASE("a failover that an operator asks for is followed") {
   CHECK(replica.coordinator->redisStats().alone == 0);
 }
 
+TEST_CASE("what no replica has yet when its master dies is stored on the next master") {
+  Watched servers;
+  RedisOptions options = servers.options(password);
+  options.timeout = 5s;
+  Replica one(options);
+  RedisRevocationList denied(one.redis);
+  const TimePoint begun = std::chrono::system_clock::now() - 1h;
+  REQUIRE(one.refresh("a", "b"));
+  support::RedisServer* const first = servers.master();
+  REQUIRE(first != nullptr);
+  for (const auto& server : servers.servers) {
+    if (server.get() != first) server->pause();
+  }
+  one.coordinator->end("c", tokens("b"), nullptr, {.at = std::chrono::system_clock::now(), .begun = begun});
+  denied.deny({RevocationList::Mark::Kind::session, "s-1"});
+  REQUIRE(one.refresh("d", "e"));
+  CHECK_FALSE(one.redis->stats().degraded);
+  first->stop();
+  for (const auto& server : servers.servers) {
+    if (server.get() != first) server->resume();
+  }
+  REQUIRE(Watched::within([&] { return servers.master() != nullptr; }));
+  REQUIRE(one.refresh("f", "g"));  // by then it has been stored again, or is about to be
+  const auto isStored = [&] {
+    Replica two(options);
+    const auto result = two.coordinator->refresh(
+        "c", tokens("b"), [&](const TokenSet&) { return RefreshAnswer{.tokens = fail(Errc::refreshFailed)}; },
+        support::soon(), {.begun = begun});
+    const bool isOut = !result && result.error().end == RefreshEnd::loggedOut;
+    const bool isDenied = RedisRevocationList(two.redis).denies(
+        std::vector<RevocationList::Mark>{{RevocationList::Mark::Kind::session, "s-1"}}, begun);
+    const auto shared = two.refresh("d", "asked");
+    return isOut && isDenied && shared && shared->tokens == tokens("e");
+  };
+  CHECK(Watched::within(isStored));
+}
+
 TEST_CASE("a master that is killed during load costs a call per login at most, and no logout") {
   Watched servers;
   support::Load load(servers.options(password));

@@ -113,8 +113,8 @@ TEST_CASE_FIXTURE(Fixture, "a value of 512 MB is neither read nor waited for, wh
     const std::string name = "total_net_output_bytes:";
     return std::stoll(text.substr(text.find(name) + name.size()));
   };
-  const std::string value = detail::RedisSealer(support::password, "ironjar:").names("token", "c", "rt-a").at(0);
-  const auto next = detail::RedisSealer(support::password, "ironjar:").names("token", "c", "rt-b").at(0);
+  const std::string value = detail::tokenNames(detail::RedisSealer(support::password, "ironjar:"), "c", "rt-a").at(0);
+  const auto next = detail::tokenNames(detail::RedisSealer(support::password, "ironjar:"), "c", "rt-b").at(0);
   const auto mark = detail::RedisSealer(support::password, "ironjar:").names("deny", "sid", "0:s").at(0);
   const auto memory = mebibytes("/proc/self/status", "VmHWM:");
   for (const std::string& key : {value, value + ":lock", value + ":last", next + ":orphaned", mark}) {

@@ -82,11 +82,14 @@ namespace detail {
 class RedisLink;
 }
 
-// The connections of one process to one Redis server, version 4 or later, not a cluster: five at most, with one thread
-// for all that goes over them. Thread-safe. Share one among coordinators and revocation lists. Not across fork(): make
-// it in the process that uses it. An ACL user needs `~<prefix>* &<prefix>* +eval +evalsha +script|load +get +set
-// +strlen +del +unlink +pttl +pexpire +publish +subscribe +unsubscribe`, and for another database `+select`. Without
-// the channels (`&`) and the last three, who waits for another process looks every few milliseconds.
+// The connections of one process to Redis, version 4 or later: a server, the master that sentinels name, or a cluster.
+// To each server five at most, to sentinels two, with one thread for all that goes over them. Thread-safe. Share one
+// among coordinators and revocation lists. Not across fork(): make it in the process that uses it. An ACL user needs
+// `~<prefix>* &<prefix>* +eval +evalsha +script|load +get +set +strlen +del +unlink +pttl +pexpire +publish +subscribe
+// +unsubscribe`, and for another database `+select`. Without the channels (`&`) and the last three, who waits for
+// another process looks every few milliseconds. With Sentinel
+// `+role` besides, and the user of the sentinels `&+switch-master +sentinel|get-master-addr-by-name
+// +sentinel|sentinels +subscribe`; in a cluster `+cluster|slots +asking`.
 class Redis {
  public:
   // Throws std::invalid_argument for options that cannot be, and when the server is there and refuses user and

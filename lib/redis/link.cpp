@@ -137,8 +137,10 @@ class RedisLink::Core {
   }
   void remember(const RedisCall& call) {
     if (!topology_.canFailOver() || !StoredAgain::matters(call)) return;
-    if (auto server = topology_.serverOf(call)) {
-      stored_.add(call, *std::move(server), std::chrono::steady_clock::now());
+    for (RedisCall& step : topology_.stepsOf(call)) {
+      if (auto server = topology_.serverOf(step)) {
+        stored_.add(std::move(step), *std::move(server), std::chrono::steady_clock::now());
+      }
     }
   }
   void storeAgain() {
@@ -175,7 +177,9 @@ class RedisLink::Core {
     topology_.look(in(patience), options_.timeout, [this](const std::optional<Error>& problem) {
       if (problem) return recovered(problem);
       if (topology_.canFailOver()) storeAgain();
-      sendPending(in(patience), [this](const std::optional<Error>& refused) { recovered(refused); });
+      sendPending(in(patience), [this](const std::optional<Error>& refused) {
+        recovered(topology_.canFailOver() ? std::nullopt : refused);
+      });
     });
   }
   void recovered(const std::optional<Error>& problem) {
@@ -204,21 +208,27 @@ class RedisLink::Core {
     });
   }
 
-  // One after the other, until one fails, or for about that long. What others add meanwhile comes after it.
+  // One after the other, until one fails, or for about that long. What others add meanwhile comes after it. Where there
+  // are several servers one of them may be lost: then until some have failed.
   struct Sending {
     PendingCalls::Calls calls;
     Deadline end;
     Sent done;
+    PendingCalls::Calls failed = {};
+    std::optional<Error> problem = {};
   };
   void sendPending(Deadline end, Sent done) {
     isSending_ = true;
     sendNext(std::make_shared<Sending>(Sending{pending_.take(), end, std::move(done)}), std::nullopt);
   }
   void sendNext(const std::shared_ptr<Sending>& sending, const std::optional<Error>& problem) {
-    if (problem || sending->calls.empty() || std::chrono::steady_clock::now() >= sending->end) {
-      pending_.putBack(std::move(sending->calls));
+    if (problem) sending->problem = problem;
+    const bool goesOn = !problem || (topology_.canFailOver() && sending->failed.size() < options_.failures);
+    if (!goesOn || sending->calls.empty() || std::chrono::steady_clock::now() >= sending->end) {
+      sending->failed.splice(sending->failed.end(), sending->calls);
+      pending_.putBack(std::move(sending->failed));
       isSending_ = false;
-      return completeSafely(sending->done, problem);
+      return completeSafely(sending->done, sending->problem);
     }
     const auto sent = [this, sending](const Result<Reply>& reply) {
       // Right after a probe that was answered well, so that it is this call's own.
@@ -229,7 +239,11 @@ class RedisLink::Core {
         if (answered) completeSafely<bool>([&](bool) { answered(*reply); }, true);
         remember(sending->calls.front().call);
       }
-      if (reply || isHopeless) sending->calls.pop_front();
+      if (reply || isHopeless) {
+        sending->calls.pop_front();
+      } else if (topology_.canFailOver()) {
+        sending->failed.splice(sending->failed.end(), sending->calls, sending->calls.begin());
+      }
       sendNext(sending, reply || isHopeless ? std::nullopt : std::optional(reply.error()));
     };
     const auto once = exactlyOnce<Result<Reply>>(sent, Error{Errc::overloaded, {}});

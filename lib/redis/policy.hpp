@@ -58,6 +58,11 @@ inline constexpr std::chrono::milliseconds longestBetweenSearches{400};
 inline constexpr std::chrono::seconds storesAgainWithin{60};
 inline constexpr std::size_t mostStoredAgain = 10'000;
 inline constexpr std::size_t mostStoredAgainBytes = std::size_t{16} * 1024 * 1024;
+// Of a cluster: masters, and how often one command is sent elsewhere. A slot that is on its way from one node to
+// another has its keys in both for milliseconds (TRYAGAIN): first so long, then twice as long each time.
+inline constexpr std::size_t mostNodes = 1000;
+inline constexpr int mostRedirections = 8;
+inline constexpr std::chrono::milliseconds shortestTryAgain{2};
 inline constexpr int serverPort = 6379;
 inline constexpr int sentinelPort = 26'379;
 inline constexpr std::size_t mostLearntSentinels = 16;

@@ -1,6 +1,9 @@
 #include "redis/records.hpp"
 
+#include "base/base64url.hpp"
 #include "base/time.hpp"
+#include "crypto/secret.hpp"
+#include "crypto/sodium.hpp"
 #include "redis/policy.hpp"
 #include "session/token_set.hpp"
 
@@ -56,11 +59,22 @@ std::optional<TokenSet> readTokens(const Json& data) {
   return tokens;
 }
 
+RedisNames tokenNames(const RedisSealer& sealer, std::string_view client, std::string_view refreshToken) {
+  std::string message = std::to_string(client.size());
+  const WipeAtExit wiped(message);
+  message.append(1, ':').append(client).append(refreshToken);
+  std::array<unsigned char, 16> hash{};
+  blake2b(hash, bytes("ironjar redis slots v1"), bytes(message));
+  std::string tag;
+  appendBase64url(tag, hash);
+  return sealer.names("token:{" + tag.substr(0, 2) + "}", client, refreshToken);
+}
+
 RedisRecord::RedisRecord(RedisLink& link, std::string_view client, std::string_view refreshToken, Times times)
     : link_(link),
       secret_(refreshToken),
       times_(times),
-      values_(link.sealer().names("token", client, refreshToken)),
+      values_(tokenNames(link.sealer(), client, refreshToken)),
       passedOver_(values_.size()) {
   const auto suffixed = [this](const char* suffix) {
     RedisNames names = values_;

@@ -37,6 +37,12 @@ struct Failure {  // of a call that another process has made
   bool mayBeOver = false;  // as RefreshAnswer's
 };
 
+// What the records of a refresh token are called, under each of the passwords: `<prefix>token:{xx}:<keyed hash>`. The
+// hash tag, two characters of base64url, is a hash of 12 bits without a key, so that processes with other passwords
+// choose the same: in a cluster all keys of a token are in one slot, and each script remains one atomic step. Whoever
+// reads Redis learns 12 bits of the hash of a token that has 128 random ones or more (RFC 6749 section 10.10).
+[[nodiscard]] RedisNames tokenNames(const RedisSealer& sealer, std::string_view client, std::string_view refreshToken);
+
 // The records of one client's refresh token. Not thread-safe; link and texts must outlive it.
 class RedisRecord {
  public:

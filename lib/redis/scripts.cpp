@@ -230,15 +230,15 @@ const RedisScript& logOutScript() {
   return script;
 }
 const RedisScript& lookUpScript() {
-  static const RedisScript script{std::string(reading) + fetch, {}};
+  static const RedisScript script{std::string(reading) + fetch, {}, 1};
   return script;
 }
 const RedisScript& storeScript() {
-  static const RedisScript script{store, {"stored"}};
+  static const RedisScript script{store, {"stored"}, 2};
   return script;
 }
 const RedisScript& storeLatestScript() {
-  static const RedisScript script{std::string(reading) + storeLatest, {"stored"}};
+  static const RedisScript script{std::string(reading) + storeLatest, {"stored"}, 2};
   return script;
 }
 const RedisScript& appendScript() {

@@ -1,5 +1,7 @@
 // The scripts that Redis runs: each is one atomic step.
 //
+// In a cluster all keys of one refresh token are in one slot, under whichever passwords (records.hpp).
+//
 // A refresh token has three keys, times the number of passwords: its value (what became of it: `o` logged out, with the
 // time in 16 digits, `r` tokens, `d` the provider ended the login; then a seal), its lock (who asks), and the last
 // owner of that lock (the fence: who has lost the lock to another is told apart from who has merely let it expire).
@@ -21,6 +23,9 @@ namespace ironjar::detail {
 struct RedisScript {
   std::string text;
   std::vector<std::string_view> words;  // one of which its answer begins with; none: it answers with a value per key
+  // Where each key is a step of its own, which is true of keys in several slots of a cluster: so many arguments are for
+  // all of them, and of the others, if there are any, there is one per key. 0: all keys are one step.
+  std::size_t commonArguments = 0;
 
   // Whether it can have given this answer. What is in a value is for others to judge.
   [[nodiscard]] bool canAnswer(const Reply& reply, std::size_t keys) const;

@@ -30,6 +30,10 @@ RedisTopology::RedisTopology(std::shared_ptr<EventLoop> loop, const RedisOptions
     sentinels_ = std::make_shared<RedisSentinels>(loop_, sentinelOptions_, tls_, commands_, std::move(switched));
     return;
   }
+  if (!options_.clusterNodes.empty()) {
+    cluster_ = std::make_shared<RedisCluster>(loop_, options_, tls_, commands_, std::move(switched));
+    return;
+  }
   const bool isUnix = !options_.unixSocket.empty();
   pool_ = poolOf(isUnix ? RedisEndpoint{options_.unixSocket, 0} : RedisEndpoint{options_.host, options_.port});
 }
@@ -39,13 +43,15 @@ RedisTopology::Pointer RedisTopology::poolOf(const RedisEndpoint& server) const 
   return std::make_shared<RedisPool>(loop_, options_, tls_, server, commands_, arrays);
 }
 
-bool RedisTopology::canFailOver() const { return bool(sentinels_); }
+bool RedisTopology::canFailOver() const { return sentinels_ || cluster_; }
 
 void RedisTopology::run(RedisCall call, Deadline deadline, Answered done) {
-  if (!pool_) return completeSafely<Result<Reply>>(done, fail(Errc::unreachable, "no sentinel has named the master"));
-  pool_->run(std::move(call), deadline, [this, isAlive = isAlive_, done = std::move(done)](Result<Reply> reply) {
+  const auto told = [this, isAlive = isAlive_, done = std::move(done)](Result<Reply> reply) {
     completeSafely(done, *isAlive ? judged(std::move(reply)) : std::move(reply));
-  });
+  };
+  if (cluster_) return cluster_->run(std::move(call), deadline, told);
+  if (!pool_) return completeSafely<Result<Reply>>(told, fail(Errc::unreachable, "no sentinel has named the master"));
+  pool_->run(std::move(call), deadline, told);
 }
 
 Result<Reply> RedisTopology::judged(Result<Reply> reply) const {
@@ -55,6 +61,7 @@ Result<Reply> RedisTopology::judged(Result<Reply> reply) const {
 }
 
 void RedisTopology::look(Deadline deadline, std::chrono::milliseconds soon, Looked done) {
+  if (cluster_) return cluster_->look(deadline, soon, std::move(done));
   if (!sentinels_) return pool_->look(deadline, soon, std::move(done));
   const auto verify = [this, soon](const RedisEndpoint& server, Deadline until, Looked verified) {
     verifyMaster(server, until, soon, std::move(verified));
@@ -82,25 +89,41 @@ void RedisTopology::use(const Pointer& pool) {
 }
 
 void RedisTopology::retire() {
+  if (cluster_) cluster_->retire();
   if (pool_) pool_->retire();
 }
 
 void RedisTopology::close() {
   *isAlive_ = false;
   if (sentinels_) sentinels_->close();
+  if (cluster_) cluster_->close();
   if (pool_) pool_->close();
 }
 
-std::optional<RedisEndpoint> RedisTopology::serverOf(const RedisCall&) const {
+std::vector<RedisCall> RedisTopology::stepsOf(const RedisCall& call) const {
+  return cluster_ ? detail::stepsOf(call) : std::vector{call};
+}
+
+std::optional<RedisEndpoint> RedisTopology::serverOf(const RedisCall& call) const {
+  if (cluster_) return cluster_->serverOf(call);
   return pool_ ? std::optional(pool_->endpoint()) : std::nullopt;
 }
 
-bool RedisTopology::isKnown() const { return pool_ && !pool_->addresses().empty(); }
+// In a cluster messages reach all nodes.
+RedisTopology::Pointer RedisTopology::listenedTo() const { return cluster_ ? cluster_->anyNode() : pool_; }
 
-RedisTopology::Place RedisTopology::listeningPlace() const {
-  return {pool_->endpoint(), pool_->addresses(), pool_->tls()};
+bool RedisTopology::isKnown() const {
+  const Pointer pool = listenedTo();
+  return pool && !pool->addresses().empty();
 }
 
-bool RedisTopology::mayListenAt(const RedisEndpoint& server) const { return pool_ && pool_->endpoint() == server; }
+RedisTopology::Place RedisTopology::listeningPlace() const {
+  const Pointer pool = listenedTo();
+  return {pool->endpoint(), pool->addresses(), pool->tls()};
+}
+
+bool RedisTopology::mayListenAt(const RedisEndpoint& server) const {
+  return cluster_ ? cluster_->has(server) : pool_ && pool_->endpoint() == server;
+}
 
 }  // namespace ironjar::detail

@@ -2,6 +2,7 @@
 // cluster.
 #pragma once
 
+#include "redis/cluster.hpp"
 #include "redis/pool.hpp"
 #include "redis/sentinel.hpp"
 
@@ -32,7 +33,9 @@ class RedisTopology {
 
   // Whether there are others that may take over.
   [[nodiscard]] bool canFailOver() const;
-  // Where the call would be sent now.
+  // The call as what its servers are sent, each of which may be another.
+  [[nodiscard]] std::vector<RedisCall> stepsOf(const RedisCall& call) const;
+  // Where such a step would be sent now.
   [[nodiscard]] std::optional<RedisEndpoint> serverOf(const RedisCall& call) const;
   // Whether a server has been found, and where to listen to channels then.
   [[nodiscard]] bool isKnown() const;
@@ -48,6 +51,7 @@ class RedisTopology {
  private:
   using Pointer = std::shared_ptr<RedisPool>;
 
+  [[nodiscard]] Pointer listenedTo() const;
   [[nodiscard]] Pointer poolOf(const RedisEndpoint& server) const;
   void verifyMaster(const RedisEndpoint& server, Deadline deadline, std::chrono::milliseconds soon, Looked done);
   void use(const Pointer& pool);
@@ -58,9 +62,10 @@ class RedisTopology {
   const RedisTls& tls_;
   const std::shared_ptr<std::atomic<std::uint64_t>> commands_;
   const std::shared_ptr<bool> isAlive_ = std::make_shared<bool>(true);
-  Pointer pool_;  // null until sentinels have named the master
+  Pointer pool_;  // null until sentinels have named the master, and in a cluster
   const RedisOptions sentinelOptions_;
   std::shared_ptr<RedisSentinels> sentinels_;  // null without
+  std::shared_ptr<RedisCluster> cluster_;      // likewise; there is no pool_ then
 };
 
 }  // namespace ironjar::detail

@@ -24,8 +24,12 @@ inline RedisServer& server() {
 struct Replica {
   explicit Replica(ironjar::RedisCoordinatorOptions options = {}) : Replica(password, std::move(options)) {}
   explicit Replica(ironjar::Passwords passwords, ironjar::RedisCoordinatorOptions options = {})
-      : redis(std::make_shared<ironjar::Redis>(ironjar::RedisOptions{
-            .passwords = std::move(passwords), .port = server().port(), .timeout = std::chrono::seconds{5}})),
+      : Replica(
+            ironjar::RedisOptions{
+                .passwords = std::move(passwords), .port = server().port(), .timeout = std::chrono::seconds{5}},
+            std::move(options)) {}
+  Replica(ironjar::RedisOptions where, ironjar::RedisCoordinatorOptions options)
+      : redis(std::make_shared<ironjar::Redis>(std::move(where))),
         coordinator(std::make_shared<ironjar::RedisCoordinator>(redis, std::move(options))) {}
 
   ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::BlockingRefresh& ask) {

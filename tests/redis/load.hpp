@@ -53,15 +53,17 @@ class Load {
     threads_.clear();
   }
 
+  int extraCalls() {
+    const std::lock_guard lock(mutex_);
+    int extra = 0;
+    for (const auto& [name, count] : calls_) extra += count - 1;
+    return extra;
+  }
   // No wrong tokens, a call per login more than it needed at most, and each logout holds for a process that has just
   // come.
   void check() {
     std::map<int, int> extra;
-    int extraCalls = 0;
-    for (const auto& [name, count] : calls_) {
-      extra[std::stoi(name)] += count - 1;
-      extraCalls += count - 1;
-    }
+    for (const auto& [name, count] : calls_) extra[std::stoi(name)] += count - 1;
     int most = 0;
     for (const auto& [login, count] : extra) most = std::max(most, count);
     CHECK(wrong_ == 0);
@@ -77,7 +79,10 @@ class Load {
     }
     CHECK(loggedOut_.size() >= static_cast<std::size_t>(logins));
     CHECK(undone == 0);
-    MESSAGE("refreshes ", calls_.size(), ", calls beyond one each ", extraCalls, ", per login at most ", most,
+    std::uint64_t alone = 0;
+    for (const auto& each : coordinators_) alone += each->redisStats().alone;
+    CHECK(alone == 0);
+    MESSAGE("refreshes ", calls_.size(), ", calls beyond one each ", extraCalls(), ", per login at most ", most,
             ", requests to repeat ", failed_.load(), ", logouts ", loggedOut_.size(), ", undone ", undone);
   }
 

@@ -149,7 +149,9 @@ class RedisServer {
   // Those that hold what became of a token.
   std::vector<std::string> values() {
     std::vector<std::string> found = keys("ironjar:token:*");
-    std::erase_if(found, [](const std::string& key) { return key.find(':', 14) != std::string::npos; });
+    std::erase_if(found, [](const std::string& key) {
+      return key.find(':', std::string("ironjar:token:{xx}:").size()) != std::string::npos;
+    });
     return found;
   }
   // The snapshot that it would keep on disk.
