@@ -19,12 +19,17 @@ std::string probeKey(const SlotMap& map, const RedisEndpoint& node, const std::s
   return key;
 }
 
+bool isOneStep(const RedisCall& call) {
+  const Slot first = slotOf(call.keys.front());
+  return call.script->commonArguments == 0 ||
+         std::all_of(call.keys.begin(), call.keys.end(), [&](const std::string& key) { return slotOf(key) == first; });
+}
+
 }  // namespace
 
 std::vector<RedisCall> stepsOf(const RedisCall& call) {
   const std::size_t common = call.script->commonArguments;
-  const auto isOfFirst = [&](const std::string& key) { return slotOf(key) == slotOf(call.keys.front()); };
-  if (common == 0 || std::all_of(call.keys.begin(), call.keys.end(), isOfFirst)) return {call};
+  if (isOneStep(call)) return {call};
   std::vector<RedisCall> steps;
   for (std::size_t i = 0; i < call.keys.size(); ++i) {
     const auto known = std::find_if(steps.begin(), steps.end(), [&](const RedisCall& step) {
@@ -89,12 +94,12 @@ RedisCluster::Pointer RedisCluster::nodeOf(const RedisEndpoint& node) {
 }
 
 void RedisCluster::run(RedisCall call, Deadline deadline, Answered done) {
-  std::vector<RedisCall> steps = stepsOf(call);
-  if (steps.size() == 1) {
+  if (isOneStep(call)) {
     const Slot slot = slotOf(call.keys.front());
     return route(std::make_shared<Routed>(Routed{std::move(call), slot, deadline, std::move(done)}));
   }
   const bool isReading = call.script->words.empty();
+  std::vector<RedisCall> steps = stepsOf(call);
   const auto all = std::make_shared<Steps>(Steps{std::move(call.keys), deadline, std::move(done), std::move(steps)});
   isReading ? startAll(all) : next(all);
 }

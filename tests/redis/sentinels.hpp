@@ -75,8 +75,10 @@ struct Watched {
     const bool isReady = within([&] {
       return std::all_of(sentinels.begin(), sentinels.end(), [&](const Sentinel& each) {
         const std::string seen = each.command("SENTINEL", "master", "mymaster");
+        const std::string replicas = ask(*servers[0], "INFO", "replication");
+        const std::size_t online = replicas.find("state=online");
         const bool isSynchronised =
-            ask(*servers[0], "INFO", "replication").find("connected_slaves:2") != std::string::npos;
+            online != std::string::npos && replicas.find("state=online", online + 1) != std::string::npos;
         return isSynchronised && valueIn(seen, "num-slaves") == "2" && valueIn(seen, "num-other-sentinels") == "2";
       });
     });
@@ -102,12 +104,17 @@ struct Watched {
     }
     return true;
   }
-  // By its own word.
+  // As a sentinel says.
   [[nodiscard]] RedisServer* master() const {
+    const std::string named = sentinels.front().command("SENTINEL", "get-master-addr-by-name", "mymaster");
     for (const auto& server : servers) {
-      if (server->isRunning() && ask(*server, "ROLE").starts_with("master")) return server.get();
+      if (named == "127.0.0.1\n" + std::to_string(server->port()) + "\n") return server.get();
     }
     return nullptr;
+  }
+  // Until that is another one than this.
+  [[nodiscard]] bool isReplaced(const RedisServer* before) const {
+    return within([&] { return master() != nullptr && master() != before; });
   }
   [[nodiscard]] std::vector<std::string> addresses() const {
     std::vector<std::string> all;
