@@ -18,7 +18,7 @@ namespace {
 void refusesLogout(const Json& change, const Json& header = Json::object()) {
   onEachLoginServer([&](ServedLogin& served) {
     served.signIn();
-    const Response response = served.backChannel(served.site.id.logoutToken(change, header));
+    const Response response = served.backChannel(served.logoutToken(change, header));
     CHECK(response.status == 400);
     CHECK(Json::parse(response.body)["error"] == "invalid_request");
     CHECK(fieldOf(response, "Cache-Control") == "no-store");
@@ -32,7 +32,7 @@ std::string base64url(std::string_view text) { return detail::base64urlEncoded(d
 TEST_CASE("L40 a logout token that is replayed does not sign out who has signed in again") {
   onEachLoginServer([](ServedLogin& served) {
     served.signIn();
-    const std::string token = served.site.id.logoutToken({{"sid", nullptr}});
+    const std::string token = served.logoutToken({{"sid", nullptr}});
     CHECK(served.backChannel(token).status == 200);
     CHECK(served.user() == "nobody");
     served.site.clock.advance(10s);
@@ -52,7 +52,7 @@ TEST_CASE("L44 a logout token by no algorithm") {
   refusesLogout(Json::object(), {{"alg", "none"}});
   onEachLoginServer([](ServedLogin& served) {
     served.signIn();
-    const std::string token = served.site.id.logoutToken();
+    const std::string token = served.logoutToken();
     const std::string claims = token.substr(token.find('.'), token.rfind('.') - token.find('.') + 1);
     CHECK(served.backChannel(base64url(R"({"alg":"none"})") + claims).status == 400);
     CHECK(served.user() == "ada");
@@ -61,11 +61,11 @@ TEST_CASE("L44 a logout token by no algorithm") {
 TEST_CASE("L45 a logout token by HS256, with the provider's public key as the secret") {
   onEachLoginServer([](ServedLogin& served) {
     served.signIn();
-    const std::string token = served.site.id.logoutToken();
+    const std::string token = served.logoutToken();
     const std::string claims = token.substr(token.find('.') + 1, token.rfind('.') - token.find('.') - 1);
     const std::string text = base64url(R"({"alg":"HS256","kid":"k"})") + "." + claims;
     std::array<unsigned char, 32> mac{};
-    const std::string key = served.site.id.jwk().dump();
+    const std::string key = served.tokens.jwk().dump();
     const auto message = detail::bytes(text);
     HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(), mac.data(), nullptr);
     CHECK(served.backChannel(text + "." + detail::base64urlEncoded(mac)).status == 400);
@@ -88,7 +88,7 @@ TEST_CASE("L50 a logout token without an id, which could be sent for ever") { re
 TEST_CASE("L51 a logout token anywhere but in a form, once, is none") {
   onEachLoginServer([](ServedLogin& served) {
     served.signIn();
-    const std::string token = served.site.id.logoutToken();
+    const std::string token = served.logoutToken();
     const std::string form = "logout_token=" + token;
     CHECK(served.sendWithout("GET", "/backchannel?" + form).status == 404);
     for (const auto& [fields, body] : std::vector<std::pair<std::string, std::string>>{
@@ -116,7 +116,7 @@ TEST_CASE("L52 a logout token, or a form around it, of any size") {
   onEachLoginServer([](ServedLogin& served) {
     served.signIn();
     for (const std::string& token : {std::string(17 * 1024, 'a'), std::string(60 * 1024, '&'),
-                                     served.site.id.logoutToken() + "&x=" + std::string(70 * 1024, 'a')}) {
+                                     served.logoutToken() + "&x=" + std::string(70 * 1024, 'a')}) {
       const int status = served.backChannel(token).status;
       CHECK((status == 400 || status == 413));  // cpp-httplib takes forms of 8 KiB
     }
@@ -130,7 +130,7 @@ TEST_CASE("L53 forged logout tokens without end cost the provider one request fo
     const int before = served.keyRequests;
     for (int i = 0; i < 20; ++i) {
       const Json header = {{"kid", "made-up-" + std::to_string(i)}};
-      CHECK(served.backChannel(served.site.id.logoutToken(Json::object(), header)).status == 400);
+      CHECK(served.backChannel(served.logoutToken(Json::object(), header)).status == 400);
     }
     CHECK(served.keyRequests <= before + 1);
     CHECK(served.user() == "ada");
@@ -194,7 +194,7 @@ TEST_CASE("L57 front-channel logouts of made-up sessions fill the list of denial
     flood();
     CHECK(denied == 105);
     CHECK(served.user() == "ada");
-    CHECK(served.backChannel(served.site.id.logoutToken()).status == 200);  // what is signed is not in that line
+    CHECK(served.backChannel(served.logoutToken()).status == 200);  // what is signed is not in that line
     CHECK(served.user() == "nobody");
   });
 }

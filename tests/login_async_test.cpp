@@ -71,7 +71,7 @@ struct HeldSite {
     answerAll();
     REQUIRE(begun);
     visitor.take((*begun)->headers);
-    return site.id.authorize(LoginSite::locationOf(**begun));
+    return site.id.signIn(LoginSite::locationOf(**begun));
   }
 
   HeldTransport held;
@@ -101,7 +101,7 @@ TEST_CASE("each function returns before the provider has answered, and completes
   held.answerAll();
   REQUIRE(begun.calls == 1);
   ada.take((*begun.response)->headers);
-  const std::string url = site.id.authorize(LoginSite::locationOf(**begun.response));
+  const std::string url = site.id.signIn(LoginSite::locationOf(**begun.response));
   Outcome signedIn;
   Session session = site.jar->open(ada.header());
   {
@@ -218,24 +218,26 @@ TEST_CASE(
 }
 
 TEST_CASE("both forms give the same answers for whatever the provider does") {
-  const std::vector<std::pair<const char*, std::function<void(support::OpenId&)>>> faults = {
-      {"none", [](auto&) {}},
-      {"down", [](auto& id) { id.isDown = true; }},
-      {"another issuer's metadata",
-       [](auto& id) {
-         id.metadata = {{"issuer", "https://evil.example"}};
-       }},
-      {"a refused code", [](auto& id) { id.codes.clear(); }},
-      {"another nonce",
-       [](auto& id) {
-         id.claims = {{"nonce", "x"}};
-       }},
-      {"a token endpoint that fails", [](auto& id) { id.instead = Response{.status = 500}; }},
-      {"a client that is refused",
-       [](auto& id) { id.instead = Response{.status = 401, .body = R"({"error":"invalid_client"})"}; }},
-      {"no ID token", [](auto& id) {
-         id.instead = Response{.status = 200, .body = R"({"access_token":"a","token_type":"Bearer"})"};
-       }}};
+  const auto behaving = [](const std::function<void(testing::ProviderBehaviour&)>& knob) {
+    return [knob](LoginSite& site) { site.change(knob); };
+  };
+  const std::vector<std::pair<const char*, std::function<void(LoginSite&)>>> faults = {
+      {"none", [](LoginSite&) {}},
+      {"down", behaving([](auto& provider) { provider.isDown = true; })},
+      {"another issuer's metadata", behaving([](auto& provider) {
+         provider.metadata = {{"issuer", "https://evil.example"}};
+       })},
+      {"a refused code", [](LoginSite& site) { site.id.expireCodes(); }},
+      {"another nonce", behaving([](auto& provider) {
+         provider.claims = {{"nonce", "x"}};
+       })},
+      {"a token endpoint that fails", behaving([](auto& provider) { provider.instead = Response{.status = 500}; })},
+      {"a client that is refused", behaving([](auto& provider) {
+         provider.instead = Response{.status = 401, .body = R"({"error":"invalid_client"})"};
+       })},
+      {"no ID token", behaving([](auto& provider) {
+         provider.instead = Response{.status = 200, .body = R"({"access_token":"a","token_type":"Bearer"})"};
+       })}};
   for (const auto& [name, fault] : faults) {
     CAPTURE(name);
     LoginSite blocking;
@@ -244,8 +246,8 @@ TEST_CASE("both forms give the same answers for whatever the provider does") {
     std::vector<std::string> users;
     for (LoginSite* site : {&blocking, &held.site}) {
       Visitor ada;
-      const std::string url = site == &blocking ? site->id.authorize(site->begin(ada)) : held.url(ada);
-      fault(site->id);
+      const std::string url = site == &blocking ? site->id.signIn(site->begin(ada)) : held.url(ada);
+      fault(*site);
       const std::string cookies = ada.header();
       Session session = site->jar->open(cookies);
       const WebRequest request = LoginSite::requestOf(url.substr(url.find('/', 8)), cookies);
@@ -269,7 +271,7 @@ TEST_CASE("a page for problems that throws is an internal error, and completes")
   HeldSite held([](LoginOptions& options) {
     options.onProblem = [](const LoginProblem&) -> Response { throw std::runtime_error("the application's"); };
   });
-  held.site.id.isDown = true;
+  held.site.change([](auto& provider) { provider.isDown = true; });
   Outcome outcome;
   held.site.login->startBegin(LoginSite::requestOf("/login", ""), {}, outcome.handler());
   held.answerAll();

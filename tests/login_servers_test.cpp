@@ -17,7 +17,7 @@ TEST_CASE("in, by the provider, to the page that was asked for, and out again") 
     CHECK(begun.status == 303);
     CHECK(fieldOf(begun, "Cache-Control") == "no-store");
     CHECK(served.ada.attempts() == 1);
-    const std::string url = served.site.id.authorize(LoginSite::locationOf(begun));
+    const std::string url = served.site.id.signIn(LoginSite::locationOf(begun));
     const Response back = served.get(ServedLogin::targetOf(url));
     CHECK(back.status == 303);
     CHECK(LoginSite::locationOf(back) == "/orders");
@@ -34,7 +34,9 @@ TEST_CASE("a logout leads to the provider's page, where it has one") {
   for (const auto& kind : loginServers) {
     CAPTURE(kind.name);
     ServedLogin served(kind);
-    served.site.id.metadata = {{"end_session_endpoint", "https://id.example/logout"}};
+    served.site.change([](auto& provider) {
+      provider.metadata = {{"end_session_endpoint", "https://id.example/logout"}};
+    });
     served.signIn();
     const Response out = served.send("POST", "/logout", "Sec-Fetch-Site: same-origin\r\n");
     CHECK(LoginSite::locationOf(out) == "https://id.example/logout?client_id=web");
@@ -63,10 +65,10 @@ TEST_CASE("a provider that is down is a problem that passes, and a code is not s
     CAPTURE(kind.name);
     ServedLogin served(kind);
     const std::string target = served.begin();
-    served.site.id.isDown = true;
+    served.site.change([](auto& provider) { provider.isDown = true; });
     CHECK(served.get(target).status == 503);
     CHECK(served.user() == "nobody");
-    served.site.id.isDown = false;
+    served.site.change([](auto& provider) { provider.isDown = false; });
     CHECK(served.ada.attempts() == 1);
   }
 }
@@ -79,14 +81,14 @@ TEST_CASE("back-channel logout ends the sessions that its token names, on every 
       ServedLogin served(kind);
       served.signIn();
       const Visitor phone = served.ada;
-      const Response response = served.backChannel(served.site.id.logoutToken(names));
+      const Response response = served.backChannel(served.logoutToken(names));
       CHECK(response.status == 200);
       CHECK(fieldOf(response, "Cache-Control") == "no-store");
       CHECK(response.body.empty());
       CHECK(served.user() == "nobody");
       CHECK(served.site.userOf(phone) == "nobody");
       served.site.clock.advance(5s);
-      served.site.id.claims = {{"sid", "s-2"}};
+      served.site.change([](auto& provider) { provider.claims = {{"sid", "s-2"}}; });
       served.signIn();
       CHECK(served.user() == "ada");
     }
@@ -98,9 +100,8 @@ TEST_CASE("a logout of another session, or user, signs nobody else out") {
     CAPTURE(kind.name);
     ServedLogin served(kind);
     served.signIn();
-    CHECK(served.backChannel(served.site.id.logoutToken({{"sid", "s-9"}})).status == 200);
-    CHECK(served.backChannel(served.site.id.logoutToken({{"sid", nullptr}, {"sub", "eve"}, {"jti", "2"}})).status ==
-          200);
+    CHECK(served.backChannel(served.logoutToken({{"sid", "s-9"}})).status == 200);
+    CHECK(served.backChannel(served.logoutToken({{"sid", nullptr}, {"sub", "eve"}, {"jti", "2"}})).status == 200);
     CHECK(served.user() == "ada");
   }
 }
@@ -111,10 +112,10 @@ TEST_CASE("with Fe26.2, whose seals have no start, a logout by sub ends what beg
     ServedLogin served(kind, [](LoginOptions&, SessionOptions& session) { session.seal.formats = {SealFormat::fe26}; });
     served.signIn();
     served.site.clock.advance(5s);
-    CHECK(served.backChannel(served.site.id.logoutToken({{"sid", nullptr}})).status == 200);
+    CHECK(served.backChannel(served.logoutToken({{"sid", nullptr}})).status == 200);
     served.site.clock.advance(5s);
     CHECK(served.user() == "nobody");
-    served.site.id.claims = {{"sid", "s-2"}};
+    served.site.change([](auto& provider) { provider.claims = {{"sid", "s-2"}}; });
     served.signIn();
     CHECK(served.user() == "ada");
   }
@@ -124,8 +125,8 @@ TEST_CASE("a back-channel logout is refused as the specification says, also whil
   for (const auto& kind : loginServers) {
     CAPTURE(kind.name);
     ServedLogin served(kind);
-    served.site.id.isDown = true;
-    Response response = served.backChannel(served.site.id.logoutToken());
+    served.site.change([](auto& provider) { provider.isDown = true; });
+    Response response = served.backChannel(served.logoutToken());
     CHECK(response.status == 400);
     CHECK(fieldOf(response, "Cache-Control") == "no-store");
     CHECK(Json::parse(response.body)["error"] == "temporarily_unavailable");
@@ -147,7 +148,7 @@ TEST_CASE("front-channel logout ends the session without its cookie, and with it
     CHECK(served.user() == "nobody");
     CHECK(served.sendWithout("GET", target).status == 200);
     served.site.clock.advance(5s);
-    served.site.id.claims = {{"sid", "s-2"}};
+    served.site.change([](auto& provider) { provider.claims = {{"sid", "s-2"}}; });
     served.signIn();
     CHECK(served.user() == "ada");
     CHECK(served.get("/frontchannel?sid=s-2&iss=https://id.example").status == 200);

@@ -1,6 +1,5 @@
 // Logout tokens (OpenID Connect Back-Channel Logout 1.0): what is accepted, each claim altered once, each byte changed.
-#include "support/openid.hpp"
-#include "support/support.hpp"
+#include "support/logout_tokens.hpp"
 
 #include <ironjar/logout_token.hpp>
 
@@ -13,11 +12,13 @@ constexpr std::int64_t seconds = 1'700'000'000;
 const TimePoint now = support::at(seconds * 1000);
 const LogoutTokenRules rules{.issuer = "https://id.example", .clientId = "web", .audiences = {"api"}};
 
-KeySet keysOf(const support::OpenId& id) { return KeySet::parse(Json{{"keys", Json::array({id.jwk()})}}.dump()).value(); }
+KeySet keysOf(const support::LogoutTokens& id) {
+  return KeySet::parse(Json{{"keys", Json::array({id.jwk()})}}.dump()).value();
+}
 
 // What the provider sends, with these members set, or left out where they are null.
-std::string tokenWith(const support::OpenId& id, const Json& change, const Json& header = Json::object()) {
-  return id.logoutToken(change, header, now);
+std::string tokenWith(const support::LogoutTokens& id, const Json& change, const Json& header = Json::object()) {
+  return id.token(now, change, header);
 }
 
 struct Case {
@@ -29,7 +30,7 @@ struct Case {
 }  // namespace
 
 TEST_CASE("logout tokens that name a session, a user, or both are accepted") {
-  const support::OpenId id;
+  const support::LogoutTokens id;
   const KeySet keys = keysOf(id);
   for (const Json& change : std::vector<Json>{
            Json::object(),
@@ -59,7 +60,7 @@ TEST_CASE("logout tokens that name a session, a user, or both are accepted") {
 }
 
 TEST_CASE("L21 a logout token with one claim altered is refused, each for its reason") {
-  const support::OpenId id;
+  const support::LogoutTokens id;
   const KeySet keys = keysOf(id);
   const std::string event = "http://schemas.openid.net/event/backchannel-logout";
   for (const Case& one :
@@ -103,7 +104,7 @@ TEST_CASE("L21 a logout token with one claim altered is refused, each for its re
 }
 
 TEST_CASE("L22 an ID token is no logout token, nor the other way round; nor is a token of another type") {
-  const support::OpenId id;
+  const support::LogoutTokens id;
   const KeySet keys = keysOf(id);
   const Json idTokens = {{"events", nullptr}, {"jti", nullptr}, {"sid", nullptr}, {"nonce", "n"}};
   CHECK(errorOf(verifyLogoutToken(tokenWith(id, idTokens, {{"typ", "JWT"}}), keys, rules, now)) == Errc::malformed);
@@ -117,7 +118,7 @@ TEST_CASE("L22 an ID token is no logout token, nor the other way round; nor is a
 }
 
 TEST_CASE("L23 a logout token's algorithm is one of those that are accepted, and its key one of the provider's") {
-  const support::OpenId id;
+  const support::LogoutTokens id;
   const KeySet keys = keysOf(id);
   for (const char* algorithm : {"none", "None", "HS256", "HS512", "ES384", "", "es256"}) {
     CAPTURE(algorithm);
@@ -129,7 +130,7 @@ TEST_CASE("L23 a logout token's algorithm is one of those that are accepted, and
   CHECK(errorOf(verifyLogoutToken(tokenWith(id, Json::object()), keys, rsaAlone, now)) == Errc::unsupported);
   CHECK(errorOf(verifyLogoutToken(tokenWith(id, Json::object(), {{"kid", "other"}}), keys, rules, now)) ==
         Errc::unknownKey);
-  support::OpenId eve;
+  support::LogoutTokens eve;
   eve.key = detail::SigningKey::ofP256(detail::bytes("fedcba9876543210fedcba9876543210")).value();
   CHECK(errorOf(verifyLogoutToken(tokenWith(eve, Json::object()), keys, rules, now)) == Errc::tampered);
   const Json own = eve.jwk();
@@ -139,7 +140,7 @@ TEST_CASE("L23 a logout token's algorithm is one of those that are accepted, and
 }
 
 TEST_CASE("L24 no byte of a logout token can be changed, and none left out") {
-  const support::OpenId id;
+  const support::LogoutTokens id;
   const KeySet keys = keysOf(id);
   const std::string token = tokenWith(id, Json::object());
   for (std::size_t i = 0; i < token.size(); ++i) {

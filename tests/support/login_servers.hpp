@@ -2,6 +2,7 @@
 #pragma once
 
 #include "login_site.hpp"
+#include "logout_tokens.hpp"
 #include "raw.hpp"
 
 #include <functional>
@@ -62,7 +63,15 @@ struct ServedLogin {
                                      .backChannelLogoutPath = "/backchannel",
                                      .frontChannelLogoutPath = "/frontchannel"},
                           .auth = std::move(auth)})) {
-    site.id.claims = {{"sid", "s-1"}};
+    // The provider signs its logout tokens with another key than its ID tokens.
+    ironjar::Response published = site.id.handle({.url = "https://id.example/keys"}, {}).value();
+    Json keys = Json::parse(published.body);
+    keys["keys"].push_back(tokens.jwk());
+    published.body = keys.dump();
+    site.change([&](ironjar::testing::ProviderBehaviour& provider) {
+      provider.claims = {{"sid", "s-1"}};
+      provider.insteadAt.insert_or_assign("/keys", published);
+    });
   }
 
   // With the browser's cookies, which it keeps; status 0 when nothing comes.
@@ -91,12 +100,17 @@ struct ServedLogin {
   static std::string targetOf(const std::string& url) { return url.substr(url.find('/', 8)); }
   // GET /login, the user says yes: the callback's target.
   std::string begin(const std::string& query = {}) {
-    return targetOf(site.id.authorize(LoginSite::locationOf(get("/login" + query))));
+    return targetOf(site.id.signIn(LoginSite::locationOf(get("/login" + query))));
   }
   // All of it; where it leads.
   std::string signIn(const std::string& query = {}) { return LoginSite::locationOf(get(begin(query))); }
   [[nodiscard]] std::string user() const { return site.userOf(ada); }
 
+  // As LogoutTokens makes it, now.
+  [[nodiscard]] std::string logoutToken(const Json& change = Json::object(),
+                                        const Json& headerChange = Json::object()) const {
+    return tokens.token(site.clock.wallNow(), change, headerChange);
+  }
   ironjar::Response backChannel(const std::string& token) const {
     return sendWithout("POST", "/backchannel", "Content-Type: application/x-www-form-urlencoded\r\n",
                        "logout_token=" + token);
@@ -106,6 +120,7 @@ struct ServedLogin {
       ironjar::RevocationOptions{.now = [this] { return site.clock.wallNow(); }});
   std::mutex mutex;  // the provider is for one thread at a time
   int keyRequests = 0;
+  LogoutTokens tokens;
   LoginSite site;
   Visitor ada;
   std::unique_ptr<LoginServer> server;
