@@ -139,8 +139,7 @@ class Login {
   // called exactly once, before these return or later, on whichever thread knows, never under a lock; what it throws is
   // dropped. Until then the session must live and must not be touched; the request need not. At the deadline the answer
   // is the one for a provider that cannot be reached; no step goes on after it. A stop ends it soon with
-  // Errc::cancelled, which is the only error: a code whose answer is under way is spent then. Only Fetcher::signOut,
-  // the jar's hooks and the list block, as they do elsewhere.
+  // Errc::cancelled, which is the only error: a code whose answer is under way is spent then.
   void startBegin(const WebRequest& request, const LoginRequest& attempt, ResponseHandler done,
                   const StartOptions& start = {}) const;
   void startCallback(const WebRequest& request, Session& session, const LoginRequest& anew, ResponseHandler done,
@@ -148,6 +147,8 @@ class Login {
   void startLogout(const WebRequest& request, Session& session, const Fetcher& fetcher, const std::string& returnTo,
                    ResponseHandler done, const StartOptions& start = {}) const;
   void startBackChannelLogout(const WebRequest& request, ResponseHandler done, const StartOptions& start = {}) const;
+  void startFrontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher,
+                               ResponseHandler done, const StartOptions& start = {}) const;
 
   [[nodiscard]] const SessionJar& jar() const;
   [[nodiscard]] const LoginOptions& options() const;
@@ -162,6 +163,8 @@ class Login {
                 const StartOptions& start) const;
   void logout(const WebRequest& request, Session& session, const Fetcher& fetcher, const std::string& returnTo,
               ResponseHandler done, const StartOptions& start) const;
+  void frontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher, ResponseHandler done,
+                          const StartOptions& start) const;
   void requireAsync() const;
   void requireRevoked() const;
 

@@ -181,8 +181,9 @@ void Login::startCallback(const WebRequest& request, Session& session, const Log
 void Login::logout(const WebRequest& request, Session& session, const Fetcher& fetcher, const std::string& returnTo,
                    ResponseHandler done, const StartOptions& start) const {
   if (!isSameOrigin(request, options().origins)) return done(crossSiteAnswer());
-  fetcher.signOut(session);
-  run(std::make_unique<detail::LogoutPlan>(state_->runtime->login, returnTo), std::move(done), start);
+  fetcher.startSignOut(session, [login = *this, returnTo, done = std::move(done), start] {
+    login.run(std::make_unique<detail::LogoutPlan>(login.state_->runtime->login, returnTo), done, start);
+  });
 }
 
 Response Login::logout(const WebRequest& request, Session& session, const Fetcher& fetcher,
@@ -209,9 +210,26 @@ void Login::startBackChannelLogout(const WebRequest& request, ResponseHandler do
   run(std::make_unique<detail::BackChannelPlan>(state_->runtime->login, request), std::move(done), start);
 }
 
-Response Login::frontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher) const {
+void Login::frontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher,
+                               ResponseHandler done, const StartOptions& start) const {
   requireRevoked();
-  return detail::frontChannelLogout(state_->runtime->login, state_->frontChannel, request, session, fetcher);
+  auto plan = std::make_unique<detail::FrontChannelPlan>(state_->runtime->login, state_->frontChannel, request);
+  if (!plan->names(session)) return run(std::move(plan), std::move(done), start);
+  const auto end = [fetcher, &session, done = std::move(done)](const Result<Response>& answer) {
+    if (!answer || answer->status != 200) return done(answer);
+    fetcher.startSignOut(session, [done, answer] { done(answer); });
+  };
+  run(std::move(plan), end, start);
+}
+
+Response Login::frontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher) const {
+  return waitFor([&](const ResponseHandler& done) { frontChannelLogout(request, session, fetcher, done, {}); });
+}
+
+void Login::startFrontChannelLogout(const WebRequest& request, Session& session, const Fetcher& fetcher,
+                                    ResponseHandler done, const StartOptions& start) const {
+  requireAsync();
+  frontChannelLogout(request, session, fetcher, std::move(done), start);
 }
 
 void Login::requireAsync() const {

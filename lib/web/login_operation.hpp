@@ -108,6 +108,18 @@ class LoginOperation : public std::enable_shared_from_this<LoginOperation<Plan>>
             std::move(wanted.token), std::move(wanted.rules), runtime.login.now(),
             wait<LogoutToken>([](Plan& plan, const auto& token) { return plan.verifiedLogout(token); }));
       }
+    } else if constexpr (std::is_same_v<Wanted, CheckDenied>) {
+      if constexpr (requires(Plan & plan, const Result<Revoked>& known) { plan.checked(known); }) {
+        const auto list = runtime.login.options.revoked;
+        const auto over = wait<Revoked>([](Plan& plan, const auto& known) { return plan.checked(known); });
+        list->startCheck({&wanted.mark, 1}, {}, [list, over](Revoked known) { over(known); });
+      }
+    } else if constexpr (std::is_same_v<Wanted, DenySessions>) {
+      if constexpr (requires(Plan & plan, const Result<bool>& isFirst) { plan.denied(isFirst); }) {
+        const auto list = runtime.login.options.revoked;
+        const auto over = wait<bool>([](Plan& plan, const auto& isFirst) { return plan.denied(isFirst); });
+        startBackChannelLogout(*list, wanted.named, [list, over](bool isFirst) { over(isFirst); });
+      }
     }
   }
 

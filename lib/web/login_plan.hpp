@@ -48,6 +48,7 @@
 #include <variant>
 
 #include <ironjar/login.hpp>
+#include <ironjar/revocation.hpp>
 
 namespace ironjar::detail {
 
@@ -74,13 +75,21 @@ struct VerifyLogout {
   std::string token;
   LogoutTokenRules rules;
 };
+// Whether the list has the mark.
+struct CheckDenied {
+  RevocationList::Mark mark;
+};
+struct DenySessions {
+  LogoutToken named;
+};
 struct WantKeys {};
 // As the attempt was; nothing: there is none.
 struct Restart {
   std::optional<LoginRequest> request;
 };
 // The last three are ends.
-using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, VerifyLogout, Restart, LoginProblem, Response>;
+using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, VerifyLogout, CheckDenied, DenySessions, Restart,
+                               LoginProblem, Response>;
 
 // A path of this site, with its query and fragment, or the fallback: nothing that a browser takes for another place.
 [[nodiscard]] std::string safeReturnTo(std::string_view text, const std::string& fallback);

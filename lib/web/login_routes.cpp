@@ -138,7 +138,7 @@ void LoginRoutes::start(const WebRequest& request, Session& session, ResponseHan
     case Route::backChannelLogout:
       return login.startBackChannelLogout(request, std::move(done), start);
     case Route::frontChannelLogout:
-      return done(login.frontChannelLogout(request, session, state_->fetcher));
+      return login.startFrontChannelLogout(request, session, state_->fetcher, std::move(done), start);
   }
 }
 

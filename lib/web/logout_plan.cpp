@@ -71,12 +71,15 @@ LoginStep BackChannelPlan::begin() {
   return VerifyLogout{*std::move(token_), std::move(rules)};
 }
 
-LoginStep BackChannelPlan::verifiedLogout(const Result<LogoutToken>& token) const {
-  if (!token) {
-    const bool isLater = isUnavailable(token.error().code);
-    return refused(isLater ? "temporarily_unavailable" : "invalid_request", token.error().detail);
-  }
-  if (!backChannelLogout(*login_.options.revoked, *token)) return refused("invalid_request", "it was used before");
+LoginStep BackChannelPlan::verifiedLogout(const Result<LogoutToken>& token) {
+  if (token) return DenySessions{*token};
+  const bool isLater = isUnavailable(token.error().code);
+  return refused(isLater ? "temporarily_unavailable" : "invalid_request", token.error().detail);
+}
+
+LoginStep BackChannelPlan::denied(const Result<bool>& isFirst) {
+  if (!isFirst) return refused("temporarily_unavailable", "the list of what is denied has not answered");
+  if (!*isFirst) return refused("invalid_request", "it was used before");
   return Response{.status = 200, .headers = {{"Cache-Control", "no-store"}}};
 }
 
@@ -90,29 +93,38 @@ bool FrontChannelMeter::admits(TimePoint now) {
   return true;
 }
 
-Response frontChannelLogout(const LoginConfiguration& login, FrontChannelMeter& meter, const WebRequest& request,
-                            Session& session, const Fetcher& fetcher) {
-  // In the provider's page alone, and nothing runs in it.
-  const std::string frames = "default-src 'none'; frame-ancestors " + parseUrl(login.options.issuer)->origin;
-  const Headers headers = {{"Cache-Control", "no-store"}, {"Content-Security-Policy", frames}};
+FrontChannelPlan::FrontChannelPlan(const LoginConfiguration& login, FrontChannelMeter& meter, const WebRequest& request)
+    : login_(login), meter_(meter) {
   const std::size_t query = std::min(request.target.find('?'), request.target.size());
   const FormFields fields = parseForm(request.target.substr(std::min(query + 1, request.target.size())));
-  const auto sid = onlyOne(fields, "sid");
-  if (onlyOne(fields, "iss") != login.options.issuer || !isSid(sid)) return {.status = 400, .headers = headers};
-  RevocationList& list = *login.options.revoked;
-  const Mark mark{Mark::Kind::sid, *sid, login.options.issuer};
-  if (!list.denies({&mark, 1}, {})) {
-    if (!meter.admits(login.now())) {
-      Response response{.status = 503, .headers = headers};
-      response.headers.emplace_back("Retry-After", std::to_string(frontChannelPause.count()));
-      return response;
-    }
-    list.deny({mark.kind, mark.value});  // for sessions that do not say whose they are
-    list.deny(mark);
-  }
-  // Where the browser sends the session's cookie along, it need not stay.
-  if (session.tokens() && session.get<std::string>(MarkNames().sid) == sid) fetcher.signOut(session);
-  return {.status = 200, .headers = headers};
+  auto sid = onlyOne(fields, "sid");
+  if (onlyOne(fields, "iss") == login.options.issuer && isSid(sid)) sid_ = *std::move(sid);
+}
+
+LoginStep FrontChannelPlan::begin() const {
+  if (sid_.empty()) return answer(400);
+  return CheckDenied{{Mark::Kind::sid, sid_, login_.options.issuer}};
+}
+
+LoginStep FrontChannelPlan::checked(const Result<Revoked>& known) {
+  if (!known) return answer(503);
+  if (*known == Revoked::yes) return answer(200);
+  if (!meter_.admits(login_.now())) return answer(503);
+  return DenySessions{{.issuer = login_.options.issuer, .sid = sid_}};
+}
+
+LoginStep FrontChannelPlan::denied(const Result<bool>& isFirst) const { return answer(isFirst ? 200 : 503); }
+
+bool FrontChannelPlan::names(const Session& session) const {
+  return !sid_.empty() && session.tokens() && session.get<std::string>(MarkNames().sid) == sid_;
+}
+
+// Shown in the provider's page alone, and nothing runs in it.
+Response FrontChannelPlan::answer(int status) const {
+  const std::string frames = "default-src 'none'; frame-ancestors " + parseUrl(login_.options.issuer)->origin;
+  Response response{.status = status, .headers = {{"Cache-Control", "no-store"}, {"Content-Security-Policy", frames}}};
+  if (status == 503) response.headers.emplace_back("Retry-After", std::to_string(frontChannelPause.count()));
+  return response;
 }
 
 }  // namespace ironjar::detail

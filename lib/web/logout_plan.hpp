@@ -7,19 +7,22 @@
 // |               | none, or no metadata can be had  | Response: to returnTo                                         |
 // | back-channel  | no form with one logout_token    | Response: 400 invalid_request                                 |
 // |               | one                              | VerifyLogout                                                  |
-// |               | it is not valid, or was used     | Response: 400 invalid_request                                 |
+// |               | it is not valid                  | Response: 400 invalid_request                                 |
 // |               | no keys can be had               | Response: 400 temporarily_unavailable                         |
-// |               | it is                            | Response: 200, its sessions are denied                        |
-// | front-channel | iss and sid are the provider's   | Response: 200, its sessions are denied, the one that came, too |
-// |               | too many in a short time         | Response: 503                                                 |
+// |               | it is                            | DenySessions                                                  |
+// |               | it was used before               | Response: 400 invalid_request                                 |
+// |               | it was not                       | Response: 200                                                 |
+// | front-channel | iss and sid are the provider's   | CheckDenied                                                   |
 // |               | anything else                    | Response: 400, nobody is signed out                           |
+// |               | they are denied already          | Response: 200                                                 |
+// |               | too many in a short time         | Response: 503                                                 |
+// |               | otherwise                        | DenySessions, then Response: 200                              |
+// | both          | the list has not answered        | Response: 400 temporarily_unavailable; 503                    |
 #pragma once
 
 #include "web/login_plan.hpp"
 
 #include <mutex>
-
-#include <ironjar/fetch.hpp>
 
 namespace ironjar::detail {
 
@@ -41,7 +44,8 @@ class BackChannelPlan {
   BackChannelPlan(const LoginConfiguration& login, const WebRequest& request);
 
   [[nodiscard]] LoginStep begin();
-  [[nodiscard]] LoginStep verifiedLogout(const Result<LogoutToken>& token) const;
+  [[nodiscard]] static LoginStep verifiedLogout(const Result<LogoutToken>& token);
+  [[nodiscard]] static LoginStep denied(const Result<bool>& isFirst);
 
  private:
   const LoginConfiguration& login_;
@@ -60,8 +64,25 @@ class FrontChannelMeter {
   TimePoint last_;
 };
 
-// OpenID Connect Front-Channel Logout 1.0 section 3.
-[[nodiscard]] Response frontChannelLogout(const LoginConfiguration& login, FrontChannelMeter& meter,
-                                          const WebRequest& request, Session& session, const Fetcher& fetcher);
+// OpenID Connect Front-Channel Logout 1.0 section 3. Denies in the configuration's list.
+class FrontChannelPlan {
+ public:
+  // The configuration and the meter must outlive it.
+  FrontChannelPlan(const LoginConfiguration& login, FrontChannelMeter& meter, const WebRequest& request);
+
+  [[nodiscard]] LoginStep begin() const;
+  [[nodiscard]] LoginStep checked(const Result<Revoked>& known);
+  [[nodiscard]] LoginStep denied(const Result<bool>& isFirst) const;
+
+  // Where the browser sends the session's cookie along: whether it is one of those.
+  [[nodiscard]] bool names(const Session& session) const;
+
+ private:
+  [[nodiscard]] Response answer(int status) const;
+
+  const LoginConfiguration& login_;
+  FrontChannelMeter& meter_;
+  std::string sid_;  // empty: the request names none
+};
 
 }  // namespace ironjar::detail
