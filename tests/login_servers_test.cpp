@@ -106,10 +106,14 @@ TEST_CASE("a logout of another session, or user, signs nobody else out") {
   }
 }
 
-TEST_CASE("with Fe26.2, whose seals have no start, a logout by sub ends what began before it alone") {
+TEST_CASE(
+    "with Fe26.2, whose seals tell no start when they do not end, a logout by sub ends what began before it alone") {
   for (const auto& kind : loginServers) {
     CAPTURE(kind.name);
-    ServedLogin served(kind, [](LoginOptions&, SessionOptions& session) { session.seal.formats = {SealFormat::fe26}; });
+    ServedLogin served(kind, [](LoginOptions&, SessionOptions& session) {
+      session.seal.formats = {SealFormat::fe26};
+      session.seal.ttl = Seconds{0};
+    });
     served.signIn();
     served.site.clock.advance(5s);
     CHECK(served.backChannel(served.logoutToken({{"sid", nullptr}})).status == 200);
