@@ -117,12 +117,16 @@ TEST_CASE("of two that wait for a connection which is not made in time, the one 
   REQUIRE_FALSE(looked.get_future().get());
   std::promise<Result<detail::Reply>> hurried;
   std::promise<Result<detail::Reply>> patient;
-  running.loop->post([&] {
-    const detail::RedisCall call{.script = &detail::lookUpScript(), .keys = {"k"}, .arguments = {"1"}};
-    const auto now = std::chrono::steady_clock::now();
-    running.pool->run(call, now + 300ms, [&](Result<detail::Reply> reply) { hurried.set_value(std::move(reply)); });
-    running.pool->run(call, now + 60s, [&](Result<detail::Reply> reply) { patient.set_value(std::move(reply)); });
-  });
+  const auto ask = [&](std::chrono::milliseconds time, std::promise<Result<detail::Reply>>& answer) {
+    running.loop->post([&, time] {
+      const detail::RedisCall call{.script = &detail::lookUpScript(), .keys = {"k"}, .arguments = {"1"}};
+      running.pool->run(call, std::chrono::steady_clock::now() + time,
+                        [&](Result<detail::Reply> reply) { answer.set_value(std::move(reply)); });
+    });
+  };
+  ask(1s, hurried);
+  while (signedIn < 2) std::this_thread::yield();  // which is not answered
+  ask(60s, patient);
   CHECK_FALSE(hurried.get_future().get());
   CHECK(patient.get_future().get());
   CHECK(signedIn == 3);
