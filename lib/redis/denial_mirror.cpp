@@ -102,7 +102,7 @@ std::optional<DenialMirror::Id> DenialMirror::parsed(std::string_view id) {
 bool DenialMirror::take(Log& log, const std::vector<Reply>& items) {
   const std::size_t count = items.size() / 2;
   const bool goesOn = !log.last.empty();
-  if (goesOn && (count == 0 || items[1].text != log.last)) {
+  if (goesOn && (count == 0 || items[1].text != log.last || items[2].text != log.entry)) {
     if (std::exchange(log.isAnew, true)) return false;  // lost while it is being read: the next round has it
     log.last.clear();
     ++resyncs_;
@@ -116,6 +116,7 @@ bool DenialMirror::take(Log& log, const std::vector<Reply>& items) {
     before = *id;
     if (const auto denial = sealer_.read(items[2 + 2 * i].text, log.name)) table_.add(*denial, now_());
     log.last = items[1 + 2 * i].text;
+    log.entry = items[2 + 2 * i].text;
   }
   if (count < entriesOfPage || count == first) ++at_;
   return true;

@@ -48,8 +48,9 @@ class DenialMirror : public std::enable_shared_from_this<DenialMirror> {
   using Id = std::pair<std::uint64_t, std::uint64_t>;
   struct Log {
     std::string name;
-    std::string last = {};  // entry that was read; none: nothing was
-    bool isAnew = false;    // in this round it is read from its beginning
+    std::string last = {};   // the id of the entry that was read last; none: nothing was
+    std::string entry = {};  // that one: a log that is made anew may have another with its id
+    bool isAnew = false;     // in this round it is read from its beginning
   };
 
   [[nodiscard]] static std::optional<Id> parsed(std::string_view id);
