@@ -132,8 +132,8 @@ struct LogoutToken {
 // the list, so by all processes that share it, and for its `keep`; it must be an hour at least, as long as a token may
 // last.
 [[nodiscard]] bool backChannelLogout(RevocationList& list, const LogoutToken& token);
-// The same without blocking: `done` gets what backChannelLogout() returns, as RevocationList::startDeny's is called. The
-// list must live until then.
+// The same without blocking: `done` gets what backChannelLogout() returns, as RevocationList::startDeny's is called.
+// The list must live until then.
 void startBackChannelLogout(RevocationList& list, const LogoutToken& token, std::function<void(bool)> done);
 
 }  // namespace ironjar
