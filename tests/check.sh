@@ -17,6 +17,8 @@
 #   bash tests/check.sh security   smuggling through nginx and haproxy, a hostile API, the worst inputs
 #   bash tests/check.sh browsers [n]
 #                                  n histories of browsers with several tabs, 2,000 unless told
+#   bash tests/check.sh mutants [--seeds N] [number...]
+#                                  faults planted one by one, all or those: each must fail a test, most the simulator
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
 #   bash tests/check.sh chromium [folder]
 #                                  the demo in Debian's Chromium: tabs, back button, profiles, preloading, a service
@@ -147,7 +149,7 @@ need_packages "${test_packages[@]}"
 case "${1:-release}" in
   release | clang | asan | tsan | install | bench | format | all | nightly) "${1:-release}" ;;
   chromium) chromium "${@:2}" ;;
-  fuzz | ct | static | canary | coverage | soak | security | browsers | hardened) check "$@" ;;
+  fuzz | ct | static | canary | coverage | soak | security | browsers | mutants | hardened) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
     exit 2
