@@ -134,6 +134,14 @@ TEST_CASE("a map of any history holds what a tree and lists hold") {
   }
 }
 
+TEST_CASE("a new value is an empty one, whatever was erased before it") {
+  Map map;
+  Map::Node& erased = map.insert(keyOf(1), 0, {});
+  erased.value = "a secret";
+  map.erase(erased);
+  CHECK(map.insert(keyOf(2), 0, {}).value.empty());
+}
+
 TEST_CASE("a node stays where it is while others come and go") {
   Map map;
   Map::Node& kept = map.insert(keyOf(0), 0, {});

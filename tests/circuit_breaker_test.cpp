@@ -181,6 +181,15 @@ TEST_CASE("a call that was not made says nothing, and leaves its place to the ne
   CHECK_FALSE(f.breaker.lastSuccess());
 }
 
+TEST_CASE("tokens that another process has got say nothing of the endpoint: what has failed is not forgotten") {
+  Fixture f;
+  f.call(1, EndpointState::failing);
+  f.call(2, EndpointState::failing);
+  f.call(9, EndpointState::notAsked);
+  f.call(3, EndpointState::failing);
+  CHECK(f.pause() == 4s);
+}
+
 TEST_CASE("V07 tokens that have not failed probe every ten seconds, whoever else does, unless a pause was asked for") {
   Fixture f;
   f.openWith(EndpointState::refusing);

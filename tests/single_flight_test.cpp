@@ -126,6 +126,16 @@ TEST_CASE("a call that takes longer than a logout is remembered: its token is sp
   CHECK(f.refusal("x") == Errc::loginRequired);
 }
 
+TEST_CASE("a logout is known of every token of the chain, longer than the chain would have been") {
+  Fixture f;
+  f.rotate("a", "b");
+  f.rotate("b", "c");
+  f.time.advance(500s);
+  CHECK(f.flights.end("c", tokens("a"), nullptr, {}, f.time.monotonicNow()) == tokens("c"));
+  f.time.advance(150s);
+  for (const char* token : {"a", "b", "c"}) CHECK(f.refusal(token) == Errc::loginRequired);
+}
+
 TEST_CASE("V06 of a long chain the last links lead on, others are known as spent, the oldest not at all") {
   for (const std::size_t entries : {std::size_t{1000}, std::size_t{100'000}}) {  // in one part, and in many
     Fixture f({.maxEntries = entries});
@@ -162,11 +172,13 @@ TEST_CASE("V06 who crowds others out of a full table loses as many of his own") 
 }
 
 TEST_CASE("who brings C confirms the whole way to it, from part to part") {
-  Fixture f;
-  for (int n = 0; n < 10; ++n) f.rotate(numbered(n), numbered(n + 1));
-  CHECK(f.newest("10") == "");
-  f.time.advance(61s);
-  for (int n = 0; n < 10; ++n) CHECK(f.newest(numbered(n)) == "over");
+  for (const Seconds pause : {61s, 601s}) {  // what is not confirmed is not known any more then
+    Fixture f;
+    for (int n = 0; n < 10; ++n) f.rotate(numbered(n), numbered(n + 1));
+    CHECK(f.newest("10") == "");
+    f.time.advance(pause);
+    for (int n = 0; n < 10; ++n) CHECK(f.newest(numbered(n)) == "over");
+  }
 }
 
 TEST_CASE("two tokens whose calls bring each other make no circle") {
@@ -188,6 +200,37 @@ TEST_CASE("a token that was spent and is issued again is good again") {
   f.rotate("b", "a");
   CHECK(f.newest("a") == "");
   CHECK(f.newest("b") == "a");
+}
+
+TEST_CASE("a token that another process has spent is no login that is over: its cookie is kept") {
+  Fixture f;
+  for (const RefreshEnd end : {RefreshEnd::superseded, RefreshEnd::invalidGrant}) {
+    const auto leader = f.waiting("a");
+    f.answer(leader, {.tokens = loginOver(end)});
+    auto decision = f.request("a");
+    CHECK(std::get<Result<NewTokens>>(decision).error().end == end);
+    f.time.advance(601s);
+  }
+}
+
+TEST_CASE("where tokens do not rotate, what a call has brought is taken by who has older tokens, and by nobody else") {
+  Fixture f;
+  const auto held = [](const std::string& accessToken, std::int64_t end) {
+    return TokenSet{.accessToken = accessToken, .refreshToken = "rt-a", .expiresAt = support::at(end)};
+  };
+  f.answer(f.waiting("a"), {.tokens = held("brought", 2'000)});
+  const auto takesThem = [&f](const TokenSet& rejected, RefreshCause cause) {
+    auto decision = f.flights.request(
+        "c", rejected, {.cause = cause}, [](const Result<NewTokens>&) {}, f.time.monotonicNow());
+    const auto* waiting = std::get_if<SingleFlight::Waiting>(&decision);
+    if (waiting) f.flights.cancel(waiting->call, f.time.monotonicNow());
+    return waiting == nullptr;
+  };
+  CHECK_FALSE(takesThem(held("newer", 3'000), RefreshCause::refused));
+  f.answer(f.waiting("a"), {.tokens = held("brought", 2'000)});
+  CHECK(takesThem(held("older", 1'000), RefreshCause::refused));
+  CHECK(takesThem(held("brought", 1'000), RefreshCause::ended));
+  CHECK_FALSE(takesThem(held("brought", 1'000), RefreshCause::refused));
 }
 
 TEST_CASE("a session that a logout refuses shows nothing of the browser: the chain is kept for the later login") {
@@ -222,6 +265,28 @@ TEST_CASE("what waits is bounded, and a place is free again after any end") {
   }
   CHECK(f.refusal("v") == Errc::refreshFailed);  // the breaker is open, and who it refuses takes no place
   CHECK(f.flights.stats(f.time.monotonicNow()).waiters == 0);
+}
+
+TEST_CASE("one token does not take all the places of those who wait") {
+  Fixture f({.maxWaiters = 3, .maxWaitersPerToken = 2});
+  f.waiting("a");
+  f.waiting("a");
+  CHECK(f.refusal("a") == Errc::overloaded);
+  CHECK(f.waiting("b").leads);
+}
+
+TEST_CASE("V06 calls that a 401 has caused count for the login, whatever its token is by then") {
+  Fixture f({.refusedBurst = 3});
+  for (int n = 0; n < 3; ++n) {
+    auto decision = f.request(numbered(n), RefreshCause::refused);
+    REQUIRE(std::holds_alternative<SingleFlight::Waiting>(decision));
+    const auto& waiting = std::get<SingleFlight::Waiting>(decision);
+    REQUIRE(f.flights.start(waiting.call, f.time.monotonicNow()));
+    f.answer(waiting, {.tokens = tokens(numbered(n + 1))});
+  }
+  auto decision = f.request("3", RefreshCause::refused);
+  REQUIRE(std::holds_alternative<Result<NewTokens>>(decision));
+  CHECK(errorOf(std::get<Result<NewTokens>>(decision)) == Errc::throttled);
 }
 
 TEST_CASE("V06 a call that is not begun does not count as one that a 401 has caused") {

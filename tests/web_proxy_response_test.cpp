@@ -68,6 +68,15 @@ TEST_CASE("V10 what the answer's Connection names stays on its hop, in every lin
                         {"Vary", "Cookie"}});
 }
 
+TEST_CASE("V10 a cookie of the API's that may pass is this host's alone") {
+  const Part part({.setCookies = {"a"}});
+  for (const char* attribute : {"Domain=example.com", "domain=.example.com", " DOMAIN = example.com "}) {
+    CAPTURE(attribute);
+    const Headers down = part.down({{"Set-Cookie", "a=1; Path=/;" + std::string(attribute) + "; Secure"}});
+    CHECK(findHeader(down, "Set-Cookie") == "a=1; Path=/; Secure");
+  }
+}
+
 TEST_CASE("V10 what a browser renders as a document is sandboxed") {
   const Part part;
   const Part lifted({.sandboxDocuments = false});

@@ -21,10 +21,10 @@ from plant import Fault, read_faults
 
 DEADLINE = 120  # seconds
 WHOLE = 600  # for all tests
-# Tests whose size is what they are about: asked when all others have passed.
-LARGE = "*huge pages*,*a million*"
+# Tests whose size is what they are about, with time limits of their own: asked when all others have passed.
+LARGE = "*huge pages*,*a million*,*512 MB*"
 SIMULATED = 0.9  # what the simulator must find
-FAILED = re.compile(r"^TEST CASE:\s+(.*)", re.MULTILINE)
+FAILED = re.compile(r"^TEST CASE:\s+(.*)(?:\n(?!TEST CASE:).*)*? (?:FATAL )?ERROR: ", re.MULTILINE)
 RUNNING = re.compile(r"^running: (.*)", re.MULTILINE)
 
 
@@ -104,7 +104,8 @@ def main():
         sys.exit(f"mutants: there is no mutant {min(unknown)}")
     faults = [fault for fault in faults if not arguments.numbers or fault.number in arguments.numbers]
     topics = sorted({topic for fault in faults for topic in fault.topics})
-    none = run([arguments.program, "--no-version", "--no-breaks", f"--source-file={files_of(topics)}"], 0, WHOLE)
+    none = run([arguments.program, "--no-version", "--no-breaks", f"--source-file={files_of(topics)}",
+                f"--test-case-exclude={LARGE}"], 0, WHOLE)
     if not none.passed:
         sys.exit(f"{none.output}\nmutants: the tests fail without one: {none.by}")
     with ThreadPoolExecutor(arguments.jobs) as pool:
