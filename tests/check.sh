@@ -137,7 +137,7 @@ timed() {
 all() {
   local step
   for step in format release bench asan install; do timed "$step"; done
-  checks security "static cppcheck" hardened ct canary
+  checks mutants security "static cppcheck" hardened ct canary
 }
 nightly() {
   timed tsan

@@ -134,7 +134,8 @@ def control():
     expected = "return  (::ironjar::mutants::chosen(1) ? (true) : (now <\n    end));"
     assert expected in planted(text, [good], "a.cpp"), planted(text, [good], "a.cpp")
     statement = good._replace(original="go();", mutated="")
-    assert "if (isFree(x)) { if (::ironjar::mutants::chosen(1)) {  } else { go(); } }" in planted(text, [statement], "a")
+    expected = "if (isFree(x)) { if (::ironjar::mutants::chosen(1)) {  } else { go(); } }"
+    assert expected in planted(text, [statement], "a.cpp"), planted(text, [statement], "a.cpp")
 
 
 def main(root, task, *arguments):

@@ -3,8 +3,8 @@
     run.py ROOT PROGRAM [--jobs N] [--named] [--simulator PROGRAM --seeds N] [NUMBER…]
 
 First the tests that the list names for it; if those pass, all: those of lib/redis when it is a fault there, else all but
-those, which start servers; not with --named. A fault that makes the tests crash, or hang, has not survived. Number 0 is no fault: with it
-all the named tests must pass.
+those, which start servers; not with --named. A fault that makes the tests crash, or hang, has not survived. Number 0 is
+no fault: with it all the named tests must pass.
 """
 
 import argparse
@@ -64,7 +64,8 @@ def files_of(topics):
 
 def try_tests(program, fault, only_named):
     command = [program, "--no-version", "--abort-after=1", "--no-breaks"]
-    few = run([*command, f"--source-file={files_of(fault.topics)}", f"--test-case-exclude={LARGE}"], fault.number, DEADLINE)
+    named = [f"--source-file={files_of(fault.topics)}", f"--test-case-exclude={LARGE}"]
+    few = run([*command, *named], fault.number, DEADLINE)
     if only_named or not few.passed:
         return few.by
     which = "--source-file=*/redis_*" if fault.file.startswith("redis/") else "--source-file-exclude=*/redis_*"
@@ -85,7 +86,8 @@ def judge(arguments, fault):
 def show(verdict):
     by = verdict.by or "SURVIVES"
     simulator = f" {verdict.simulator:>3}" if verdict.simulator else ""
-    print(f"{verdict.fault.number:>4} {verdict.seconds:6.1f} s{simulator}  {verdict.fault.meaning}\n{'':>15}{by}", flush=True)
+    print(f"{verdict.fault.number:>4} {verdict.seconds:6.1f} s{simulator}  {verdict.fault.meaning}")
+    print(f"{'':>15}{by}", flush=True)
 
 
 def main():
@@ -104,6 +106,10 @@ def main():
         sys.exit(f"mutants: there is no mutant {min(unknown)}")
     faults = [fault for fault in faults if not arguments.numbers or fault.number in arguments.numbers]
     topics = sorted({topic for fault in faults for topic in fault.topics})
+    for topic in topics:
+        listed = run([arguments.program, "--list-test-cases", f"--source-file={files_of([topic])}"], 0, DEADLINE)
+        if "filters: 0" in listed.output:
+            sys.exit(f"mutants: the program has no test of {topic}")
     none = run([arguments.program, "--no-version", "--no-breaks", f"--source-file={files_of(topics)}",
                 f"--test-case-exclude={LARGE}"], 0, WHOLE)
     if not none.passed:
