@@ -1,5 +1,7 @@
 #include "base/timer.hpp"
 
+#include "base/time.hpp"
+
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -19,7 +21,7 @@ struct Timer::Queue {
     while (!isStopping) {
       if (waiting.empty()) {
         changed.wait(lock);
-      } else if (const MonotonicTime next = waiting.begin()->first.first; next > std::chrono::steady_clock::now()) {
+      } else if (const MonotonicTime next = waiting.begin()->first.first; next > monotonicNow()) {
         changed.wait_until(lock, next);
       } else {
         auto due = waiting.extract(waiting.begin());

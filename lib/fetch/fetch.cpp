@@ -1,6 +1,7 @@
 #include "base/ascii.hpp"
 #include "base/completion.hpp"
 #include "base/notify.hpp"
+#include "base/time.hpp"
 #include "base/url.hpp"
 #include "base/url_path.hpp"
 #include "fetch/fetch_operation.hpp"
@@ -90,7 +91,7 @@ class Fetcher::State {
 
   // Of a request that the plan has sent: its URL was checked.
   [[nodiscard]] static std::string originOf(const Request& request) { return detail::parseUrl(request.url)->origin; }
-  [[nodiscard]] Deadline deadline() const { return std::chrono::steady_clock::now() + options->timeout; }
+  [[nodiscard]] Deadline deadline() const { return detail::monotonicNow() + options->timeout; }
   [[nodiscard]] detail::SessionFacts factsOf(const Session& session) const {
     return factsOf(session, sessionTokens.tokens(session));
   }
@@ -138,8 +139,7 @@ class Fetch::State {
     if (std::exchange(isRefreshing_, true)) throw std::logic_error("ironjar: a fetch was told twice to refresh");
     const detail::SessionTokens& tokens = fetcher_->sessionTokens;
     const std::optional<TokenSet> held = tokens.tokens(session_);
-    const Deadline deadline =
-        isPatient_ ? deadline_ : std::min(deadline_, std::chrono::steady_clock::now() + longestAhead);
+    const Deadline deadline = isPatient_ ? deadline_ : std::min(deadline_, detail::monotonicNow() + longestAhead);
     const auto refreshed = [this, done = std::move(done)](const Result<RefreshedBy>& by) {
       isRefreshing_ = false;
       done(afterRefresh(by));
@@ -181,7 +181,7 @@ class Fetch::State {
       return Refresh{};
     }
     if (const auto* wait = std::get_if<Plan::Wait>(&step)) {
-      return Wait{std::min(deadline_, std::chrono::steady_clock::now() + wait->time)};
+      return Wait{std::min(deadline_, detail::monotonicNow() + wait->time)};
     }
     auto& end = std::get<Plan::Return>(step);
     if (end.endsSession) session_.destroy();

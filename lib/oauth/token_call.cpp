@@ -1,14 +1,13 @@
 #include "oauth/token_call.hpp"
 
 #include "base/ascii.hpp"
+#include "base/time.hpp"
 #include "http/sending.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "oauth/token_plan.hpp"
 
 namespace ironjar::detail {
 namespace {
-
-MonotonicTime monotonicNow() { return std::chrono::steady_clock::now(); }
 
 // What the calls of one endpoint share.
 struct Calls {

@@ -3,6 +3,7 @@
 #include "base/ascii.hpp"
 #include "base/base64url.hpp"
 #include "base/form.hpp"
+#include "base/time.hpp"
 #include "base/url.hpp"
 #include "http/field.hpp"
 #include "http/sending.hpp"
@@ -278,7 +279,7 @@ class Requesting : public std::enable_shared_from_this<Requesting> {
   const TokenRequestOptions options_;
   const std::stop_token stop_;
   const Done done_;
-  const Deadline deadline_ = std::chrono::steady_clock::now() + endpoint_.timeout;
+  const Deadline deadline_ = detail::monotonicNow() + endpoint_.timeout;
   detail::DpopNonces nonces_;
   const detail::TokenRequest tried_{endpoint_, [this] { return detail::tokenRequest(endpoint_, fields_); },
                                     options_.dpopKey, nonces_, options_.now};

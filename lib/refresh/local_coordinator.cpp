@@ -1,3 +1,4 @@
+#include "base/time.hpp"
 #include "base/timer.hpp"
 #include "base/worker_pool.hpp"
 #include "refresh/policy.hpp"
@@ -269,7 +270,7 @@ class LocalCoordinator::State : public std::enable_shared_from_this<State> {
     try {
       return now_();
     } catch (...) {
-      return std::chrono::steady_clock::now();
+      return detail::monotonicNow();
     }
   }
 

@@ -1,6 +1,7 @@
 #include "refresh/observed_refresh.hpp"
 
 #include "base/notify.hpp"
+#include "base/time.hpp"
 #include "refresh/policy.hpp"
 #include "refresh/refresh_call.hpp"
 
@@ -9,10 +10,6 @@
 
 namespace ironjar::detail {
 namespace {
-
-using Moment = std::chrono::steady_clock::time_point;
-
-Moment monotonicNow() { return std::chrono::steady_clock::now(); }
 
 std::optional<Error> errorOf(const Result<TokenSet>& result) {
   return result ? std::nullopt : std::optional(result.error());
@@ -163,7 +160,7 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
   RefreshHandler done_;
   std::optional<RefreshCall> watchedCall_;
   std::shared_ptr<std::atomic<bool>> wasMade_;
-  const Moment begin_ = monotonicNow();
+  const MonotonicTime begin_ = monotonicNow();
   int turns_ = 0;
   std::mutex mutex_;
   bool isAsking_ = false;

@@ -1,5 +1,6 @@
 #include "base/completion.hpp"
 #include "base/number.hpp"
+#include "base/time.hpp"
 #include "refresh/observed_refresh.hpp"
 #include "refresh/policy.hpp"
 
@@ -110,7 +111,7 @@ struct RefreshService::State {
   }
 
   Found refresh(const TokenSet& current) const {
-    const Deadline deadline = std::chrono::steady_clock::now() + options.timeout;
+    const Deadline deadline = detail::monotonicNow() + options.timeout;
     const auto start = [&](RefreshHandler done) {
       // Another resource's tokens are in the coordinator's memory: the next look finds their refresh token there.
       detail::startRefreshObserved(

@@ -1,0 +1,7 @@
+#include "base/time.hpp"
+
+namespace ironjar::detail {
+
+MonotonicTime monotonicNow() { return std::chrono::steady_clock::now(); }
+
+}  // namespace ironjar::detail
