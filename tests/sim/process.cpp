@@ -1,0 +1,244 @@
+#include "sim/process.hpp"
+
+#include <array>
+#include <utility>
+
+#include <ironjar/tokens.hpp>
+#include <ironjar/web.hpp>
+
+namespace sim {
+namespace {
+
+using ironjar::Errc;
+using ironjar::Error;
+using ironjar::Response;
+using ironjar::Result;
+namespace event = ironjar::event;
+
+constexpr std::uint32_t passwords = 3;
+
+// All processes can read what any has sealed; which password and format seal changes with the configuration.
+const ironjar::Passwords& passwordsOf(unsigned generation) {
+  static const ironjar::Passwords all{{1, "kT7#pQ2v-Xw9!mZ4r_Lc8@sB5n+Hd3%fJ"},
+                                      {2, "Yb6!gN1t-Wz8@kV3q_Mx5#rD9c+Pf2%hL"},
+                                      {3, "Rj4@wC7y-Ts2#nG9b_Kv6!zF3m+Xd8%pQ"}};
+  static const std::array<ironjar::Passwords, passwords> rings = {all.sealingUnder(1), all.sealingUnder(2),
+                                                                  all.sealingUnder(3)};
+  return rings.at(generation % passwords);
+}
+
+ironjar::SessionOptions sessionOptions(World& world, const Life& life, unsigned generation) {
+  using ironjar::SealFormat;
+  ironjar::SessionOptions options{.cookieName = "session", .passwords = passwordsOf(generation)};
+  const bool isNative = mixed(world.plan().seed, generation) % 4 != 0;
+  options.seal.formats = {isNative ? SealFormat::native : SealFormat::fe26,
+                          isNative ? SealFormat::fe26 : SealFormat::native};
+  options.seal.now = [&world, process = life.process] { return world.wallNow(process); };
+  options.rolling = world.settings().rolling;
+  options.chunk = world.settings().chunk;
+  return options;
+}
+
+}  // namespace
+
+Process::Process(World& world, LifePointer life, unsigned generation) : world_(world), life_(std::move(life)) {
+  const Settings& settings = world.settings();
+  ironjar::LocalCoordinatorOptions options;
+  options.keep = settings.keep;
+  options.keepUnconfirmed = settings.keepUnconfirmed;
+  options.maxEntries = settings.maxEntries;
+  options.now = [] { return Schedule::current().now(); };
+  coordinator_ = std::make_shared<ironjar::LocalCoordinator>(options);
+  ironjar::FetchOptions fetching{.asyncTransport = world.transportOf(life_),
+                                 .allowedOrigins = {"https://api.example"},
+                                 .tokenEndpoint = world.provider().endpoint()};
+  fetching.maxRetries = settings.maxRetries;
+  fetching.settleDelay = settings.settleDelay;
+  fetching.timeout = settings.fetchTimeout;
+  fetching.refreshThreshold = settings.threshold;
+  fetching.coordinator = coordinator_;
+  fetching.observer = observer();
+  fetching.now = [&world, process = life_->process] { return world.wallNow(process); };
+  fetcher_ = std::make_unique<ironjar::Fetcher>(std::move(fetching));
+  ironjar::SessionOptions jar = sessionOptions(world, *life_, generation);
+  jar.commitHooks = fetcher_->commitHooks();
+  jar.observer = observer();
+  jar_ = std::make_unique<ironjar::SessionJar>(std::move(jar));
+}
+
+Process::~Process() = default;
+
+ironjar::Observer Process::observer() {
+  return [told = told_, throttled = throttled_](const ironjar::Event& happened) {
+    if (std::holds_alternative<event::RefreshStarted>(happened)) ++told->started;
+    if (const auto* answered = std::get_if<event::TokensAnswered>(&happened)) {
+      ++told->answered;
+      if (!answered->error) ++told->brought;
+    }
+    if (std::holds_alternative<event::FetchRetried>(happened)) ++told->retried;
+    if (std::holds_alternative<event::Sealed>(happened)) ++told->sealed;
+    if (std::holds_alternative<event::LoggedOut>(happened)) ++told->loggedOut;
+    const auto* failed = std::get_if<event::RefreshFailed>(&happened);
+    if (failed != nullptr && failed->error.code == Errc::throttled) throttled->insert(failed->session);
+  };
+}
+
+void Process::violated(const Serving& serving, const std::string& rule, const std::string& what) {
+  world_.invariants().violated(rule, "request " + std::to_string(serving.number) + " (" +
+                                         std::string(nameOf(serving.action.kind)) + "): " + what);
+}
+
+void Process::open(Serving& serving) {
+  serving.session = jar_->open(serving.cookies);
+  serving.login = serving.session.get<std::string>("login").value_or("");
+  if (const auto tokens = serving.session.tokens()) {
+    serving.token = tokens->refreshToken;
+    serving.accessToken = tokens->accessToken;
+  }
+  if (serving.login.empty()) return;
+  if (!world_.browser(serving.action.browser).logins.contains(serving.login)) {
+    violated(serving, "nobody becomes another", "opened as " + serving.login);
+  }
+  if (world_.provider().loginOf(serving.token) != serving.login) {
+    violated(serving, "nobody holds another's tokens", serving.login + " holds " + serving.token);
+  }
+  // A Fe26.2 cookie that was sealed by a clock ahead of this one counts as begun when it is opened, after the logout.
+  serving.isLate = serving.session.startedAt() + ironjar::Seconds{1} > world_.wallNow(life_->process);
+  serving.isOut = !serving.isLate && world_.invariants().isOut(life_, serving.login, serving.token, evicted());
+  world_.invariants().seen(life_, serving.token);
+  serving.mustBeServed =
+      serving.action.kind == Kind::probe &&
+      world_.invariants().mustServe(life_, serving.login, serving.token, serving.accessToken, evicted());
+}
+
+void Process::serve(const ServingPointer& serving) {
+  open(*serving);
+  ironjar::Session& session = serving->session;
+  switch (serving->action.kind) {
+    case Kind::login:
+      return login(serving);
+    case Kind::logout:
+      session.destroy();
+      return finish(serving, 200);
+    case Kind::write:
+      session.set("note", serving->number);
+      return finish(serving, 200);
+    case Kind::status:
+      if (const auto end = fetcher_->endOf(session)) {
+        world_.invariants().ended(life_, serving->login, serving->token, *end);
+      }
+      return finish(serving, 200);
+    case Kind::refresh:
+      return refresh(serving);
+    default:
+      return fetch(serving);
+  }
+}
+
+void Process::login(const ServingPointer& serving) {
+  const std::string name = "user-" + std::to_string(serving->action.browser) + "-" + std::to_string(serving->number);
+  serving->session.replace();
+  serving->session.setTokens(world_.provider().login(name, Schedule::current().now(), world_.wallNow(life_->process)));
+  serving->session.set("login", name);
+  world_.browser(serving->action.browser).logins.insert(name);
+  finish(serving, 200);
+}
+
+void Process::fetch(const ServingPointer& serving) {
+  const bool isPost = serving->action.kind == Kind::post;
+  ironjar::Request request{.method = isPost ? "POST" : "GET",
+                           .url = "https://api.example/" + std::to_string(serving->number),
+                           .body = isPost ? "x=1" : ""};
+  ironjar::startFetch(*fetcher_, serving->session, std::move(request), fetcher_->options().asyncTransport,
+                      [this, serving](const Result<Response>& response) {
+                        if (serving->life->isAlive) fetched(serving, response);  // else the process is not there
+                      },
+                      {.stop = serving->stop});
+}
+
+void Process::countApiTry(Serving& serving) {
+  ++apiTries_;
+  if (!std::exchange(serving.wasSent, true)) ++fetchesSent_;
+}
+
+void Process::refresh(const ServingPointer& serving) {
+  fetcher_->startRefresh(serving->session,
+                         [this, serving](const Result<ironjar::RefreshedBy>& by) {
+                           if (!serving->life->isAlive) return;  // nor is the process there
+                           by ? finish(serving, 200) : refused(serving, by.error());
+                         },
+                         {.stop = serving->stop});
+}
+
+void Process::fetched(const ServingPointer& serving, const Result<Response>& response) {
+  if (!response) return refused(serving, response.error());
+  // Tokens that others have brought are no retry: a request that has them, and a good refresh token, asks for more.
+  const auto by = response->trace.refreshedBy;
+  const bool asked = by == ironjar::RefreshedBy::self || by == ironjar::RefreshedBy::follower;
+  serving->isThrottled = throttled_->contains(serving->session.tag());
+  if (response->status == 401 && !asked && !serving->wasRefused && !serving->isThrottled) {
+    violated(*serving, "a refresh token that is good is used", "the API's 401 is passed on");
+  }
+  finish(serving, response->status);
+}
+
+void Process::refused(const ServingPointer& serving, const Error& error) {
+  if (error.end) world_.invariants().ended(life_, serving->login, serving->token, *error.end);
+  if (error.code == Errc::refreshFailed) world_.invariants().refusedForNow(life_, serving->login);
+  if (error.detail.find("at-") != std::string::npos || error.detail.find("rt-") != std::string::npos) {
+    violated(*serving, "no secret outside", error.detail);
+  }
+  finish(serving, ironjar::answerFor(error).status);
+}
+
+void Process::finish(const ServingPointer& serving, int status) {
+  if (std::exchange(serving->isAnswered, true)) return violated(*serving, "each completes once", "twice");
+  if (Schedule::current().now() > serving->deadline) violated(*serving, "each completes by its deadline", "too late");
+  ironjar::Session& session = serving->session;
+  const Kind kind = serving->action.kind;
+  const bool wasIn = !serving->login.empty();
+  const bool isOut = wasIn && !serving->isLate && kind != Kind::login &&
+                     world_.invariants().isOut(life_, serving->login, serving->token, evicted());
+  const auto cookies = jar_->commit(session);
+  if (!cookies) {
+    violated(*serving, "what is written fits", std::string(nameOf(cookies.error().code)));
+    return world_.answer(serving, 500, {});
+  }
+  if (isOut && !cookies->empty() && !session.destroyed()) {
+    violated(*serving, "what was logged out stays out", serving->login + " is written again");
+  }
+  if (session.destroyed()) {
+    if (!serving->cookies.empty()) ++own_.loggedOut;
+  } else if (!cookies->empty()) {
+    ++own_.sealed;
+  }
+  if (wasIn && (kind == Kind::login || session.destroyed())) {
+    world_.invariants().loggedOut(life_, serving->login, serving->token);
+  }
+  world_.answer(serving, status, *cookies);
+}
+
+void Process::checkQuiet() {
+  const auto require = [&](bool holds, const std::string& what) {
+    if (!holds) world_.invariants().violated("what is counted is what happened", what);
+  };
+  const std::string started = std::to_string(told_->started) + " calls, ";
+  require(told_->started == told_->answered, started + std::to_string(told_->answered) + " answers");
+  const std::uint64_t brought = world_.invariants().tokensBrought(life_);
+  require(told_->brought == brought,
+          std::to_string(told_->brought) + " answers with tokens told, " + std::to_string(brought) + " given");
+  require(apiTries_ == fetchesSent_ + told_->retried, std::to_string(apiTries_) + " requests to the API, " +
+                                                          std::to_string(fetchesSent_) + " fetches, " +
+                                                          std::to_string(told_->retried) + " retries told");
+  require(told_->sealed == own_.sealed,
+          std::to_string(told_->sealed) + " seals told, " + std::to_string(own_.sealed) + " made");
+  require(told_->loggedOut == own_.loggedOut,
+          std::to_string(told_->loggedOut) + " logouts told, " + std::to_string(own_.loggedOut) + " made");
+  const auto stats = coordinator_->stats();
+  require(stats.waiters == 0, std::to_string(stats.waiters) + " still wait");
+  if (stats.tokens > world_.settings().maxEntries) {
+    world_.invariants().violated("memory is bounded", std::to_string(stats.tokens) + " entries");
+  }
+}
+
+}  // namespace sim

@@ -1,0 +1,45 @@
+#include "sim/schedule.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace sim {
+namespace {
+
+Schedule* instance = nullptr;
+
+}  // namespace
+
+Schedule::Schedule() {
+  assert(instance == nullptr);
+  instance = this;
+}
+
+Schedule::~Schedule() {
+  while (!events_.empty()) events_.erase(events_.begin());  // what goes may take others back
+  instance = nullptr;
+}
+
+Schedule& Schedule::current() { return *instance; }
+
+Schedule::Ticket Schedule::at(MonotonicTime when, std::function<void()> what, LifePointer life) {
+  const Ticket ticket{std::max(when, now_), ++count_};
+  events_.emplace(ticket, Event{std::move(what), std::move(life)});
+  return ticket;
+}
+
+void Schedule::run(const std::function<bool()>& afterwards) {
+  while (!events_.empty()) {
+    auto next = events_.extract(events_.begin());
+    if (next.mapped().life && !next.mapped().life->isAlive) continue;
+    now_ = next.key().first;
+    {
+      const Within within(next.mapped().life);
+      next.mapped().what();
+      next.mapped().what = nullptr;  // what it holds goes in that life, too
+    }
+    if (!afterwards()) return;
+  }
+}
+
+}  // namespace sim
