@@ -19,6 +19,8 @@
 #                                  n histories of browsers with several tabs, 2,000 unless told
 #   bash tests/check.sh mutants [--seeds N] [number...]
 #                                  faults planted one by one, all or those: each must fail a test, most the simulator
+#   bash tests/check.sh sim [seeds] [--seed n --trace]
+#                                  simulated histories of refreshing, two minutes of them unless told; one of them
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
 #   bash tests/check.sh chromium [folder]
 #                                  the demo in Debian's Chromium: tabs, back button, profiles, preloading, a service
@@ -137,7 +139,7 @@ timed() {
 all() {
   local step
   for step in format release bench asan install; do timed "$step"; done
-  checks mutants security "static cppcheck" hardened ct canary
+  checks mutants sim security "static cppcheck" hardened ct canary
 }
 nightly() {
   timed tsan
@@ -149,7 +151,7 @@ need_packages "${test_packages[@]}"
 case "${1:-release}" in
   release | clang | asan | tsan | install | bench | format | all | nightly) "${1:-release}" ;;
   chromium) chromium "${@:2}" ;;
-  fuzz | ct | static | canary | coverage | soak | security | browsers | mutants | hardened) check "$@" ;;
+  fuzz | ct | static | canary | coverage | soak | security | browsers | mutants | sim | hardened) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
     exit 2

@@ -6,6 +6,7 @@ namespace sim {
 namespace {
 
 constexpr ironjar::Seconds longestTrouble{660};  // a pause of ten minutes, and what comes after it
+constexpr ironjar::Seconds longestFailing{600};
 constexpr std::size_t tokensThatOpen = 3;
 constexpr std::size_t answersThatClose = 6;  // 1, 2, 4 … 32 calls at once
 constexpr std::size_t longestChain = 16;
@@ -57,6 +58,8 @@ std::string Invariants::causeOf(const Record& before, std::size_t evicted) const
       if (since >= settings_.keepUnconfirmed) return "again: the successor is forgotten";
       break;
   }
+  const auto logout = logouts_.find({before.life.get(), provider_.loginOf(before.token)});
+  if (logout != logouts_.end() && logout->second.wasPassed) return "again: after a logout that did not concern it";
   if (evicted > 0) return "again: the table was too small";
   return wasIssuedAgain(before) ? "again: the provider gave it once more" : std::string();
 }
@@ -90,8 +93,9 @@ void Invariants::shown(const std::string& login, const std::string& accessToken,
   violated("nobody holds another's tokens", "a request of " + login + " came with " + accessToken + " of " + *user);
 }
 
-void Invariants::loggedOut(const LifePointer& life, const std::string& login, const std::string& token) {
-  logouts_.insert_or_assign({life.get(), login}, Logout{now(), token});
+void Invariants::loggedOut(const LifePointer& life, const std::string& login, const std::string& token,
+                           ironjar::TimePoint wallAt) {
+  logouts_.insert_or_assign({life.get(), login}, Logout{now(), token, wallAt});
 }
 
 std::optional<std::string> Invariants::successorOf(const LifePointer& life, const std::string& token) const {
@@ -101,10 +105,17 @@ std::optional<std::string> Invariants::successorOf(const LifePointer& life, cons
   return call->fresh;
 }
 
-bool Invariants::isOut(const LifePointer& life, const std::string& login, const std::string& token,
-                       std::size_t evicted) const {
+bool Invariants::isOut(const LifePointer& life, const std::string& login, const std::string& token, std::size_t evicted,
+                       ironjar::TimePoint begun) {
   const auto found = logouts_.find({life.get(), login});
   if (found == logouts_.end() || evicted > 0) return false;
+  // A Fe26.2 cookie counts as begun when it was sealed last, be it by a process that did not know of the logout, or by
+  // a clock that is ahead.
+  if (std::chrono::floor<ironjar::Seconds>(begun) > std::chrono::floor<ironjar::Seconds>(found->second.wallAt)) {
+    ++causes_["in: the session counts as begun after the logout"];
+    found->second.wasPassed = true;
+    return false;
+  }
   if (now() - found->second.at >= settings_.keepUnconfirmed) return false;
   std::optional<std::string> next = token;
   for (std::size_t links = 0; next && links < longestChain; ++links) {
@@ -175,6 +186,14 @@ bool Invariants::mustServe(const LifePointer& life, const std::string& login, co
   }
   const Record* call = last(life, newest);
   if (call != nullptr && call->outcome == Outcome::ended) return false;
+  // Calls about it have failed for ten minutes, so that it waits until that is forgotten.
+  const auto isFailing = [&](const Record& one) {
+    return one.life == life && one.token == newest && one.outcome != Outcome::tokens &&
+           now() - one.answeredAt >= longestFailing;
+  };
+  const bool waits =
+      call != nullptr && call->outcome != Outcome::tokens && now() - call->answeredAt < settings_.keepUnconfirmed;
+  if (waits && std::any_of(calls_.begin(), calls_.end(), isFailing)) return false;
   // Spent, and what came of it is forgotten or never arrived: the site may know that it is of no use.
   if (provider_.wasSpent(newest)) return false;
   return provider_.takes(newest, now()) || (isFirst && provider_.isGood(accessToken, now()));

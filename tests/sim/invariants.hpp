@@ -50,10 +50,12 @@ class Invariants {
   void shown(const std::string& login, const std::string& accessToken, const std::optional<std::string>& user);
 
   // What was logged out stays out.
-  void loggedOut(const LifePointer& life, const std::string& login, const std::string& token);
+  // `wallAt` is the latest beginning of a session that it ends.
+  void loggedOut(const LifePointer& life, const std::string& login, const std::string& token,
+                 ironjar::TimePoint wallAt);
   // Whether a session with this token cannot be one that is in, in this life.
   [[nodiscard]] bool isOut(const LifePointer& life, const std::string& login, const std::string& token,
-                           std::size_t evicted) const;
+                           std::size_t evicted, ironjar::TimePoint begun);
 
   // A login lives while its provider would let it live.
   void ended(const LifePointer& life, const std::string& login, const std::string& token, ironjar::RefreshEnd end);
@@ -80,6 +82,8 @@ class Invariants {
   struct Logout {
     MonotonicTime at{};
     std::string token;
+    ironjar::TimePoint wallAt{};
+    bool wasPassed = false;  // by a session that counts as begun after it
   };
   // What has been seen of the endpoint in one life.
   struct Endpoint {

@@ -4,6 +4,7 @@
 // Exits with 1 at the first violation.
 #include "sim/deterministic.hpp"
 #include "sim/shrink.hpp"
+#include "sim/visited.hpp"
 #include "sim/world.hpp"
 
 #include <charconv>
@@ -30,6 +31,7 @@ struct Options {
 
 Played play(const Plan& plan, bool traces = false) {
   sim::seedRandom(plan.seed);
+  sim::beginVisits();
   sim::World world(plan, traces);
   return world.play();
 }
@@ -87,6 +89,9 @@ int playMany(const Options& options) {
               static_cast<double>(requests) / passed());
   for (const auto& [name, count] : causes)
     std::printf("  %-45s %llu\n", name.c_str(), static_cast<unsigned long long>(count));
+  const sim::Visits visits = sim::visits();
+  std::printf("%zu of %zu transitions of the token states were visited\n", visits.visited, visits.all);
+  for (const std::string& missing : visits.missing) std::printf("  not %s\n", missing.c_str());
   if (violations > 0) std::printf("%llu violate something\n", static_cast<unsigned long long>(violations));
   return violations > 0 ? 1 : 0;
 }

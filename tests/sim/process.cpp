@@ -1,5 +1,6 @@
 #include "sim/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -102,9 +103,9 @@ void Process::open(Serving& serving) {
   if (world_.provider().loginOf(serving.token) != serving.login) {
     violated(serving, "nobody holds another's tokens", serving.login + " holds " + serving.token);
   }
-  // A Fe26.2 cookie that was sealed by a clock ahead of this one counts as begun when it is opened, after the logout.
-  serving.isLate = serving.session.startedAt() + ironjar::Seconds{1} > world_.wallNow(life_->process);
-  serving.isOut = !serving.isLate && world_.invariants().isOut(life_, serving.login, serving.token, evicted());
+  serving.isOut =
+      world_.invariants().isOut(life_, serving.login, serving.token, evicted(), serving.session.startedAt());
+  serving.begun = serving.session.startedAt();
   world_.invariants().seen(life_, serving.token);
   serving.mustBeServed =
       serving.action.kind == Kind::probe &&
@@ -184,6 +185,7 @@ void Process::fetched(const ServingPointer& serving, const Result<Response>& res
 
 void Process::refused(const ServingPointer& serving, const Error& error) {
   if (error.end) world_.invariants().ended(life_, serving->login, serving->token, *error.end);
+  if (error.code == Errc::cancelled) ++cancelled_;
   if (error.code == Errc::refreshFailed) world_.invariants().refusedForNow(life_, serving->login);
   if (error.detail.find("at-") != std::string::npos || error.detail.find("rt-") != std::string::npos) {
     violated(*serving, "no secret outside", error.detail);
@@ -197,8 +199,8 @@ void Process::finish(const ServingPointer& serving, int status) {
   ironjar::Session& session = serving->session;
   const Kind kind = serving->action.kind;
   const bool wasIn = !serving->login.empty();
-  const bool isOut = wasIn && !serving->isLate && kind != Kind::login &&
-                     world_.invariants().isOut(life_, serving->login, serving->token, evicted());
+  const bool isOut = wasIn && kind != Kind::login &&
+                     world_.invariants().isOut(life_, serving->login, serving->token, evicted(), serving->begun);
   const auto cookies = jar_->commit(session);
   if (!cookies) {
     violated(*serving, "what is written fits", std::string(nameOf(cookies.error().code)));
@@ -213,7 +215,11 @@ void Process::finish(const ServingPointer& serving, int status) {
     ++own_.sealed;
   }
   if (wasIn && (kind == Kind::login || session.destroyed())) {
-    world_.invariants().loggedOut(life_, serving->login, serving->token);
+    // A login that is replaced ends its sessions up to now, by this clock; a logout those that a clock ahead has begun,
+    // too.
+    const ironjar::TimePoint wallNow = world_.wallNow(life_->process);
+    world_.invariants().loggedOut(life_, serving->login, serving->token,
+                                  kind == Kind::login ? wallNow : std::max(wallNow, serving->begun));
   }
   world_.answer(serving, status, *cookies);
 }
@@ -227,9 +233,11 @@ void Process::checkQuiet() {
   const std::uint64_t brought = world_.invariants().tokensBrought(life_);
   require(told_->brought == brought,
           std::to_string(told_->brought) + " answers with tokens told, " + std::to_string(brought) + " given");
-  require(apiTries_ == fetchesSent_ + told_->retried, std::to_string(apiTries_) + " requests to the API, " +
-                                                          std::to_string(fetchesSent_) + " fetches, " +
-                                                          std::to_string(told_->retried) + " retries told");
+  // A retry is told before it is seen that its browser has gone.
+  const std::uint64_t most = fetchesSent_ + told_->retried;
+  require(apiTries_ <= most && apiTries_ + cancelled_ >= most, std::to_string(apiTries_) + " requests to the API, " +
+                                                                   std::to_string(fetchesSent_) + " fetches, " +
+                                                                   std::to_string(told_->retried) + " retries told");
   require(told_->sealed == own_.sealed,
           std::to_string(told_->sealed) + " seals told, " + std::to_string(own_.sealed) + " made");
   require(told_->loggedOut == own_.loggedOut,

@@ -53,6 +53,7 @@ class Process {
   Counts own_;  // what happened
   std::uint64_t fetchesSent_ = 0;
   std::uint64_t apiTries_ = 0;
+  std::uint64_t cancelled_ = 0;
   std::shared_ptr<std::set<std::string>> throttled_ = std::make_shared<std::set<std::string>>();  // sessions' tags
   std::shared_ptr<ironjar::LocalCoordinator> coordinator_;
   std::unique_ptr<ironjar::Fetcher> fetcher_;

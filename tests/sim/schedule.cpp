@@ -16,8 +16,21 @@ Schedule::Schedule() {
 }
 
 Schedule::~Schedule() {
-  while (!events_.empty()) events_.erase(events_.begin());  // what goes may take others back
+  clear();
   instance = nullptr;
+}
+
+// What goes may take others back, or put some off: each leaves the map before it is destroyed.
+void Schedule::clear() {
+  while (!events_.empty()) {
+    const auto gone = events_.extract(events_.begin());
+    static_cast<void>(gone);
+  }
+}
+
+bool Schedule::cancel(const Ticket& ticket) {
+  const auto gone = events_.extract(ticket);
+  return !gone.empty();
 }
 
 Schedule& Schedule::current() { return *instance; }

@@ -41,7 +41,8 @@ class Schedule {
   // In the life of whoever calls, or in that one.
   Ticket at(MonotonicTime when, std::function<void()> what) { return at(when, std::move(what), life_); }
   Ticket at(MonotonicTime when, std::function<void()> what, LifePointer life);
-  bool cancel(const Ticket& ticket) { return events_.erase(ticket) > 0; }
+  bool cancel(const Ticket& ticket);
+  void clear();
   // Calls `afterwards` after each event; it says whether to go on.
   void run(const std::function<bool()>& afterwards);
 

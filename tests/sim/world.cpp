@@ -34,6 +34,7 @@ World::~World() {
   for (const LifePointer& life : lives_) life->isAlive = false;
   processes_.clear();
   leaving_.clear();
+  schedule_.clear();  // what holds on to the world goes before it
 }
 
 Played World::play() {

@@ -32,8 +32,8 @@ struct Serving {
   std::string login;  // as it was opened
   std::string token;
   std::string accessToken;
-  bool isLate = false;  // its session counts as begun now
-  bool isOut = false;   // it must not reach the API
+  ironjar::TimePoint begun{};
+  bool isOut = false;  // it must not reach the API
   bool mustBeServed = false;
   bool wasRefused = false;   // the API has said 401 to a good token
   bool isThrottled = false;  // its login is refreshed too often

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Simulated histories of refreshing: sim.sh [SEEDS] [ironjar_sim's options]. Without SEEDS as many as two minutes hold.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$root/tests/support/packages.sh"
+. "$root/tests/support/build.sh"
+
+need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_packages[@]}" "${server_packages[@]}" \
+  doctest-dev ccache
+configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON
+cmake --build "$build" --target ironjar_sim >/dev/null
+
+options=(--seconds 120)
+if [[ ${1:-} =~ ^[0-9]+$ ]]; then
+  options=(--seeds "$1")
+  shift
+elif [[ $# -gt 0 ]]; then
+  options=()
+fi
+exec "$build/tests/sim/ironjar_sim" "${options[@]}" "$@"
