@@ -185,7 +185,8 @@ bool Invariants::mustServe(const LifePointer& life, const std::string& login, co
     if (brought != seen_.end() && now() - brought->second >= settings_.keep) return false;
   }
   const Record* call = last(life, newest);
-  if (call != nullptr && call->outcome == Outcome::ended) return false;
+  // Nor while an answer is awaited that may be lost.
+  if (call != nullptr && (call->outcome == Outcome::ended || call->outcome == Outcome::underWay)) return false;
   // Calls about it have failed for ten minutes, so that it waits until that is forgotten.
   const auto isFailing = [&](const Record& one) {
     return one.life == life && one.token == newest && one.outcome != Outcome::tokens &&

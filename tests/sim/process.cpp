@@ -199,8 +199,11 @@ void Process::finish(const ServingPointer& serving, int status) {
   ironjar::Session& session = serving->session;
   const Kind kind = serving->action.kind;
   const bool wasIn = !serving->login.empty();
+  // What led from the cookie's token to the one that the session has now may be forgotten already.
+  const auto tokens = session.tokens();
+  const std::string& token = tokens ? tokens->refreshToken : serving->token;
   const bool isOut = wasIn && kind != Kind::login &&
-                     world_.invariants().isOut(life_, serving->login, serving->token, evicted(), serving->begun);
+                     world_.invariants().isOut(life_, serving->login, token, evicted(), serving->begun);
   const auto cookies = jar_->commit(session);
   if (!cookies) {
     violated(*serving, "what is written fits", std::string(nameOf(cookies.error().code)));

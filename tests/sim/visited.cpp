@@ -82,7 +82,8 @@ class Visit {
 void beginVisits() { last.clear(); }
 
 Visits visits() {
-  Visits result{.all = table().size()};
+  Visits result;
+  result.all = table().size();
   for (const auto& [state, event] : table()) {
     if (seen.contains({state, event})) {
       ++result.visited;
