@@ -267,6 +267,14 @@ TEST_CASE("what waits is bounded, and a place is free again after any end") {
   CHECK(f.flights.stats(f.time.monotonicNow()).waiters == 0);
 }
 
+TEST_CASE("a call that was put off until the breaker had opened is not made") {
+  Fixture f;
+  const auto putOff = f.waiting("late");
+  for (const char* user : {"x", "y", "z"}) f.answer(f.waiting(user), {.tokens = fail(Errc::refreshFailed)});
+  CHECK_FALSE(f.flights.start(putOff.call, f.time.monotonicNow()));
+  CHECK(errorOf(*f.answers[0]) == Errc::refreshFailed);
+}
+
 TEST_CASE("one token does not take all the places of those who wait") {
   Fixture f({.maxWaiters = 3, .maxWaitersPerToken = 2});
   f.waiting("a");
