@@ -250,7 +250,8 @@ TEST_CASE("both forms give the same answers for whatever the provider does") {
       fault(*site);
       const std::string cookies = ada.header();
       Session session = site->jar->open(cookies);
-      const WebRequest request = LoginSite::requestOf(url.substr(url.find('/', 8)), cookies);
+      const std::string target = url.substr(url.find('/', 8));
+      const WebRequest request = LoginSite::requestOf(target, cookies);
       Outcome outcome;
       if (site == &blocking) {
         outcome.response = site->login->callback(request, session);
