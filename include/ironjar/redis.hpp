@@ -73,7 +73,7 @@ struct RedisOptions {
 
 struct RedisStats {
   bool degraded = false;
-  std::uint64_t commands = 0;      // scripts sent to it
+  std::uint64_t commands = 0;      // sent to it
   std::uint64_t failed = 0;        // those that got no good answer in time, and attempts to connect
   std::uint64_t degradations = 0;  // how often Redis was given up for a while
 };
