@@ -95,6 +95,10 @@ void Invariants::shown(const std::string& login, const std::string& accessToken,
 
 void Invariants::loggedOut(const LifePointer& life, const std::string& login, const std::string& token,
                            ironjar::TimePoint wallAt) {
+  // One that is remembered, and refuses this session, stays as it is.
+  const auto before = logouts_.find({life.get(), login});
+  const bool isRemembered = before != logouts_.end() && now() - before->second.at < settings_.keepUnconfirmed;
+  if (isRemembered && !before->second.wasPassed) return;
   logouts_.insert_or_assign({life.get(), login}, Logout{now(), token, wallAt});
 }
 

@@ -9,10 +9,10 @@ using ironjar::Seconds;
 using ironjar::testing::Rotation;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Fault::count)> faults = {
-    "lostAnswers",  "slowBrowsers", "lostApi",    "slowApi",    "refusingApi", "lostTokens",
-    "unreachable",  "slowProvider", "garbled",    "doubled",    "outage",      "poisoned",
-    "killedGrants", "crash",        "restart",    "clocks",     "restored",    "evicted",
-    "leaving",      "severalTabs",  "longPauses", "smallTable", "shortKeep",   "twoProcesses"};
+    "lostAnswers",  "slowBrowsers", "lostApi",      "slowApi",   "refusingApi", "lostTokens",   "unreachable",
+    "slowProvider", "garbled",      "doubled",      "outage",    "poisoned",    "killedGrants", "crash",
+    "restart",      "clocks",       "restored",     "evicted",   "leaving",     "severalTabs",  "longPauses",
+    "smallTable",   "shortKeep",    "twoProcesses", "longChains"};
 
 constexpr std::array<std::string_view, 19> kinds = {
     "fetch", "post",   "write",  "login",  "logout",     "status",     "refresh", "probe",   "restore", "evict",
@@ -121,6 +121,12 @@ Plan draw(std::uint64_t seed) {
       at += Millis{random.between(0, random.chance(tempo.pauses) ? tempo.pause : tempo.usual)};
     }
     const auto browser = static_cast<unsigned>(random.below(plan.settings.browsers));
+    if (plan.mix.has(Fault::longChains) && random.chance(0.06)) {
+      for (std::int64_t links = random.between(17, 22); links > 0; --links) {
+        add(Kind::refresh, browser);
+        at += Millis{random.between(350, 450)};
+      }
+    }
     const Kind kind = kindOf(random, plan.mix);
     const bool isBurst = kind == Kind::fetch && plan.mix.has(Fault::severalTabs) && random.chance(0.4);
     for (std::int64_t more = isBurst ? random.between(2, 5) : 1; more > 0; --more) {

@@ -41,6 +41,7 @@ enum class Fault : unsigned {
   smallTable,
   shortKeep,
   twoProcesses,  // that share nothing
+  longChains,
   count
 };
 [[nodiscard]] std::string_view nameOf(Fault fault);
