@@ -102,8 +102,10 @@ void Invariants::loggedOut(const LifePointer& life, const std::string& login, co
   logouts_.insert_or_assign({life.get(), login}, Logout{now(), token, wallAt});
 }
 
-std::optional<std::string> Invariants::successorOf(const LifePointer& life, const std::string& token) const {
+std::optional<std::string> Invariants::successorOf(const LifePointer& life, const std::string& token,
+                                                   MonotonicTime by) const {
   const Record* call = last(life, token);
+  if (call != nullptr && call->answeredAt > by) return std::nullopt;
   if (call == nullptr || call->outcome != Outcome::tokens || call->fresh == token) return std::nullopt;
   if (now() - call->answeredAt >= settings_.keepUnconfirmed) return std::nullopt;
   return call->fresh;
@@ -124,13 +126,13 @@ bool Invariants::isOut(const LifePointer& life, const std::string& login, const 
   std::optional<std::string> next = token;
   for (std::size_t links = 0; next && links < longestChain; ++links) {
     if (*next == found->second.token) return true;
-    next = successorOf(life, *next);
+    next = successorOf(life, *next, found->second.at);  // what comes later is discarded
   }
   // Or the logout came with an older one.
   next = found->second.token;
   for (std::size_t links = 0; next && links < longestChain; ++links) {
     if (*next == token) return true;
-    next = successorOf(life, *next);
+    next = successorOf(life, *next, found->second.at);  // what comes later is discarded
   }
   return false;
 }
@@ -181,7 +183,7 @@ bool Invariants::mustServe(const LifePointer& life, const std::string& login, co
   std::string newest = token;
   bool isFirst = true;
   for (std::size_t links = 0; links < longestChain; ++links, isFirst = false) {
-    const auto next = successorOf(life, newest);
+    const auto next = successorOf(life, newest, now());
     if (!next) break;
     newest = *next;
     // A late answer has put the older cookie back when the newer one had been used.

@@ -53,6 +53,11 @@ class Invariants {
   // `wallAt` is the latest beginning of a session that it ends.
   void loggedOut(const LifePointer& life, const std::string& login, const std::string& token,
                  ironjar::TimePoint wallAt);
+  // Whether a logout is remembered that a later session of the login has passed.
+  [[nodiscard]] bool isPassed(const LifePointer& life, const std::string& login) const {
+    const auto found = logouts_.find({life.get(), login});
+    return found != logouts_.end() && found->second.wasPassed;
+  }
   // Whether a session with this token cannot be one that is in, in this life.
   [[nodiscard]] bool isOut(const LifePointer& life, const std::string& login, const std::string& token,
                            std::size_t evicted, ironjar::TimePoint begun);
@@ -95,7 +100,8 @@ class Invariants {
   [[nodiscard]] const Record* last(const LifePointer& life, const std::string& token) const;
   [[nodiscard]] std::string causeOf(const Record& before, std::size_t evicted) const;
   [[nodiscard]] bool wasIssuedAgain(const Record& before) const;
-  [[nodiscard]] std::optional<std::string> successorOf(const LifePointer& life, const std::string& token) const;
+  [[nodiscard]] std::optional<std::string> successorOf(const LifePointer& life, const std::string& token,
+                                                       MonotonicTime by) const;
 
   const Settings& settings_;
   const Provider& provider_;

@@ -217,7 +217,8 @@ void Process::finish(const ServingPointer& serving, int status) {
   } else if (!cookies->empty()) {
     ++own_.sealed;
   }
-  if (wasIn && (kind == Kind::login || session.destroyed())) {
+  if (wasIn && !(kind == Kind::login && world_.invariants().isPassed(life_, serving->login)) &&
+      (kind == Kind::login || session.destroyed())) {
     // A login that is replaced ends its sessions up to now, by this clock; a logout those that a clock ahead has begun,
     // too.
     const ironjar::TimePoint wallNow = world_.wallNow(life_->process);
