@@ -136,6 +136,7 @@ TEST_CASE("who is signed in at the provider stays so: prompt, max_age and acr_va
   CHECK(stronger["acr"] == "mfa");
   CHECK(stronger["auth_time"] == 1'700'000'100);
   CHECK(world.answerTo("&prompt=none&acr_values=pin%20mfa", cookies).contains("code"));
+  CHECK(world.answerTo("&prompt=none&max_age=0", cookies)["error"] == "login_required");
   const Json again = world.claimsFor(world.answerTo("&prompt=login", cookies)["code"]);
   CHECK(again["sid"] != stronger["sid"]);
 }
@@ -183,6 +184,7 @@ TEST_CASE("keys rotate: both are published, until the old ones are dropped") {
   CHECK(verifyIdToken(token, published(), {.issuer = "https://id.example", .clientId = "web"}, world.clock.wallNow())
             .error()
             .code == Errc::notAllowed);  // by its `typ`
+  CHECK(verifies(world.provider.logoutToken({{"sub", "ada"}}, {{"typ", nullptr}})));
 }
 
 TEST_CASE("a request is pushed by the client, and used once, within a minute") {

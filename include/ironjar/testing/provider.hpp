@@ -108,19 +108,19 @@ class Provider {
     const auto lock = gate_.lock();
     keys_.dropOld();
   }
-  // A JWT of these claims, signed with the newest key. `header` has more members, or other values.
+  // A JWT of these claims, signed with the newest key. `header` has more members, or other values; null takes one out.
   [[nodiscard]] std::string sign(const Json& claims, const Json& header = Json::object()) {
     const auto lock = gate_.lock();
     return keys_.sign(claims, header);
   }
-  // A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4) with the claims that are named, `sub` or `sid`,
-  // over those that each has.
-  [[nodiscard]] std::string logoutToken(const Json& claims) {
+  // A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4), once, with the claims that are named, `sub` or
+  // `sid`, over those that each has; likewise.
+  [[nodiscard]] std::string logoutToken(const Json& claims, const Json& header = Json::object()) {
     const auto lock = gate_.lock();
     Json all = detail::commonClaims(options_, gate_.wallNow());
     all["jti"] = ledger_.freshName("jti-");
     all["events"] = {{"http://schemas.openid.net/event/backchannel-logout", Json::object()}};
-    return keys_.sign(detail::patched(std::move(all), claims), {{"typ", "logout+jwt"}});
+    return keys_.sign(detail::patched(std::move(all), claims), detail::patched({{"typ", "logout+jwt"}}, header));
   }
 
   // What the API refuses from now on: every access token issued so far.

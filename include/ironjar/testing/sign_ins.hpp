@@ -197,7 +197,7 @@ class SignIns {
     long long seconds = 0;
     const auto [end, problem] = std::from_chars(maxAge.data(), maxAge.data() + maxAge.size(), seconds);
     if (problem != std::errc()) return true;
-    return now - sso.begunAt <= Seconds{seconds};
+    return seconds > 0 && now - sso.begunAt <= Seconds{seconds};  // 0: signs in anew, however soon
   }
 
   // RFC 7636 section 4.6; without a challenge there must be no verifier (RFC 9700 section 4.8.2).

@@ -29,11 +29,11 @@ class SigningKeys {
     }
     return {{"keys", keys}};
   }
-  // A JWT of these claims. The header's members may be named: `typ`, another `kid`.
+  // A JWT of these claims, with the header's members over its own; null takes one out.
   [[nodiscard]] std::string sign(const Json& claims, const Json& header) {
     const auto& [id, key] = newest();
     Json whole = {{"typ", "JWT"}, {"kid", id}};
-    whole.update(header);
+    whole.merge_patch(header);
     return signJwt(key, std::move(whole), claims).value();
   }
 
