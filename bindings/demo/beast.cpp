@@ -1,13 +1,12 @@
 // A web app on ironjar and Boost.Beast: sign in with OAuth, keep the tokens in a sealed cookie, call an API with them.
-// One thread, on which nothing waits, and another for logins, which wait for the provider. This is the file to copy
-// from for that server; what it shares with others is site.cpp.
+// One thread, on which nothing waits. This is the file to copy from for that server; what it shares with others is
+// site.cpp.
 #include "app.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -39,7 +38,7 @@ class Routes {
     if (auto refusal = Site::refusePreloading(web)) co_return *std::move(refusal);
     if (auth_.matches(request)) co_return co_await auth_.answer(request);
     if (items_.matches(request)) co_return co_await items_.answer(request);
-    if (const auto route = login_.routeOf(web)) co_return co_await login(request, *route);
+    if (login_.matches(request)) co_return co_await login_.answer(request);
     const std::string_view path = web.target.substr(0, web.target.find('?'));
     if (web.method != "GET" && web.method != "HEAD") co_return Response{.status = 404};
     if (path == "/") co_return Site::page();
@@ -50,8 +49,6 @@ class Routes {
     co_return Response{.status = 404};
   }
   [[nodiscard]] const Site& site() const { return site_; }
-  // Waits for logins, which use the event loop until they end; no other begins.
-  void finishLogins() { waiting_.join(); }
 
  private:
   [[nodiscard]] asio::awaitable<Response> profile(const BeastRequest& request) const {
@@ -66,20 +63,11 @@ class Routes {
     return ironjar::withSession(site_.jar, request,
                                 [&](const Session& session) { return site_.view(request.web(), session); });
   }
-  [[nodiscard]] asio::awaitable<Response> login(const BeastRequest& request, ironjar::LoginRoutes::Route route) const {
-    return ironjar::withSession(site_.jar, request, [&, route](Session& session) -> asio::awaitable<Response> {
-      const auto answer = [&]() -> asio::awaitable<Response> {
-        co_return login_.answer(route, request.web(), session);
-      };
-      co_return co_await asio::co_spawn(waiting_, answer, asio::use_awaitable);
-    });
-  }
 
   const Site site_;
   const ironjar::BeastAuth auth_;
   const ironjar::BeastProxy items_;
-  const ironjar::LoginRoutes login_;
-  mutable asio::thread_pool waiting_{1};
+  const ironjar::BeastLogin login_;
 };
 
 }  // namespace
@@ -98,7 +86,6 @@ class App::Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server() {
-    if (routes_) routes_->finishLogins();
     io_.stop();
     if (thread_.joinable()) thread_.join();
   }
