@@ -8,7 +8,8 @@ namespace {
 constexpr ironjar::Seconds longestTrouble{660};  // a pause of ten minutes, and what comes after it
 constexpr ironjar::Seconds longestFailing{600};
 constexpr std::size_t tokensThatOpen = 3;
-constexpr std::size_t answersThatClose = 6;  // 1, 2, 4 … 32 calls at once
+// 1, 2, 4 … 32 calls at once; those that began before it opened do not count.
+constexpr std::size_t answersThatClose = 12;
 constexpr std::size_t longestChain = 16;
 
 MonotonicTime now() { return Schedule::current().now(); }
