@@ -20,7 +20,7 @@
 #   bash tests/check.sh mutants [--seeds N] [number...]
 #                                  faults planted one by one, all or those: each must fail a test, most the simulator
 #   bash tests/check.sh sim [seeds] [--seed n --trace]
-#                                  simulated histories of refreshing, two minutes of them unless told; one of them
+#                                  simulated histories of refreshing, 6,000 unless told; one of them, drawn
 #   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
 #   bash tests/check.sh chromium [folder]
 #                                  the demo in Debian's Chromium: tabs, back button, profiles, preloading, a service

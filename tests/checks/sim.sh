@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Simulated histories of refreshing: sim.sh [SEEDS] [ironjar_sim's options]. Without SEEDS as many as two minutes hold.
+# Simulated histories of refreshing: sim.sh [SEEDS] [ironjar_sim's options]. Without SEEDS 6,000 of them.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/packages.sh"
@@ -10,7 +10,7 @@ need_packages "${build_packages[@]}" "${httplib_packages[@]}" "${metrics_package
 configure release -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_TESTS=ON
 cmake --build "$build" --target ironjar_sim >/dev/null
 
-options=(--seconds 120)
+options=(--seeds 6000)
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then
   options=(--seeds "$1")
   shift
