@@ -49,6 +49,7 @@ Refreshing::Refreshing(std::shared_ptr<RedisLink> link, const RedisCoordinatorOp
       link_(std::move(link)),
       calling_(options.local.threads, mostQueued),
       completing_(completingThreads, mostUnderWay),
+      revoking_(1, mostQueued),
       local_(std::make_shared<LocalCoordinator>(inFront(options.local))) {}
 
 std::shared_ptr<LocalCoordinator> Refreshing::local() {
@@ -220,7 +221,7 @@ void Refreshing::revokeLast(std::string client, TokenSet last, RevokeCall revoke
   const auto held = hold();
   const auto found = [self = shared_from_this(), revoke, held](const TokenSet& tokens) {
     const auto call = [revoke, tokens, held] { guarded([&] { revoke(tokens); }); };
-    if (!self->calling_.post(call)) call();
+    if (!self->revoking_.post(call)) call();
   };
   auto watch = std::make_shared<OrphanWatch>(shared_from_this(), std::move(client), std::move(last), found);
   link_->loop().post([self = shared_from_this(), watch] {
@@ -257,6 +258,7 @@ void Refreshing::close() {
     }
   }
   calling_.close();
+  revoking_.close();
   completing_.close();
   forEach(&RefreshOperation::drop);
   runOn(link_->loop(), [this] { asking_.clear(); });
