@@ -82,7 +82,7 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
   std::set<std::thread::id> telling_;  // threads
   WorkerPool calling_;
   WorkerPool completing_;
-  WorkerPool revoking_;  // apart: one that takes long delays no call
+  WorkerPool revoking_;                      // apart: one that takes long delays no call
   std::shared_ptr<LocalCoordinator> local_;  // until close(); for `mutex_`
 };
 
