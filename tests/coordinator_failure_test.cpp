@@ -58,15 +58,26 @@ TEST_CASE("V07 a token that fails for ten minutes while others do not needs a ne
   Fixture f;
   CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
   CHECK(f.refresh("other", "new"));
-  for (int second = 0; second < 600; second += 60) {
+  for (int second = 60; second <= 660; second += 60) {
     f.time.advance(60s);
     CHECK(f.failing("a", Errc::refreshFailed) ==
-          (second < 540 ? support::Failure(Errc::refreshFailed) : RefreshEnd::failing));
+          (second <= 600 ? support::Failure(Errc::refreshFailed) : RefreshEnd::failing));
     CHECK(f.refresh("other" + std::to_string(second), "new"));
   }
   const int before = f.calls;
   CHECK(f.failing("a", Errc::refreshFailed) == RefreshEnd::failing);
   CHECK(f.calls == before);
+}
+
+TEST_CASE("V07 two failures and ten minutes in which nobody asked end no login") {
+  Fixture f;
+  CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.refresh("other", "new"));
+  f.time.advance(14s);
+  CHECK(f.failing("a", Errc::refreshFailed) == Errc::refreshFailed);
+  CHECK(f.refresh("another", "new"));
+  f.time.advance(600s);
+  CHECK(f.refresh("a", "b"));
 }
 
 TEST_CASE("V07 an outage that all see ends no login, however long it takes") {

@@ -202,7 +202,7 @@ std::optional<Error> SingleFlight::refusal(const CircuitBreaker& breaker, const 
   const TokenFailures failures = end.entry ? end.entry->failures : TokenFailures();
   const bool hasFailed = failures.count > 0;
   const auto& alone = failures.besideOthers;
-  if (alone && now - *alone >= longestFailing && breaker.lastSuccess() >= *alone) {
+  if (alone && failures.last - *alone >= longestFailing && breaker.lastSuccess() >= *alone) {
     return loginOver(RefreshEnd::failing, "calls about this token have failed for ten minutes, others have not");
   }
   // In an outage of the endpoint the breaker alone decides who asks again, and when; but for what the endpoint asked

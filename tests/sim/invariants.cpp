@@ -197,7 +197,7 @@ bool Invariants::mustServe(const LifePointer& life, const std::string& login, co
   // Calls about it have failed for ten minutes, so that it waits until that is forgotten.
   const auto isFailing = [&](const Record& one) {
     return one.life == life && one.token == newest && one.outcome != Outcome::tokens &&
-           now() - one.answeredAt >= longestFailing;
+           call->answeredAt - one.answeredAt >= longestFailing;
   };
   const bool waits =
       call != nullptr && call->outcome != Outcome::tokens && now() - call->answeredAt < settings_.keepUnconfirmed;
