@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <type_traits>
@@ -32,19 +33,25 @@ namespace detail {
 
 // Waits for what completes by a callback, where there is an asynchronous form; `start` gets that callback.
 template <class Outcome, class Start>
-boost::asio::awaitable<Result<Outcome>> asioWait(Start start) {
-  auto begin = [start = std::move(start)](AsioAlone&, std::function<void(Result<Outcome>)> done,
-                                          const std::stop_token&) mutable {
-    start([done = std::move(done)](Outcome outcome) { done(std::move(outcome)); });
+boost::asio::awaitable<Outcome> asioWait(Start start) {
+  const auto place = std::make_shared<std::optional<Outcome>>();
+  auto begin = [place, start = std::move(start)](AsioAlone&, std::function<void(Result<bool>)> done,
+                                                 const std::stop_token&) mutable {
+    start([place, done = std::move(done)](Outcome outcome) {
+      place->emplace(std::move(outcome));
+      done(true);
+    });
   };
-  co_return co_await asioOperation<Result<Outcome>>(AsioAlone(), std::move(begin), boost::asio::use_awaitable);
+  const Result<bool> isThere =
+      co_await asioOperation<Result<bool>>(AsioAlone(), std::move(begin), boost::asio::use_awaitable);
+  if (!isThere) throw std::runtime_error("ironjar: a session: " + isThere.error().detail);
+  co_return std::move(**place);
 }
 
 inline boost::asio::awaitable<Session> openSession(const SessionJar& jar, std::string cookies) {
   if (!jar.options().isRevoked.asynchronous()) co_return jar.open(cookies);
   auto start = [jar, cookies](std::function<void(Session)> done) { jar.startOpen(cookies, std::move(done)); };
-  auto opened = co_await asioWait<Session>(std::move(start));
-  co_return *std::move(opened);
+  co_return co_await asioWait<Session>(std::move(start));
 }
 
 inline boost::asio::awaitable<Response> finishSession(const SessionJar& jar, std::string cookies, Session& session,
@@ -54,8 +61,7 @@ inline boost::asio::awaitable<Response> finishSession(const SessionJar& jar, std
   auto start = [jar, cookies, session, answer = std::move(answer)](std::function<void(Response)> done) mutable {
     startFinish(jar, cookies, std::move(session), std::move(answer), std::move(done));
   };
-  auto finished = co_await asioWait<Response>(std::move(start));
-  co_return *std::move(finished);
+  co_return co_await asioWait<Response>(std::move(start));
 }
 
 inline boost::asio::awaitable<std::vector<std::string>> rollBackSession(const SessionJar& jar, std::string cookies,
@@ -64,8 +70,7 @@ inline boost::asio::awaitable<std::vector<std::string>> rollBackSession(const Se
   auto start = [jar, cookies, session](std::function<void(std::vector<std::string>)> done) {
     startRollBack(jar, cookies, session, std::move(done));
   };
-  auto kept = co_await asioWait<std::vector<std::string>>(std::move(start));
-  co_return *std::move(kept);
+  co_return co_await asioWait<std::vector<std::string>>(std::move(start));
 }
 
 }  // namespace detail
@@ -201,8 +206,7 @@ class BeastProxy {
     auto start = [this, cookies = cookieHeader(request.web()), answer](std::function<void(Response)> done) mutable {
       proxy_.startEndWithSession(std::move(cookies), std::move(answer), std::move(done));
     };
-    auto watched = co_await detail::asioWait<Response>(std::move(start));
-    co_return *std::move(watched);
+    co_return co_await detail::asioWait<Response>(std::move(start));
   }
 
   std::string prefix_;
