@@ -68,8 +68,8 @@ class OpenIdProvider {
   [[nodiscard]] Result<IdToken> verify(std::string_view token, const IdTokenRules& rules,
                                        TimePoint now = systemClock()) const;
   // Likewise verifyLogoutToken.
-  [[nodiscard]] Result<LogoutToken> verify(std::string_view token, const LogoutTokenRules& rules,
-                                           TimePoint now = systemClock()) const;
+  [[nodiscard]] Result<LogoutToken> verifyLogout(std::string_view token, const LogoutTokenRules& rules,
+                                                 TimePoint now = systemClock()) const;
 
   // The same without blocking, with an asyncTransport: `done` is called once, before they return or later, from any
   // thread, never under a lock.
@@ -77,8 +77,8 @@ class OpenIdProvider {
   void startKeys(std::function<void(Result<KeySet>)> done) const;
   void startVerify(std::string token, IdTokenRules rules, TimePoint now,
                    std::function<void(Result<IdToken>)> done) const;
-  void startVerify(std::string token, LogoutTokenRules rules, TimePoint now,
-                   std::function<void(Result<LogoutToken>)> done) const;
+  void startVerifyLogout(std::string token, LogoutTokenRules rules, TimePoint now,
+                         std::function<void(Result<LogoutToken>)> done) const;
 
   [[nodiscard]] const OpenIdProviderOptions& options() const;
 

@@ -178,8 +178,8 @@ void OpenIdProvider::startVerify(std::string token, IdTokenRules rules, TimePoin
                          std::move(done));
 }
 
-void OpenIdProvider::startVerify(std::string token, LogoutTokenRules rules, TimePoint now,
-                                 std::function<void(Result<LogoutToken>)> done) const {
+void OpenIdProvider::startVerifyLogout(std::string token, LogoutTokenRules rules, TimePoint now,
+                                       std::function<void(Result<LogoutToken>)> done) const {
   if (rules.issuer.empty()) rules.issuer = state_->options.issuer;
   startVerified<LogoutToken>([token = std::move(token), rules = std::move(rules),
                               now](const KeySet& keys) { return verifyLogoutToken(token, keys, rules, now); },
@@ -201,8 +201,9 @@ Result<IdToken> OpenIdProvider::verify(std::string_view token, const IdTokenRule
   return detail::waitFor<Result<IdToken>>(start, fail(Errc::transport, "the transport has gone"));
 }
 
-Result<LogoutToken> OpenIdProvider::verify(std::string_view token, const LogoutTokenRules& rules, TimePoint now) const {
-  const auto start = [&](const auto& done) { startVerify(std::string(token), rules, now, done); };
+Result<LogoutToken> OpenIdProvider::verifyLogout(std::string_view token, const LogoutTokenRules& rules,
+                                                 TimePoint now) const {
+  const auto start = [&](const auto& done) { startVerifyLogout(std::string(token), rules, now, done); };
   return detail::waitFor<Result<LogoutToken>>(start, fail(Errc::transport, "the transport has gone"));
 }
 

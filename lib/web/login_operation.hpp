@@ -104,7 +104,7 @@ class LoginOperation : public std::enable_shared_from_this<LoginOperation<Plan>>
       }
     } else if constexpr (std::is_same_v<Wanted, VerifyLogout>) {
       if constexpr (requires(Plan & plan, const Result<LogoutToken>& token) { plan.verifiedLogout(token); }) {
-        runtime.provider.startVerify(
+        runtime.provider.startVerifyLogout(
             std::move(wanted.token), std::move(wanted.rules), runtime.login.now(),
             wait<LogoutToken>([](Plan& plan, const auto& token) { return plan.verifiedLogout(token); }));
       }
