@@ -126,8 +126,8 @@ TEST_CASE("what no replica has yet when its master dies is stored on the next ma
         "c", tokens("b"), [&](const TokenSet&) { return RefreshAnswer{.tokens = fail(Errc::refreshFailed)}; },
         support::soon(), {.begun = begun});
     const bool isOut = !result && result.error().end == RefreshEnd::loggedOut;
-    const bool isDenied = RedisRevocationList(two.redis).denies(
-        std::vector<RevocationList::Mark>{{RevocationList::Mark::Kind::session, "s-1"}}, begun);
+    const std::vector<RevocationList::Mark> marks = {{RevocationList::Mark::Kind::session, "s-1"}};
+    const bool isDenied = RedisRevocationList(two.redis).check(marks, begun) == Revoked::yes;
     const auto shared = two.refresh("d", RefreshAnswer{.tokens = fail(Errc::refreshFailed)});
     return isOut && isDenied && shared && shared->tokens == tokens("e");
   };

@@ -1,5 +1,8 @@
 #include "sim/provider.hpp"
 
+#include "base/base64url.hpp"
+#include "base/bytes.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -13,6 +16,12 @@ using ironjar::Seconds;
 using ironjar::TokenEndpoint;
 using ironjar::profiles::Name;
 namespace profiles = ironjar::profiles;
+
+// A JWT in shape, signed by nobody: all that is read of it is whose it is.
+std::string tokenOf(const std::string& user) {
+  const auto part = [](const char* text) { return ironjar::detail::base64urlEncoded(ironjar::detail::bytes(text)); };
+  return part(R"({"alg":"none"})") + '.' + part((R"({"sub":")" + user + "\"}").c_str()) + ".x";
+}
 
 TokenEndpoint endpointOf(Name name) {
   const ClientAuth client = ironjar::postAuth("web", "secret-of-the-client");
@@ -126,7 +135,7 @@ ironjar::Response Provider::answerWith(const ironjar::testing::detail::Pair& pai
   const auto left = std::max(Seconds{0}, std::chrono::ceil<Seconds>(pair.endsAt - now));
   if (!behaviour_.omitExpiresIn) body += R"(,"expires_in":)" + std::to_string(left.count());
   if (tellsSubject_) {
-    body += R"(,"id_token":")" + ironjar::testing::detail::unsignedJwt({{"sub", pair.user}}) + '"';
+    body += R"(,"id_token":")" + tokenOf(pair.user) + '"';
   }
   return {.status = 200, .headers = {{"Content-Type", "application/json"}}, .body = body + '}'};
 }
