@@ -91,6 +91,7 @@ class RedisLink::Core {
 
   void answered(const RedisScript& script, const Result<Reply>& reply) {
     if (!reply && reply.error().code != Errc::overloaded) failed(reply.error());
+    if (reply) answeredAt_ = std::chrono::steady_clock::now();
     if (reply && (!isRefusing_ || script.hasWritten(*reply))) failedInARow_ = 0;
   }
 
@@ -102,22 +103,29 @@ class RedisLink::Core {
     std::chrono::milliseconds pause = shortestBetweenSearches;
   };
   void startAnywhere(RedisCall call, Answered done) {
-    const auto wait = call.outlastsFailover ? options_.failover : std::chrono::milliseconds{0};
-    tryAnywhere(std::make_shared<Calling>(Calling{std::move(call), std::move(done), in(wait)}));
+    Deadline until = in(call.outlastsFailover ? options_.failover : std::chrono::milliseconds{0});
+    if (degraded_) until = std::min(until, searchesUntil_);
+    tryAnywhere(std::make_shared<Calling>(Calling{std::move(call), std::move(done), until}));
   }
   void tryAnywhere(const std::shared_ptr<Calling>& calling) {
     if (degraded_) return tryAgain(calling, givenUp());
-    topology_.run(calling->call, in(options_.timeout), [this, calling](Result<Reply> reply) {
-      const bool mayPass = !reply && reply.error().code != Errc::notAllowed && reply.error().code != Errc::malformed;
-      if (mayPass) lookAgain();
-      if (mayPass && std::chrono::steady_clock::now() < calling->until) return tryAgain(calling, reply.error());
-      answered(*calling->call.script, reply);
-      if (reply) remember(calling->call);
-      completeSafely(calling->done, std::move(reply));
-    });
+    topology_.run(calling->call, in(options_.timeout),
+                  [this, calling, places = placesOf(calling->call)](Result<Reply> reply) {
+                    const bool mayPass =
+                        !reply && reply.error().code != Errc::notAllowed && reply.error().code != Errc::malformed;
+                    if (mayPass) lookAgain();
+                    if (mayPass && std::chrono::steady_clock::now() < calling->until)
+                      return tryAgain(calling, reply.error());
+                    answered(*calling->call.script, reply);
+                    if (reply) remember(places);
+                    completeSafely(calling->done, std::move(reply));
+                  });
   }
   void tryAgain(const std::shared_ptr<Calling>& calling, const Error& why) {
-    if (std::chrono::steady_clock::now() >= calling->until) return completeSafely<Result<Reply>>(calling->done, why);
+    const bool isGivenUp = calling->call.isGivenUp && *calling->call.isGivenUp;
+    if (isGivenUp || std::chrono::steady_clock::now() >= calling->until) {
+      return completeSafely<Result<Reply>>(calling->done, why);
+    }
     const Deadline next = std::min(in(calling->pause), calling->until);
     calling->pause = std::min(calling->pause * 3 / 2, longestBetweenSearches);
     static_cast<void>(loop_->at(next, [this, calling] { tryAnywhere(calling); }));
@@ -135,13 +143,18 @@ class RedisLink::Core {
       sendSoon();
     });
   }
-  void remember(const RedisCall& call) {
-    if (!topology_.canFailOver() || !StoredAgain::matters(call)) return;
+  // What a call stores that a server must not lose, and where it is sent: another may take over before the answer.
+  using Places = std::vector<std::pair<RedisCall, RedisEndpoint>>;
+  [[nodiscard]] Places placesOf(const RedisCall& call) const {
+    Places places;
+    if (!topology_.canFailOver() || !StoredAgain::matters(call)) return places;
     for (RedisCall& step : topology_.stepsOf(call)) {
-      if (auto server = topology_.serverOf(step)) {
-        stored_.add(std::move(step), *std::move(server), std::chrono::steady_clock::now());
-      }
+      if (auto server = topology_.serverOf(step)) places.emplace_back(std::move(step), *std::move(server));
     }
+    return places;
+  }
+  void remember(const Places& places) {
+    for (const auto& [step, server] : places) stored_.add(step, server, std::chrono::steady_clock::now());
   }
   void storeAgain() {
     const auto serverOf = [this](const RedisCall& call) { return topology_.serverOf(call); };
@@ -154,7 +167,9 @@ class RedisLink::Core {
   void failed(const Error& error) {
     ++failures_;
     isRefusing_ = error.code == Errc::notAllowed;
-    if (++failedInARow_ >= options_.failures && !degraded_) degrade(error);
+    // One node of a cluster may be lost, for which nobody gives the others up.
+    const bool othersAnswer = topology_.hasNodes() && std::chrono::steady_clock::now() - answeredAt_ < patience;
+    if (++failedInARow_ >= options_.failures && !degraded_ && !othersAnswer) degrade(error);
   }
   void degrade(const Error& error) {
     loop_->cancel(timer_);
@@ -225,19 +240,19 @@ class RedisLink::Core {
     if (problem) sending->problem = problem;
     const bool goesOn = !problem || (topology_.canFailOver() && sending->failed.size() < options_.failures);
     if (!goesOn || sending->calls.empty() || std::chrono::steady_clock::now() >= sending->end) {
-      sending->failed.splice(sending->failed.end(), sending->calls);
-      pending_.putBack(std::move(sending->failed));
+      sending->calls.splice(sending->calls.end(), sending->failed);  // those that were not tried are next
+      pending_.putBack(std::move(sending->calls));
       isSending_ = false;
       return completeSafely(sending->done, sending->problem);
     }
-    const auto sent = [this, sending](const Result<Reply>& reply) {
+    const auto sent = [this, sending, places = placesOf(sending->calls.front().call)](const Result<Reply>& reply) {
       // Right after a probe that was answered well, so that it is this call's own.
       const bool isRefused = !reply && degraded_ && reply.error().code == Errc::notAllowed;
       const bool isHopeless = isRefused && ++sending->calls.front().tries == mostTries;
       if (reply) {
         const auto answered = std::exchange(sending->calls.front().call.answered, nullptr);
         if (answered) completeSafely<bool>([&](bool) { answered(*reply); }, true);
-        remember(sending->calls.front().call);
+        remember(places);
       }
       if (reply || isHopeless) {
         sending->calls.pop_front();
@@ -275,6 +290,7 @@ class RedisLink::Core {
   Deadline searchesUntil_ = {};             // while it is degraded, often
   std::optional<EventLoop::Ticket> timer_;  // of the next look while it is degraded, of pending calls otherwise
   unsigned failedInARow_ = 0;
+  Deadline answeredAt_ = {};
   bool isRefusing_ = false;  // the last of those was an error of the server's, which may read all the same
   WorkerPool reports_;
 };

@@ -20,8 +20,8 @@ void LogoutOperation::begin(TokenSet tokens, std::optional<TokenSet> newest, Com
 }
 
 void LogoutOperation::next() {
-  const bool goesOn = ended_.refreshTokens.size() < mostLinks && !shared_->isClosing() &&
-                      ended_.refreshTokens.insert(tokens_.refreshToken).second;
+  const bool goesOn =
+      ended_.refreshTokens.size() < mostLinks && ended_.refreshTokens.insert(tokens_.refreshToken).second;
   if (!goesOn) return chainEnded();
   record_ = std::make_unique<RedisRecord>(shared_->recordOf(client_, tokens_.refreshToken));
   const auto marked = [self = shared_from_this()](const Result<std::optional<Record>>& before) {

@@ -3,8 +3,10 @@
 
 #include "redis/scripts.hpp"
 
+#include <atomic>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +21,8 @@ struct RedisCall {
   std::function<void(const Reply&)> answered = {};
   // Whoever waits for it holds no thread: it may wait until another server has taken over from one that is lost.
   bool outlastsFailover = false;
+  // Set when whoever waits for it gives that up; may be null.
+  std::shared_ptr<const std::atomic<bool>> isGivenUp = nullptr;
 };
 
 [[nodiscard]] std::size_t sizeOf(const RedisCall& call);  // bytes of what it holds

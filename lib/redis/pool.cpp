@@ -227,8 +227,14 @@ void RedisPool::connected(RedisConnection* connection, Deadline deadline, std::o
   }
 }
 
+// What is under way on it may yet be answered.
 void RedisPool::forget(const RedisConnection* connection) {
-  std::erase_if(connections_, [&](const Pointer& each) { return each.get() == connection; });
+  std::erase_if(retired_, [](const Pointer& each) { return each->underWay() == 0; });
+  const auto found = std::find_if(connections_.begin(), connections_.end(),
+                                  [&](const Pointer& each) { return each.get() == connection; });
+  if (found == connections_.end()) return;
+  retired_.push_back(std::move(*found));
+  connections_.erase(found);
 }
 
 void RedisPool::look(Deadline deadline, std::chrono::milliseconds soon, Looked done, Wanted wanted) {
@@ -313,7 +319,11 @@ void RedisPool::probed(const std::shared_ptr<Look>& look, const Result<Reply>& r
   if (isWell && isQuick) {
     addresses_ = look->connection->addresses();
     isLookedAt_ = true;
-    connections_.push_back(look->connection);
+    if (connections_.size() < mostConnections) {
+      connections_.push_back(look->connection);
+    } else {
+      look->connection->retire();
+    }
     return finish(look, std::nullopt);
   }
   if (reply->isText("OK")) return finish(look, fail(Errc::timeout, "it answers too late"));
@@ -338,7 +348,7 @@ void RedisPool::retire() {
 void RedisPool::close() {
   isClosed_ = true;
   const Error why{Errc::unreachable, "going"};
-  for (const auto* list : {&opening_, &connections_}) {
+  for (const auto* list : {&opening_, &connections_, &retired_}) {
     const std::vector<Pointer> all = *list;
     for (const Pointer& connection : all) connection->close(why);
   }

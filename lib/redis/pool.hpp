@@ -76,6 +76,7 @@ class RedisPool : public std::enable_shared_from_this<RedisPool> {
   std::vector<RedisAddress> addresses_;  // the one that has worked is in front
   std::vector<Pointer> connections_;     // open
   std::vector<Pointer> opening_;
+  std::vector<Pointer> retired_;                      // with answers to come
   std::uint64_t opened_ = 0;                          // connections, ever: their numbers
   std::list<std::shared_ptr<Attempt>> waiting_;       // for a connection
   std::set<std::shared_ptr<Look>> looks_;             // all others refer to them weakly

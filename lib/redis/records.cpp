@@ -296,6 +296,7 @@ void RedisRecord::run(const RedisScript& script, std::shared_ptr<const Order> or
                       std::size_t tries) {
   RedisCall call = callOf(script, *order);
   call.outlastsFailover = &script != &logOutScript();  // for which a thread may wait
+  call.isGivenUp = times_.isGivenUp;
   link_.start(std::move(call), [this, &script, order, done = std::move(done), tries](const Result<Reply>& reply) {
     if (!reply) return done(reply.error());
     Answer answer = read(*reply);

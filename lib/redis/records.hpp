@@ -3,8 +3,10 @@
 
 #include "redis/link.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +52,8 @@ class RedisRecord {
     std::chrono::milliseconds lease;
     Seconds keep;              // results and logouts
     Seconds keepInvalidGrant;  // refusals
+    // Set when nobody waits for an answer any more; may be null.
+    std::shared_ptr<const std::atomic<bool>> isGivenUp = nullptr;
   };
 
   RedisRecord(RedisLink& link, std::string_view client, std::string_view refreshToken, Times times);

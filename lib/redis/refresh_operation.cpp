@@ -82,7 +82,8 @@ void RefreshOperation::claimed(const Result<RedisRecord::Claim>& claim) {
 
 // Redis has not answered.
 void RefreshOperation::miss() {
-  if (misses_ < mostMisses && !shared_->link().stats().degraded) return claim();
+  const bool hasOutwaitedFailover = now() - claimedAt_ >= patience;
+  if (misses_ < mostMisses && !hasOutwaitedFailover && !shared_->link().stats().degraded) return claim();
   stopWaiting();
   const bool mayAsk = std::exchange(mayAsk_, false);
   if (shared_->options().withoutRedis == WithoutRedis::fail) {

@@ -62,7 +62,10 @@ RedisRecord Refreshing::recordOf(std::string_view client, std::string_view refre
   return {*link_,
           client,
           refreshToken,
-          {.lease = options_.lease, .keep = local.keepUnconfirmed, .keepInvalidGrant = local.keep}};
+          {.lease = options_.lease,
+           .keep = local.keepUnconfirmed,
+           .keepInvalidGrant = local.keep,
+           .isGivenUp = isGivenUp_}};
 }
 
 void Refreshing::begin(const std::shared_ptr<RefreshOperation>& operation) {
@@ -253,6 +256,7 @@ void Refreshing::close() {
   if (!link_->loop().isOnItsThread() && !waitUntilIdle(now() + options_.lease)) {
     forEach(&RefreshOperation::abandon);
     if (!waitUntilIdle(now() + patience)) {
+      *isGivenUp_ = true;
       forEach(&RefreshOperation::drop);
       static_cast<void>(waitUntilIdle(now() + patience));
     }
@@ -260,6 +264,7 @@ void Refreshing::close() {
   calling_.close();
   revoking_.close();
   completing_.close();
+  *isGivenUp_ = true;
   forEach(&RefreshOperation::drop);
   runOn(link_->loop(), [this] { asking_.clear(); });
   std::shared_ptr<LocalCoordinator> local;  // goes while nothing is locked

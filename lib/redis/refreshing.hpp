@@ -70,6 +70,7 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
   const RedisCoordinatorOptions options_;
   const std::shared_ptr<RedisLink> link_;
   std::atomic<bool> isClosing_ = false;
+  const std::shared_ptr<std::atomic<bool>> isGivenUp_ = std::make_shared<std::atomic<bool>>(false);  // at its end
   std::set<std::shared_ptr<RefreshOperation>> operations_;  // the link's thread's
   std::set<std::shared_ptr<OrphanWatch>> watches_;          // likewise
   std::deque<std::shared_ptr<RefreshOperation>> calls_;     // that are to be made; likewise

@@ -1,3 +1,4 @@
+#include "base/worker_pool.hpp"
 #include "redis/denial_mirror.hpp"
 #include "redis/leave.hpp"
 #include "redis/scripts.hpp"
@@ -17,6 +18,8 @@ using detail::DenialSealer;
 using detail::RedisCall;
 using detail::RedisLink;
 using detail::Reply;
+
+constexpr std::size_t mostCompleting = 100'000;
 
 RedisRevocationOptions checked(RedisRevocationOptions options) {
   if (options.maxStaleness < std::chrono::milliseconds{40} || options.maxStaleness > std::chrono::minutes{10}) {
@@ -82,6 +85,14 @@ class RedisRevocationList::State {
   [[nodiscard]] bool isOfThisProcess() const { return link_->isOfThisProcess(); }
   [[nodiscard]] bool isOnLinksThread() const { return link_->loop().isOnItsThread(); }
   [[nodiscard]] bool asks() const { return !mirror_; }
+  // `done` on a thread where it may take its time, as unsealing and sealing do; here when there is none.
+  [[nodiscard]] Completion<Revoked> apart(Completion<Revoked> done) const {
+    return [pool = std::weak_ptr(completing_), done = std::move(done)](Revoked revoked) {
+      const auto completing = pool.lock();
+      const bool isPosted = completing && completing->post([done, revoked] { done(revoked); });
+      if (!isPosted) done(revoked);
+    };
+  }
   [[nodiscard]] RedisRevocationStats stats() const {
     if (!mirror_) return {.entries = local_.size()};
     return {.entries = mirror_->table().size(), .isStale = !mirror_->isFresh(), .resyncs = mirror_->resyncs()};
@@ -196,6 +207,7 @@ class RedisRevocationList::State {
   const DenialSealer sealer_;
   LocalRevocationList local_;                     // what this process has denied, where it does not mirror
   std::shared_ptr<detail::DenialMirror> mirror_;  // shared with the link's thread
+  const std::shared_ptr<detail::WorkerPool> completing_ = std::make_shared<detail::WorkerPool>(2, mostCompleting);
 };
 
 RedisRevocationList::RedisRevocationList(const std::shared_ptr<Redis>& redis, RedisRevocationOptions options) {
@@ -226,7 +238,7 @@ void RedisRevocationList::startCheck(std::span<const Mark> marks, TimePoint star
   const Completion<Revoked> told = detail::exactlyOnce<Revoked>(std::move(done), state_->unknown());
   const Revoked known = state_->known(marks, startedAt);
   if (known != Revoked::no || !state_->asks()) return told(known);
-  state_->ask(marks, startedAt, told);
+  state_->ask(marks, startedAt, state_->apart(told));
 }
 
 bool RedisRevocationList::blocks() const { return state_->asks(); }

@@ -135,6 +135,7 @@ void RedisSentinels::learnOthers(const Pointer& sentinel, Deadline deadline) {
 
 // Each is a list of names and values. Those of the options stay; of others there are so many at most, the newest.
 void RedisSentinels::learn(const Reply& others) {
+  std::size_t learnt = 0;
   for (const Reply& other : others.items) {
     std::string host;
     std::string port;
@@ -145,6 +146,7 @@ void RedisSentinels::learn(const Reply& others) {
     const auto sentinel = endpointOf(host, port);
     const auto all = known();
     if (!sentinel || std::find(all.begin(), all.end(), *sentinel) != all.end()) continue;
+    if (++learnt > mostLearntSentinels) break;
     sentinels_.push_back(poolOf(*sentinel));
   }
   const auto isGiven = [this](const Pointer& sentinel) {

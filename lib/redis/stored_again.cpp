@@ -10,7 +10,8 @@ bool StoredAgain::matters(const RedisCall& call) {
   if (call.script == &publishScript()) return call.arguments.at(whatArgument) != "f";
   // Denials in place of planted ones are stored whatever is there, and so might replace a later one.
   const bool isOrphaned = call.script == &storeScript() && call.arguments.at(0) == "0";
-  return isOrphaned || call.script == &logOutScript() || call.script == &storeLatestScript();
+  return isOrphaned || call.script == &logOutScript() || call.script == &storeLatestScript() ||
+         call.script == &appendScript();
 }
 
 void StoredAgain::add(RedisCall call, RedisEndpoint server, Deadline now) {
@@ -24,11 +25,15 @@ void StoredAgain::add(RedisCall call, RedisEndpoint server, Deadline now) {
 std::vector<RedisCall> StoredAgain::takeOver(const ServerOf& serverOf, Deadline now) {
   forgetBefore(now - storesAgainWithin);
   std::vector<RedisCall> moved;
-  for (Stored& stored : all_) {
-    const auto server = serverOf(stored.call);
-    if (!server || *server == stored.server) continue;
-    moved.push_back(stored.call);
-    stored.server = *server;
+  for (auto stored = all_.begin(); stored != all_.end();) {
+    const auto server = serverOf(stored->call);
+    if (!server || *server == stored->server) {
+      ++stored;
+      continue;
+    }
+    bytes_ -= stored->size;
+    moved.push_back(std::move(stored->call));
+    stored = all_.erase(stored);
   }
   return moved;
 }

@@ -22,7 +22,7 @@ class StoredAgain {
 
   // After it has run on this server.
   void add(RedisCall call, RedisEndpoint server, Deadline now);
-  // Those that another server is responsible for by now, which are to be run there.
+  // Those that another server is responsible for by now, which are to be run there, and added again when they have.
   [[nodiscard]] std::vector<RedisCall> takeOver(const ServerOf& serverOf, Deadline now);
 
   // Whether it is anything that a server must not lose.

@@ -33,6 +33,8 @@ class RedisTopology {
 
   // Whether there are others that may take over.
   [[nodiscard]] bool canFailOver() const;
+  // Whether it is a cluster, one of whose nodes may be lost alone.
+  [[nodiscard]] bool hasNodes() const { return cluster_ != nullptr; }
   // The call as what its servers are sent, each of which may be another.
   [[nodiscard]] std::vector<RedisCall> stepsOf(const RedisCall& call) const;
   // Where such a step would be sent now.
