@@ -123,3 +123,24 @@ TEST_CASE("what Poco reads otherwise than others is refused, and so is a body ov
   CHECK(site.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\n\r\n" + body.substr(1))
             .ends_with("|" + body.substr(1)));
 }
+
+TEST_CASE("whose session cannot be told now is answered with 503, and no handler runs") {
+  SessionOptions options = basicOptions();
+  const SessionJar jar(options);
+  Session session = jar.open("");
+  session.set("user", "ada");
+  const std::string line = jar.commit(session)->at(0);
+  options.isRevoked = RevocationCheck([](const Session&) { return Revoked::unknown; });
+  bool isCalled = false;
+  const PocoSite site([&, unknown = SessionJar(options)](ServerRequest& request, ServerResponse& response) {
+    withSession(unknown, request, response, [&](const WebRequest&, Session&) -> Response {
+      isCalled = true;
+      return {.status = 200};
+    });
+  });
+  const std::string answer =
+      site.send("GET / HTTP/1.1\r\nHost: x\r\nCookie: " + line.substr(0, line.find(';')) + "\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 503 "));
+  CHECK(answer.find("Set-Cookie") == std::string::npos);
+  CHECK_FALSE(isCalled);
+}

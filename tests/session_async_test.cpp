@@ -278,3 +278,42 @@ TEST_CASE("a list that only blocks has both forms, and a logout is denied in eit
   CHECK(times == 1);
   CHECK(jar.open(line.substr(0, line.find(';'))).empty());
 }
+
+TEST_CASE("a list that throws has denied nobody, and the logout says so") {
+  struct Broken final : RevocationList {
+    void deny(const Mark&) override { throw std::runtime_error("the database is away"); }
+    Revoked check(std::span<const Mark>, TimePoint) override { return Revoked::no; }
+  } list;
+  for (const char* id : {"", "jti-1"}) {
+    int times = 0;
+    bool isDenied = true;
+    const LogoutToken token{.issuer = "i", .sid = "s", .id = id};
+    try {
+      startBackChannelLogout(list, token, [&](bool isFirst) {
+        ++times;
+        isDenied = isFirst;
+      });
+    } catch (const std::runtime_error&) {
+      CHECK(times <= 1);
+    }
+    CHECK(times == 1);
+    CHECK_FALSE(isDenied);
+  }
+}
+
+TEST_CASE("a logout is one though it is rolled back while nobody can tell who came") {
+  const auto list = std::make_shared<LocalRevocationList>();
+  SessionOptions made = options();
+  made.commitHooks = denyingLogouts({}, list);
+  Session ada = SessionJar(made).open("");
+  ada.setTokens({.accessToken = "a", .refreshToken = "r"});
+  const std::string line = SessionJar(made).commit(ada)->at(0);
+  const std::string cookie = line.substr(0, line.find(';'));
+  Session session = SessionJar(made).open(cookie);
+  session.destroy();
+  made.isRevoked = RevocationCheck([](const Session&) { return Revoked::unknown; });
+  const auto cookies = rollBack(SessionJar(made), cookie, session);
+  CHECK(cookies.size() == 1);
+  const std::vector<RevocationList::Mark> marks = {{.value = session.id()}};
+  CHECK(list->check(marks, {}) == Revoked::yes);
+}

@@ -59,6 +59,7 @@ inline void withSession(const SessionJar& jar, Poco::Net::HTTPServerRequest& req
   if (asked.refusal()) return asked.send(response, *asked.refusal());
   const std::string cookies = cookieHeader(asked.web());
   Session session = jar.open(cookies);
+  if (auto unknown = unknownSessionAnswer(session)) return asked.send(response, *std::move(unknown));
   Response answer;
   try {
     answer = finish(jar, cookies, session, handler(asked.web(), session));

@@ -121,7 +121,12 @@ CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> li
       list->startDeny({.value = session.id()}, [once] { once(true); });
     };
     if (!hook || !hook.asynchronous()) {
-      if (hook) hook(session);
+      try {
+        if (hook) hook(session);
+      } catch (...) {
+        deny(true);
+        throw;
+      }
       return deny(true);
     }
     const auto next = detail::exactlyOnce<bool>(deny, false);
@@ -142,7 +147,7 @@ bool backChannelLogout(RevocationList& list, const LogoutToken& token) {
 
 void startBackChannelLogout(RevocationList& list, const LogoutToken& token, std::function<void(bool)> done) {
   const std::vector<Mark> marks = marksOf(token);
-  const auto once = detail::exactlyOnce<bool>(std::move(done), true);
+  const auto once = detail::exactlyOnce<bool>(std::move(done), false);  // of a list that throws: not denied
   if (marks.empty()) return once(false);
   const auto mark = [&list, use = useOf(token), once] { list.startDeny(use, [once] { once(true); }); };
   const auto deny = [&list, marks, once,

@@ -126,7 +126,9 @@ void Login::begin(std::string cookies, const LoginRequest& attempt, bool isResta
       std::move(done), start);
 }
 
+// What others wait for too is asked for here first: their operations would all go on on one thread.
 Response Login::begin(const WebRequest& request, const LoginRequest& attempt) const {
+  static_cast<void>(provider().metadata());
   return waitFor([&](const ResponseHandler& done) { begin(cookieHeader(request), attempt, false, done, {}); });
 }
 
@@ -141,6 +143,7 @@ void Login::startBegin(const WebRequest& request, const LoginRequest& attempt, R
 void Login::callback(const WebRequest& request, Session& session, const LoginRequest& anew, ResponseHandler done,
                      const StartOptions& start) const {
   detail::requireValid(anew);
+  done = detail::exactlyOnce<Result<Response>>(std::move(done), internalErrorAnswer());
   const bool isPost = request.method == "POST";
   if (isPost && (!options().formPost || !detail::isForm(request))) {
     const Error why = fail(Errc::notAllowed, "an answer in a form that was not asked for");
@@ -167,6 +170,7 @@ void Login::callback(const WebRequest& request, Session& session, const LoginReq
 }
 
 Response Login::callback(const WebRequest& request, Session& session, const LoginRequest& anew) const {
+  static_cast<void>(provider().keys());
   return waitFor([&](const ResponseHandler& done) { callback(request, session, anew, done, {}); });
 }
 

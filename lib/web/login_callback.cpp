@@ -95,6 +95,8 @@ LoginStep CallbackPlan::begin() {
   answer_ = *std::move(answer);
   attempt_ = login_.attempts.find(cookieHeader_, answer_.state);
   if (!attempt_) return unmatched();
+  // Who came cannot be told now: the code is kept for when it can.
+  if (session_.detached()) return problem(Kind::unavailable, fail(Errc::overloaded, "the session cannot be written"));
   return WantMetadata{};
 }
 

@@ -160,7 +160,10 @@ class LoginOperation : public std::enable_shared_from_this<LoginOperation<Plan>>
     LoginEnd end{.step = std::move(step)};
     if constexpr (requires(const Plan& plan) { plan.discarded(); }) {
       end.cookies = plan_->cookies();
-      if (plan_->discarded() != nullptr && runtime_->revoke) runtime_->revoke(*plan_->discarded());
+      try {
+        if (plan_->discarded() != nullptr && runtime_->revoke) runtime_->revoke(*plan_->discarded());
+      } catch (...) {  // NOLINT(bugprone-empty-catch): the application's transport: they stay until their end
+      }
     }
     plan_.reset();
     runtime_.reset();

@@ -113,7 +113,10 @@ LoginStep FrontChannelPlan::checked(const Result<Revoked>& known) {
   return DenySessions{{.issuer = login_.options.issuer, .sid = sid_}};
 }
 
-LoginStep FrontChannelPlan::denied(const Result<bool>& isFirst) const { return answer(isFirst ? 200 : 503); }
+// Nothing is used up here: what is not the first of its kind has failed.
+LoginStep FrontChannelPlan::denied(const Result<bool>& isFirst) const {
+  return answer(isFirst && *isFirst ? 200 : 503);
+}
 
 bool FrontChannelPlan::names(const Session& session) const {
   return !sid_.empty() && session.tokens() && session.get<std::string>(MarkNames().sid) == sid_;

@@ -1,4 +1,5 @@
 #include "base/ascii.hpp"
+#include "base/completion.hpp"
 #include "base/url.hpp"
 #include "http/field.hpp"
 #include "web/answer.hpp"
@@ -204,6 +205,7 @@ struct Watched {
 
 void Proxy::startEndWithSession(std::string cookieHeader, Response answer, std::function<void(Response)> done) const {
   if (!answer.upgraded) return done(std::move(answer));
+  done = detail::exactlyOnce<Response>(std::move(done), internalErrorAnswer());
   std::vector<CookiePair> written;
   for (const auto& [name, value] : answer.headers) {
     const auto pairs = detail::equalIgnoringCase(name, "Set-Cookie") ? parseCookies(value) : std::vector<CookiePair>();

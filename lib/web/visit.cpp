@@ -38,6 +38,7 @@ Response answered(Response answer, const Finished& finished) {
 // What a request that has failed leaves of its session, in that as it came.
 void keepWhatMustStay(Session& before, const Session& session) {
   if (session.destroyed()) {
+    if (unknownSessionAnswer(before)) before = session;  // it knows whose login has ended
     before.destroy();
   } else if (session.detached()) {
     before.detach();

@@ -57,7 +57,7 @@ inline boost::asio::awaitable<Session> openSession(const SessionJar& jar, std::s
 inline boost::asio::awaitable<Response> finishSession(const SessionJar& jar, std::string cookies, Session& session,
                                                       Response answer) {
   const bool isDue = session.changed() || session.isResealOnly();
-  if (!isDue || !jar.hasAsynchronousForms()) co_return finish(jar, cookies, session, std::move(answer));
+  if (!isDue) co_return finish(jar, cookies, session, std::move(answer));
   auto start = [jar, cookies, session, answer = std::move(answer)](std::function<void(Response)> done) mutable {
     startFinish(jar, cookies, std::move(session), std::move(answer), std::move(done));
   };
@@ -66,7 +66,6 @@ inline boost::asio::awaitable<Response> finishSession(const SessionJar& jar, std
 
 inline boost::asio::awaitable<std::vector<std::string>> rollBackSession(const SessionJar& jar, std::string cookies,
                                                                         const Session& session) {
-  if (!jar.hasAsynchronousForms()) co_return rollBack(jar, cookies, session);
   auto start = [jar, cookies, session](std::function<void(std::vector<std::string>)> done) {
     startRollBack(jar, cookies, session, std::move(done));
   };
@@ -93,12 +92,17 @@ boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest&
     } else {
       answer = co_await handler(session);
     }
-    answer = co_await detail::finishSession(jar, cookieHeader(request.web()), session, std::move(answer));
+    if (jar.hasAsynchronousForms()) {
+      answer = co_await detail::finishSession(jar, cookieHeader(request.web()), session, std::move(answer));
+    } else {
+      answer = finish(jar, cookieHeader(request.web()), session, std::move(answer));
+    }
   } catch (...) {
     thrown = std::current_exception();
   }
   if (!thrown) co_return answer;
   request.report(thrown);
+  if (!jar.hasAsynchronousForms()) co_return internalErrorAnswer(jar, cookieHeader(request.web()), session);
   const std::vector<std::string> kept = co_await detail::rollBackSession(jar, cookieHeader(request.web()), session);
   answer = internalErrorAnswer();
   putSetCookies(answer.headers, kept);

@@ -87,7 +87,10 @@ void serveSession(const SessionJar& jar, const httplib::Request& request, httpli
   if (!HardenedServer::admitted(request)) return HardenedServer::refuse(request, response);
   const std::string cookies = cookieHeader(request);
   Session session = jar.open(cookies);
-  if (auto unknown = unknownSessionAnswer(session)) return respond(response, *std::move(unknown));
+  if (auto unknown = unknownSessionAnswer(session)) {
+    HardenedServer::ignoreRanges(request);
+    return respond(response, *std::move(unknown));
+  }
   try {
     serve(session);
   } catch (...) {
