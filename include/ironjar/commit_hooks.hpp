@@ -4,7 +4,7 @@
 // Example:
 //   ironjar::SessionOptions options{.cookieName = "__Host-session", .passwords = passwords};
 //   options.commitHooks.before = [](ironjar::Session& visitor) { visitor.set("seen", true); };
-//   options.isRevoked = [](const ironjar::Session& visitor) { return visitor.id() == denied; };
+//   options.isRevoked = [](const ironjar::Session& visitor) { return visitor.contains("isBlocked"); };
 #pragma once
 
 #include <concepts>

@@ -1,7 +1,7 @@
 #include "sim/provider.hpp"
 
-#include "base/base64url.hpp"
 #include "base/bytes.hpp"
+#include "oauth/jwt.hpp"
 
 #include <algorithm>
 #include <stdexcept>

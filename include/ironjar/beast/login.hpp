@@ -6,7 +6,7 @@
 //                                    .redirectUri = "https://app.example.com/callback",
 //                                    .asyncTransport = fetcher.options().asyncTransport});
 //   const ironjar::BeastLogin signIn(login, fetcher, {.afterLogout = "/bye"});
-//   const auto answer = [&](ironjar::BeastRequest& asked) -> boost::asio::awaitable<ironjar::BeastAnswer> {
+//   const auto answer = [signIn](ironjar::BeastRequest& asked) -> boost::asio::awaitable<ironjar::BeastAnswer> {
 //     if (signIn.matches(asked)) co_return co_await signIn.answer(asked);
 //     co_return ironjar::Response{.status = 404};
 //   };
