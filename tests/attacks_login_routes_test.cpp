@@ -296,8 +296,8 @@ TEST_CASE("L64 a cookie that was copied before the provider's logout opens nowhe
 TEST_CASE("L65 a provider's error with markup in it reaches no page") {
   onEachLoginServer([](ServedLogin& served) {
     auto own = queryOf(LoginSite::locationOf(served.get("/login")));
-    const Response response =
-        served.get("/callback?error=access_denied&error_description=%3Cscript%3E&state=" + own["state"]);
+    const Response response = served.get(
+        "/callback?error=access_denied&iss=https://id.example&error_description=%3Cscript%3E&state=" + own["state"]);
     CHECK(response.status == 403);
     CHECK(response.body == R"({"reason":"access_denied"})");
     CHECK(fieldOf(response, "Content-Type") == "application/json");

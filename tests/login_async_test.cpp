@@ -94,6 +94,7 @@ struct Outcome {
 TEST_CASE("each function returns before the provider has answered, and completes once when it has") {
   HeldSite held;
   LoginSite& site = held.site;
+  site.change([](auto& provider) { provider.metadata = {{"end_session_endpoint", nullptr}}; });
   Visitor ada;
   Outcome begun;
   site.login->startBegin(LoginSite::requestOf("/login", ""), {.returnTo = "/a"}, begun.handler());

@@ -13,6 +13,7 @@ TEST_CASE("in, by the provider, to the page that was asked for, and out again") 
   for (const auto& kind : loginServers) {
     CAPTURE(kind.name);
     ServedLogin served(kind);
+    served.site.change([](auto& provider) { provider.metadata = {{"end_session_endpoint", nullptr}}; });
     const Response begun = served.get("/login?returnTo=/orders");
     CHECK(begun.status == 303);
     CHECK(fieldOf(begun, "Cache-Control") == "no-store");

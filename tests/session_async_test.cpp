@@ -313,7 +313,7 @@ TEST_CASE("a logout is one though it is rolled back while nobody can tell who ca
   session.destroy();
   made.isRevoked = RevocationCheck([](const Session&) { return Revoked::unknown; });
   const auto cookies = rollBack(SessionJar(made), cookie, session);
-  CHECK(cookies.size() == 1);
+  CHECK_FALSE(cookies.empty());
   const std::vector<RevocationList::Mark> marks = {{.value = session.id()}};
   CHECK(list->check(marks, {}) == Revoked::yes);
 }
