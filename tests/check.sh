@@ -27,8 +27,8 @@
 #                                  worker; screenshots in the folder, if one is named. Nightly: the download is large
 #   bash tests/check.sh all        what every change must pass, in an hour on two slow cores: all of these but clang,
 #                                  which asan's build stands for, and what is nightly
-#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, Chromium, 10 min a fuzzer, an hour of soak, 100,000
-#                                  histories of browsers
+#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, Chromium, planted faults, 10 min a fuzzer, an hour of soak,
+#                                  100,000 histories of browsers
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -139,12 +139,12 @@ timed() {
 all() {
   local step
   for step in format release bench asan install; do timed "$step"; done
-  checks mutants sim security "static cppcheck" hardened ct canary
+  checks sim security "static cppcheck" hardened ct canary
 }
 nightly() {
   timed tsan
   timed chromium
-  checks static coverage "fuzz 600" "soak 60" "browsers 100000"
+  checks static coverage mutants "fuzz 600" "soak 60" "browsers 100000"
 }
 
 need_packages "${test_packages[@]}"
