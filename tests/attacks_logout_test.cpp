@@ -102,8 +102,8 @@ TEST_CASE("L51 a logout token anywhere but in a form, once, is none") {
              {isForm, "id_token=" + token},
              {isForm, token},
              {isForm, ""}}) {
-      CAPTURE(fields);
-      CAPTURE(body);
+      const std::string sent = fields + body;
+      CAPTURE(sent);
       CHECK(served.sendWithout("POST", "/backchannel", fields, body).status == 400);
     }
     CHECK(served.sendWithout("POST", "/backchannel?" + form, isForm, "a=b").status == 400);

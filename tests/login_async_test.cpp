@@ -240,7 +240,8 @@ TEST_CASE("both forms give the same answers for whatever the provider does") {
          provider.instead = Response{.status = 200, .body = R"({"access_token":"a","token_type":"Bearer"})"};
        })}};
   for (const auto& [name, fault] : faults) {
-    CAPTURE(name);
+    const std::string what = name;
+    CAPTURE(what);
     LoginSite blocking;
     HeldSite held;
     std::vector<int> statuses;
