@@ -31,8 +31,8 @@ struct LoginRoutes::State {
         callbackPath(detail::parseUrl(login.options().redirectUri)->path()) {
     const auto refuse = [](const char* why) { throw std::invalid_argument(std::string("ironjar: ") + why); };
     std::set<std::string_view> paths;
-    for (const std::string& path : {options.loginPath, options.logoutPath, callbackPath}) {
-      if (!path.starts_with('/') || !paths.insert(path).second) {
+    for (const std::string* path : {&options.loginPath, &options.logoutPath, &callbackPath}) {
+      if (!path->starts_with('/') || !paths.insert(*path).second) {
         refuse("LoginRouteOptions: loginPath, logoutPath and the callback are three paths");
       }
     }
