@@ -141,7 +141,8 @@ void RedisCluster::route(const std::shared_ptr<Routed>& routed) {
 void RedisCluster::send(const std::shared_ptr<Routed>& routed, const Pointer& node, RedisPool::Asking asking) {
   const auto done = [weak = weak_from_this(), routed, at = node->endpoint()](Result<Reply> reply) {
     const auto self = weak.lock();
-    self ? self->answered(routed, at, std::move(reply)) : completeSafely(routed->done, std::move(reply));
+    if (self) return self->answered(routed, at, std::move(reply));
+    completeSafely(routed->done, std::move(reply));
   };
   node->run(routed->call, routed->deadline, done, asking);
 }

@@ -47,7 +47,8 @@ bool RedisTopology::canFailOver() const { return sentinels_ || cluster_; }
 
 void RedisTopology::run(RedisCall call, Deadline deadline, Answered done) {
   const auto told = [this, isAlive = isAlive_, done = std::move(done)](Result<Reply> reply) {
-    completeSafely(done, *isAlive ? judged(std::move(reply)) : std::move(reply));
+    if (*isAlive) reply = judged(std::move(reply));
+    completeSafely(done, std::move(reply));
   };
   if (cluster_) return cluster_->run(std::move(call), deadline, told);
   if (!pool_) return completeSafely<Result<Reply>>(told, fail(Errc::unreachable, "no sentinel has named the master"));

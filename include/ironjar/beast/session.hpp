@@ -56,8 +56,6 @@ inline boost::asio::awaitable<Session> openSession(const SessionJar& jar, std::s
 
 inline boost::asio::awaitable<Response> finishSession(const SessionJar& jar, std::string cookies, Session& session,
                                                       Response answer) {
-  const bool isDue = session.changed() || session.isResealOnly();
-  if (!isDue) co_return finish(jar, cookies, session, std::move(answer));
   auto start = [jar, cookies, session, answer = std::move(answer)](std::function<void(Response)> done) mutable {
     startFinish(jar, cookies, std::move(session), std::move(answer), std::move(done));
   };
@@ -92,7 +90,8 @@ boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest&
     } else {
       answer = co_await handler(session);
     }
-    if (jar.hasAsynchronousForms()) {
+    const bool isDue = session.changed() || session.isResealOnly();
+    if (isDue && jar.hasAsynchronousForms()) {
       answer = co_await detail::finishSession(jar, cookieHeader(request.web()), session, std::move(answer));
     } else {
       answer = finish(jar, cookieHeader(request.web()), session, std::move(answer));
