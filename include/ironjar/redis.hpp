@@ -50,7 +50,7 @@ struct RedisOptions {
   // have one user and password, and clients must reach them at the addresses that they announce.
   std::vector<std::string> clusterNodes = {};
   // With Sentinel or a cluster: how long a refresh waits until another server has taken over from one that is lost,
-  // holding no thread, before it goes on as `withoutRedis` says. What blocks (denies(), end()) does not wait for it.
+  // holding no thread, before it goes on as `withoutRedis` says. What blocks (check(), end()) does not wait for it.
   // More than what the servers need: down-after-milliseconds or cluster-node-timeout, and a second or two.
   std::chrono::milliseconds failover{20'000};
   std::string prefix = "ironjar:";  // of every key
