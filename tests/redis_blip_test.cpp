@@ -16,6 +16,7 @@ using support::isRenew;
 using support::RedisServer;
 using support::soon;
 using support::tokens;
+using support::within;
 using Mark = RevocationList::Mark;
 using Replica = support::WatchedReplica;
 using Time = std::chrono::steady_clock;
@@ -36,16 +37,6 @@ struct Moody {
             .pause = 100ms};
   }
 };
-
-template <class Condition>
-bool within(std::chrono::milliseconds time, Condition condition) {
-  const auto end = Time::now() + time;
-  while (!condition()) {
-    if (Time::now() > end) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
 
 const std::string mine = "*1\r\n$4\r\nmine\r\n";
 const std::string stored = "*1\r\n$6\r\nstored\r\n";

@@ -12,8 +12,9 @@ using namespace ironjar;
 using namespace std::chrono_literals;
 using support::FakeRedis;
 using support::RedisServer;
-using Mark = RevocationList::Mark;
+using support::within;
 using Time = std::chrono::steady_clock;
+using Mark = RevocationList::Mark;
 
 namespace {
 
@@ -39,16 +40,6 @@ struct Replica {
   std::shared_ptr<Redis> redis;
   std::unique_ptr<RedisRevocationList> list;
 };
-
-template <class Condition>
-bool within(std::chrono::milliseconds time, Condition condition) {
-  const auto end = Time::now() + time;
-  while (!condition()) {
-    if (Time::now() > end) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
 
 // What a server does that is well, for those who mirror. `answer` is for what reads a log.
 FakeRedis::Script mirrored(std::function<std::string(const std::vector<std::string>&)> answer) {

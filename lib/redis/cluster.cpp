@@ -211,9 +211,8 @@ void RedisCluster::described(const std::shared_ptr<Look>& look, const RedisEndpo
   };
   if (!reply) return failed(reply.error());
   if (reply->kind == Reply::Kind::error) {
-    const std::string name = reply->errorName();
-    const bool refusesUs = name == "NOAUTH" || name == "NOPERM";
-    return failed(fail(refusesUs ? Errc::notAllowed : Errc::unreachable, "CLUSTER SLOTS is answered by " + name));
+    const Errc code = reply->refusesUser() ? Errc::notAllowed : Errc::unreachable;
+    return failed(fail(code, "CLUSTER SLOTS is answered by " + reply->errorName()));
   }
   Result<SlotMap> map = SlotMap::read(*reply, node);
   if (!map) return failed(map.error());

@@ -312,7 +312,6 @@ void RedisPool::probed(const std::shared_ptr<Look>& look, const Result<Reply>& r
   if (!reply) return finish(look, reply.error());
   if (!look->connection) return;  // it is over
   const std::string name = reply->kind == Reply::Kind::error ? reply->errorName() : "nonsense";
-  const bool refusesUs = name == "NOAUTH" || name == "NOPERM";
   const bool isQuick = std::chrono::steady_clock::now() - look->begun <= look->soon;
   const bool isWell = reply->isText("OK") && look->connection->isUsable();
   if (isWell && !isQuick && look->tries < probeTries) return probe(look);
@@ -327,7 +326,7 @@ void RedisPool::probed(const std::shared_ptr<Look>& look, const Result<Reply>& r
     return finish(look, std::nullopt);
   }
   if (reply->isText("OK")) return finish(look, fail(Errc::timeout, "it answers too late"));
-  finish(look, fail(refusesUs ? Errc::notAllowed : Errc::unreachable, "it answers " + name));
+  finish(look, fail(reply->refusesUser() ? Errc::notAllowed : Errc::unreachable, "it answers " + name));
 }
 
 // Once for each look. Closes its connection, unless the connection is in use from now on.

@@ -36,7 +36,6 @@ class Refreshing : public std::enable_shared_from_this<Refreshing> {
   // Ends what waits, lets calls under way end, for a lease at most, and completes everything, also when Redis does not
   // answer. Blocks, but on the link's thread.
   void close();
-  [[nodiscard]] bool isClosing() const { return isClosing_; }
   // Something that close() waits for, until the last copy goes.
   [[nodiscard]] std::shared_ptr<void> hold();
   // Runs what is the application's on a thread where that may block for a moment; here when there is none. Safely.

@@ -100,6 +100,11 @@ std::string Reply::errorName() const {
   return isName ? word : "an error";
 }
 
+bool Reply::refusesUser() const {
+  const std::string name = kind == Kind::error ? errorName() : std::string();
+  return name == "NOAUTH" || name == "NOPERM";
+}
+
 ReplyReader::ReplyReader(Arrays arrays) : reader_(makeReader(arrays)) {}
 
 Result<std::optional<Reply>> ReplyReader::read(std::string_view received) {

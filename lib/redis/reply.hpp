@@ -24,6 +24,8 @@ struct Reply {
   [[nodiscard]] bool isText(std::string_view expected) const { return kind == Kind::text && text == expected; }
   // An error's first word, e.g. READONLY: the rest may repeat what was sent.
   [[nodiscard]] std::string errorName() const;
+  // Whether the server answers so because of who asks: no user, or one that may not do that.
+  [[nodiscard]] bool refusesUser() const;
 };
 
 class ReplyReader {

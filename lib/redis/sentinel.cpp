@@ -89,9 +89,8 @@ void RedisSentinels::named(const std::shared_ptr<Search>& search, const Result<R
   };
   if (!reply) return failed(reply.error());
   if (reply->kind == Reply::Kind::error) {
-    const std::string name = reply->errorName();
-    const bool refusesUs = name == "NOAUTH" || name == "NOPERM";
-    return failed(fail(refusesUs ? Errc::notAllowed : Errc::unreachable, "a sentinel answers " + name));
+    const Errc code = reply->refusesUser() ? Errc::notAllowed : Errc::unreachable;
+    return failed(fail(code, "a sentinel answers " + reply->errorName()));
   }
   const auto& items = reply->items;
   const auto master = items.size() == 2 ? endpointOf(items[0].text, items[1].text) : std::nullopt;

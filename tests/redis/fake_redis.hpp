@@ -4,11 +4,13 @@
 #include "redis_server.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <list>
 #include <poll.h>
 #include <string_view>
+#include <thread>
 
 namespace support {
 
@@ -135,6 +137,16 @@ inline FakeRedis::Script answering(FakeRedis::Script script) {
 inline bool isBegin(const std::vector<std::string>& words) { return words.at(1).find("'mine'") != std::string::npos; }
 inline bool isRenew(const std::vector<std::string>& words) {
   return words.at(1).find("'renewed'") != std::string::npos;
+}
+
+template <class Condition>
+bool within(std::chrono::milliseconds time, Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  return true;
 }
 
 }  // namespace support
