@@ -128,6 +128,31 @@ TEST_CASE("with Fe26.2, which has no start, the login's time in the session serv
   CHECK(site.isSignedIn());
 }
 
+TEST_CASE("an Fe26.2 cookie that was sealed for longer, or by a clock ahead, does not begin anew at each opening") {
+  Site site(SealFormat::fe26);
+  for (const auto& each :
+       std::vector<std::pair<Seconds, Seconds>>{{50s, 0s}, {2h, 0s}, {0s, 50s}, {0s, 24h}, {0s, 24h * 365}}) {
+    const Seconds ahead = each.first;
+    const Seconds longer = each.second;
+    CAPTURE(ahead);
+    CAPTURE(longer);
+    SessionOptions there = site.jar.options();
+    there.seal.now = [now = site.time.wallNow() + ahead] { return now; };
+    there.seal.ttl = Seconds(14 * 24h) + longer;
+    Session session = SessionJar(there).open("");
+    session.assign(ada);
+    const std::string cookie = SessionJar(there).commit(session).value().at(0);
+    CHECK(site.jar.open(cookie).data() == ada);
+    const TimePoint begun = site.jar.open(cookie).startedAt();
+    CHECK((begun == TimePoint() || begun == site.time.wallNow() + ahead + longer));
+    site.time.advance(60s);
+    CHECK(backChannelLogout(*site.list, {.issuer = "https://id.example", .sub = "ada@id"}));
+    site.time.advance(10s);
+    CHECK(site.jar.open(cookie).rejection()->code == Errc::loginRequired);
+    site.time.advance(2000s);
+  }
+}
+
 TEST_CASE("a logout token that names nobody is a bad request") {
   Site site;
   CHECK_FALSE(backChannelLogout(*site.list, {}));

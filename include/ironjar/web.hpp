@@ -3,11 +3,10 @@
 // translates types.
 //
 // Example:
-//   ironjar::Session visitor = jar.open(ironjar::cookieHeader(request));
+//   const std::string cookies = ironjar::cookieHeader(request);
+//   ironjar::Session visitor = jar.open(cookies);
 //   if (!ironjar::isSameOrigin(request)) response = ironjar::crossSiteAnswer();
-//   const auto [setCookies, error] = ironjar::finish(jar, cookieHeader, visitor);
-//   if (error) response = ironjar::notSavedAnswer(error);
-//   ironjar::putSetCookies(response.headers, setCookies);
+//   response = ironjar::finish(jar, cookies, visitor, std::move(response));  // with its Set-Cookie fields
 #pragma once
 
 #include <chrono>
@@ -28,6 +27,8 @@
 #include <ironjar/web/request_framing.hpp>
 
 namespace ironjar {
+
+class OwnSessions;
 
 // A request as it was received: views into the server's own, which must outlive it.
 struct WebRequest {
@@ -60,10 +61,11 @@ class Origins {
 };
 
 // Whether a request that changes something comes from the site itself. The first of these fields that the request has
-// decides: Sec-Fetch-Site, which pages cannot forge; Origin, which older browsers send; X-Requested-With, which a page
-// of another site can set only after a CORS preflight. A request with Sec-Fetch-Site, Origin or Host twice is refused.
-// Without `origins` an Origin has to be https and the Host that the request was sent to, or http when that Host is this
-// machine: name the site's origins behind a reverse proxy that rewrites Host, and for a site without TLS.
+// decides: Sec-Fetch-Site, which pages cannot forge and which must be `same-origin`, whatever `origins` says; Origin,
+// which older browsers send; X-Requested-With, which a page of another site can set only after a CORS preflight. A
+// request with Sec-Fetch-Site, Origin or Host twice is refused. Without `origins` an Origin has to be https and the
+// Host that the request was sent to, or http when that Host is this machine: name the site's origins behind a reverse
+// proxy that rewrites Host, and for a site without TLS.
 [[nodiscard]] bool isSameOrigin(const WebRequest& request, const Origins& origins = {});
 
 // 403 {"reason": "cross_site_request"}: for those that are not.
@@ -157,6 +159,12 @@ struct AuthOptions {
   // What of a session that is authenticated its pages may see, as `claims` in the status; unset: nothing. Its answer
   // reaches every script of the site: claimsNamed() gives members by their names, and never the tokens.
   std::function<Json(const Session&)> claims = {};
+  // Where the page should go, as `redirectTo` in the status: to a login, say, or to what a new user has to fill in. It
+  // is asked with the session and the rest of the status; empty: the page stays. What is no path of this site, as
+  // LoginRequest::returnTo wants it, is left out of the answer: a value that a user has chosen may lead nowhere else.
+  std::function<std::string(const Session&, const Json& status)> redirectTo = {};
+  // The list of a user's own sessions (session_registry.hpp); unset: there is no {prefix}/sessions.
+  std::shared_ptr<const OwnSessions> sessions = {};
 };
 
 // For AuthOptions::claims: an object with those of the session's members that are there, such as the claims that
@@ -172,15 +180,17 @@ class AuthRoutes {
   // Throws std::invalid_argument, saying what to change.
   explicit AuthRoutes(Fetcher fetcher, AuthOptions options = {});
 
-  enum class Route { status, refresh, logout };
+  enum class Route { status, refresh, logout, sessions };
   // Which of them a request is for, its method included.
   [[nodiscard]] std::optional<Route> routeOf(const WebRequest& request) const;
 
   // GET {prefix}/status: {"authenticated": …, "expiresIn": seconds or null, "refreshAt": unix seconds or null,
-  // "reason": when not authenticated, "claims": as AuthOptions::claims, when authenticated}. Nothing of the tokens. A
-  // login that was ended is not authenticated, as far as Fetcher::endOf() knows.
+  // "reason": when not authenticated, "claims": as AuthOptions::claims, when authenticated, "redirectTo": as
+  // AuthOptions::redirectTo, when there is one}. Nothing of the tokens. A login that was ended is not authenticated, as
+  // far as Fetcher::endOf() knows.
   [[nodiscard]] Response status(const Session& session) const;
-  // POST {prefix}/refresh: newer tokens, and the status; 401 or 503 as answerFor; 429 when asked too often.
+  // POST {prefix}/refresh: newer tokens, and the status; 401, with a redirectTo as the status, or 503 as answerFor; 429
+  // when asked too often.
   // Blocks as Fetcher::refresh does.
   [[nodiscard]] Response refresh(const WebRequest& request, Session& session) const;
   // The same in two steps, for who does not block: what is answered without asking for newer tokens, if anything, and
@@ -191,6 +201,18 @@ class AuthRoutes {
   [[nodiscard]] Response logout(const WebRequest& request, Session& session) const;
   // The same without blocking: as Fetcher::startSignOut in all that is said of `done` and the session.
   void startLogout(const WebRequest& request, Session& session, std::function<void(Response)> done) const;
+
+  // With AuthOptions::sessions, for who is authenticated as the status says; 401 else, 503 when it cannot be told now.
+  // GET {prefix}/sessions: {"sessions": [{"id": …, "startedAt": unix seconds, "lastSeen": likewise, "label": …,
+  // "current": …}]}, the last seen first. No character of it means anything in HTML, but the label may once a page has
+  // parsed it: it is text.
+  // DELETE {prefix}/sessions/{id}: ends that one: 204; 404 no_such_session, also for another user's; 409
+  // current_session for the one that asks: POST {prefix}/logout.
+  // DELETE {prefix}/sessions: ends all but the one that asks: 204.
+  // Blocks as OwnSessions does.
+  [[nodiscard]] Response sessions(const WebRequest& request, const Session& session) const;
+  // The same without blocking, as OwnSessions' functions that begin with start. `done` is called exactly once.
+  void startSessions(const WebRequest& request, const Session& session, std::function<void(Response)> done) const;
 
  private:
   class State;

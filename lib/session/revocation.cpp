@@ -1,5 +1,6 @@
 #include "base/completion.hpp"
 #include "seal/seal_format.hpp"
+#include "session/marks.hpp"
 #include "session/token_set.hpp"
 
 #include <atomic>
@@ -14,15 +15,8 @@ namespace {
 using Mark = RevocationList::Mark;
 
 std::vector<Mark> marksOf(const Session& session, const MarkNames& names) {
-  std::vector<Mark> marks = {{Mark::Kind::session, session.id()}};
-  const std::string issuer = session.get<std::string>(names.issuer).value_or("");
-  const auto add = [&](Mark::Kind kind, const std::string& name) {
-    auto value = session.get<std::string>(name);
-    if (value && !value->empty()) marks.push_back({kind, *std::move(value), issuer});
-  };
-  add(Mark::Kind::sid, names.sid);
-  add(Mark::Kind::sub, names.sub);
-  return marks;
+  const auto textAt = [&](const std::string& name) { return session.get<std::string>(name).value_or(""); };
+  return detail::marksOf(session.id(), textAt(names.issuer), textAt(names.sid), textAt(names.sub));
 }
 
 TimePoint beginningOf(const Session& session, const MarkNames& names) {
@@ -108,7 +102,7 @@ RevocationCheck revokedBy(std::shared_ptr<RevocationList> list, MarkNames names)
 
 CommitHooks denyingLogouts(CommitHooks hooks, std::shared_ptr<RevocationList> list) {
   if (!list) throw std::invalid_argument("ironjar: denyingLogouts: list is empty");
-  const auto isLogout = [](const Session& session) { return session.destroyed() && !session.formerTokens().empty(); };
+  const auto isLogout = [](const Session& session) { return session.destroyed() && !session.formerLogins().empty(); };
   const CommitHook<Session> hook = std::move(hooks.before);
   const auto block = [hook, list, isLogout](Session& session) {
     if (hook) hook(session);

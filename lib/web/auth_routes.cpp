@@ -1,4 +1,6 @@
+#include "base/completion.hpp"
 #include "web/answer.hpp"
+#include "web/return_to.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -7,6 +9,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include <ironjar/session_registry.hpp>
 #include <ironjar/tokens.hpp>
 #include <ironjar/web.hpp>
 
@@ -50,6 +53,14 @@ class RateLimit {
   std::map<std::size_t, std::chrono::steady_clock::time_point> last_;
 };
 
+constexpr std::string_view sessionsPath = "/sessions";
+
+bool isOfSessions(std::string_view path, std::string_view method) {
+  const bool isList = path == sessionsPath;
+  if (method == "DELETE") return isList || path.substr(0, sessionsPath.size() + 1) == "/sessions/";
+  return isList && (method == "GET" || method == "HEAD");
+}
+
 AuthOptions checked(AuthOptions options) {
   if (options.refreshInterval < Seconds{0})
     throw std::invalid_argument("ironjar: AuthOptions: refreshInterval is negative");
@@ -66,6 +77,26 @@ class AuthRoutes::State {
   const Fetcher fetcher;
   const AuthOptions options;
   RateLimit limit;
+
+  [[nodiscard]] bool isOver(const Session& session) const {
+    return session.rejection() || session.destroyed() || fetcher.endOf(session);
+  }
+  // By the application's rule, if it names one.
+  void putPlace(Json& status, const Session& session) const {
+    if (!options.redirectTo) return;
+    const std::string place = detail::safeReturnTo(options.redirectTo(session, status), "");
+    if (!place.empty()) status["redirectTo"] = place;
+  }
+  // To an answer that says the login is over. `superseded` does not.
+  void putPlace(Response& refusal, const Session& session) const {
+    if (refusal.status != 401) return;
+    Json body = Json::parse(refusal.body);
+    if (body["reason"] == "superseded") return;
+    body["authenticated"] = false;
+    putPlace(body, session);
+    body.erase("authenticated");
+    refusal.body = body.dump();
+  }
 };
 
 std::function<Json(const Session&)> claimsNamed(std::vector<std::string> names) {
@@ -87,7 +118,7 @@ AuthRoutes::AuthRoutes(Fetcher fetcher, AuthOptions options)
 Response AuthRoutes::status(const Session& session) const {
   const Fetcher& fetcher = state_->fetcher;
   auto tokens = session.tokens(fetcher.options().tokenEndpoint.resource);
-  const bool isOver = session.rejection() || session.destroyed() || fetcher.endOf(session);
+  const bool isOver = state_->isOver(session);
   if (isOver) tokens.reset();
   Json status = {{"authenticated", tokens.has_value()}, {"expiresIn", nullptr}, {"refreshAt", nullptr}};
   if (tokens && tokens->expiresAt) {
@@ -100,6 +131,7 @@ Response AuthRoutes::status(const Session& session) const {
   const auto& claims = state_->options.claims;
   if (tokens && claims) status["claims"] = claims(session);
   if (!tokens) status["reason"] = isOver ? "session_expired" : "login_required";
+  state_->putPlace(status, session);
   return {.status = 200,
           .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
           .body = status.dump()};
@@ -113,6 +145,7 @@ std::optional<AuthRoutes::Route> AuthRoutes::routeOf(const WebRequest& request) 
   if (path == "/status" && (request.method == "GET" || request.method == "HEAD")) return Route::status;
   if (path == "/refresh" && request.method == "POST") return Route::refresh;
   if (path == "/logout" && request.method == "POST") return Route::logout;
+  if (state_->options.sessions && isOfSessions(path, request.method)) return Route::sessions;
   return std::nullopt;
 }
 
@@ -131,7 +164,11 @@ std::optional<Response> AuthRoutes::refuseRefresh(const WebRequest& request, con
 }
 
 Response AuthRoutes::afterRefresh(const Session& session, const Result<RefreshedBy>& refreshed) const {
-  if (!refreshed) return answerFor(refreshed.error());
+  if (!refreshed) {
+    Response refusal = answerFor(refreshed.error());
+    state_->putPlace(refusal, session);
+    return refusal;
+  }
   state_->limit.follow(session);
   return status(session);
 }
@@ -140,6 +177,66 @@ Response AuthRoutes::logout(const WebRequest& request, Session& session) const {
   if (!isSameOrigin(request, state_->options.origins)) return crossSiteAnswer();
   state_->fetcher.signOut(session);
   return {.status = 204};
+}
+
+namespace {
+
+Response listAnswer(const std::vector<ListedSession>& listed) {
+  const auto secondsOf = [](TimePoint time) { return std::chrono::floor<Seconds>(time.time_since_epoch()).count(); };
+  Json sessions = Json::array();
+  for (const ListedSession& each : listed) {
+    sessions.push_back({{"id", each.id},
+                        {"startedAt", secondsOf(each.startedAt)},
+                        {"lastSeen", secondsOf(each.lastSeen)},
+                        {"label", each.label},
+                        {"current", each.isCurrent}});
+  }
+  std::string body;
+  const std::string text = Json{{"sessions", std::move(sessions)}}.dump();
+  for (const char c : text) {
+    // They are in texts alone. So the answer may stand in a page's script.
+    c == '<' ? body += "\\u003c" : c == '>' ? body += "\\u003e" : c == '&' ? body += "\\u0026" : body += c;
+  }
+  return {.status = 200,
+          .headers = {{"Content-Type", "application/json"},
+                      {"Cache-Control", "no-store"},
+                      {"X-Content-Type-Options", "nosniff"}},
+          .body = std::move(body)};
+}
+
+}  // namespace
+
+void AuthRoutes::startSessions(const WebRequest& request, const Session& session,
+                               std::function<void(Response)> done) const {
+  const auto& own = state_->options.sessions;
+  if (!own || routeOf(request) != Route::sessions) return done({.status = 404});
+  const bool isList = request.method != "DELETE";
+  if (!isList && !isSameOrigin(request, state_->options.origins)) return done(crossSiteAnswer());
+  if (state_->isOver(session)) return done(answerFor(fail(Errc::expired)));
+  if (!session.tokens()) return done(answerFor(fail(Errc::loginRequired)));
+  if (isList) {
+    return own->startList(session, [own, done](const Result<std::vector<ListedSession>>& listed) {
+      done(listed ? listAnswer(*listed) : answerFor(listed.error()));
+    });
+  }
+  std::string_view path = request.target.substr(0, request.target.find('?'));
+  path.remove_prefix(state_->options.prefix.size() + sessionsPath.size());
+  if (path.empty()) {
+    return own->startEndOthers(session, [own, done](const Result<std::size_t>& ended) {
+      done(ended ? Response{.status = 204} : answerFor(ended.error()));
+    });
+  }
+  const std::string id(path.substr(1));
+  if (id == session.tag()) return done(detail::answer(409, "current_session"));
+  own->startEnd(session, id, [own, done](const Result<bool>& isEnded) {
+    if (!isEnded) return done(answerFor(isEnded.error()));
+    done(*isEnded ? Response{.status = 204} : detail::answer(404, "no_such_session"));
+  });
+}
+
+Response AuthRoutes::sessions(const WebRequest& request, const Session& session) const {
+  return detail::waitFor<Response>([&](auto done) { startSessions(request, session, std::move(done)); },
+                                   answerFor(fail(Errc::overloaded)));
 }
 
 void AuthRoutes::startLogout(const WebRequest& request, Session& session, std::function<void(Response)> done) const {
