@@ -1,8 +1,13 @@
 // A Beast server whose sessions, logouts and routes ask Redis: its only thread waits for none of it.
 #include "redis/redis_server.hpp"
+#include "support/asker.hpp"
 #include "support/beast_site.hpp"
 
 #include <atomic>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <ironjar/redis.hpp>
 
@@ -104,4 +109,33 @@ TEST_CASE("with the policy `fail` who has a session gets 503 while Redis is away
   CHECK_FALSE(findHeader(answer.headers, "Set-Cookie"));
   CHECK(site.beast.send("GET", "/me").body == "nobody");
   REQUIRE(server.start());
+}
+
+TEST_CASE("a handler that is cancelled after it has ended its session: the logout holds on every server") {
+  namespace asio = boost::asio;
+  RedisServer server;
+  Site site(patient(server));
+  Site other(patient(server));
+  CHECK(other.beast.send("GET", "/me", site.cookie).body == "ada");
+  asio::io_context io{1};
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  const RawClient client(acceptor.local_endpoint().port());
+  client.send(BeastSite::text("POST", "/leave", site.cookie));
+  asio::cancellation_signal stop;
+  const auto handler = [&](BeastRequest& request) -> Answer {
+    co_return co_await withSession(site.jar, request, [&](Session& session) -> asio::awaitable<Response> {
+      session.destroy();
+      asio::post(io, [&] { stop.emit(asio::cancellation_type::terminal); });
+      asio::steady_timer never(io, 1h);
+      co_await never.async_wait(asio::use_awaitable);
+      co_return Response{.status = 204};
+    });
+  };
+  bool isOver = false;
+  asio::co_spawn(io, serveBeast(boost::beast::tcp_stream(acceptor.accept()), handler),
+                 asio::bind_cancellation_slot(stop.slot(), [&](const std::exception_ptr&) { isOver = true; }));
+  io.run();
+  CHECK(isOver);
+  const auto isOut = [&] { return other.beast.send("GET", "/me", site.cookie).body == "nobody"; };
+  CHECK(support::within(10s, isOut));
 }

@@ -300,6 +300,19 @@ TEST_CASE("an answer of arrays in arrays, which none of ours is, is refused wher
   CHECK_FALSE(errorOf(flat.read("*2\r\n$1\r\na\r\n")));
 }
 
+TEST_CASE("an answer of arrays that may nest is bounded as a whole") {
+  detail::ReplyReader reader(detail::ReplyReader::Arrays::nested);
+  std::string inner = "*256\r\n";
+  for (int i = 0; i < 256; ++i) inner += ":1\r\n";
+  auto read = reader.read("*16384\r\n");
+  std::size_t bytes = 0;
+  for (int i = 0; i < 16'384 && read; ++i, bytes += inner.size()) read = reader.read(inner);
+  CHECK(errorOf(read) == Errc::malformed);
+  CHECK(bytes < std::size_t{1'200'000});
+  detail::ReplyReader next(detail::ReplyReader::Arrays::nested);
+  for (int i = 0; i < 2000; ++i) CHECK(next.read("*1\r\n" + inner).value().has_value());  // each is counted for itself
+}
+
 TEST_CASE("an address that hangs does not hide the next one of the same host") {
   const FakeRedis silent([](const std::vector<std::string>&) { return std::string(); });
   const FakeRedis good([](const std::vector<std::string>&) { return std::string("+OK\r\n"); });

@@ -4,6 +4,7 @@
 #include "redis/coordinated.hpp"
 #include "redis/fake_redis.hpp"
 #include "redis/load.hpp"
+#include "redis/records.hpp"
 #include "redis/slots.hpp"
 #include "redis/watched_replica.hpp"
 #include "support/completions.hpp"
@@ -28,6 +29,12 @@ RedisCluster& cluster() {
 const Passwords& both() {
   static const Passwords passwords({{2, support::otherPassword}, {1, password}});
   return passwords;
+}
+
+// Its replica is told nothing any more.
+void cutOff(const RedisCluster& servers, std::size_t master) {
+  servers.nodes[master + RedisCluster::masters]->command("CONFIG", "SET", "masterauth", "another");
+  servers.nodes[master]->command("CLIENT", "KILL", "TYPE", "replica");
 }
 
 Replica replicaOf(const testing::VirtualClock& time) {
@@ -102,4 +109,38 @@ TEST_CASE("resharding and a lost master during load cost a call per login at mos
   REQUIRE(load.waitForRounds(4));
   load.end();
   load.check();
+}
+
+TEST_CASE("a strict provider ends the logins alone whose lock died with its node of a cluster") {
+  RedisCluster servers;
+  support::Load load(servers.options(password), support::Load::Provider::strict, 100ms);
+  load.start();
+  REQUIRE(load.waitForRounds(2));
+  cutOff(servers, 1);
+  REQUIRE(load.waitForRounds(1));
+  load.lose(
+      6, [&] { servers.nodes[1]->stop(); }, [&] { servers.waitUntilWell(); });
+  REQUIRE(load.waitForRounds(3));
+  load.end();
+  load.check();
+}
+
+TEST_CASE("what no replica has yet when its master dies is stored on the next one by a process that nobody calls") {
+  RedisCluster servers;
+  Replica one(servers.options(password), {});
+  const auto owner = [&](const std::string& name) -> std::size_t {
+    const detail::RedisSealer sealer(password, "ironjar:");
+    const auto slot = detail::slotOf(detail::tokenNames(sealer, "c", "rt-" + name).at(0));
+    return static_cast<std::size_t>(slot) * RedisCluster::masters / RedisCluster::slots;
+  };
+  const std::size_t lost = owner("a");
+  cutOff(servers, lost);
+  REQUIRE(one.refresh("a", "b"));
+  servers.nodes[lost]->stop();
+  servers.waitUntilWell();
+  const auto next = [&] { return servers.nodes[lost + RedisCluster::masters]->values().size(); };
+  CHECK(support::within(60s, [&] { return next() == 1; }));
+  Replica two(servers.options(password), {});
+  CHECK(two.refresh("a", "x")->tokens == tokens("b"));
+  CHECK(two.calls == 0);
 }

@@ -2,13 +2,11 @@
 #include "redis/fake_redis.hpp"
 #include "redis/link.hpp"
 #include "redis/records.hpp"
+#include "support/child.hpp"
 #include "support/support.hpp"
 
 #include <atomic>
-#include <csignal>
 #include <future>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -169,22 +167,12 @@ TEST_CASE("a child of fork() that only ends does not wait for the threads of its
   auto redis = std::make_shared<Redis>(support::redisOptions(server, support::password));
   auto coordinator = std::make_unique<RedisCoordinator>(redis);
   auto list = std::make_unique<RedisRevocationList>(redis, RedisRevocationOptions{.lookup = RevocationLookup::mirror});
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
+  CHECK(support::endsInChild([&] {
     list.reset();
     coordinator.reset();
     redis.reset();
-    ::_exit(0);
-  }
-  const auto deadline = std::chrono::steady_clock::now() + 30s;
-  int status = -1;
-  while (::waitpid(child, &status, WNOHANG) == 0 && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(1ms);
-  }
-  const bool hasEnded = status == 0;
-  if (!hasEnded) ::kill(child, SIGKILL);
-  CHECK(hasEnded);
+    return true;
+  }));
   list->deny({.value = "s"});  // the parent's go on
   CHECK(redis->stats().failed == 0);
 }

@@ -2,7 +2,10 @@
 #include "redis/coordinated.hpp"
 #include "redis/records.hpp"
 
+#include <atomic>
+#include <future>
 #include <thread>
+#include <vector>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -73,4 +76,23 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(server().keys("*:lock").size() == 1);
   server().command("ACL", "SETUSER", "default", "allkeys");
   while (server().keys("*:orphaned").empty()) std::this_thread::yield();
+}
+
+TEST_CASE_FIXTURE(Fixture, "all threads that complete may sign out at once, each blocking") {
+  Replica one;
+  std::atomic<int> refreshed = 0;
+  std::vector<std::promise<void>> ended(4);
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    const std::string name = "user-" + std::to_string(i);
+    const auto call = [name](const TokenSet&) { return RefreshAnswer{.tokens = tokens("new-" + name)}; };
+    one.coordinator->startRefresh("c", tokens(name), {call}, soon(), {}, [&, name, i](const Result<NewTokens>&) {
+      ++refreshed;
+      const auto deadline = std::chrono::steady_clock::now() + 200ms;
+      while (refreshed < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      one.coordinator->end("c", tokens("new-" + name), nullptr);
+      ended[i].set_value();
+    });
+  }
+  for (auto& each : ended) CHECK(each.get_future().wait_for(20s) == std::future_status::ready);
+  CHECK(one.failing("new-user-0", RefreshEnd::invalidGrant) == RefreshEnd::loggedOut);
 }

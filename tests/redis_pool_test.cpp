@@ -18,7 +18,9 @@ using detail::RedisPool;
 namespace {
 
 constexpr const char* stalledName = "redis.stalls.test";
-std::promise<void> asked;   // for that name
+constexpr const char* slowName = "redis.is-slow.test";
+std::atomic<int> slowLookups = 0;
+std::promise<void> asked;   // for the name that stalls
 std::promise<void> goesOn;  // the resolver
 
 // A pool with a loop's thread; without anything that completes it but close().
@@ -61,6 +63,11 @@ extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo
     goesOn.get_future().wait();
     return EAI_AGAIN;
   }
+  if (name != nullptr && std::strcmp(name, slowName) == 0) {
+    ++slowLookups;
+    std::this_thread::sleep_for(200ms);  // longer than any command may take
+    name = "127.0.0.1";
+  }
   using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
   static const auto system = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
   return system(name, service, hints, found);
@@ -101,7 +108,7 @@ TEST_CASE("a look whose probe is not answered when the pool goes leaves no conne
   CHECK(told == 1);
   const auto deadline = support::soon();  // of the server's end
   while (descriptors() > before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  CHECK(descriptors() == before);
+  CHECK(descriptors() <= before);  // fewer, where some of the previous test case were still open at first
 }
 
 TEST_CASE("of two that wait for a connection which is not made in time, the one with more time gets the next one") {
@@ -117,17 +124,36 @@ TEST_CASE("of two that wait for a connection which is not made in time, the one 
   REQUIRE_FALSE(looked.get_future().get());
   std::promise<Result<detail::Reply>> hurried;
   std::promise<Result<detail::Reply>> patient;
+  // No script: to ask for its hash the pool would make a second connection at once.
   const auto ask = [&](std::chrono::milliseconds time, std::promise<Result<detail::Reply>>& answer) {
     running.loop->post([&, time] {
-      const detail::RedisCall call{.script = &detail::lookUpScript(), .keys = {"k"}, .arguments = {"1"}};
+      const detail::RedisCall call{.arguments = {"GET", "k"}};
       running.pool->run(call, std::chrono::steady_clock::now() + time,
                         [&](Result<detail::Reply> reply) { answer.set_value(std::move(reply)); });
     });
   };
   ask(1s, hurried);
-  while (signedIn < 2) std::this_thread::yield();  // which is not answered
+  while (signedIn < 2)
+    std::this_thread::yield();  // the sign-in, which is not answered; the first connection is gone by now
   ask(60s, patient);
   CHECK_FALSE(hurried.get_future().get());
   CHECK(patient.get_future().get());
   CHECK(signedIn == 3);
+}
+
+TEST_CASE("a name that takes longer to resolve than a command may take costs that command, and is resolved once") {
+  support::FakeRedis server(support::answering([](const auto&) { return std::string("*1\r\n$-1\r\n"); }));
+  Running running({.passwords = support::password, .host = slowName, .port = server.port(), .timeout = 5s});
+  const auto isAnswered = [&](std::chrono::milliseconds time) {
+    std::promise<bool> answered;
+    running.loop->post([&] {
+      const detail::RedisCall call{.script = &detail::lookUpScript(), .keys = {"k"}, .arguments = {"1"}};
+      running.pool->run(call, std::chrono::steady_clock::now() + time,
+                        [&](const Result<detail::Reply>& reply) { answered.set_value(reply.has_value()); });
+    });
+    return answered.get_future().get();
+  };
+  CHECK_FALSE(isAnswered(20ms));
+  CHECK(isAnswered(60s));
+  CHECK(slowLookups == 1);
 }

@@ -69,6 +69,24 @@ TEST_CASE_FIXTURE(Fixture, "of what is stored under several passwords a logout c
   CHECK(std::get<detail::Record>(claim) == detail::Record{.endedAt = at(9'000)});
 }
 
+TEST_CASE_FIXTURE(Fixture, "a logout is remembered from the end of the call that was under way") {
+  Records one;
+  REQUIRE(one.claims());
+  const std::string lock = server().keys("*:lock").at(0);
+  const std::string value = lock.substr(0, lock.rfind(':'));
+  static_cast<void>(one.record.logOut({.at = at(9'000)}));
+  const auto left = [&] { return std::stoll(server().command("PTTL", value)); };
+  REQUIRE(left() > 590'000);
+  server().command("PEXPIRE", value, "5000");
+  REQUIRE(one.record.publish(owner, tokens("b")));
+  CHECK(left() > 590'000);
+  CHECK(one.known() == detail::Record{.endedAt = at(9'000)});
+  // One that is remembered for longer stays so.
+  server().command("PEXPIRE", value, "900000");
+  REQUIRE(one.record.publish(owner, tokens("b")));
+  CHECK(left() > 890'000);
+}
+
 TEST_CASE_FIXTURE(Fixture, "who has waited for a call that failed is told so once, and does not ask itself") {
   Records one;
   Records two;

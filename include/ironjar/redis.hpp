@@ -22,6 +22,7 @@
 #include <ironjar/coordinator.hpp>
 #include <ironjar/observer.hpp>
 #include <ironjar/revocation.hpp>
+#include <ironjar/session_registry.hpp>
 
 namespace ironjar {
 
@@ -51,7 +52,8 @@ struct RedisOptions {
   std::vector<std::string> clusterNodes = {};
   // With Sentinel or a cluster: how long a refresh waits until another server has taken over from one that is lost,
   // holding no thread, before it goes on as `withoutRedis` says. What blocks (check(), end()) does not wait for it.
-  // More than what the servers need: down-after-milliseconds or cluster-node-timeout, and a second or two.
+  // More than what the servers need: down-after-milliseconds, which for Sentinel is 30 s unless it is set, or
+  // cluster-node-timeout, and a second or two.
   std::chrono::milliseconds failover{20'000};
   std::string prefix = "ironjar:";  // of every key
   // TLS, as rediss:// says: the server's certificate must lead to an authority of caCertFile, a PEM file (empty: the
@@ -106,6 +108,7 @@ class Redis {
  private:
   friend class RedisCoordinator;
   friend class RedisRevocationList;
+  friend class RedisSessionRegistry;
   std::shared_ptr<detail::RedisLink> link_;
 };
 
@@ -117,7 +120,8 @@ enum class WithoutRedis {
 
 struct RedisCoordinatorOptions {
   LocalCoordinatorOptions local = {.threads = 16};  // in front; waiting for another process takes no thread
-  // How long a process that died keeps the others waiting, and a second; at least TokenEndpoint::timeout and 2 s.
+  // How long a process that died keeps the others waiting, and a second. 100 ms to 5 min; let it be TokenEndpoint's
+  // timeout and 2 s at least, which is not checked.
   std::chrono::milliseconds lease{12'000};
   WithoutRedis withoutRedis = WithoutRedis::goOnAlone;
 };
@@ -221,6 +225,25 @@ class RedisRevocationList final : public RevocationList {
   [[nodiscard]] bool blocks() const override;
 
   [[nodiscard]] RedisRevocationStats stats() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+// A SessionRegistry for many processes, and for longer than one lives: a hash for each user, sealed, which lapses with
+// the user's last session. What is recorded while Redis is away is stored when it is back; then nothing can be listed:
+// Errc::overloaded. A Redis that loses its data, or evicts keys, forgets sessions: they are listed again from their
+// next refresh on. Needs Redis 4; an ACL user `+hset +hget +hgetall +hlen +hdel +type` besides. Thread-safe.
+class RedisSessionRegistry final : public SessionRegistry {
+ public:
+  // maxPerUser is 100 at most, maxEntries is left to Redis. Throws std::invalid_argument for options that cannot be.
+  explicit RedisSessionRegistry(const std::shared_ptr<Redis>& redis, SessionRegistryOptions options = {});
+  ~RedisSessionRegistry() override;
+
+  void record(const User& user, const Entry& entry) noexcept override;
+  void forget(const User& user, const std::string& id) noexcept override;
+  void startList(const User& user, Listed listed) const override;  // completes on the thread of `redis`
 
  private:
   class State;

@@ -67,15 +67,6 @@ struct RedisCluster::Steps {
   std::optional<Result<Reply>> last = {};
 };
 
-struct RedisCluster::Look {
-  Deadline deadline;
-  std::chrono::milliseconds soon;
-  Looked done;
-  std::vector<RedisEndpoint> left;          // to be asked, the last one first
-  std::vector<RedisEndpoint> masters = {};  // to be probed, likewise
-  std::optional<Error> problem = {};
-};
-
 RedisCluster::RedisCluster(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls,
                            std::shared_ptr<std::atomic<std::uint64_t>> commands, std::function<void()> switched)
     : loop_(std::move(loop)),
@@ -175,58 +166,52 @@ void RedisCluster::redirect(const std::shared_ptr<Routed>& routed, const Redirec
 }
 
 void RedisCluster::look(Deadline deadline, std::chrono::milliseconds soon, Looked done) {
-  const auto once = exactlyOnce(std::move(done), std::optional(Error{Errc::overloaded, {}}));
-  std::vector<RedisEndpoint> all = map_.nodes();
-  if (!all.empty())
-    std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(++turn_ % all.size()), all.end());
+  std::vector<RedisEndpoint> all = inTurn(map_.nodes());
   for (const RedisEndpoint& seed : seeds_) {
     if (std::find(all.begin(), all.end(), seed) == all.end()) all.push_back(seed);
   }
-  const auto look = std::make_shared<Look>(Look{deadline, soon, once, {all.rbegin(), all.rend()}});
-  looks_.insert(look);
-  ask(look);
-}
-
-void RedisCluster::ask(const std::shared_ptr<Look>& look) {
-  const auto now = std::chrono::steady_clock::now();
-  if (look->left.empty() || now >= look->deadline || isClosed_) {
-    return finish(look, look->problem.value_or(fail(Errc::unreachable, "no node answers")));
-  }
-  const Deadline part = now + (look->deadline - now) / static_cast<int>(look->left.size());
-  const RedisEndpoint node = std::move(look->left.back());
-  look->left.pop_back();
-  const Pointer pool = nodeOf(node);
-  if (!pool) return ask(look);
-  pool->run({.arguments = {"CLUSTER", "SLOTS"}}, part,
-            [weak = weak_from_this(), look, node](const Result<Reply>& reply) {
-              if (const auto self = weak.lock()) self->described(look, node, reply);
-            });
-}
-
-void RedisCluster::described(const std::shared_ptr<Look>& look, const RedisEndpoint& node, const Result<Reply>& reply) {
-  if (!looks_.contains(look)) return;
-  const auto failed = [&](Error why) {
-    if (!look->problem || why.code == Errc::notAllowed) look->problem = std::move(why);
-    ask(look);
+  const auto ask = [weak = weak_from_this(), soon](const Look& look, const RedisEndpoint& node, Deadline until) {
+    const auto self = weak.lock();
+    const Pointer pool = self && !self->isClosed_ ? self->nodeOf(node) : nullptr;
+    if (!pool) return look->failed(fail(Errc::unreachable, "no node answers"));
+    pool->run({.arguments = {"CLUSTER", "SLOTS"}}, until, [weak, look, node, soon](const Result<Reply>& reply) {
+      if (const auto asker = weak.lock()) asker->described(look, node, reply, soon);
+    });
   };
-  if (!reply) return failed(reply.error());
+  Enquiry<RedisEndpoint>::begin(loop_, std::move(all), deadline, fail(Errc::unreachable, "no node answers"), ask,
+                                std::move(done));
+}
+
+// Another one in front each time.
+std::vector<RedisEndpoint> RedisCluster::inTurn(std::vector<RedisEndpoint> nodes) {
+  if (nodes.empty()) return nodes;
+  std::rotate(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(++turn_ % nodes.size()), nodes.end());
+  return nodes;
+}
+
+void RedisCluster::described(const Look& look, const RedisEndpoint& node, const Result<Reply>& reply,
+                             std::chrono::milliseconds soon) {
+  if (look->isOver()) return;
+  if (!reply) return look->failed(reply.error());
   if (reply->kind == Reply::Kind::error) {
     const Errc code = reply->refusesUser() ? Errc::notAllowed : Errc::unreachable;
-    return failed(fail(code, "CLUSTER SLOTS is answered by " + reply->errorName()));
+    return look->failed(fail(code, "CLUSTER SLOTS is answered by " + reply->errorName()));
   }
   Result<SlotMap> map = SlotMap::read(*reply, node);
-  if (!map) return failed(map.error());
+  if (!map) return look->failed(map.error());
   install(*std::move(map));
-  look->masters = map_.nodes();
-  if (look->masters.empty()) return failed(fail(Errc::unreachable, "a cluster without masters"));
-  std::rotate(look->masters.begin(),
-              look->masters.begin() + static_cast<std::ptrdiff_t>(++turn_ % look->masters.size()), look->masters.end());
-  if (look->masters.size() > probeTries) look->masters.resize(probeTries);
-  probe(look);
+  probe(look, soon);
 }
 
 void RedisCluster::install(SlotMap map) {
-  map_ = std::move(map);
+  const SlotMap before = std::exchange(map_, std::move(map));
+  const auto wasMaster = [&](const RedisEndpoint& node) {
+    return std::find(before.nodes().begin(), before.nodes().end(), node) != before.nodes().end();
+  };
+  const bool isFirst = before.nodes().empty();
+  if (!isFirst && !std::all_of(map_.nodes().begin(), map_.nodes().end(), wasMaster)) {
+    tookOverAt_ = std::chrono::steady_clock::now();
+  }
   for (auto node = nodes_.begin(); node != nodes_.end();) {
     const bool isSeed = std::find(seeds_.begin(), seeds_.end(), node->first) != seeds_.end();
     if (has(node->first) || isSeed) {
@@ -239,30 +224,26 @@ void RedisCluster::install(SlotMap map) {
 }
 
 // One that can be written to is enough: a part of the cluster is worth more than none.
-void RedisCluster::probe(const std::shared_ptr<Look>& look) {
-  const auto now = std::chrono::steady_clock::now();
-  if (look->masters.empty() || now >= look->deadline) {
-    return finish(look, look->problem.value_or(fail(Errc::timeout, "it answers too late")));
-  }
-  const RedisEndpoint master = std::move(look->masters.back());
-  look->masters.pop_back();
-  RedisCall call{.script = &storeScript(), .keys = {probeKey(map_, master, options_.prefix)}};
-  call.arguments = {"0", "1000", "1"};
-  const auto probed = [weak = weak_from_this(), look](const Result<Reply>& reply) {
+void RedisCluster::probe(const Look& look, std::chrono::milliseconds soon) {
+  std::vector<RedisEndpoint> masters = inTurn(map_.nodes());
+  if (masters.size() > probeTries) masters.resize(probeTries);
+  const auto ask = [weak = weak_from_this(), soon](const Look& probing, const RedisEndpoint& master, Deadline until) {
     const auto self = weak.lock();
-    if (!self || !self->looks_.contains(look)) return;
-    const bool isError = reply && reply->kind == Reply::Kind::error;
-    if (reply && !isError) return self->finish(look, std::nullopt);
-    const std::string name = isError ? reply->errorName() : "";
-    const Errc code = name == "NOAUTH" || name == "NOPERM" ? Errc::notAllowed : Errc::unreachable;
-    look->problem = reply ? fail(code, "it answers " + name) : reply.error();
-    self->probe(look);
+    if (!self) return probing->finish(Error{Errc::unreachable, "going"});
+    RedisCall call{.script = &storeScript(), .keys = {probeKey(self->map_, master, self->options_.prefix)}};
+    call.arguments = {"0", "1000", "1"};
+    const auto probed = [probing](const Result<Reply>& reply) {
+      if (!reply) return probing->failed(reply.error());
+      if (reply->kind != Reply::Kind::error) return probing->finish(std::nullopt);
+      const Errc code = reply->refusesUser() ? Errc::notAllowed : Errc::unreachable;
+      probing->failed(fail(code, "it answers " + reply->errorName()));
+    };
+    const auto time = std::max(soon, self->options_.timeout);
+    self->run(std::move(call), std::min(until, std::chrono::steady_clock::now() + time), probed);
   };
-  run(std::move(call), std::min(look->deadline, now + std::max(look->soon, options_.timeout)), probed);
-}
-
-void RedisCluster::finish(const std::shared_ptr<Look>& look, std::optional<Error> problem) {
-  if (looks_.erase(look) > 0) completeSafely(look->done, std::move(problem));
+  Enquiry<RedisEndpoint>::begin(loop_, std::move(masters), look->deadline(),
+                                fail(Errc::unreachable, "a cluster without masters"), ask,
+                                [look](std::optional<Error> problem) { look->finish(std::move(problem)); });
 }
 
 void RedisCluster::retire() {
@@ -273,7 +254,6 @@ void RedisCluster::close() {
   isClosed_ = true;
   const auto all = nodes_;
   for (const auto& [endpoint, node] : all) node->close();
-  while (!looks_.empty()) finish(*looks_.begin(), Error{Errc::unreachable, "going"});
 }
 
 std::optional<RedisEndpoint> RedisCluster::serverOf(const RedisCall& call) const {

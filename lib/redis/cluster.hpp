@@ -1,6 +1,7 @@
 // Redis Cluster: each call goes to the node that has its keys, wherever that is by now.
 #pragma once
 
+#include "redis/enquiry.hpp"
 #include "redis/pool.hpp"
 #include "redis/slots.hpp"
 
@@ -8,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <vector>
 
 namespace ironjar::detail {
@@ -38,6 +38,8 @@ class RedisCluster : public std::enable_shared_from_this<RedisCluster> {
 
   [[nodiscard]] std::optional<RedisEndpoint> serverOf(const RedisCall& call) const;
   [[nodiscard]] bool has(const RedisEndpoint& node) const;
+  // When a master that had not been one was described, last.
+  [[nodiscard]] std::optional<Deadline> tookOverAt() const { return tookOverAt_; }
   // A master that has been connected to, another one each time; null if there is none.
   [[nodiscard]] std::shared_ptr<RedisPool> anyNode();
 
@@ -45,7 +47,7 @@ class RedisCluster : public std::enable_shared_from_this<RedisCluster> {
   using Pointer = std::shared_ptr<RedisPool>;
   struct Routed;
   struct Steps;
-  struct Look;
+  using Look = std::shared_ptr<Enquiry<RedisEndpoint>>;
 
   [[nodiscard]] Pointer nodeOf(const RedisEndpoint& node);
   void route(const std::shared_ptr<Routed>& routed);
@@ -54,11 +56,11 @@ class RedisCluster : public std::enable_shared_from_this<RedisCluster> {
   void redirect(const std::shared_ptr<Routed>& routed, const Redirection& to);
   void next(const std::shared_ptr<Steps>& steps);
   void startAll(const std::shared_ptr<Steps>& steps);
-  void ask(const std::shared_ptr<Look>& look);
-  void described(const std::shared_ptr<Look>& look, const RedisEndpoint& node, const Result<Reply>& reply);
+  void described(const Look& look, const RedisEndpoint& node, const Result<Reply>& reply,
+                 std::chrono::milliseconds soon);
   void install(SlotMap map);
-  void probe(const std::shared_ptr<Look>& look);
-  void finish(const std::shared_ptr<Look>& look, std::optional<Error> problem);
+  [[nodiscard]] std::vector<RedisEndpoint> inTurn(std::vector<RedisEndpoint> nodes);
+  void probe(const Look& look, std::chrono::milliseconds soon);
 
   const std::shared_ptr<EventLoop> loop_;
   const RedisOptions& options_;
@@ -68,8 +70,8 @@ class RedisCluster : public std::enable_shared_from_this<RedisCluster> {
   std::vector<RedisEndpoint> seeds_;
   SlotMap map_;
   std::map<RedisEndpoint, Pointer> nodes_;
-  std::set<std::shared_ptr<Look>> looks_;
   std::size_t turn_ = 0;  // whose it is to be asked, probed or listened to first
+  std::optional<Deadline> tookOverAt_;
   bool isClosed_ = false;
 };
 

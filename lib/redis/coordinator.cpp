@@ -1,4 +1,4 @@
-#include "redis/leave.hpp"
+#include "base/leave.hpp"
 #include "redis/logout_operation.hpp"
 #include "redis/refresh_operation.hpp"
 #include "redis/refreshing.hpp"
@@ -44,26 +44,34 @@ class RedisCoordinator::State {
                          });
   }
 
-  void startEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout,
-                std::function<void()> done) {
+  // `told` is called on the link's thread.
+  void beginEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout,
+                detail::Completion<bool> told) {
     const auto known = local().newest(client, tokens, From::memory, {.begun = logout.begun});
     const auto newest = known ? *known : std::nullopt;
-    auto told = detail::exactlyOnce<bool>(
-        [refreshing = refreshing_, done = std::move(done), held = refreshing_->hold()](bool) mutable {
-          held.reset();  // `done` may destroy the coordinator
-          refreshing->complete(done);
+    const auto once = detail::exactlyOnce<bool>(
+        [told = std::move(told), held = refreshing_->hold()](bool isEnded) mutable {
+          held.reset();  // who is told may destroy the coordinator
+          told(isEnded);
         },
         false);
     const auto marked = [refreshing = refreshing_, name = std::string(client), tokens, revoke, logout,
-                         told](Ended ended) {
+                         once](Ended ended) {
       endHere(refreshing, name, tokens, revoke, logout, std::move(ended));
-      told(true);
+      once(true);
     };
     const auto ended = detail::exactlyOnce<Ended>(marked, Ended());
     const auto operation = std::make_shared<detail::LogoutOperation>(refreshing_, std::string(client), logout);
     const bool isPosted = refreshing_->link().loop().post(
         [operation, tokens, newest, ended] { operation->begin(tokens, newest, ended); });
     static_cast<void>(isPosted);  // else it is dropped, and `ended` is called by that
+  }
+  void startEnd(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke, const Logout& logout,
+                std::function<void()> done) {
+    const auto told = [refreshing = refreshing_, done = std::move(done)](bool) mutable {
+      refreshing->complete(std::move(done));
+    };
+    beginEnd(client, tokens, revoke, logout, told);
   }
   [[nodiscard]] bool isOfThisProcess() const { return refreshing_->link().isOfThisProcess(); }
   [[nodiscard]] bool mayWait() const { return !refreshing_->link().loop().isOnItsThread(); }
@@ -118,8 +126,9 @@ void RedisCoordinator::startRefresh(std::string_view client, const TokenSet& rej
 void RedisCoordinator::end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
                            const Logout& logout) {
   if (!state_->mayWait()) return state_->startEnd(client, tokens, revoke, logout, [] {});
+  // Told by the link's thread itself: those that complete may all be waiting here.
   const auto start = [&](const detail::Completion<bool>& done) {
-    state_->startEnd(client, tokens, revoke, logout, [done] { done(true); });
+    state_->beginEnd(client, tokens, revoke, logout, done);
   };
   static_cast<void>(detail::waitFor<bool>(start, false));
 }

@@ -49,6 +49,11 @@ class RedisLink {
   [[nodiscard]] std::shared_ptr<EventLoop> sharedLoop() const;  // for what may outlive the link
   [[nodiscard]] Ticket listen(std::vector<std::string> channels, std::function<void(Heard)> heard);
   void stopListening(Ticket ticket);
+  // Whether another server has taken over so lately that processes store again what the one before may have lost.
+  [[nodiscard]] bool tookOverLately() const;
+  // Calls it each time that another server has taken over.
+  [[nodiscard]] Ticket whenTakenOver(std::function<void()> told);
+  void stopTelling(Ticket ticket) noexcept;
 
   // False in a child of fork(), which has none of the threads: there it may only go, and leaves behind what it has.
   [[nodiscard]] bool isOfThisProcess() const { return process_ == ::getpid(); }

@@ -1,5 +1,6 @@
 #include "redis/logout_operation.hpp"
 
+#include "base/time.hpp"
 #include "redis/policy.hpp"
 
 #include <algorithm>
@@ -8,7 +9,7 @@
 namespace ironjar::detail {
 namespace {
 
-Deadline now() { return std::chrono::steady_clock::now(); }
+Deadline now() { return monotonicNow(); }
 
 }  // namespace
 
@@ -94,6 +95,7 @@ void OrphanWatch::looked(const Result<RedisRecord::Orphaned>& found) {
     mayComeLate_ = true;
     until_ = std::min(now() + 2 * shared_->options().lease + std::chrono::seconds{1}, latest_);
   }
+  mayComeLate_ = mayComeLate_ || shared_->link().tookOverLately();
   if ((found && !found->mayCome && !mayComeLate_) || now() >= until_) return finish(last_);
   const auto slowly = std::clamp(shared_->options().lease / 8, longestBetweenLooks, longestWithoutLook);
   try {

@@ -70,7 +70,8 @@ class OrphanWatch : public std::enable_shared_from_this<OrphanWatch> {
   Deadline latest_;  // in any case
   bool isListening_ = false;
   bool isLooking_ = false;
-  bool mayComeLate_ = false;  // Redis was away: what a call has brought is stored when it is back
+  // Redis was away, or another server has taken over: what a call has brought is stored late, or once more.
+  bool mayComeLate_ = false;
 };
 
 }  // namespace ironjar::detail

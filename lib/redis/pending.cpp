@@ -38,7 +38,7 @@ std::size_t sizeOf(const RedisCall& call) {
   std::size_t size = 0;
   for (const std::string& key : call.keys) size += key.size();
   for (const std::string& argument : call.arguments) size += argument.size();
-  return size;
+  return call.answered ? 2 * size : size;  // which holds about as much
 }
 
 void PendingCalls::add(RedisCall call) {

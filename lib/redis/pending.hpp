@@ -17,10 +17,13 @@ struct RedisCall {
   const RedisScript* script = nullptr;  // one of the constants; none: the arguments are a command
   std::vector<std::string> keys = {};
   std::vector<std::string> arguments = {};
-  // What to do with the answer of one that runs later (RedisLink::runLater), on the link's thread; may be empty.
+  // What to do with the answer of one that runs later (RedisLink::runLater), or again, on the link's thread; may be
+  // empty.
   std::function<void(const Reply&)> answered = {};
   // Whoever waits for it holds no thread: it may wait until another server has taken over from one that is lost.
   bool outlastsFailover = false;
+  // When another server has just taken over, others shall store again first what this one asks about.
+  bool comesAfterOthers = false;
   // Set when whoever waits for it gives that up; may be null.
   std::shared_ptr<const std::atomic<bool>> isGivenUp = nullptr;
 };

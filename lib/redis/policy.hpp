@@ -56,6 +56,9 @@ inline constexpr std::chrono::milliseconds longestBetweenSearches{400};
 // What is stored is stored again when another server takes over so much later: it may have been lost with the old one.
 // Redis' default for noticing that a master is down is 30 s with Sentinel, 15 s in a cluster.
 inline constexpr std::chrono::seconds storesAgainWithin{60};
+// For so long nobody who might ask a provider gets a lock from the one that has taken over: results come first, and
+// locks whose holder lives.
+inline constexpr std::chrono::seconds othersStoreWithin{2};
 inline constexpr std::size_t mostStoredAgain = 10'000;
 inline constexpr std::size_t mostStoredAgainBytes = std::size_t{16} * 1024 * 1024;
 // Of a cluster: masters, and how often one command is sent elsewhere. A slot that is on its way from one node to
@@ -71,7 +74,8 @@ inline constexpr std::size_t mostLearntSentinels = 16;
 inline constexpr std::size_t mostUnsentBytes = std::size_t{16} * 1024 * 1024;
 // Of one answer: 32 passwords' values of the largest size.
 inline constexpr std::size_t mostItems = 256;
-inline constexpr std::size_t mostRanges = 16'384;  // of slots, where a server describes its cluster
+inline constexpr std::size_t mostRanges = 16'384;                // of slots, where a server describes its cluster
+inline constexpr std::size_t mostNestedItems = 16 * mostRanges;  // in memory some 20 MB
 inline constexpr std::size_t mostReplyBytes = std::size_t{4} * 1024 * 1024;
 
 }  // namespace ironjar::detail

@@ -199,7 +199,9 @@ void RedisPool::open(const Pointer& connection, Deadline deadline) {
       if (found == self->opening_.end()) return;
       if (self->addresses_.empty()) self->addresses_ = tcpAddresses(hosts, self->endpoint_.port);
       const Pointer opening = *found;
-      opening->open(self->addresses_, deadline);
+      // Where the resolver took all of the time, whoever comes next has a connection.
+      const Deadline soonest = std::chrono::steady_clock::now() + self->options_.timeout;
+      opening->open(self->addresses_, std::max(deadline, soonest));
     });
   };
   resolver_.resolve(endpoint_.host, resolved);

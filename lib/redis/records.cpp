@@ -155,19 +155,16 @@ void RedisRecord::publish(const std::string& owner, const TokenSet& tokens, std:
   auto values = sealedTokens(tokens);
   if (!values) values = sealedTokens(bare(tokens));
   if (!values) return done(values.error());
-  const Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
-  runPublish(order, [this, order, done = std::move(done), late = std::move(late)](Result<Outcome> outcome) {
+  Order order{.owner = owner, .what = "r", .ttl = times_.keep, .values = *std::move(values)};
+  if (late) {
+    order.answered = [late = std::move(late), self = std::make_shared<RedisRecord>(*this)](const Reply& reply) {
+      const Answer answer = self->read(reply);
+      if (answer.record && answer.record->kind == Record::Kind::loggedOut) late(*answer.record);
+    };
+  }
+  runPublish(order, [this, order, done = std::move(done)](Result<Outcome> outcome) {
     // Nobody else has them, and the old token is spent: the others must know as soon as Redis does.
-    if (!outcome) {
-      RedisCall call = callOf(publishScript(), order);
-      if (late) {
-        call.answered = [late, self = std::make_shared<RedisRecord>(*this)](const Reply& reply) {
-          const Answer answer = self->read(reply);
-          if (answer.record && answer.record->kind == Record::Kind::loggedOut) late(*answer.record);
-        };
-      }
-      link_.runLater(std::move(call));
-    }
+    if (!outcome) link_.runLater(callOf(publishScript(), order));
     done(std::move(outcome));
   });
 }
@@ -180,7 +177,8 @@ void RedisRecord::endGrant(const std::string& owner, Told<Outcome> done) {
 }
 
 void RedisRecord::release(const std::string& owner, const Failure& failure, Told<Outcome> done) {
-  runPublish({.owner = owner, .what = "f", .note = noteOf(owner, failure)}, std::move(done));
+  // The token may be spent: a logout that came meanwhile is remembered as long as after any other call.
+  runPublish({.owner = owner, .what = "f", .note = noteOf(owner, failure), .ttl = times_.keep}, std::move(done));
 }
 
 void RedisRecord::runPublish(Order order, Told<Outcome> done) {
@@ -296,6 +294,7 @@ void RedisRecord::run(const RedisScript& script, std::shared_ptr<const Order> or
                       std::size_t tries) {
   RedisCall call = callOf(script, *order);
   call.outlastsFailover = &script != &logOutScript();  // for which a thread may wait
+  call.comesAfterOthers = &script == &claimScript();
   call.isGivenUp = times_.isGivenUp;
   link_.start(std::move(call), [this, &script, order, done = std::move(done), tries](const Result<Reply>& reply) {
     if (!reply) return done(reply.error());
@@ -353,7 +352,7 @@ Result<std::vector<std::string>> RedisRecord::sealed(char kind, const Json& data
 RedisCall RedisRecord::callOf(const RedisScript& script, const Order& order) const {
   // Who had the lock last is known for as long as an earlier holder may come back.
   const auto fence = std::max<std::chrono::milliseconds>(times_.keep, shortestFence);
-  RedisCall call{.script = &script, .keys = values_};
+  RedisCall call{.script = &script, .keys = values_, .answered = order.answered};
   append(call.keys, locks_);
   append(call.keys, lasts_);
   call.arguments = {std::to_string(maxSealSize + 1),

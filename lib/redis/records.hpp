@@ -80,7 +80,8 @@ class RedisRecord {
   void renew(const std::string& owner, Told<bool> done);
   // Each gives up the lock and stores how the call has ended. A record of another process that is newer, or a logout,
   // is not overwritten: it is returned. When Redis fails, publish() has the tokens stored later, as soon as Redis takes
-  // them; if a logout is found there then, `late`, which may be empty, is called with it, on the link's thread.
+  // them. If a logout is found there then, or when they are stored again on another server, `late`, which may be empty,
+  // is called with it, on the link's thread; the link may be all that is left then.
   void publish(const std::string& owner, const TokenSet& tokens, std::optional<TimePoint> endedAt, Told<Outcome> done,
                std::function<void(const Record&)> late = {});
   void endGrant(const std::string& owner, Told<Outcome> done);
@@ -122,6 +123,7 @@ class RedisRecord {
     std::string note = {};
     Seconds ttl{1};
     std::vector<std::string> values = {};
+    std::function<void(const Reply&)> answered = nullptr;  // as RedisCall's
   };
   // A script's answer: a record, if it told one, or a word and a text.
   struct Answer {

@@ -114,7 +114,7 @@ void RefreshOperation::abandon() {
   if (std::exchange(isAsking_, false)) {
     safely([this] { conclude({.tokens = fail(Errc::refreshFailed, "the answer was not waited for")}); });
   } else if (!isOver_) {
-    finish(notAsked({Errc::refreshFailed, "the coordinator is going"}));
+    finish(brought_ ? RefreshAnswer{.tokens = *brought_} : notAsked({Errc::refreshFailed, "the coordinator is going"}));
   }
 }
 
@@ -128,6 +128,7 @@ void RefreshOperation::finish(RefreshAnswer answer) noexcept {
   if (std::exchange(isOver_, true)) return;
   shared_->link().loop().cancel(timer_);
   stopWaiting();
+  stopRenewing();
   shared_->end(shared_from_this(), std::exchange(done_, nullptr), std::move(answer));
 }
 

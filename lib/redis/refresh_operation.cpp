@@ -1,6 +1,7 @@
 #include "redis/refresh_operation.hpp"
 
 #include "base/base64url.hpp"
+#include "base/time.hpp"
 #include "crypto/sodium.hpp"
 #include "redis/policy.hpp"
 #include "redis/refresh_step.hpp"
@@ -13,7 +14,7 @@
 namespace ironjar::detail {
 namespace {
 
-Deadline now() { return std::chrono::steady_clock::now(); }
+Deadline now() { return monotonicNow(); }
 
 std::string randomOwner() {
   std::array<unsigned char, 16> bytes{};
@@ -200,7 +201,15 @@ void RefreshOperation::renewLease() {
 
 void RefreshOperation::askWithLease() {
   after(shared_->options().lease / 3, [this] { renewLease(); });
+  renewing_ = shared_->link().whenTakenOver([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->safely([&] { self->renewLease(); });
+  });
   ask();
+}
+
+void RefreshOperation::stopRenewing() noexcept {
+  if (renewing_) shared_->link().stopTelling(*renewing_);
+  renewing_.reset();
 }
 
 void RefreshOperation::ask() {
@@ -211,6 +220,7 @@ void RefreshOperation::ask() {
 void RefreshOperation::answered(const RefreshAnswer& answer) {
   const auto self = shared_from_this();
   shared_->callEnded(self);
+  stopRenewing();
   if (!std::exchange(isAsking_, false)) {  // it was abandoned
     if (answer.tokens) safely([&] { publishLate(*answer.tokens); });
     return;

@@ -69,6 +69,7 @@ class RefreshOperation : public std::enable_shared_from_this<RefreshOperation> {
 
   void lead();
   void renewLease();
+  void stopRenewing() noexcept;
   [[nodiscard]] bool holdsLease() const;
   void askWithLease();
   void ask();
@@ -107,7 +108,8 @@ class RefreshOperation : public std::enable_shared_from_this<RefreshOperation> {
   bool isLost_ = false;  // the lock
   Deadline claimedAt_;
   Deadline renewedAt_;
-  std::optional<TokenSet> brought_;  // by the call: they must not get lost
+  std::optional<RedisLink::Ticket> renewing_;  // also when another server takes over, which may not have the lock
+  std::optional<TokenSet> brought_;            // by the call: they must not get lost
   // When an earlier login with this refresh token was signed out of: it stays known.
   std::optional<TimePoint> endedBefore_;
   std::optional<TimePoint> signsOut_;  // what is under way here for the login is discarded before `done_` is called

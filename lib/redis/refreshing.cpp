@@ -16,15 +16,6 @@ LocalCoordinatorOptions inFront(LocalCoordinatorOptions options) {
   return options;
 }
 
-// A pool's job that throws would end the program.
-template <class Work>
-void guarded(const Work& work) noexcept {
-  try {
-    work();
-  } catch (...) {  // NOLINT(bugprone-empty-catch): said above
-  }
-}
-
 // Runs it on the loop's thread, and waits until that is done with it and with all that came before. Where there is no
 // memory for that, it is not run.
 void runOn(EventLoop& loop, const std::function<void()>& work) noexcept {
@@ -88,8 +79,6 @@ void Refreshing::call(const std::shared_ptr<RefreshOperation>& operation) {
 
 void Refreshing::startCall(const std::shared_ptr<RefreshOperation>& operation) {
   const bool isAsynchronous = bool(operation->call().asynchronous());
-  asking_.insert(operation);
-  if (isAsynchronous) ++running_;
   // The application may hold this for as long as it likes: neither the operation nor the link may live on for it.
   const Completion<RefreshAnswer> answered = [loop = link_->sharedLoop(),
                                               weak = std::weak_ptr(operation)](const RefreshAnswer& answer) {
@@ -105,14 +94,15 @@ void Refreshing::startCall(const std::shared_ptr<RefreshOperation>& operation) {
     }
   };
   const auto make = [operation, isAsynchronous, answered] {
-    guarded([&] {
-      if (!isAsynchronous) return answered(ask(operation->call().blocking(), operation->spent()));
-      startAsking(operation->call().asynchronous(), operation->spent(), answered);
-    });
+    if (!isAsynchronous) return answered(ask(operation->call().blocking(), operation->spent()));
+    startAsking(operation->call().asynchronous(), operation->spent(), answered);
   };
-  // Not even one that begins quickly is begun on the link's thread: it is the application's.
+  asking_.insert(operation);
+  if (isAsynchronous) ++running_;
+  // Not even one that begins quickly is begun on the link's thread, nor on those that complete: it is the
+  // application's, which may sign with a key that is elsewhere.
   try {
-    if ((isAsynchronous ? completing_ : calling_).post(make)) return;
+    if (calling_.post(make)) return;
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): it is not made, then
   }
   answered({.tokens = fail(Errc::overloaded, "the call could not be made"), .endpoint = EndpointState::notAsked});
@@ -210,21 +200,31 @@ std::shared_ptr<void> Refreshing::hold() {
   return held;
 }
 
+// Also by a pool that is closed before it has come to it. The pool has the only copy: with it may go the last of a
+// Fetcher, which must not wait for the link on the link's thread.
 void Refreshing::complete(std::function<void()> work) noexcept {
-  const auto run = [](const std::function<void()>& what) { completeSafely<bool>([&](bool) { what(); }, true); };
+  struct Work {
+    std::function<void()> what;
+    ~Work() {
+      completeSafely<bool>([this](bool) { what(); }, true);
+    }
+  };
+  auto kept = Work{std::move(work)};
   try {
-    const auto copy = std::make_shared<const std::function<void()>>(work);
-    if (completing_.post([copy, run] { run(*copy); })) return;
+    auto taken = std::make_shared<Work>();
+    taken->what = [] {};
+    taken->what.swap(kept.what);
+    const bool isPosted = completing_.post([taken = std::move(taken)] {});
+    static_cast<void>(isPosted);     // else it is done here
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): here, then
   }
-  run(work);
 }
 
 void Refreshing::revokeLast(std::string client, TokenSet last, RevokeCall revoke) {
   const auto held = hold();
   const auto found = [self = shared_from_this(), revoke, held](const TokenSet& tokens) {
-    const auto call = [revoke, tokens, held] { guarded([&] { revoke(tokens); }); };
-    if (!self->revoking_.post(call)) call();
+    // Else there are too many of them, as in one process.
+    static_cast<void>(self->revoking_.post([revoke, tokens, held] { revoke(tokens); }));
   };
   auto watch = std::make_shared<OrphanWatch>(shared_from_this(), std::move(client), std::move(last), found);
   link_->loop().post([self = shared_from_this(), watch] {

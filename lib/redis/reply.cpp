@@ -70,9 +70,10 @@ redisReplyObjectFunctions functions() {
   made.createArray = [](const redisReadTask* task, auto count) -> void* {
     return place(task, [&](Reply& reply) {
       const bool isNested = task->parent != nullptr;
-      const bool mayNest = task->privdata != nullptr;
-      const std::size_t most = mayNest && !isNested ? mostRanges : mostItems;
-      if ((isNested && !mayNest) || static_cast<std::size_t>(count) > most) return false;
+      auto* const all = static_cast<std::size_t*>(task->privdata);
+      const std::size_t most = all != nullptr && !isNested ? mostRanges : mostItems;
+      if ((isNested && all == nullptr) || static_cast<std::size_t>(count) > most) return false;
+      if (all != nullptr && (*all += static_cast<std::size_t>(count)) > mostNestedItems) return false;
       reply.kind = Reply::Kind::array;
       reply.items.resize(static_cast<std::size_t>(count));
       return true;
@@ -82,11 +83,11 @@ redisReplyObjectFunctions functions() {
   return made;
 }
 
-redisReader* makeReader(ReplyReader::Arrays arrays) {
+redisReader* makeReader(std::size_t* items) {
   static redisReplyObjectFunctions made = functions();
   redisReader* reader = redisReaderCreateWithFunctions(&made);
   if (reader == nullptr) throw std::runtime_error("ironjar: hiredis has no memory for a reader");
-  if (arrays == ReplyReader::Arrays::nested) reader->privdata = &made;  // anything but null
+  reader->privdata = items;
   return reader;
 }
 
@@ -105,7 +106,9 @@ bool Reply::refusesUser() const {
   return name == "NOAUTH" || name == "NOPERM";
 }
 
-ReplyReader::ReplyReader(Arrays arrays) : reader_(makeReader(arrays)) {}
+ReplyReader::ReplyReader(Arrays arrays)
+    : items_(arrays == Arrays::nested ? std::make_unique<std::size_t>(0) : nullptr),
+      reader_(makeReader(items_.get())) {}
 
 Result<std::optional<Reply>> ReplyReader::read(std::string_view received) {
   pending_ += received.size();
@@ -118,6 +121,7 @@ Result<std::optional<Reply>> ReplyReader::read(std::string_view received) {
   if (root == nullptr) return std::optional<Reply>();
   const std::unique_ptr<Reply> reply(static_cast<Reply*>(root));
   pending_ = 0;
+  if (items_) *items_ = 0;
   return std::optional(std::move(*reply));
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <hiredis/hiredis.h>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +31,7 @@ struct Reply {
 
 class ReplyReader {
  public:
-  // What an array may hold.
+  // What an array may hold. Nested: mostNestedItems in all.
   enum class Arrays { flat, nested };
   explicit ReplyReader(Arrays arrays = Arrays::flat);
 
@@ -39,6 +40,7 @@ class ReplyReader {
   [[nodiscard]] Result<std::optional<Reply>> read(std::string_view received);
 
  private:
+  std::unique_ptr<std::size_t> items_;  // of the reply that is under way, where arrays may nest
   Handle<redisReader, redisReaderFree> reader_;
   std::size_t pending_ = 0;  // bytes of the reply that is under way
 };

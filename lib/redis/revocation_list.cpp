@@ -1,6 +1,6 @@
+#include "base/leave.hpp"
 #include "base/worker_pool.hpp"
 #include "redis/denial_mirror.hpp"
-#include "redis/leave.hpp"
 #include "redis/scripts.hpp"
 
 #include <atomic>
@@ -64,15 +64,18 @@ class RedisRevocationList::State {
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+  // The link's thread holds nothing of the link any more that a question which was answered has left there.
   ~State() {
-    if (!mirror_) return;
+    const auto endMirror = [mirror = mirror_] {
+      if (mirror) mirror->end();
+    };
     if (link_->loop().isOnItsThread()) {
-      mirror_->end();
+      endMirror();
       return;
     }
-    const auto end = [this](const Completion<bool>& ended) {
-      link_->loop().post([mirror = mirror_, ended] {
-        mirror->end();
+    const auto end = [this, endMirror](const Completion<bool>& ended) {
+      link_->loop().post([endMirror, ended] {
+        endMirror();
         ended(true);
       });
     };

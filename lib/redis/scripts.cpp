@@ -77,9 +77,14 @@ return {'mine'}
 )";
 
 // Tokens of a login that has ended are left behind before the lock is released: whoever ended it looks for them until
-// then.
+// then. The logout is remembered from the end of that call on, which has spent the token.
 constexpr const char* publish = R"(
 local i, value, kind = known()
+if kind == 'o' then
+  each(function(j)
+    if redis.call('PTTL', KEYS[j]) < tonumber(ttl) then redis.call('PEXPIRE', KEYS[j], ttl) end
+  end)
+end
 if kind == 'o' and what == 'r' then return {'value', i, value} end
 local newest = true
 for j = 1, n do

@@ -5,6 +5,7 @@
 #include "redis/policy.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace ironjar::detail {
@@ -28,16 +29,6 @@ RedisOptions sentinelOptions(RedisOptions options) {
   return options;
 }
 
-struct RedisSentinels::Search {
-  Deadline deadline;
-  Verify verify;
-  Looked done;
-  std::vector<Pointer> left;  // to be asked, the last one first
-  Pointer asked = nullptr;
-  std::set<RedisEndpoint> refused = {};  // that are no masters
-  std::optional<Error> problem = {};     // that tells most
-};
-
 RedisSentinels::RedisSentinels(std::shared_ptr<EventLoop> loop, const RedisOptions& options, const RedisTls& tls,
                                std::shared_ptr<std::atomic<std::uint64_t>> commands, std::function<void()> switched)
     : loop_(std::move(loop)),
@@ -59,69 +50,50 @@ std::vector<RedisEndpoint> RedisSentinels::known() const {
 }
 
 void RedisSentinels::find(Deadline deadline, Verify verify, Looked done) {
-  const auto once = exactlyOnce(std::move(done), std::optional(Error{Errc::overloaded, {}}));
-  const auto search =
-      std::make_shared<Search>(Search{deadline, std::move(verify), once, {sentinels_.rbegin(), sentinels_.rend()}});
-  searches_.insert(search);
-  next(search);
-}
-
-void RedisSentinels::next(const std::shared_ptr<Search>& search) {
-  const auto now = std::chrono::steady_clock::now();
-  if (search->left.empty() || now >= search->deadline || isClosed_) {
-    return finish(search, search->problem.value_or(fail(Errc::unreachable, "no sentinel answers")));
-  }
-  // Each has its part of the time, for itself and for the master that it names.
-  const Deadline part = now + (search->deadline - now) / static_cast<int>(search->left.size());
-  search->asked = std::move(search->left.back());
-  search->left.pop_back();
-  RedisCall call{.arguments = {"SENTINEL", "get-master-addr-by-name", options_.masterName}};
-  search->asked->run(std::move(call), part,
-                     [self = shared_from_this(), search](const Result<Reply>& reply) { self->named(search, reply); });
-}
-
-void RedisSentinels::named(const std::shared_ptr<Search>& search, const Result<Reply>& reply) {
-  if (!searches_.contains(search)) return;
-  const auto failed = [&](Error why) {
-    const bool refusesUs = why.code == Errc::notAllowed;
-    if (!search->problem || refusesUs) search->problem = std::move(why);
-    next(search);
+  // No sentinel's word is worth asking a server twice that is no master.
+  const auto refused = std::make_shared<std::set<RedisEndpoint>>();
+  const Verify once = [refused, verify = std::move(verify)](const RedisEndpoint& master, Deadline until, Looked told) {
+    if (refused->contains(master)) return told(fail(Errc::unreachable, "sentinels name no master"));
+    verify(master, until, [refused, master, told = std::move(told)](std::optional<Error> problem) {
+      if (problem) refused->insert(master);
+      told(std::move(problem));
+    });
   };
-  if (!reply) return failed(reply.error());
+  const auto ask = [weak = weak_from_this(), once](const Search& search, const Pointer& sentinel, Deadline until) {
+    const auto self = weak.lock();
+    if (!self || self->isClosed_) return search->finish(Error{Errc::unreachable, "going"});
+    RedisCall call{.arguments = {"SENTINEL", "get-master-addr-by-name", self->options_.masterName}};
+    sentinel->run(std::move(call), until, [weak, search, sentinel, once](const Result<Reply>& reply) {
+      if (const auto asker = weak.lock()) asker->named(search, sentinel, reply, once);
+    });
+  };
+  Enquiry<Pointer>::begin(loop_, sentinels_, deadline, fail(Errc::unreachable, "no sentinel answers"), ask,
+                          std::move(done));
+}
+
+void RedisSentinels::named(const Search& search, const Pointer& by, const Result<Reply>& reply, const Verify& verify) {
+  if (search->isOver()) return;
+  if (!reply) return search->failed(reply.error());
   if (reply->kind == Reply::Kind::error) {
     const Errc code = reply->refusesUser() ? Errc::notAllowed : Errc::unreachable;
-    return failed(fail(code, "a sentinel answers " + reply->errorName()));
+    return search->failed(fail(code, "a sentinel answers " + reply->errorName()));
   }
   const auto& items = reply->items;
   const auto master = items.size() == 2 ? endpointOf(items[0].text, items[1].text) : std::nullopt;
-  if (!master) return failed(fail(Errc::unreachable, "a sentinel knows no master of that name"));
-  if (search->refused.contains(*master)) return failed(fail(Errc::unreachable, "sentinels name no master"));
-  const auto now = std::chrono::steady_clock::now();
-  const Deadline part = now + (search->deadline - now) / static_cast<int>(search->left.size() + 1);
-  search->verify(*master, part, [self = shared_from_this(), search, master = *master](std::optional<Error> problem) {
-    self->verified(search, master, std::move(problem));
+  if (!master) return search->failed(fail(Errc::unreachable, "a sentinel knows no master of that name"));
+  verify(*master, search->part(), [weak = weak_from_this(), search, by](std::optional<Error> problem) {
+    if (const auto self = weak.lock()) self->verified(search, by, std::move(problem));
   });
 }
 
-void RedisSentinels::verified(const std::shared_ptr<Search>& search, const RedisEndpoint& master,
-                              std::optional<Error> problem) {
-  if (!searches_.contains(search)) return;
-  if (problem) {
-    search->refused.insert(master);
-    const bool tellsMore = problem->code == Errc::notAllowed || !search->problem;
-    if (tellsMore) search->problem = std::move(problem);
-    return next(search);
-  }
-  const auto named = std::find(sentinels_.begin(), sentinels_.end(), search->asked);
+void RedisSentinels::verified(const Search& search, const Pointer& by, std::optional<Error> problem) {
+  if (search->isOver()) return;
+  if (problem) return search->failed(*std::move(problem));
+  const auto named = std::find(sentinels_.begin(), sentinels_.end(), by);
   if (named != sentinels_.end()) std::rotate(sentinels_.begin(), named, std::next(named));
-  learnOthers(search->asked, search->deadline);
+  learnOthers(by, search->deadline());
   if (!listening_) listen();
-  finish(search, std::nullopt);
-}
-
-void RedisSentinels::finish(const std::shared_ptr<Search>& search, std::optional<Error> problem) {
-  if (searches_.erase(search) == 0) return;
-  completeSafely(search->done, std::move(problem));
+  search->finish(std::nullopt);
 }
 
 void RedisSentinels::learnOthers(const Pointer& sentinel, Deadline deadline) {
@@ -210,7 +182,6 @@ void RedisSentinels::close() {
   if (const auto connection = listening_) connection->close({Errc::unreachable, "going"});
   const std::vector<Pointer> all = sentinels_;
   for (const Pointer& sentinel : all) sentinel->close();
-  while (!searches_.empty()) finish(*searches_.begin(), Error{Errc::unreachable, "going"});
 }
 
 }  // namespace ironjar::detail

@@ -1,11 +1,11 @@
 // Redis Sentinel: which server is the master now, as sentinels say.
 #pragma once
 
+#include "redis/enquiry.hpp"
 #include "redis/pool.hpp"
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <vector>
 
 namespace ironjar::detail {
@@ -34,13 +34,11 @@ class RedisSentinels : public std::enable_shared_from_this<RedisSentinels> {
 
  private:
   using Pointer = std::shared_ptr<RedisPool>;
-  struct Search;
+  using Search = std::shared_ptr<Enquiry<Pointer>>;
 
   [[nodiscard]] Pointer poolOf(const RedisEndpoint& sentinel) const;
-  void next(const std::shared_ptr<Search>& search);
-  void named(const std::shared_ptr<Search>& search, const Result<Reply>& reply);
-  void verified(const std::shared_ptr<Search>& search, const RedisEndpoint& master, std::optional<Error> problem);
-  void finish(const std::shared_ptr<Search>& search, std::optional<Error> problem);
+  void named(const Search& search, const Pointer& by, const Result<Reply>& reply, const Verify& verify);
+  void verified(const Search& search, const Pointer& by, std::optional<Error> problem);
   void learnOthers(const Pointer& sentinel, Deadline deadline);
   void learn(const Reply& others);
   void listen();
@@ -53,7 +51,6 @@ class RedisSentinels : public std::enable_shared_from_this<RedisSentinels> {
   const std::shared_ptr<std::atomic<std::uint64_t>> commands_;
   const std::function<void()> switched_;
   std::vector<Pointer> sentinels_;  // the one that has named the master is in front
-  std::set<std::shared_ptr<Search>> searches_;
   std::shared_ptr<RedisConnection> listening_;
   std::optional<EventLoop::Ticket> timer_;  // of the next attempt to listen
   bool isClosed_ = false;

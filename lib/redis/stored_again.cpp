@@ -38,6 +38,11 @@ std::vector<RedisCall> StoredAgain::takeOver(const ServerOf& serverOf, Deadline 
   return moved;
 }
 
+bool StoredAgain::empty(Deadline now) {
+  forgetBefore(now - storesAgainWithin);
+  return all_.empty();
+}
+
 void StoredAgain::forgetBefore(Deadline time) {
   while (!all_.empty() && all_.front().at < time) forgetOldest();
 }

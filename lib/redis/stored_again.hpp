@@ -25,6 +25,8 @@ class StoredAgain {
   // Those that another server is responsible for by now, which are to be run there, and added again when they have.
   [[nodiscard]] std::vector<RedisCall> takeOver(const ServerOf& serverOf, Deadline now);
 
+  [[nodiscard]] bool empty(Deadline now);
+
   // Whether it is anything that a server must not lose.
   [[nodiscard]] static bool matters(const RedisCall& call);
 

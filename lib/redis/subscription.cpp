@@ -49,7 +49,8 @@ void RedisSubscription::remove(Ticket ticket) noexcept {
 
 void RedisSubscription::follow() {
   const auto connection = connection_;
-  if (!connection || topology_.mayListenAt(server_)) return;
+  if (!connection) return connectNow();
+  if (topology_.mayListenAt(server_)) return;
   connectsFrom_ = {};
   connection->close({Errc::unreachable, "another server has taken over"});
 }
@@ -62,8 +63,7 @@ void RedisSubscription::drop() {
 
 void RedisSubscription::recover() {
   isDropped_ = false;
-  connectsFrom_ = {};
-  connectSoon();
+  connectNow();
 }
 
 void RedisSubscription::close() {
@@ -72,9 +72,18 @@ void RedisSubscription::close() {
   if (const auto connection = std::exchange(connection_, nullptr)) connection->close({Errc::unreachable, "going"});
 }
 
+void RedisSubscription::connectNow() {
+  if (connection_) return;
+  loop_->cancel(timer_);
+  connectsFrom_ = {};
+  connectSoon();
+}
+
 void RedisSubscription::connectSoon() {
-  if (connection_ || timer_ || isDropped_ || listeners_.empty() || !topology_.isKnown()) return;
-  if (std::chrono::steady_clock::now() >= connectsFrom_) return connect();
+  if (connection_ || timer_ || isDropped_ || listeners_.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (!topology_.isKnown()) connectsFrom_ = std::max(connectsFrom_, now + options_.pause);  // no server yet
+  if (now >= connectsFrom_) return connect();
   timer_ = loop_->at(connectsFrom_, [this] {
     timer_.reset();
     connectSoon();

@@ -46,6 +46,7 @@ class RedisSubscription {
     bool isConfirmed = false;
   };
 
+  void connectNow();
   void connectSoon();
   void connect();
   void watch();

@@ -70,12 +70,23 @@ void RedisTopology::look(Deadline deadline, std::chrono::milliseconds soon, Look
   sentinels_->find(deadline, verify, std::move(done));
 }
 
+void RedisTopology::lookForOthers(Deadline deadline, std::chrono::milliseconds soon, Looked done) {
+  if (!sentinels_) return look(deadline, soon, std::move(done));
+  const auto verify = [this, soon](const RedisEndpoint& server, Deadline until, Looked verified) {
+    if (pool_ && pool_->endpoint() == server) return verified(std::nullopt);
+    verifyMaster(server, until, soon, std::move(verified));
+  };
+  sentinels_->find(deadline, verify, std::move(done));
+}
+
 // A sentinel may lie, and may not know yet that a master has become a replica.
 void RedisTopology::verifyMaster(const RedisEndpoint& server, Deadline deadline, std::chrono::milliseconds soon,
                                  Looked done) {
   const bool isInUse = pool_ && pool_->endpoint() == server;
   const Pointer pool = isInUse ? pool_ : poolOf(server);
+  if (!isInUse) verifying_.insert(pool);
   const auto looked = [this, isAlive = isAlive_, pool, done = std::move(done)](std::optional<Error> problem) {
+    if (*isAlive) verifying_.erase(pool);
     if (!problem && *isAlive) use(pool);
     if (problem && *isAlive && pool != pool_) loop_->post([pool] { pool->close(); });
     done(std::move(problem));
@@ -86,7 +97,9 @@ void RedisTopology::verifyMaster(const RedisEndpoint& server, Deadline deadline,
 // From now on. What is under way with another one fails.
 void RedisTopology::use(const Pointer& pool) {
   const Pointer before = std::exchange(pool_, pool);
-  if (before && before != pool) loop_->post([before] { before->close(); });
+  if (!before || before == pool) return;
+  tookOverAt_ = std::chrono::steady_clock::now();
+  loop_->post([before] { before->close(); });
 }
 
 void RedisTopology::retire() {
@@ -99,6 +112,7 @@ void RedisTopology::close() {
   if (sentinels_) sentinels_->close();
   if (cluster_) cluster_->close();
   if (pool_) pool_->close();
+  for (const Pointer& pool : std::exchange(verifying_, {})) pool->close();  // which hold themselves
 }
 
 std::vector<RedisCall> RedisTopology::stepsOf(const RedisCall& call) const {

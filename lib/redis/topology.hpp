@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace ironjar::detail {
@@ -28,11 +29,15 @@ class RedisTopology {
   void run(RedisCall call, Deadline deadline, Answered done);
   // Finds out which servers there are, and whether they can be written to: RedisPool::look() of those that count.
   void look(Deadline deadline, std::chrono::milliseconds soon, Looked done);
+  // Finds out whether another server has taken over, and looks at that one alone. Where it can.
+  void lookForOthers(Deadline deadline, std::chrono::milliseconds soon, Looked done);
   void retire();
   void close();
 
   // Whether there are others that may take over.
   [[nodiscard]] bool canFailOver() const;
+  // When one has, last, as far as this process knows.
+  [[nodiscard]] std::optional<Deadline> tookOverAt() const { return cluster_ ? cluster_->tookOverAt() : tookOverAt_; }
   // Whether it is a cluster, one of whose nodes may be lost alone.
   [[nodiscard]] bool hasNodes() const { return cluster_ != nullptr; }
   // The call as what its servers are sent, each of which may be another.
@@ -64,7 +69,9 @@ class RedisTopology {
   const RedisTls& tls_;
   const std::shared_ptr<std::atomic<std::uint64_t>> commands_;
   const std::shared_ptr<bool> isAlive_ = std::make_shared<bool>(true);
-  Pointer pool_;  // null until sentinels have named the master, and in a cluster
+  Pointer pool_;                 // null until sentinels have named the master, and in a cluster
+  std::set<Pointer> verifying_;  // whether they are masters
+  std::optional<Deadline> tookOverAt_;
   const RedisOptions sentinelOptions_;
   std::shared_ptr<RedisSentinels> sentinels_;  // null without
   std::shared_ptr<RedisCluster> cluster_;      // likewise; there is no pool_ then

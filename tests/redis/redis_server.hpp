@@ -1,22 +1,16 @@
-// A redis-server of the test's own: on a free port of the loopback interface, in a temporary folder, gone with the
-// object. The one that Debian's package starts is never touched.
+// A redis-server of the test's own. The one that Debian's package starts is never touched.
 #pragma once
 
-#include "process.hpp"
+#include "support/own_server.hpp"
 
-#include <arpa/inet.h>
 #include <chrono>
 #include <cstdarg>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <hiredis/hiredis.h>
 #include <memory>
 #include <mutex>
-#include <netinet/in.h>
 #include <sstream>
-#include <sys/socket.h>
-#include <thread>
 
 #include <ironjar/redis.hpp>
 
@@ -32,32 +26,14 @@ namespace support {
 #ifdef IRONJAR_TEST_IS_SANITIZED
 inline const std::chrono::milliseconds overhead{5000};
 #else
-inline const std::chrono::milliseconds overhead{std::getenv("IRONJAR_SLOW") == nullptr ? 50 : 5000};
+inline const std::chrono::milliseconds overhead{std::getenv("IRONJAR_SLOW") == nullptr ? 150 : 5000};
 #endif
-
-inline int freePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(fd);
-  if (!bound) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
-}
 
 using RedisContext = std::unique_ptr<redisContext, void (*)(redisContext*)>;
 
 inline RedisContext connectTo(int port) {
   return {redisConnectWithTimeout("127.0.0.1", port, timeval{10, 0}), redisFree};
 }
-inline bool isListening(int port) {
-  const auto context = connectTo(port);
-  return context && context->err == 0;
-}
-
 inline std::string textOf(const redisReply& reply) {
   if (reply.type == REDIS_REPLY_INTEGER) return std::to_string(reply.integer);
   if (reply.type == REDIS_REPLY_NIL) return "";
@@ -92,53 +68,30 @@ std::string commandTo(int port, const std::string& password, const Words&... wor
 
 class RedisServer {
  public:
-  explicit RedisServer(std::vector<std::string> arguments = {}) : arguments_(std::move(arguments)) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ironjar-redis-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
-    for (int tries = 0; tries < 5; ++tries) {  // another program may take the port first
-      port_ = freePort();
-      if (start()) return;
-    }
-    throw std::runtime_error("redis-server does not start: is Debian's redis-server installed?");
-  }
-  RedisServer(const RedisServer&) = delete;
-  RedisServer& operator=(const RedisServer&) = delete;
-  ~RedisServer() {
-    stop();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  explicit RedisServer(std::vector<std::string> arguments = {})
+      : own_("redis", [arguments = std::move(arguments)](const std::string& folder, int port) {
+          std::vector<std::string> words = {"redis-server", "--port", std::to_string(port), "--bind", "127.0.0.1"};
+          for (const char* word : {"--save", "", "--appendonly", "no", "--rdbcompression", "no", "--daemonize", "no",
+                                   "--logfile", "log", "--enable-debug-command", "yes", "--unixsocket", "socket"}) {
+            words.emplace_back(word);
+          }
+          words.insert(words.end(), {"--dir", folder});
+          words.insert(words.end(), arguments.begin(), arguments.end());
+          return words;
+        }) {}
 
-  bool start() {
-    std::vector<std::string> words = {"redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1"};
-    for (const char* word : {"--save", "", "--appendonly", "no", "--rdbcompression", "no", "--daemonize", "no",
-                             "--logfile", "log", "--enable-debug-command", "yes", "--unixsocket", "socket", "--dir"}) {
-      words.emplace_back(word);
-    }
-    words.push_back(folder_);
-    words.insert(words.end(), arguments_.begin(), arguments_.end());
-    process_ = Process(words);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    while (std::chrono::steady_clock::now() < deadline && process_.isRunning()) {
-      if (isListening(port_)) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    process_.kill();
-    return false;
-  }
-  void stop() { process_.kill(); }
-  [[nodiscard]] bool isRunning() const { return process_.isRunning(); }
-  void pause() const { process_.signal(SIGSTOP); }
-  void resume() const { process_.signal(SIGCONT); }
-
-  [[nodiscard]] int port() const { return port_; }
-  [[nodiscard]] const std::string& folder() const { return folder_; }
+  bool start() { return own_.start(); }
+  void stop() { own_.stop(); }
+  [[nodiscard]] bool isRunning() const { return own_.isRunning(); }
+  void pause() const { own_.pause(); }
+  void resume() const { own_.resume(); }
+  [[nodiscard]] int port() const { return own_.port(); }
+  [[nodiscard]] const std::string& folder() const { return own_.folder(); }
 
   // A reply as text; an array's items in lines.
   template <class... Words>
   std::string command(const Words&... words) {
-    return commandTo(port_, "", words...);
+    return commandTo(port(), "", words...);
   }
   std::vector<std::string> keys(const std::string& pattern) {
     std::istringstream lines(command("KEYS", pattern));
@@ -157,15 +110,12 @@ class RedisServer {
   // The snapshot that it would keep on disk.
   std::string snapshot() {
     command("SAVE");
-    std::ifstream file(folder_ + "/dump.rdb", std::ios::binary);
+    std::ifstream file(folder() + "/dump.rdb", std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
  private:
-  std::vector<std::string> arguments_;
-  std::string folder_;
-  int port_ = 0;
-  Process process_;
+  OwnServer own_;
 };
 
 // What everybody sends to it, as an eavesdropper with MONITOR sees it.

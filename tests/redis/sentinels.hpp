@@ -7,71 +7,61 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace support {
 
 class Sentinel {
  public:
-  explicit Sentinel(int master) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ironjar-sentinel-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
-    for (int tries = 0; tries < 5; ++tries) {
-      port_ = freePort();
-      if (start(master)) return;
-    }
-    throw std::runtime_error("redis-server --sentinel does not start");
-  }
-  Sentinel(const Sentinel&) = delete;
-  Sentinel& operator=(const Sentinel&) = delete;
-  ~Sentinel() {
-    stop();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  void stop() { process_.kill(); }
-  [[nodiscard]] int port() const { return port_; }
+  // Of the master at this host and port. `further`: lines of its configuration.
+  Sentinel(const std::string& host, int master, const std::string& further)
+      : own_("sentinel", [=](const std::string& folder, int port) {
+          const std::string file = folder + "/sentinel.conf";
+          const std::string monitored = "mymaster";
+          std::ofstream(file) << "port " << port << "\nbind 127.0.0.1\nlogfile log\ndir " << folder
+                              << "\nrequirepass of-the-sentinels\nsentinel sentinel-pass of-the-sentinels\n"
+                              << further << "sentinel monitor " << monitored << ' ' << host << ' ' << master
+                              << " 2\nsentinel auth-pass " << monitored
+                              << " of-the-servers\nsentinel down-after-milliseconds " << monitored
+                              << " 1000\nsentinel failover-timeout " << monitored << " 5000\n";
+          return std::vector<std::string>{"redis-server", file, "--sentinel"};
+        }) {}
+
+  void stop() { own_.stop(); }
+  [[nodiscard]] int port() const { return own_.port(); }
   template <class... Words>
   std::string command(const Words&... words) const {
-    return commandTo(port_, "of-the-sentinels", words...);
+    return commandTo(port(), "of-the-sentinels", words...);
   }
 
  private:
-  bool start(int master) {
-    const std::string file = folder_ + "/sentinel.conf";
-    const std::string monitored = "mymaster";
-    std::ofstream(file) << "port " << port_ << "\nbind 127.0.0.1\nlogfile log\ndir " << folder_
-                        << "\nrequirepass of-the-sentinels\nsentinel sentinel-pass of-the-sentinels"
-                        << "\nsentinel monitor " << monitored << " 127.0.0.1 " << master << " 2\nsentinel auth-pass "
-                        << monitored << " of-the-servers\nsentinel down-after-milliseconds " << monitored
-                        << " 1000\nsentinel failover-timeout " << monitored << " 5000\n";
-    process_ = Process({"redis-server", file, "--sentinel"});
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-    while (std::chrono::steady_clock::now() < deadline && process_.isRunning()) {
-      if (isListening(port_)) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    process_.kill();
-    return false;
-  }
-
-  std::string folder_;
-  int port_ = 0;
-  Process process_;
+  OwnServer own_;
 };
 
 struct Watched {
-  Watched() {
-    const std::vector<std::string> secret = {"--requirepass", "of-the-servers", "--masterauth", "of-the-servers"};
-    servers.push_back(std::make_unique<RedisServer>(secret));
-    for (int i = 0; i < 2; ++i) {
-      std::vector<std::string> words = {"--replicaof", "127.0.0.1 " + std::to_string(servers[0]->port()),
-                                        "--repl-diskless-sync-delay", "0"};
-      words.insert(words.end(), secret.begin(), secret.end());
+  // With a certificate of `localhost`, as a PEM file with its key, all that they say to each other and to clients goes
+  // over TLS, but for what the test itself asks.
+  explicit Watched(std::string certificate = {}) : file(std::move(certificate)) {
+    for (int i = 0; i < 3; ++i) {
+      ports.push_back(freePort());
+      std::vector<std::string> words = {"--requirepass", "of-the-servers", "--masterauth", "of-the-servers"};
+      if (i > 0) words.insert(words.end(), {"--replicaof", host() + " " + std::to_string(portOf(0))});
+      if (i > 0) words.insert(words.end(), {"--repl-diskless-sync-delay", "0"});
+      for (const auto& [name, value] : tls(ports.back())) words.insert(words.end(), {"--" + name, value});
+      if (!file.empty()) words.insert(words.end(), {"--replica-announce-ip", host()});
       servers.push_back(std::make_unique<RedisServer>(words));
     }
-    for (int i = 0; i < 3; ++i) sentinels.emplace_back(servers[0]->port());
+    for (int i = 0; i < 3; ++i) {
+      sentinelPorts.push_back(freePort());
+      std::string lines;
+      for (const auto& [name, value] : tls(sentinelPorts.back())) lines.append(name + " " + value + "\n");
+      if (!file.empty()) {
+        lines +=
+            "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\nsentinel announce-ip " + host() + "\n";
+      }
+      sentinels.emplace_back(host(), portOf(0), lines);
+    }
     const bool isReady = within([&] {
       return std::all_of(sentinels.begin(), sentinels.end(), [&](const Sentinel& each) {
         const std::string seen = each.command("SENTINEL", "master", "mymaster");
@@ -107,8 +97,8 @@ struct Watched {
   // As a sentinel says.
   [[nodiscard]] RedisServer* master() const {
     const std::string named = sentinels.front().command("SENTINEL", "get-master-addr-by-name", "mymaster");
-    for (const auto& server : servers) {
-      if (named == "127.0.0.1\n" + std::to_string(server->port()) + "\n") return server.get();
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      if (named == host() + "\n" + std::to_string(portOf(i)) + "\n") return servers[i].get();
     }
     return nullptr;
   }
@@ -118,7 +108,10 @@ struct Watched {
   }
   [[nodiscard]] std::vector<std::string> addresses() const {
     std::vector<std::string> all;
-    for (const Sentinel& each : sentinels) all.push_back("127.0.0.1:" + std::to_string(each.port()));
+    auto port = sentinelPorts.begin();
+    for (const Sentinel& each : sentinels) {
+      all.push_back(host() + ":" + std::to_string(file.empty() ? each.port() : *port++));
+    }
     return all;
   }
   [[nodiscard]] ironjar::RedisOptions options(const char* secret) const {
@@ -128,12 +121,26 @@ struct Watched {
             .masterName = "mymaster",
             .sentinelPassword = "of-the-sentinels",
             .failover = std::chrono::seconds{60},
+            .tls = !file.empty(),
+            .caCertFile = file,
             .timeout = std::chrono::seconds{1},
             .pause = std::chrono::milliseconds{200}};
   }
 
+  const std::string file;
+  std::vector<int> ports;  // for TLS
+  std::vector<int> sentinelPorts;
   std::vector<std::unique_ptr<RedisServer>> servers;
   std::list<Sentinel> sentinels;
+
+ private:
+  [[nodiscard]] std::string host() const { return file.empty() ? "127.0.0.1" : "localhost"; }
+  [[nodiscard]] int portOf(std::size_t server) const { return file.empty() ? servers[server]->port() : ports[server]; }
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> tls(int port) const {
+    if (file.empty()) return {};
+    return {{"tls-port", std::to_string(port)}, {"tls-cert-file", file},    {"tls-key-file", file},
+            {"tls-ca-cert-file", file},         {"tls-auth-clients", "no"}, {"tls-replication", "yes"}};
+  }
 };
 
 }  // namespace support

@@ -25,7 +25,8 @@ using ApiPeer = ironjar::testing::detail::Peer;
 struct Passing {
   explicit Passing(ApiPeer::Script script, std::size_t maxReplayBody = mebibyte,
                    ironjar::HardenedServerOptions hardening = {},
-                   std::function<bool(const ironjar::Response&)> refusesToken = {})
+                   std::function<bool(const ironjar::Response&)> refusesToken = {},
+                   ironjar::Seconds timeout = ironjar::Seconds{30})
       : api(std::move(script)), hardened(web.server, std::move(hardening)) {
     const std::string origin = "http://127.0.0.1:" + std::to_string(api.port());
     const ironjar::Transport sockets = ironjar::httplibTransport({.idleTimeout = std::chrono::milliseconds{100}});
@@ -41,6 +42,7 @@ struct Passing {
              .allowHttpOnLoopback = true,
              .tokenEndpoint = {.url = provider.tokenUrl(), .clientAuth = ironjar::basicAuth("web", clientSecret)},
              .refusesToken = std::move(refusesToken),
+             .timeout = timeout,
              .maxReplayBody = maxReplayBody}),
         origin);
     web.start();
