@@ -42,6 +42,41 @@ TEST_CASE("members: get, take, set, erase, and types that do not fit") {
   CHECK(session.data() == Json{{"list", {1, 2}}});
 }
 
+TEST_CASE("a copy of a session holds what it held then, whichever of the two changes") {
+  Session session;
+  session.set("list", {1, 2});
+  const Json before = session.data();
+  const auto change = [](Session& which) {
+    which.set("list", Json::array({3}));
+    which.set("more", which.data());
+    which.erase("list");
+  };
+  Session copy = session;
+  CHECK(&copy.data() == &session.data());
+  copy.set("list", {1, 2});  // no change
+  CHECK(&copy.data() == &session.data());
+  change(copy);
+  CHECK(session.data() == before);
+  CHECK(copy.data() == Json{{"more", {{"list", {3}}}}});
+  copy = session;
+  change(session);
+  CHECK(copy.data() == before);
+  const Session third = copy;
+  copy.assign(session.data());
+  CHECK(copy.data() == session.data());
+  CHECK(third.data() == before);
+  for (const auto end : {&Session::destroy, &Session::detach}) {
+    Session ended = third;
+    (ended.*end)();
+    CHECK(ended.empty());
+    CHECK(third.data() == before);
+  }
+  session = std::move(copy);
+  CHECK(copy.data() == Json::object());  // NOLINT(bugprone-use-after-move)
+  copy.set("again", 1);
+  CHECK(copy.get<int>("again") == 1);
+}
+
 TEST_CASE("numbers and booleans are what they are, or nothing") {
   Session session;
   session.assign({{"n", 300}, {"negative", -1}, {"f", 3.9}, {"b", true}, {"big", 4294967297}, {"s", "1"}});

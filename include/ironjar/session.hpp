@@ -6,6 +6,7 @@
 //   const auto setCookies = jar.commit(visitor);  // nothing when nothing changed
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,10 +24,12 @@
 #include <ironjar/cookie.hpp>
 #include <ironjar/observer.hpp>
 #include <ironjar/seal.hpp>
+#include <ironjar/shared_json.hpp>
 
 namespace ironjar {
 
 struct TokenSet;
+struct FormerLogin;
 class SessionJar;
 namespace detail {
 
@@ -51,6 +54,7 @@ struct TokenNames {
 };
 
 // One visitor's data for the length of one request. Not thread-safe: a session belongs to the request that opened it.
+// Copies are cheap, and may be on other threads: they share the data until one of them changes it.
 class Session {
  public:
   Session();  // empty, as for a visitor without a cookie
@@ -96,7 +100,7 @@ class Session {
   // The whole session as your own type (NLOHMANN_DEFINE_TYPE_*), and back. Errc::malformed when it does not fit.
   template <class T>
   [[nodiscard]] Result<T> as() const {
-    std::optional<T> value = detail::convertExactly<T>(data_);
+    std::optional<T> value = detail::convertExactly<T>(*data_);
     if (!value) return fail(Errc::malformed, "the session does not fit the type");
     return *std::move(value);
   }
@@ -112,7 +116,8 @@ class Session {
   }
 
   [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
-  [[nodiscard]] const Json& data() const { return data_; }  // always an object
+  // Always an object; the reference is good until the session changes.
+  [[nodiscard]] const Json& data() const { return *data_; }
 
   // The OAuth tokens; defined in tokens.hpp, include it to use them. Nothing without an access or refresh token. A
   // login has one refresh token, and an access token for each resource that a Fetcher names (TokenEndpoint::resource).
@@ -124,11 +129,13 @@ class Session {
   // For a request that failed: takes over what refreshes have brought to `later`, which was opened from the same
   // cookies, as far as this session's own login goes; nothing of a login that was made there.
   void adoptRenewals(const Session& later);
-  // A copy that holds the members of the tokens alone: for renewing them elsewhere, whence adoptRenewals() takes them.
-  [[nodiscard]] Session withTokensAlone() const;
+  // A copy to renew the tokens on elsewhere, such as on another thread, while this one is in use; and what has become
+  // of it: its renewals, as adoptRenewals() takes them, and its end, unless other tokens have come here since.
+  [[nodiscard]] Session branch() const;
+  void merge(const Session& branch);
   void eraseTokens();
-  // The tokens of the sessions that destroy() and replace() have ended here: their logins may have to be ended, too.
-  [[nodiscard]] std::vector<TokenSet> formerTokens() const;
+  // The logins of the sessions that destroy() and replace() have ended here: they may have to be ended, too.
+  [[nodiscard]] std::vector<FormerLogin> formerLogins() const;
 
   // Begins a new session in this one's place, with a new identity and absolute lifetime; only the members listed are
   // kept. Call it when a login begins and again when it succeeds: a cookie that was planted before (session fixation)
@@ -144,7 +151,7 @@ class Session {
   // rejection() then says Errc::notAllowed.
   void destroy();
 
-  [[nodiscard]] bool empty() const { return data_.empty(); }
+  [[nodiscard]] bool empty() const { return data_->empty(); }
   [[nodiscard]] bool changed() const { return due_ == Due::write; }  // since it was opened or last committed
   // Whether commit() would seal it anew though nobody changed it: an old password or format, rolling, a former shape.
   // Nothing is lost when such a commit is left out, and a slow response does not write over a login or logout that was
@@ -162,7 +169,9 @@ class Session {
   // 16 hexadecimal characters made from id(), one way: the session's name in events and logs.
   [[nodiscard]] std::string tag() const;
   // To the second. An Fe26.2 cookie tells its end alone: then this is seal.ttl before that end (absoluteTtl before it
-  // where that is longer) but not after the request, and 1970 for one that never expires.
+  // where that is longer), and 1970, the beginning being unknown, where that is more than a minute ahead (it was sealed
+  // for longer, or by a clock that is ahead) and for one that never expires. To a denial by `sub` and to a logout of
+  // the same tokens an unknown beginning is one before: let seal.ttl be no shorter than that of whoever else seals.
   [[nodiscard]] TimePoint startedAt() const;
   // When the cookie that came stops opening; nothing for a new session and for one that never expires.
   [[nodiscard]] std::optional<TimePoint> expiresAt() const { return expiresAt_; }
@@ -183,6 +192,11 @@ class Session {
     std::size_t headerBytes = 0;
   };
 
+  struct Former {
+    detail::SharedJson data;
+    std::int64_t start = 0;
+  };
+
   Session(std::shared_ptr<const TokenNames> names, Clock now);  // without an identity yet
   [[nodiscard]] const Json* find(std::string_view key) const;
   [[nodiscard]] bool refuses(const Json& value, std::size_t level = 0);
@@ -191,12 +205,13 @@ class Session {
   void store(std::string_view key, Json&& value);
   void refuseDepth();
   void putTokens(const TokenSet& tokens);
-  [[nodiscard]] Json tokenMembers() const;
+  [[nodiscard]] Json tokenMembers(const Json& data) const;
   // What the next renewal of the tokens will spend; empty without tokens.
   [[nodiscard]] std::string login() const;
 
-  Json data_ = Json::object();
-  std::vector<Json> former_;  // the data until each replace() and destroy()
+  detail::SharedJson data_;
+  detail::SharedJson branchedFrom_;  // of a branch()
+  std::vector<Former> former_;       // until each replace() and destroy()
   // Each login() that was spent, and the members that took its tokens' place.
   std::vector<std::pair<std::string, Json>> renewals_;
   State state_ = State::open;
@@ -207,8 +222,8 @@ class Session {
   std::optional<Error> rejection_;
   std::optional<TimePoint> expiresAt_;
   std::int64_t start_ = 0;  // unix seconds
-  std::string id_;          // 16 bytes
-  Presence presence_;       // what the request brought
+  std::array<unsigned char, 16> id_{};
+  Presence presence_;  // what the request brought
   std::shared_ptr<const TokenNames> tokenNames_;
   Clock now_ = systemClock;
 };
@@ -246,7 +261,8 @@ struct SessionOptions {
   bool rolling = false;  // re-seal when half of seal.ttl, or of cookie.maxAge, has passed: active sessions go on
   // The end however active, counted from the start; 0: none. Needs the native format in front. What an Fe26.2 cookie
   // brought ends no later than that cookie, however often it is opened; one that never expires is refused
-  // (Errc::notAllowed). One that was sealed for longer than seal.ttl and absoluteTtl counts as begun when it is opened.
+  // (Errc::notAllowed). One that was sealed for longer than seal.ttl and absoluteTtl counts as begun when it is
+  // written.
   Seconds absoluteTtl{0};
   TokenNames tokenNames = TokenNames();
   CommitHooks commitHooks = CommitHooks();  // Fetcher::commitHooks() makes them
@@ -323,6 +339,7 @@ class SessionJar {
   [[nodiscard]] Result<detail::OpenedJson> unsealSession(std::string_view text, const detail::Attempt& attempt) const;
   [[nodiscard]] std::int64_t startOf(const detail::Provenance& from, TimePoint now) const;
   [[nodiscard]] bool isPastAbsoluteTtl(std::int64_t start, TimePoint now) const;
+  [[nodiscard]] std::int64_t startToSeal(const Session& session, TimePoint now) const;
   [[nodiscard]] bool isHalfOver(const detail::Provenance& from, std::int64_t start, TimePoint now) const;
   void adopt(Session& session, detail::OpenedJson&& unsealed, TimePoint now) const;
   [[nodiscard]] bool isToBeAsked(const Session& session) const;

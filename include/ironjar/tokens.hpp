@@ -30,4 +30,10 @@ struct TokenSet {
   friend bool operator==(const TokenSet&, const TokenSet&) = default;
 };
 
+// One that Session::destroy() or replace() has ended.
+struct FormerLogin {
+  TokenSet tokens;
+  TimePoint startedAt;  // of its session
+};
+
 }  // namespace ironjar

@@ -12,12 +12,6 @@
 namespace ironjar {
 namespace {
 
-std::string randomId() {
-  std::string id(16, '\0');
-  detail::random(detail::writable(id.data(), id.size()));
-  return id;
-}
-
 // Never freed: a session may be made by a destructor at the end of the program.
 std::shared_ptr<const TokenNames> defaultTokenNames() {
   static const auto& names = *new auto(std::make_shared<const TokenNames>());
@@ -32,20 +26,18 @@ Session::Session(std::shared_ptr<const TokenNames> names, Clock now)
     : tokenNames_(std::move(names)), now_(std::move(now)) {}
 
 Session::~Session() {
-  detail::dismantle(data_);
-  for (Json& data : former_) detail::dismantle(data);
   for (auto& [spent, renewed] : renewals_) detail::dismantle(renewed);
 }
 
 void Session::begin(TimePoint now) {
-  id_ = randomId();
+  detail::random(id_);
   start_ = detail::unixSeconds(now);
   isNew_ = true;
 }
 
 const Json* Session::find(std::string_view key) const {
-  const auto member = data_.find(key);
-  return member == data_.end() ? nullptr : &*member;
+  const auto member = data_->find(key);
+  return member == data_->end() ? nullptr : &*member;
 }
 
 bool Session::refuses(const Json& value, std::size_t level) {
@@ -73,14 +65,15 @@ void Session::set(std::string_view key, Json&& value) {
 }
 
 void Session::store(std::string_view key, Json&& value) {
-  const auto member = data_.find(key);
-  if (member == data_.end()) {
+  const Json* const present = find(key);
+  if (present == nullptr) {
     if (refuses(key)) return;  // one that is there was accepted before
-    data_.emplace(key, std::move(value));
+    data_.own().emplace(key, std::move(value));
   } else {
-    if (detail::isSameJson(*member, value)) return;
-    detail::dismantle(*member);
-    *member = std::move(value);
+    if (detail::isSameJson(*present, value)) return;
+    Json& member = *data_.own().find(key);
+    detail::dismantle(member);
+    member = std::move(value);
   }
   due_ = Due::write;
 }
@@ -88,10 +81,11 @@ void Session::store(std::string_view key, Json&& value) {
 void Session::refuseDepth() { rejection_ = fail(Errc::tooLarge, "the data holds more than 64 levels"); }
 
 void Session::erase(std::string_view key) {
-  const auto member = data_.find(key);
-  if (member == data_.end()) return;
+  if (!contains(key)) return;
+  Json& data = data_.own();
+  const auto member = data.find(key);
   detail::dismantle(*member);
-  data_.erase(member);
+  data.erase(member);
   due_ = Due::write;
 }
 
@@ -108,9 +102,8 @@ void Session::assign(Json&& value) {
     rejection_ = fail(Errc::malformed, "assign() takes a JSON object");
     return;
   }
-  if (detail::isSameJson(value, data_)) return;
-  detail::dismantle(data_);
-  data_ = std::move(value);
+  if (detail::isSameJson(value, *data_)) return;
+  data_ = detail::SharedJson(std::move(value));
   due_ = Due::write;
 }
 
@@ -121,8 +114,9 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
   for (const std::string_view key : keep) {
     if (const Json* value = find(key)) kept[std::string(key)] = *value;
   }
-  former_.push_back(std::move(kept));
-  former_.back().swap(data_);
+  detail::SharedJson data(std::move(kept));
+  former_.push_back({data_, start_});  // before anything has changed: there may be no memory for it
+  data_ = std::move(data);
   due_ = Due::write;
   expiresAt_.reset();
   begin(now_());
@@ -130,22 +124,23 @@ void Session::replace(std::initializer_list<std::string_view> keep) {
 
 void Session::detach() {
   if (destroyed()) return;
-  detail::dismantle(data_);
+  data_ = {};
   state_ = State::detached;
 }
 
 void Session::destroy() {
   if (destroyed()) return;
-  former_.emplace_back(Json::object()).swap(data_);
+  former_.push_back({data_, start_});  // as in replace()
+  data_ = {};
   state_ = State::destroyed;
   due_ = Due::write;
 }
 
-std::string Session::id() const { return detail::hex(detail::bytes(id_)); }
+std::string Session::id() const { return detail::hex(id_); }
 
 std::string Session::tag() const {
   std::array<unsigned char, 16> digest{};
-  detail::blake2b(digest, detail::bytes("ironjar session tag"), detail::bytes(id_));
+  detail::blake2b(digest, detail::bytes("ironjar session tag"), id_);
   return detail::hex(std::span(digest).first(8));
 }
 

@@ -140,21 +140,29 @@ Result<Cookies> SessionJar::due(const Session& session, TimePoint now) const {
   if (session.destroyed()) {
     if (!session.changed()) return Cookies();
     const auto& former = session.former_;
-    const bool wasThere = session.presence_.whole || session.presence_.chunks != 0 ||
-                          std::any_of(former.begin(), former.end(), [](const Json& data) { return !data.empty(); });
+    const bool wasThere =
+        session.presence_.whole || session.presence_.chunks != 0 ||
+        std::any_of(former.begin(), former.end(), [](const auto& ended) { return !ended.data->empty(); });
     if (wasThere) detail::notify(options_->observer, [&] { return event::LoggedOut{session.tag()}; });
     return all(expire({.whole = true, .chunks = detail::allChunks}, session));
   }
   // An ended session is neither written nor deleted: a login may have replaced its cookie since the request was sent.
-  if (session.due_ == Session::Due::nothing || isPastAbsoluteTtl(session.start_, now)) return Cookies();
+  if (session.due_ == Session::Due::nothing || isPastAbsoluteTtl(startToSeal(session, now), now)) return Cookies();
   return write(session, now);
+}
+
+// Where an absolute lifetime has to begin somewhere, one whose beginning is unknown begins when it is first written.
+std::int64_t SessionJar::startToSeal(const Session& session, TimePoint now) const {
+  const bool mustBegin = session.start_ == 0 && options_->absoluteTtl > Seconds{0};
+  return mustBegin ? detail::unixSeconds(now) : session.start_;
 }
 
 Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {
   const SealOptions& sealing = options_->seal;
   Seconds ttl = detail::ttlOf(sealing);
   if (options_->absoluteTtl > Seconds{0}) {
-    const Seconds left{session.start_ + options_->absoluteTtl.count() - detail::unixSeconds(now)};  // > 0: see due()
+    const std::int64_t end = startToSeal(session, now) + options_->absoluteTtl.count();
+    const Seconds left{end - detail::unixSeconds(now)};  // > 0: see due()
     if (ttl == Seconds{0} || ttl > left) ttl = left;
   }
   CookieOptions attributes = options_->cookie;
@@ -162,9 +170,8 @@ Result<Cookies> SessionJar::write(const Session& session, TimePoint now) const {
   if (attributes.expires && *attributes.expires <= now) {
     return fail(Errc::expired, "cookie.expires is in the past: use seal.ttl instead");
   }
-  detail::Lineage lineage{session.start_, {}};
-  std::copy_n(session.id_.begin(), std::min(session.id_.size(), lineage.id.size()), lineage.id.begin());
-  const auto seal = detail::seal(session.data_, options_->passwords.keyring(), sealing, {ttl, lineage, now});
+  const detail::Lineage lineage{startToSeal(session, now), session.id_};
+  const auto seal = detail::seal(*session.data_, options_->passwords.keyring(), sealing, {ttl, lineage, now});
   if (!seal) return seal.error();
   Result<Cookies> cookies = wrap(*seal, attributes, session);
   if (!cookies) return cookies;

@@ -5,6 +5,7 @@
 #include "cookie/chunks.hpp"
 #include "seal/formats.hpp"
 #include "seal/percent.hpp"
+#include "session/policy.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -30,10 +31,9 @@ bool looksSealed(std::string_view text) { return detail::formatOfText(text) != n
 
 // An Fe26.2 seal holds no identity: what its MAC is over stands in, so that one cookie is one session however often,
 // and in whichever of its two spellings, it is opened.
-std::string idOf(std::string_view authenticated) {
-  std::string id(16, '\0');
-  detail::blake2b(detail::writable(id.data(), id.size()), detail::bytes("ironjar session of a seal"),
-                  detail::bytes(authenticated));
+std::array<unsigned char, 16> idOf(std::string_view authenticated) {
+  std::array<unsigned char, 16> id{};
+  detail::blake2b(id, detail::bytes("ironjar session of a seal"), detail::bytes(authenticated));
   return id;
 }
 
@@ -318,29 +318,30 @@ Result<detail::OpenedJson> SessionJar::unsealSession(std::string_view text, cons
   if (options_->absoluteTtl == Seconds{0}) return unsealed;
   if (!from.lineage && from.expires == 0)
     return fail(Errc::notAllowed, "absoluteTtl, and an Fe26.2 cookie without end");
-  if (isPastAbsoluteTtl(startOf(from, attempt.now), attempt.now)) return fail(Errc::expired, "past absoluteTtl");
+  const std::int64_t start = startOf(from, attempt.now);
+  const bool isUnknown = !from.lineage && start == 0;
+  if (!isUnknown && isPastAbsoluteTtl(start, attempt.now)) return fail(Errc::expired, "past absoluteTtl");
   return unsealed;
 }
 
 // An Fe26.2 seal tells its end alone. Its session is taken to have begun a ttl before, and so early that absoluteTtl
-// ends it no later than the seal: it may be opened and sealed natively any number of times.
+// ends it no later than the seal: it may be opened and sealed natively any number of times. One that would not have
+// begun yet was sealed for longer, or by a clock that is ahead: when it began is unknown, and must be the same at each
+// opening, lest a logout that came between count as one before.
 std::int64_t SessionJar::startOf(const detail::Provenance& from, TimePoint now) const {
   if (from.lineage) return from.lineage->start;
   if (from.expires == 0) return 0;
   const std::int64_t life = std::max(detail::ttlOf(options_->seal), options_->absoluteTtl).count();
-  return std::clamp<std::int64_t>(from.expires / 1000 - life, 0, detail::unixSeconds(now));
+  const std::int64_t start = from.expires / 1000 - life;
+  return start > detail::unixSeconds(now + detail::longestSkew) ? 0 : std::max<std::int64_t>(start, 0);
 }
 
 void SessionJar::adopt(Session& session, detail::OpenedJson&& unsealed, TimePoint now) const {
   const detail::Provenance& from = unsealed.provenance;
-  session.data_ = std::move(unsealed.data);
+  session.data_ = detail::SharedJson(std::move(unsealed.data));
   session.tokensAreFromCookie_ = true;
   session.start_ = startOf(from, now);
-  if (from.lineage) {
-    session.id_.assign(from.lineage->id.begin(), from.lineage->id.end());
-  } else {
-    session.id_ = idOf(from.authenticated);
-  }
+  session.id_ = from.lineage ? from.lineage->id : idOf(from.authenticated);
   const SealOptions& sealing = options_->seal;
   if (!from.isSealingKey || from.format != sealing.formats.front()) session.due_ = Session::Due::reseal;
   if (from.expires == 0) return;

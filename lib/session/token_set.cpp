@@ -88,12 +88,14 @@ void wipe(TokenSet& tokens) {
 
 }  // namespace detail
 
-std::optional<TokenSet> Session::tokens(std::string_view resource) const { return tokensIn(data_, resource); }
+std::optional<TokenSet> Session::tokens(std::string_view resource) const { return tokensIn(*data_, resource); }
 
-std::vector<TokenSet> Session::formerTokens() const {
-  std::vector<TokenSet> all;
-  for (const Json& data : former_) {
-    if (auto tokens = tokensIn(data, {})) all.push_back(*std::move(tokens));
+std::vector<FormerLogin> Session::formerLogins() const {
+  std::vector<FormerLogin> all;
+  for (const Former& former : former_) {
+    if (auto tokens = tokensIn(*former.data, {})) {
+      all.push_back({*std::move(tokens), detail::fromUnixMilliseconds(former.start * 1000)});
+    }
   }
   return all;
 }
@@ -123,9 +125,9 @@ void Session::setTokens(const TokenSet& tokens) {
 
 void Session::renewTokens(const TokenSet& tokens) {
   std::string spent = login();
-  Json before = tokenMembers();
+  Json before = tokenMembers(*data_);
   putTokens(tokens);
-  Json after = tokenMembers();
+  Json after = tokenMembers(*data_);
   if (!spent.empty() && before != after) renewals_.emplace_back(std::move(spent), std::move(after));
 }
 
@@ -145,31 +147,29 @@ void Session::adoptRenewals(const Session& later) {
   tokensAreFromCookie_ = tokensAreFromCookie_ && !changed();
 }
 
-Session Session::withTokensAlone() const {
-  Session copy(tokenNames_, now_);
-  copy.data_ = tokenMembers();
-  copy.state_ = state_;
-  copy.tokensAreFromCookie_ = tokensAreFromCookie_;
-  copy.isNew_ = isNew_;
-  copy.twoCame_ = twoCame_;
-  copy.rejection_ = rejection_;
-  copy.expiresAt_ = expiresAt_;
-  copy.start_ = start_;
-  copy.id_ = id_;
-  copy.presence_ = presence_;
+Session Session::branch() const {
+  Session copy = *this;
+  copy.branchedFrom_ = data_;
   return copy;
 }
 
-std::string Session::login() const {
-  const std::string refreshToken = textAt(data_, tokenNames_->refreshToken);
-  return refreshToken.empty() ? textAt(data_, tokenNames_->accessToken) : refreshToken;
+void Session::merge(const Session& branch) {
+  if (!branch.destroyed() && !branch.detached()) return adoptRenewals(branch);
+  const bool isAsThen =
+      data_.isShared(branch.branchedFrom_) || tokenMembers(*data_) == tokenMembers(*branch.branchedFrom_);
+  if (isAsThen) branch.destroyed() ? destroy() : detach();
 }
 
-Json Session::tokenMembers() const {
+std::string Session::login() const {
+  const std::string refreshToken = textAt(*data_, tokenNames_->refreshToken);
+  return refreshToken.empty() ? textAt(*data_, tokenNames_->accessToken) : refreshToken;
+}
+
+Json Session::tokenMembers(const Json& data) const {
   Json members = Json::object();
   forEachTokenName([&](const char*, std::string TokenNames::*which) {
-    const std::string& name = *tokenNames_.*which;
-    if (const Json* value = find(name)) members[name] = *value;
+    const auto member = data.find(*tokenNames_.*which);
+    if (member != data.end()) members.emplace(member.key(), *member);
   });
   return members;
 }
@@ -189,7 +189,7 @@ void Session::putTokens(const TokenSet& tokens) {
     }
   });
   if (isForAll) return;
-  Json resources = memberOf(data_, names.resources);
+  Json resources = memberOf(*data_, names.resources);
   resources[tokens.resource] = std::move(ofResource);
   set(names.resources, std::move(resources));
 }

@@ -10,7 +10,9 @@
 //   }
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -23,20 +25,27 @@
 namespace ironjar {
 namespace detail {
 
-// A session's tokens, on which a fetch works elsewhere.
-struct AsioSession {
-  explicit AsioSession(Session& home) : theirs(&home), session(home.withTokensAlone()), begunWith(home.tokens()) {}
+// A branch of a session, on which a fetch works elsewhere: in one piece of memory, as an operation moves what it takes
+// along from hand to hand.
+class AsioSession {
+ public:
+  explicit AsioSession(Session& home) : away_(std::make_unique<Away>(home)) {}
+  [[nodiscard]] Session& session() const { return away_->session; }
 
-  // Meanwhile another fetch may have renewed the tokens, and the application may have signed somebody in.
+  // Meanwhile another fetch may have renewed the tokens, and the application may have signed somebody in. The session
+  // shares its data with nobody afterwards.
   void bringHome() {
-    if (!session.destroyed() && !session.detached()) return theirs->adoptRenewals(session);
-    if (theirs->tokens() != begunWith) return;
-    session.destroyed() ? theirs->destroy() : theirs->detach();
+    const std::unique_ptr<Away> away = std::move(away_);
+    away->theirs.merge(away->session);
   }
 
-  Session* theirs;
-  Session session;
-  std::optional<TokenSet> begunWith;
+ private:
+  struct Away {
+    explicit Away(Session& home) : theirs(home), session(home.branch()) {}
+    Session& theirs;
+    Session session;
+  };
+  std::unique_ptr<Away> away_;
 };
 
 inline void requireAsyncTransport(const Fetcher& fetcher) {
@@ -53,16 +62,18 @@ inline void requireAsyncTransport(const Fetcher& fetcher) {
 // session must live until then; it is read now, and gets new tokens right before the handler is called, so several
 // fetches may be under way for one session whose handlers run one after another (on one thread, or one strand). Any
 // type of cancellation ends the fetch with Errc::cancelled; a refresh that it waits for goes on, for the others. A
-// fetch that is under way keeps its executor's context at work; when the context is destroyed, so is the handler.
+// fetch that is under way keeps its executor's context at work; when the context is destroyed, so is the handler. What
+// asio::deferred makes of it can be moved, not copied: one call is one fetch.
 //
 // g++ 12 destroys an aggregate twice that is made in braces within a co_await: name the request before, as above.
 template <class CompletionToken>
 auto asyncFetch(const Fetcher& fetcher, Session& session, Request request, CompletionToken&& token,
                 std::optional<Deadline> deadline = std::nullopt) {
   detail::requireAsyncTransport(fetcher);
-  auto start = [fetcher, request = std::move(request), deadline](detail::AsioSession& with, ResponseHandler done,
-                                                                 std::stop_token stop) mutable {
-    startFetch(fetcher, with.session, std::move(request), fetcher.options().asyncTransport, std::move(done),
+  auto start = [fetcher, request = std::make_unique<Request>(std::move(request)), deadline](
+                   const detail::AsioSession& with, ResponseHandler done, std::stop_token stop) mutable {
+    const std::unique_ptr<Request> asked = std::move(request);  // not held while the fetch is under way
+    startFetch(fetcher, with.session(), std::move(*asked), fetcher.options().asyncTransport, std::move(done),
                {.deadline = deadline, .stop = std::move(stop)});
   };
   return detail::asioOperation<Result<Response>>(detail::AsioSession(session), std::move(start),
@@ -74,9 +85,9 @@ template <class CompletionToken>
 auto asyncRefresh(const Fetcher& fetcher, Session& session, CompletionToken&& token,
                   std::optional<Deadline> deadline = std::nullopt) {
   detail::requireAsyncTransport(fetcher);
-  const auto start = [fetcher, deadline](detail::AsioSession& with, std::function<void(Result<RefreshedBy>)> done,
+  const auto start = [fetcher, deadline](const detail::AsioSession& with, std::function<void(Result<RefreshedBy>)> done,
                                          std::stop_token stop) {
-    fetcher.startRefresh(with.session, std::move(done), {.deadline = deadline, .stop = std::move(stop)});
+    fetcher.startRefresh(with.session(), std::move(done), {.deadline = deadline, .stop = std::move(stop)});
   };
   return detail::asioOperation<Result<RefreshedBy>>(detail::AsioSession(session), start,
                                                     std::forward<CompletionToken>(token));

@@ -5,14 +5,16 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/execution/allocator.hpp>
+#include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/execution/relationship.hpp>
 #include <boost/asio/execution_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
+#include <boost/asio/require.hpp>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -92,7 +94,8 @@ class AsioOperation final : public AsioPending,
         luggage_(std::move(luggage)) {}
 
   // Calls `start` with the luggage, what to call with the outcome, and a token that says when to stop. What it throws
-  // is Errc::malformed: an awaitable's initiation runs where an exception would leave the context's run().
+  // is Errc::malformed: an awaitable's initiation runs where an exception would leave the context's run(). When the
+  // last copy of what to call goes uncalled, that is Errc::transport.
   template <class Start>
   void begin(Start start) {
     const auto self = this->shared_from_this();
@@ -101,10 +104,12 @@ class AsioOperation final : public AsioPending,
       if (list_->isGone) return;  // and with us the handler
       list_->pending.insert(self);
     }
+    std::shared_ptr<const Told> told;  // until it is known that `start` has not thrown
     try {
       stopOnCancellation();
+      told = std::make_shared<const Told>(self);
       start(
-          luggage_, [self](Outcome outcome) { self->complete(std::move(outcome)); }, stop_.get_token());
+          luggage_, [told](Outcome outcome) { told->operation->complete(std::move(outcome)); }, stop_.get_token());
     } catch (const std::exception& thrown) {
       complete(fail(Errc::malformed, thrown.what()));
     } catch (...) {
@@ -113,6 +118,19 @@ class AsioOperation final : public AsioPending,
   }
 
  private:
+  struct Told {
+    explicit Told(std::shared_ptr<AsioOperation> of) : operation(std::move(of)) {}
+    Told(const Told&) = delete;
+    Told& operator=(const Told&) = delete;
+    ~Told() {
+      try {
+        operation->complete(fail(Errc::transport));
+      } catch (...) {  // NOLINT(bugprone-empty-catch): no memory: it ends with the context
+      }
+    }
+    const std::shared_ptr<AsioOperation> operation;
+  };
+
   void stopOnCancellation() {
     auto slot = boost::asio::get_associated_cancellation_slot(*handler_);
     if (slot.is_connected()) {
@@ -127,19 +145,24 @@ class AsioOperation final : public AsioPending,
     const auto self = this->shared_from_this();
     const std::lock_guard lock(list_->mutex);  // the context stays meanwhile
     if (list_->pending.erase(self) == 0) return;
-    const auto allocator = boost::asio::get_associated_allocator(*handler_);
-    boost::asio::post(
-        *executor_, boost::asio::bind_allocator(
-                        allocator, [self, outcome = std::move(outcome)]() mutable { self->end(std::move(outcome)); }));
+    // What post() does, but with the handler's allocator without another dispatch.
+    boost::asio::prefer(boost::asio::require(*executor_, boost::asio::execution::blocking.never),
+                        boost::asio::execution::relationship.fork,
+                        boost::asio::execution::allocator(boost::asio::get_associated_allocator(*handler_)))
+        .execute([self, outcome = std::move(outcome)]() mutable { self->end(std::move(outcome)); });
   }
   // On the executor.
   void end(Outcome outcome) {
     auto slot = boost::asio::get_associated_cancellation_slot(*handler_);
     if (slot.is_connected()) slot.clear();
-    luggage_.bringHome();
     Handler handler = *std::move(handler_);
     handler_.reset();
     const auto work = std::exchange(executor_, std::nullopt);  // until the handler has said what comes next
+    try {
+      luggage_.bringHome();
+    } catch (const std::exception&) {
+      outcome = Outcome(fail(Errc::malformed, "what was brought could not be taken over"));
+    }
     std::move(handler)(std::move(outcome));
   }
   void drop() override {
