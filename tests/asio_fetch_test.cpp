@@ -313,3 +313,24 @@ TEST_CASE("many threads, many fetches, cancelled at random: each is told once") 
   pool.join();
   CHECK(told == count);
 }
+
+TEST_CASE("an operation that nobody ends is an error when the last who could has gone") {
+  boost::asio::io_context io;
+  std::vector<Errc> codes;
+  const auto told = [&](const Result<int>& result) { codes.push_back(result ? Errc{} : result.error().code); };
+  std::function<void(Result<int>)> kept;
+  for (const bool isKept : {false, true}) {
+    detail::asioOperation<Result<int>>(
+        detail::AsioAlone(),
+        [&kept, isKept](detail::AsioAlone&, std::function<void(Result<int>)> done, const std::stop_token&) {
+          if (isKept) kept = std::move(done);
+        },
+        boost::asio::bind_executor(io, told));
+  }
+  io.poll();
+  CHECK(codes == std::vector{Errc::transport});
+  kept(7);
+  kept = nullptr;
+  io.run();
+  CHECK(codes == std::vector{Errc::transport, Errc{}});
+}

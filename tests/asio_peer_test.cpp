@@ -34,4 +34,7 @@ TEST_CASE("V34 what was certainly not sent is unreachable, whatever the deadline
   hostile::certainlyNotSent<Sockets>();
 }
 TEST_CASE("V34 an address that does not answer is given up after connectTimeout") { hostile::silentAddress<Sockets>(); }
+TEST_CASE("V34 an early answer is read though its TLS record comes in two parts") {
+  hostile::earlyAnswerInParts<Sockets>();
+}
 TEST_CASE("V34 after the first byte it is transport or timeout") { hostile::afterTheFirstByte<Sockets>(); }

@@ -80,6 +80,30 @@ TEST_CASE("a kept connection that the server closes, or that is idle for too lon
   CHECK(isClosed());
 }
 
+TEST_CASE("each request on a kept connection has its own deadline, and the connection its time behind each") {
+  const support::RawServer server([](support::Peer& peer) {
+    for (std::string head = peer.readRequest(); !head.empty(); head = peer.readRequest()) {
+      if (!head.starts_with("GET /silent")) peer.put("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  Loop loop;
+  const auto ask = [&](const AsyncTransport& transport, const std::string& path, std::chrono::milliseconds time) {
+    return support::ask(transport, {.url = server.origin() + path, .connectionGroup = "ada"}, time).wait();
+  };
+  const AsyncTransport keepsLong = asioTransport(loop.executor(), {.idleTimeout = 1h});
+  REQUIRE(ask(keepsLong, "/a", 30s));
+  REQUIRE(ask(keepsLong, "/b", 30s));
+  CHECK(support::errorOf(ask(keepsLong, "/silent", 50ms)) == Errc::timeout);
+  CHECK(server.connections() == 1);
+
+  const AsyncTransport keepsShortly = asioTransport(loop.executor(), {.idleTimeout = 300ms});
+  REQUIRE(ask(keepsShortly, "/a", 30s));
+  REQUIRE(ask(keepsShortly, "/b", 30s));
+  const auto end = support::in(5s);
+  while (server.open() > 0 && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
+  CHECK(server.open() == 0);
+}
+
 TEST_CASE("as many connections are kept as may be, and none when the transport has gone") {
   std::mutex mutex;
   std::condition_variable changed;

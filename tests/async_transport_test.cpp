@@ -135,3 +135,42 @@ TEST_CASE("what an asynchronous transport brings is waited for, pieces too") {
   const AsyncTransport drops = [](const Request&, Deadline, const std::stop_token&, const ResponseHandler&) {};
   CHECK(codeOf(blocking(drops)({.url = "u"}, in(1s))) == Errc::transport);
 }
+
+TEST_CASE("a blocking transport, or a body's reader, that throws is an error, and ends no thread") {
+  const auto transport = onThreads(
+      [](const Request& request, Deadline) -> Answer {
+        if (request.url == "throws") throw std::runtime_error("theirs");
+        return Response{.status = 200, .bodyReader = []() -> Result<std::string> { throw 1; }};
+      },
+      1);
+  Waiting thrown;
+  transport({.url = "throws"}, in(10s), {}, thrown.done());
+  CHECK(codeOf(thrown.wait()) == Errc::transport);
+  Waiting streamed;
+  transport({.url = "streams"}, in(10s), {}, streamed.done());
+  const Answer answer = streamed.wait();
+  REQUIRE(answer);
+  std::promise<Errc> piece;
+  answer->asyncBodyReader([&](const Result<std::string>& came) { piece.set_value(came ? Errc{} : came.error().code); });
+  CHECK(piece.get_future().get() == Errc::transport);
+}
+
+TEST_CASE("a body's reader that has its state in itself is one reader for all pieces") {
+  const auto transport = blocking(onThreads(
+      [](const Request&, Deadline) -> Answer {
+        return Response{.status = 200, .bodyReader = [left = 3]() mutable -> Result<std::string> {
+                          return left-- > 0 ? std::string("x") : std::string();
+                        }};
+      },
+      1));
+  const Answer answer = transport({.url = "u"}, in(10s));
+  REQUIRE(answer);
+  std::string body;
+  while (body.size() < 10) {
+    const auto piece = answer->bodyReader();
+    REQUIRE(piece);
+    if (piece->empty()) break;
+    body += *piece;
+  }
+  CHECK(body == "xxx");
+}

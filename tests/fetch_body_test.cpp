@@ -2,7 +2,10 @@
 #include "support/support.hpp"
 #include "support/upstream.hpp"
 
+#include <thread>
+
 using namespace ironjar;
+using namespace std::chrono_literals;
 using support::errorOf;
 using support::Upstream;
 
@@ -36,6 +39,12 @@ struct Api {
   Upstream upstream;
   Fetcher fetcher;
   Session session;
+};
+
+// What a transport was told of time.
+struct Asked {
+  std::chrono::milliseconds uploadIdle{};
+  Deadline deadline;
 };
 
 }  // namespace
@@ -101,6 +110,90 @@ TEST_CASE("a body that fails while it is read, or cannot be opened at all, is th
   CHECK(errorOf(api.post([] { return BodyReader(); })) == Errc::malformed);
   CHECK(api.upstream.provider.counts().tokenCalls == 0);
   CHECK_FALSE(api.session.destroyed());
+}
+
+TEST_CASE("a body that is streamed up moves its deadline on by the timeout, no other one does, nor past a limit") {
+  Upstream upstream;
+  std::vector<Asked> asked;
+  FetchOptions options = support::fetchOptions(upstream);
+  options.timeout = Seconds{20};
+  options.transport = [&](const Request& request, Deadline deadline) {
+    asked.push_back({request.uploadIdle, deadline});
+    return Response{.status = 200};
+  };
+  const Fetcher fetcher(std::move(options));
+  Session session;
+  session.setTokens(upstream.provider.login());
+  const Request whole{.method = "POST", .url = std::string(support::api) + "/items", .uploadIdle = 1h};
+  Request stream = whole;
+  stream.openBody = [] { return readerOf("in pieces"); };
+  Request asyncStream = whole;
+  asyncStream.openAsyncBody = [] { return [](const auto& done) { done(std::string()); }; };
+  const auto ask = [&](const Request& request, std::optional<Deadline> limit = std::nullopt) {
+    CHECK(fetcher.performFetch(session, request, limit));
+    return asked.back();
+  };
+
+  CHECK(ask(whole).uploadIdle == 0ms);
+  CHECK(ask(stream).uploadIdle == 20s);
+  CHECK(ask(asyncStream).uploadIdle == 20s);
+  const Deadline now = std::chrono::steady_clock::now();
+  CHECK(ask(stream).deadline < now + 1h);
+  for (const Deadline limit : {now + 10s, now + 2h}) {
+    CHECK(ask(stream, limit).uploadIdle == 0ms);
+    CHECK(ask(stream, limit).deadline == limit);
+    CHECK(ask(whole, limit).deadline <= limit);
+  }
+  CHECK(ask(whole, now + 2h).deadline < now + 1h);
+}
+
+TEST_CASE("once an upload is answered its refresh and its next try have their own time, up to a limit") {
+  Api api;
+  const Request stream{.method = "POST", .url = std::string(support::api) + "/items", .openBody = [] {
+                         return readerOf("however long it took");
+                       }};
+  const Request whole{.method = "POST", .url = stream.url};
+  const Deadline limit = std::chrono::steady_clock::now() + 10s;
+  struct Case {
+    const Request& request;
+    std::optional<Deadline> limit;
+    bool isLater;
+  };
+  for (const Case& one : {Case{stream, {}, true}, Case{whole, {}, false}, Case{stream, limit, false}}) {
+    CAPTURE(one.isLater);
+    Fetch fetch = api.fetcher.fetch(api.session, one.request, one.limit);
+    Fetch::Step step = fetch.begin();
+    REQUIRE(std::holds_alternative<Fetch::Send>(step));
+    const Deadline first = std::get<Fetch::Send>(step).deadline;
+    step = fetch.answered(Response{.status = 401});
+    REQUIRE(std::holds_alternative<Fetch::Refresh>(step));
+    step = fetch.refresh();
+    REQUIRE(std::holds_alternative<Fetch::Send>(step));
+    CHECK((std::get<Fetch::Send>(step).deadline > first) == one.isLater);
+    CHECK(std::get<Fetch::Send>(step).request->uploadIdle == (one.isLater ? api.fetcher.options().timeout : 0s));
+    step = fetch.answered(Response{.status = 200});
+    CHECK(std::get<Fetch::Return>(step).result->trace.attempts == 2);
+  }
+}
+
+TEST_CASE("a 401 to an upload that took longer than the timeout is refreshed, answered and marked") {
+  Api api;
+  FetchOptions options = support::fetchOptions(api.upstream);
+  options.timeout = Seconds{1};
+  options.transport = [&, send = options.transport](const Request& request, Deadline deadline) {
+    if (hasStreamedBody(request)) std::this_thread::sleep_for(1100ms);
+    return send(request, deadline);
+  };
+  api.fetcher = Fetcher(std::move(options));
+  CHECK(api.post([] { return readerOf("again"); })->status == 200);
+  CHECK(api.bodies() == std::vector<std::string>(2, "again"));
+
+  api.upstream.provider.expireAccessTokens();
+  BodyReader stream = readerOf("only once");
+  const auto response = api.post([&] { return std::exchange(stream, nullptr); });
+  CHECK(response->status == 401);
+  CHECK(response->trace.retryable);
+  CHECK(api.upstream.provider.counts().tokenCalls == 2);
 }
 
 TEST_CASE("readBody reads a body whichever way a request has it") {

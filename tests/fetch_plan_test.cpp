@@ -116,6 +116,18 @@ TEST_CASE("tokens about to end are refreshed first, shortly while they are good"
   static_cast<void>(failing.begin(due));
   CHECK(word(failing.refreshed(fail(Errc::refreshFailed), holding("a"))) == "send 1 Bearer at-a");
 
+  // It is waited for until the deadline where the access token has ended meanwhile: once, and not when the login is
+  // over.
+  FetchPlan meanwhile = plan();
+  static_cast<void>(meanwhile.begin(due));
+  CHECK(word(meanwhile.refreshed(fail(Errc::refreshFailed), holding("a", false))) == "refresh expiry");
+  CHECK(word(meanwhile.refreshed(fail(Errc::refreshFailed), holding("a", false))) == "return refreshFailed");
+  for (const Error& error : {loginOver(RefreshEnd::invalidGrant), fail(Errc::cancelled), fail(Errc::overloaded)}) {
+    FetchPlan over = plan();
+    static_cast<void>(over.begin(due));
+    CHECK(word(over.refreshed(error, holding("a", false))) == "return " + std::string(nameOf(error.code)));
+  }
+
   FetchPlan patient = plan();
   CHECK(word(patient.begin(ended)) == "refresh expiry");
   CHECK(word(patient.refreshed(fail(Errc::refreshFailed), holding("a", false))) == "return refreshFailed");

@@ -7,6 +7,7 @@
 #include <ironjar/http1.hpp>
 
 using namespace ironjar;
+using namespace std::chrono_literals;
 using support::errorOf;
 
 namespace {
@@ -106,6 +107,20 @@ TEST_CASE("V36 the fields that frame a request are written once, whatever the re
     CHECK(errorOf(requestHead({.url = "http://h/", .headers = {{"X", value}}}, where, {})) == Errc::malformed);
   }
   CHECK(errorOf(requestHead({.method = "GET / HTTP/1.1\r\nX:", .url = "http://h/"}, where, {})) == Errc::malformed);
+}
+
+TEST_CASE("what leaves of a streamed body moves its request's deadline on, and only to later") {
+  Request request{.method = "POST", .url = "http://h/"};
+  const auto moved = [&request, given = std::chrono::steady_clock::now() + 1h](std::chrono::milliseconds idle) {
+    request.uploadIdle = idle;
+    RequestDeadline deadline(given, request);
+    deadline.sent();
+    return deadline.until() - given;
+  };
+  CHECK(moved(2h) == 0h);  // without a streamed body
+  request.openBody = [] { return BodyReader(); };
+  for (const auto idle : {std::chrono::milliseconds(2h), std::chrono::milliseconds::max()}) CHECK(moved(idle) > 0h);
+  for (const auto idle : {-1ms, 0ms, 1ms}) CHECK(moved(idle) == 0h);
 }
 
 TEST_CASE("a body's pieces are framed as its head has said, and come to just its size") {

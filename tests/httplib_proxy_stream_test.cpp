@@ -99,6 +99,10 @@ TEST_CASE("a body without a length: one that breaks off never looks whole, to HT
   Passing passing([](ApiPeer::Connection& connection) {
     const auto request = connection.readRequest();
     if (!request) return;
+    if (request->head.find(" /closes") != std::string::npos) {  // where the connection does
+      connection.put("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nab");
+      return static_cast<void>(connection.put("cd"));
+    }
     std::string answer = chunkedAnswer;
     if (request->head.find(" /events") == std::string::npos)
       answer.replace(answer.find("text/event-stream"), 17, "text/plain");
@@ -107,6 +111,8 @@ TEST_CASE("a body without a length: one that breaks off never looks whole, to HT
   });
   CHECK(bodyOf(passing.send(passing.head("GET", "/api/text"))).ends_with("0\r\n\r\n"));
   CHECK_FALSE(bodyOf(passing.send(passing.head("GET", "/api/text/cut"))).ends_with("0\r\n\r\n"));
+  const std::string closed = bodyOf(passing.send(passing.head("GET", "/api/closes")));
+  CHECK((closed == "4\r\nabcd\r\n0\r\n\r\n" || closed == "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"));
   const std::string old = passing.send(passing.head("GET", "/api/text", "", "HTTP/1.0"));
   CHECK(old.find("\r\nContent-Length: 4\r\n") != std::string::npos);
   CHECK(bodyOf(old) == "abcd");

@@ -183,6 +183,29 @@ TEST_CASE("a body that a GET or HEAD has runs as no request") {
   CHECK(connections == 0);
 }
 
+TEST_CASE("an upload takes longer than the timeout, as long as it comes; a client that stops ends it") {
+  Passing passing(echo, 0, {}, {}, Seconds{2});
+  const std::string piece(std::size_t{16} * 1024, 'x');
+  const std::size_t size = 13 * piece.size();
+  const std::string head = passing.head("POST", "/api/x", "Content-Length: " + std::to_string(size) + "\r\n");
+  const support::RawClient client(passing.web.port());
+  client.send(head);
+  for (int sent = 0; sent < 13; ++sent) {
+    if (sent > 0) std::this_thread::sleep_for(250ms);
+    client.send(piece);
+  }
+  std::string answer;
+  for (std::string more; !(more = client.receiveSome(10s)).empty();) {
+    answer += more;
+    if (answer.starts_with("HTTP/1.1 200") && bodyOf(answer).size() == size) break;
+  }
+  CHECK(answer.starts_with("HTTP/1.1 200"));
+
+  const support::RawClient stopped(passing.web.port());
+  stopped.send(head + piece);
+  CHECK_FALSE(stopped.receive(20s).starts_with("HTTP/1.1 200"));
+}
+
 TEST_CASE("who sends a body that nobody wants byte by byte is answered all the same") {
   Passing passing(echo);
   const support::RawClient client(passing.web.port());
@@ -207,6 +230,33 @@ TEST_CASE("a piece of a body is not waited for without end, and what reading thr
   CHECK(bytes < 10);
   CHECK_FALSE(late.finish());
 
+  // Bytes of a body in chunks, as many at a time as are asked for, with a pause before each.
+  const auto chunks = [&](const std::string& chunk) {
+    return httplib::ContentReader(
+        [&request, chunk, sent = std::make_shared<std::string>()](const httplib::ContentReceiver& receive) {
+          std::this_thread::sleep_for(10ms);
+          const std::size_t size = std::stoul(request.get_header_value("Content-Length"));
+          while (sent->size() < size) *sent += chunk;
+          const std::string next = sent->substr(0, size);
+          sent->erase(0, size);
+          return receive(next.data(), next.size());
+        },
+        {});
+  };
+  request.headers = {{"Transfer-Encoding", "chunked"}};
+  const detail::BodyTimes patient{.piece = 1h, .spare = 500ms, .rest = 0ms};
+  const auto small = chunks("1\r\nx\r\n");
+  detail::RequestBody trickle(request, &small, mebibyte, patient);
+  Result<std::string> piece = std::string();
+  int pieces = 0;
+  while (pieces < 1000 && (piece = trickle.next())) ++pieces;
+  CHECK(support::errorOf(piece) == Errc::timeout);
+  CHECK(pieces < 40);
+  const auto large = chunks(chunkOf(std::string(std::size_t{16} * 1024, 'x')));
+  detail::RequestBody flow(request, &large, mebibyte, patient);
+  for (pieces = 0; pieces < 10; ++pieces) CHECK(flow.next());
+
+  request.headers = {{"Content-Length", "1000"}, {"X-Own", "1"}};
   const httplib::ContentReader throwing([](const auto&) -> bool { throw std::runtime_error("read"); }, {});
   detail::RequestBody thrown(request, &throwing, mebibyte);
   CHECK_THROWS_AS(static_cast<void>(thrown.next()), std::runtime_error);

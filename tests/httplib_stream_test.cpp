@@ -136,13 +136,12 @@ TEST_CASE("a streamed body that is cut, malformed or stops is an error, again an
     }
     if (!head.starts_with("GET /cut")) peer.waitForHangUp();
   });
-  for (const auto& [path, expected] :
-       {std::pair("/cut", "ab|transport"), std::pair("/malformed", "|transport"), std::pair("/stops", "ab|timeout")}) {
+  for (const auto& [path, expected] : {std::pair("/cut", "ab|transport"), std::pair("/malformed", "ab|transport"),
+                                       std::pair("/stops", "ab|timeout")}) {
     const std::string target = path;  // clang 14 captures no binding
     CAPTURE(target);
     const Transport transport = httplibTransport({.streamIdle = target == "/stops" ? 100ms : 10'000ms});
     const auto response = transport(streamed(server, target), in(10s));
-    if (target == "/malformed" && !response) continue;  // it came with the head
     REQUIRE(response);
     CHECK(restOf(response->bodyReader).ends_with(expected));
     CHECK(wordOf(response->bodyReader()).starts_with("|"));

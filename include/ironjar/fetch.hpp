@@ -3,7 +3,8 @@
 // Example:
 //   const auto answer = fetcher.performFetch(session, {.url = "https://api.example.com/items"});
 //   response = answer ? *answer : ironjar::answerFor(answer.error());
-//   for (std::string& line : *jar.commit(session)) response.headers.emplace_back("Set-Cookie", std::move(line));
+//   const auto setCookies = jar.commit(session);
+//   if (setCookies) ironjar::putSetCookies(response.headers, *setCookies);
 #pragma once
 
 #include <functional>
@@ -52,10 +53,13 @@ struct FetchOptions {
   // a 401 is the caller's, only refreshing ahead of the end remains. Tokens that another request has brought are no
   // retry.
   unsigned maxRetries = 1;
-  Seconds timeout{30};  // for everything one performFetch does, a body that is streamed up included
+  // For everything one performFetch does. A body that is streamed up may take any time, as long as its bytes leave
+  // within this of one another (Request::uploadIdle); once the API has answered it, what follows, such as a refresh,
+  // has this time anew. A deadline that the caller gives stays absolute: such a body has up to it instead.
+  Seconds timeout{30};
   // An access token is refreshed before it ends: when less than this is left of it, or less than a fifth of its
-  // lifetime, whichever is shorter, give or take a fifth of that at random. Without an expiry or a lifetime only a 401
-  // tells.
+  // lifetime, whichever is shorter, give or take a fifth of that at random. Without a lifetime it is refreshed once it
+  // has ended; without an expiry only a 401 tells.
   Seconds refreshThreshold{600};
   std::chrono::milliseconds settleDelay{0};  // between a refresh and the next try, for APIs that learn of tokens late
   std::size_t maxReplayBody = 1024 * 1024;   // a larger body is sent once: the tokens are refreshed, the 401 returned
@@ -109,8 +113,9 @@ class Fetch {
 
 // How long an operation that does not block goes on.
 struct StartOptions {
-  std::optional<Deadline> deadline = std::nullopt;  // if it is earlier than FetchOptions::timeout would have it
-  std::stop_token stop = {};                        // when a stop is requested it ends soon, with Errc::cancelled
+  // If it is earlier than FetchOptions::timeout would have it; of a body that is streamed up in place of that.
+  std::optional<Deadline> deadline = std::nullopt;
+  std::stop_token stop = {};  // when a stop is requested it ends soon, with Errc::cancelled
 };
 
 // Immutable, thread-safe, cheap to copy.
@@ -124,11 +129,11 @@ class Fetcher {
   // access token the API refuses again and again, though it has not ended, is refreshed three times, then once in 30 s:
   // meanwhile its 401 is the response. New tokens are in the session when it returns, so that the next commit() writes
   // them into the cookie. The request's own Authorization and Cookie headers do not travel (the tokens' own cookies
-  // do), nor do those that are the transport's (isTransportField), nor its connectionGroup. A GET or HEAD without
-  // openBody whose connection breaks is sent once more, on a new connection, since the API may close a kept one at any
-  // moment (RFC 9112 section 9.3.1); not with freshConnection, nor without a token. With a dpopKey, a request whose
-  // proof a 401 refuses is sent again, once in a row, if the next proof has another nonce: that is neither a refresh
-  // nor a retry. Otherwise that 401 is the response. Errors:
+  // do), nor do those that are the transport's (isTransportField), nor its connectionGroup and uploadIdle. A GET or
+  // HEAD without openBody whose connection breaks is sent once more, on a new connection, since the API may close a
+  // kept one at any moment (RFC 9112 section 9.3.1); not with freshConnection, nor without a token. With a dpopKey, a
+  // request whose proof a 401 refuses is sent again, once in a row, if the next proof has another nonce: that is
+  // neither a refresh nor a retry. Otherwise that 401 is the response. Errors:
   // - Errc::loginRequired without Error::end: the API wants a token and the session has none, or its dpopKey is no key.
   //   Its cookie stays.
   // - Errc::loginRequired with Error::end: the login is over. Where keepsCookie() holds, the session is detached: it is
@@ -143,8 +148,8 @@ class Fetcher {
   // - Errc::unreachable, Errc::transport, Errc::timeout, Errc::tooLarge: from the API's side, and whatever a body's
   //   reader says.
   // Where nothing else is said, the session and its cookie stay as they are.
-  // Blocks the calling thread, for FetchOptions::timeout at most and no longer than until `deadline`, plus what the
-  // body's reader takes for a piece.
+  // Blocks the calling thread, for FetchOptions::timeout at most, or as that says for a body that is streamed up, and
+  // no longer than until `deadline`, plus what the body's reader takes for a piece.
   [[nodiscard]] Result<Response> performFetch(Session& session, Request request,
                                               std::optional<Deadline> deadline = std::nullopt) const;
 

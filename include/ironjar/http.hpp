@@ -62,6 +62,11 @@ struct Request {
   // chunks. A piece that goes beyond, or an end before, is Errc::malformed; what is too much is not sent, and the
   // connection is closed. Once they are there the reader is not asked again.
   std::optional<std::uint64_t> bodySize = {};
+  // How long a streamed body may go on without a byte of the request leaving for the peer, whether its reader or the
+  // peer is waited for. Each that leaves moves the deadline on, to this long after it where that is later: a body may
+  // take any time, and its response comes within this long of the last byte, or by the deadline. 0: the deadline is for
+  // everything, as it is without a streamed body. performFetch sets it.
+  std::chrono::milliseconds uploadIdle{0};
   // The response is wanted as soon as its head is there; a transport that can then gives a reader in place of the body.
   bool streamsResponse = false;
   // On a connection of its own: for a request that must not be sent twice, such as a refresh token's only use. A kept
@@ -108,8 +113,9 @@ struct Response {
   std::string body = {};
   // With Request::streamsResponse, in place of `body`, where the transport can: the body as it comes, one of the two by
   // the transport's kind. Nothing is read ahead of who asks but what one read of the connection brings. The deadline
-  // was for the head; a piece that does not come within the transport's idle time is Errc::timeout. Once the last copy
-  // is gone before the end, the connection is closed.
+  // was for the head; a piece that does not come within the transport's idle time is Errc::timeout. What came before an
+  // error is given first; the end, and an error, are given again to who asks again. A body that is cut, or whose chunks
+  // are none, is Errc::transport. Once the last copy is gone before the end, the connection is closed.
   BodyReader bodyReader = {};
   AsyncBodyReader asyncBodyReader = {};
   std::shared_ptr<Upgraded> upgraded = {};  // with status 101, and only if Request::upgrade asked for that
@@ -136,9 +142,10 @@ struct Response {
 // however slowly they come.
 // - A connection is kept only for requests of the same connectionGroup, only when the response was read to an end that
 //   its length or its chunks told, and only while nothing is left in it: no byte, and no TLS record.
-// - It returns at the deadline, be it in the past: then nothing is sent. Resolving a name counts; a transport whose
-//   resolver takes no deadline says so. A body's reader that blocks is not interrupted: a blocking transport may take
-//   longer by what it takes for a piece.
+// - It returns at the deadline, be it in the past: then nothing is sent. What leaves of a request with a streamed body
+//   moves the deadline on (Request::uploadIdle), nothing else does. Resolving a name counts; a transport whose resolver
+//   takes no deadline says so. A body's reader that blocks is not interrupted: a blocking transport may take longer by
+//   what it takes for a piece.
 // Errors:
 // - Errc::unreachable: certainly nothing was sent, whatever the reason: no address, no connection, a TLS handshake that
 //   fails, the deadline passed while connecting or before. Goes before timeout.

@@ -10,6 +10,8 @@
 //   if (!problem && reader.complete()) std::cout << reader.take().status << '\n';
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -70,6 +72,28 @@ class BodyFramer {
   std::optional<std::uint64_t> left_;  // nothing: in chunks
 };
 
+// When a request is to be given up: at its deadline, which a streamed body moves on (Request::uploadIdle). Not
+// thread-safe.
+class RequestDeadline {
+ public:
+  explicit RequestDeadline(Deadline given) : until_(given) {}
+  RequestDeadline(Deadline given, const Request& request)
+      : until_(given), idle_(hasStreamedBody(request) ? request.uploadIdle : std::chrono::milliseconds{0}) {}
+
+  [[nodiscard]] Deadline until() const { return until_; }
+  [[nodiscard]] bool moves() const { return idle_.count() > 0; }
+  // Bytes of the request have left just now.
+  void sent() {
+    if (moves()) until_ = std::max<Deadline>(until_, std::chrono::steady_clock::now() + std::min(idle_, longest));
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds longest = std::chrono::hours{24 * 366};  // what a Deadline can hold
+
+  Deadline until_;
+  std::chrono::milliseconds idle_{0};
+};
+
 struct ResponseLimits {
   std::size_t maxHeadSize = 64 * 1024;  // interim responses included; and for all that frames a body, between its bytes
   std::size_t maxBodySize = 8 * 1024 * 1024;
@@ -84,8 +108,8 @@ class ResponseReader {
   explicit ResponseReader(std::string_view method, const ResponseLimits& limits = {}, std::string_view upgrade = {});
 
   // Takes the bytes that came next. Nothing when all is well; Errc::tooLarge for a body over the limit; Errc::transport
-  // for what is no HTTP/1.1 response, has contradicting lengths, or a head over the limit. Not to be used after an
-  // error.
+  // for what is no HTTP/1.1 response, has contradicting lengths, or a head over the limit. After an error
+  // takeHead() and takeBody() give what came before it; nothing else is to be used.
   [[nodiscard]] std::optional<Error> read(std::string_view bytes);
   // The peer has closed: the end of a body without a length, Errc::transport anywhere else.
   [[nodiscard]] std::optional<Error> end();

@@ -2,14 +2,12 @@
 // compiled with the application's own httplib and its macros; link that one yourself. POSIX.
 //
 // Know before you build on it:
-// - httplib below 0.44 percent-decodes header values, so another cookie's `%3B` reaches ironjar as `;`, and what
-// follows
+// - httplib below 0.44 percent-decodes header values: another cookie's `%3B` reaches ironjar as `;`, and what follows
 //   as a cookie of its own. A sister domain can so lock a visitor out, not in: a session planted beside the visitor's
-//   own under a `__Host-` name makes none of the two count, until the other cookie goes.
+//   own under a `__Host-` name makes neither count, until the other cookie goes.
 // - httplib refuses a header line over 8192 bytes, all cookies of the site included.
-// - A server serves one request a connection, on 64 threads; a handler that waits for an API holds one of them. Both
-// are
-//   HardenedServer's, which every route with a session needs: see <ironjar/httplib/server.hpp>.
+// - A server serves one request a connection, on 64 threads; a handler that waits for an API holds one of them.
+//   Both are HardenedServer's, which every route with a session needs: see <ironjar/httplib/server.hpp>.
 //
 // Example:
 //   const ironjar::HardenedServer hardened(server);

@@ -68,7 +68,10 @@ class Call {
         key_(connectionKey(shared_->setup->options, request, target_)),
         deadline_(deadline),
         transfer_(request, target_, shared_->setup->options,
-                  {.isKept = !key_.empty(), .upload = pieces(body), .news = [this] { hasNews_ = true; }}) {}
+                  {.isKept = !key_.empty(),
+                   .upload = pieces(body),
+                   .news = [this] { hasNews_ = true; },
+                   .deadline = deadline}) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
   ~Call() { leave(); }
@@ -84,7 +87,7 @@ class Call {
         line = std::make_shared<Line>(shared_->setup, target_, key_);
       }
       if (!enter(std::move(line), addresses)) return unreachable("no memory for a connection");
-      if (!drive(deadline_, [&] { return streams && transfer_.hasHead(); })) return giveUp();
+      if (!drive([this] { return transfer_.until(); }, [&] { return streams && transfer_.hasHead(); })) return giveUp();
       if (streams && transfer_.hasHead()) return transfer_.takeHead();
       if (isReused && !transfer_.hasBegun()) {  // it had been closed
         leave();
@@ -100,7 +103,7 @@ class Call {
   [[nodiscard]] Result<std::string> next() {
     if (!transfer_.hasPiece() && !hasFinished_) {
       const Deadline idle = std::chrono::steady_clock::now() + shared_->setup->options.streamIdle;
-      if (!drive(idle, [this] { return transfer_.hasPiece(); })) end_ = giveUp();
+      if (!drive([idle] { return idle; }, [this] { return transfer_.hasPiece(); })) end_ = giveUp();
     }
     if (transfer_.hasPiece()) return transfer_.takePiece();
     if (!hasFinished_) end_ = finish();
@@ -115,7 +118,7 @@ class Call {
       try {
         Result<std::string> piece = body();
         if (!piece) return std::move(piece).error();
-        if (!isStreaming_ && std::chrono::steady_clock::now() >= deadline_) {
+        if (!isStreaming_ && std::chrono::steady_clock::now() >= transfer_.until()) {
           return fail(Errc::timeout, "the request was not sent by the deadline");
         }
         return std::optional(*std::move(piece));
@@ -149,9 +152,10 @@ class Call {
     return transfer_.detach();
   }
 
-  // Drives libcurl until it is done, or there is enough. False: neither until then, or the transfer cannot go on.
-  template <class Enough>
-  [[nodiscard]] bool drive(Deadline until, Enough isEnough) {
+  // Drives libcurl until it is done, or there is enough. False: neither by `until()`, which may move, or the transfer
+  // cannot go on.
+  template <class Until, class Enough>
+  [[nodiscard]] bool drive(Until until, Enough isEnough) {
     while (!isEnough() && !code_) {
       if (transfer_.problem()) return false;
       int running = 0;
@@ -163,7 +167,7 @@ class Call {
       }
       if (isEnough() || isOver()) return true;
       if (std::exchange(hasNews_, false)) transfer_.tryNextAddress();
-      const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until() - std::chrono::steady_clock::now());
       if (wait.count() <= 0) return false;
       const int time = static_cast<int>(std::min<std::chrono::milliseconds::rep>(wait.count(), 60'000));
       if (curl_multi_poll(multi_.get(), nullptr, 0, time, nullptr) != CURLM_OK) return false;

@@ -1,5 +1,7 @@
 #include "curl/engine.hpp"
 
+#include <new>
+
 namespace ironjar::detail {
 namespace {
 
@@ -12,7 +14,6 @@ Job::Job(const Request& request, HttpTarget to, const Setup& setup, Deadline unt
          ResponseHandler handler, AsyncBodyReader body)
     : target(std::move(to)),
       key(connectionKey(setup.options, request, target)),
-      deadline(until),
       streams(request.streamsResponse),
       upload(std::move(body)),
       stop(std::move(stopped)),
@@ -20,7 +21,8 @@ Job::Job(const Request& request, HttpTarget to, const Setup& setup, Deadline unt
       transfer(request, target, setup.options,
                {.isKept = !key.empty(),
                 .upload = upload ? NextPiece([this] { return nextPiece(); }) : nullptr,
-                .news = [this] { engine->touch(*this); }}) {}
+                .news = [this] { engine->touch(*this); },
+                .deadline = until}) {}
 
 // Called within libcurl, where the body's reader must not be.
 Result<std::optional<std::string>> Job::nextPiece() {
@@ -62,19 +64,30 @@ void Engine::start(const Pointer& job) {
 void Engine::begin(const Pointer& job) {
   jobs_.insert(job);
   const std::weak_ptr<Job> weak = job;
-  job->timer = loop_.at(job->deadline, [this, weak] {
-    if (const auto late = weak.lock()) giveUp(*late, late->transfer.late());
-  });
+  watch(*job);
   // The token is the caller's, and may outlive this engine.
   job->onStop.emplace(job->stop, [engine = weak_from_this(), weak] {
-    if (const auto self = engine.lock()) {
+    const auto self = engine.lock();
+    if (!self) return;
+    try {
       self->loop_.post([raw = self.get(), weak] {
         if (const auto stopped = weak.lock()) raw->giveUp(*stopped, fail(Errc::cancelled));
       });
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): its deadline ends it
     }
   });
   if (job->upload) askUpload(*job);
   if (!loop_.isStopping()) send(*job);
+}
+
+// Ends it at its deadline, wherever that has moved to.
+void Engine::watch(Job& job) {
+  job.timer = loop_.at(job.transfer.until(), [this, weak = job.weak_from_this()] {
+    const auto watched = weak.lock();
+    if (!watched) return;
+    const bool isLate = std::chrono::steady_clock::now() >= watched->transfer.until();
+    isLate ? giveUp(*watched, watched->transfer.late()) : watch(*watched);
+  });
 }
 
 // Over a connection that is there, or a new one.
@@ -120,7 +133,8 @@ void Engine::ended(CURL* easy, CURLcode code) {
   if (found == running_.end()) return;
   const Pointer job = found->second;
   if (job->isReused && !job->transfer.hasBegun()) {  // it had been closed, or has no room
-    leave(*job);
+    const auto line = leave(*job);
+    if (line && !line->isOpen()) giveLine(line, false);
     return send(*job);
   }
   finish(*job, code);

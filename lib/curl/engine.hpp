@@ -33,7 +33,6 @@ struct Job : std::enable_shared_from_this<Job> {
   Engine* engine = nullptr;  // its own, from its start on
   const HttpTarget target;
   const std::string key;
-  const Deadline deadline;
   const bool streams;
   const AsyncBodyReader upload;
   const std::stop_token stop;
@@ -79,6 +78,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   using Pointer = std::shared_ptr<Job>;
 
   void begin(const Pointer& job);
+  void watch(Job& job);
   void send(Job& job);
   void connect(Job& job, const Addresses& addresses);
   void enter(Job& job, std::shared_ptr<Line> line, const Addresses& addresses);

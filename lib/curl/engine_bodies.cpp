@@ -1,5 +1,6 @@
 // Bodies that flow: up, as their reader gives them, and down, as somebody asks for them.
 #include "curl/engine.hpp"
+#include "http/sending.hpp"
 
 namespace ironjar::detail {
 namespace {
@@ -30,12 +31,8 @@ Piece readSafely(const BodyReader& reader) {
 }  // namespace
 
 AsyncBodyReader Engine::onThreads(BodyReader reader) {
-  return [this, reader = std::move(reader)](const std::function<void(Piece)>& done) {
-    const auto once = exactlyOnce<Piece>(done, gone());
-    if (!readers_.post([reader, once] { once(readSafely(reader)); })) {
-      once(fail(Errc::overloaded, "no thread can be had for the body"));
-    }
-  };
+  return readingOn(
+      std::move(reader), [this](std::function<void()> read) { return readers_.post(std::move(read)); }, readSafely);
 }
 
 void Engine::askUpload(Job& job) {
@@ -111,8 +108,8 @@ void Engine::drop(const Pointer& job) {
   loop_.post([this, job] {
     if (job->isOver) return;
     giveLine(leave(*job), false);
-    job->isOver = true;
-    jobs_.erase(job);
+    job->end = fail(Errc::cancelled, "the response has gone");
+    endBody(*job);
   });
 }
 

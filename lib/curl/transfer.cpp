@@ -61,6 +61,7 @@ Transfer::Transfer(const Request& request, const HttpTarget& target, const Trans
       isKept_(options.isKept),
       upload_(std::move(options.upload)),
       uploadLeft_(upload_ ? request.bodySize : std::nullopt),
+      deadline_(options.deadline, request),
       news_(std::move(options.news)),
       reader_(request.method, limitsOf(request, limits)) {
   setFields(request.headers);
@@ -103,6 +104,9 @@ std::shared_ptr<Line> Transfer::detach() {
 
 void Transfer::setRequest(Setting& set) {
   set(CURLOPT_HTTPGET, 1L);  // undoes what the last request with this handle was
+  set(CURLOPT_NOPROGRESS, deadline_.moves() ? 0L : 1L);
+  set(CURLOPT_XFERINFOFUNCTION, &Transfer::countSent);
+  set(CURLOPT_XFERINFODATA, this);
   if (upload_) {
     set(CURLOPT_UPLOAD, 1L);
     set(CURLOPT_INFILESIZE_LARGE, uploadLeft_ ? static_cast<curl_off_t>(*uploadLeft_) : curl_off_t{-1});  // in chunks
@@ -146,8 +150,16 @@ int Transfer::begin(void* self, char*, char*, int, int localPort) {
   auto& transfer = *static_cast<Transfer*>(self);
   if (transfer.hasBegun_) return CURL_PREREQFUNC_ABORT;
   transfer.hasBegun_ = true;
+  transfer.deadline_.sent();  // the head leaves now
   transfer.line_->begin(transfer.easy_.get(), localPort);
   return CURL_PREREQFUNC_OK;
+}
+
+// Called each time that libcurl has written.
+int Transfer::countSent(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (sent > std::exchange(transfer.uploaded_, sent)) transfer.deadline_.sent();
+  return 0;
 }
 
 std::size_t Transfer::takeHeader(char* bytes, std::size_t, std::size_t size, void* self) {

@@ -22,6 +22,7 @@ struct TransferOptions {
   NextPiece upload = {};  // in place of the request's body
   // Called when there is something new to look at, within libcurl: which must not be called then.
   std::function<void()> news = {};
+  Deadline deadline = Deadline::max();
 };
 
 // The request must live until the response is there or, with streamsResponse, its head.
@@ -53,6 +54,8 @@ class Transfer {
 
   // libcurl is done with it, or is made to be: what is wrong with the response, which is whole otherwise.
   [[nodiscard]] std::optional<Error> end(CURLcode code);
+  // The deadline, which a streamed body moves on.
+  [[nodiscard]] Deadline until() const { return deadline_.until(); }
   // The deadline has passed, or the response's next piece has not come in time.
   [[nodiscard]] Error late() const;
   // After the end: whether the connection may serve another request.
@@ -73,6 +76,7 @@ class Transfer {
   static std::size_t takeHeader(char* bytes, std::size_t, std::size_t size, void* self);
   static std::size_t takeBody(char* bytes, std::size_t, std::size_t size, void* self);
   static std::size_t giveBody(char* to, std::size_t, std::size_t size, void* self);
+  static int countSent(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent);
   static int begin(void* self, char*, char*, int, int);
 
   void setRequest(Setting& set);
@@ -92,6 +96,8 @@ class Transfer {
   const bool isKept_;
   const NextPiece upload_;
   std::optional<std::uint64_t> uploadLeft_;  // of one whose size is known
+  RequestDeadline deadline_;
+  curl_off_t uploaded_ = 0;  // bytes of the body that have left
   const std::function<void()> news_;
   std::shared_ptr<Line> line_;
   Easy easy_;

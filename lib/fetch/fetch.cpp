@@ -110,32 +110,37 @@ class Fetcher::State {
 
 class Fetch::State {
  public:
-  State(std::shared_ptr<const Fetcher::State> fetcher, Session& session, Request request, Deadline deadline)
-      : fetcher_(std::move(fetcher)), session_(session), request_(std::move(request)), deadline_(deadline) {}
+  State(std::shared_ptr<const Fetcher::State> fetcher, Session& session, Request request, std::optional<Deadline> limit)
+      : fetcher_(std::move(fetcher)),
+        session_(session),
+        limit_(limit),
+        plan_(fetcher_->options, limited(std::move(request))),
+        deadline_(nextDeadline()) {}
 
   Step begin() {
     if (std::exchange(hasBegun_, true)) throw std::logic_error("ironjar: a fetch was begun twice");
-    if (auto refused = detail::refusalOf(request_, *fetcher_->options)) return Return{*std::move(refused)};
+    if (auto refused = detail::refusalOf(plan_.request(), *fetcher_->options)) return Return{*std::move(refused)};
     const detail::SessionTokens& tokens = fetcher_->sessionTokens;
     std::optional<TokenSet> held = tokens.tokens(session_);
     const Result<RefreshedBy> caughtUp = tokens.catchUp(session_, held);
     if (!caughtUp) return Return{caughtUp.error()};
-    plan_.emplace(fetcher_->options, std::move(request_), *caughtUp);
     detail::SessionFacts facts = fetcher_->factsOf(session_, std::move(held));
     facts.isDue = facts.tokens && tokens.isDue(*facts.tokens);
-    return told(plan_->begin(facts));
+    facts.caughtUp = *caughtUp;
+    return told(plan_.begin(facts));
   }
   Step answered(Result<Response> response) {
-    detail::FetchPlan& plan = this->plan();
-    if (plan.isFinal(response)) return told(plan.answered(std::move(response), {}));  // spares a copy of the tokens
+    // What follows has its own time: the upload may have taken any.
+    if (response && sent_ != nullptr && hasStreamedBody(*sent_)) deadline_ = nextDeadline();
+    if (plan_.isFinal(response)) return told(plan_.answered(std::move(response), {}));  // spares a copy of the tokens
     detail::SessionFacts facts = fetcher_->factsOf(session_);
     if (facts.prove && response && sent_ != nullptr) {
       facts.hasNewNonce = fetcher_->nonces->take(Fetcher::State::originOf(*sent_), *response, detail::DpopServer::api);
     }
-    return told(plan.answered(std::move(response), facts));
+    return told(plan_.answered(std::move(response), facts));
   }
   void startRefresh(std::stop_token stop, std::function<void(Step)> done) {
-    plan().expectRefresh();  // before a refresh token is spent
+    plan_.expectRefresh();  // before a refresh token is spent
     if (std::exchange(isRefreshing_, true)) throw std::logic_error("ironjar: a fetch was told twice to refresh");
     const detail::SessionTokens& tokens = fetcher_->sessionTokens;
     const std::optional<TokenSet> held = tokens.tokens(session_);
@@ -147,22 +152,29 @@ class Fetch::State {
     if (!held) return refreshed(fail(Errc::loginRequired, "the session has no tokens"));
     tokens.startRenewing(session_, *held, trigger_, {deadline, std::move(stop)}, refreshed);
   }
-  Step waited() { return told(plan().waited(fetcher_->factsOf(session_))); }
+  Step waited() { return told(plan_.waited(fetcher_->factsOf(session_))); }
 
  private:
+  // A streamed body takes its time, as long as it moves; not past what the caller has said.
+  [[nodiscard]] Request limited(Request request) const {
+    const bool moves = hasStreamedBody(request) && !limit_;
+    request.uploadIdle = moves ? fetcher_->options->timeout : Seconds{0};
+    return request;
+  }
+  [[nodiscard]] Deadline nextDeadline() const {
+    return std::min<Deadline>(limit_.value_or(Deadline::max()), fetcher_->deadline());
+  }
+  [[nodiscard]] Deadline deadlineOf(const Request& request) const {
+    return hasStreamedBody(request) ? limit_.value_or(deadline_) : deadline_;
+  }
+
   // Whoever waits for it cannot be thrown at.
   Step afterRefresh(const Result<RefreshedBy>& by) {
     try {
-      return told(plan().refreshed(by, fetcher_->factsOf(session_)));
+      return told(plan_.refreshed(by, fetcher_->factsOf(session_)));
     } catch (...) {
       return Return{fail(Errc::malformed, "the application's code threw an exception")};
     }
-  }
-
-  // There is none before begin(), nor when that has ended it.
-  detail::FetchPlan& plan() {
-    if (!plan_) throw std::logic_error("ironjar: a fetch was told of something that it did not ask for");
-    return *plan_;
   }
 
   // The plan's step as the caller's.
@@ -173,7 +185,7 @@ class Fetch::State {
       if (send->isRetry) {
         detail::notify(fetcher_->options->observer, [&] { return event::FetchRetried{session_.tag(), send->attempt}; });
       }
-      return Send{send->request, deadline_};
+      return Send{send->request, deadlineOf(*send->request)};
     }
     if (const auto* refresh = std::get_if<Plan::Refresh>(&step)) {
       trigger_ = refresh->trigger;
@@ -190,9 +202,9 @@ class Fetch::State {
 
   const std::shared_ptr<const Fetcher::State> fetcher_;
   Session& session_;
-  Request request_;
-  const Deadline deadline_;
-  std::optional<detail::FetchPlan> plan_;
+  const std::optional<Deadline> limit_;  // the caller's
+  detail::FetchPlan plan_;
+  Deadline deadline_;                                // of all but a streamed body
   const Request* sent_ = nullptr;                    // the plan's request that was sent last
   RefreshTrigger trigger_ = RefreshTrigger::expiry;  // of the Refresh that was asked for
   bool isPatient_ = true;
@@ -221,9 +233,7 @@ Fetcher::Fetcher(FetchOptions options) : state_(std::make_shared<const State>(st
 const FetchOptions& Fetcher::options() const { return *state_->options; }
 
 Fetch Fetcher::fetch(Session& session, Request request, std::optional<Deadline> deadline) const {
-  const Deadline own = state_->deadline();
-  return Fetch(
-      std::make_unique<Fetch::State>(state_, session, std::move(request), deadline ? std::min(*deadline, own) : own));
+  return Fetch(std::make_unique<Fetch::State>(state_, session, std::move(request), deadline));
 }
 
 Result<Response> Fetcher::performFetch(Session& session, Request request, std::optional<Deadline> deadline) const {
@@ -282,7 +292,7 @@ CommitHooks Fetcher::commitHooks() const {
     done();
   };
   const auto replaced = [state = state_](const Session& session) {
-    const std::vector<TokenSet> former = session.formerTokens();
+    const std::vector<FormerLogin> former = session.formerLogins();
     const bool isOver = former.empty() || session.destroyed() || session.detached();
     return isOver ? std::vector<detail::SessionTokens::Ending>()
                   : state->sessionTokens.endingsOf(former, session.tokens());

@@ -53,7 +53,9 @@ std::string connectionGroup(const SessionFacts& session) {
   const auto& tokens = session.tokens;
   if (!tokens || (tokens->accessToken.empty() && tokens->cookies.empty())) return {};
   std::array<unsigned char, 16> digest{};
-  const std::string login = session.id + '\n' + tokens->accessToken + '\n' + tokens->cookies;
+  std::string login;
+  login.reserve(session.id.size() + tokens->accessToken.size() + tokens->cookies.size() + 2);
+  login.append(session.id).append("\n").append(tokens->accessToken).append("\n").append(tokens->cookies);
   blake2b(digest, bytes("ironjar connection group"), bytes(login));
   return {digest.begin(), digest.end()};
 }
@@ -71,20 +73,24 @@ std::optional<Error> refusalOf(const Request& request, const FetchOptions& optio
   return std::nullopt;
 }
 
-FetchPlan::FetchPlan(std::shared_ptr<const FetchOptions> options, Request request, RefreshedBy caughtUp)
-    : options_(std::move(options)), request_(std::move(request)), trace_{.refreshedBy = caughtUp} {}
+FetchPlan::FetchPlan(std::shared_ptr<const FetchOptions> options, Request request)
+    : options_(std::move(options)), request_(std::move(request)) {}
 
 FetchPlan::Step FetchPlan::begin(const SessionFacts& session) {
   expect(State::begun);
+  trace_.refreshedBy = session.caughtUp;
   openBody_ = std::exchange(request_.openBody, nullptr);
   openAsyncBody_ = std::exchange(request_.openAsyncBody, nullptr);
   if (!session.isDue || !mayRefresh(request_, *options_)) return send(session);
   state_ = State::ahead;
+  isShort_ = session.isGood;
   return Refresh{RefreshTrigger::expiry, !session.isGood};
 }
 
 FetchPlan::Step FetchPlan::refreshed(const Result<RefreshedBy>& by, const SessionFacts& session) {
   if (state_ == State::ahead) {
+    const bool hasEndedMeanwhile = !by && !by.error().end && by.error().code == Errc::refreshFailed && !session.isGood;
+    if (hasEndedMeanwhile && std::exchange(isShort_, false)) return Refresh{RefreshTrigger::expiry, true};
     if (!by && (by.error().end || !session.isGood)) return finish(by.error());
     if (by && *by != RefreshedBy::none) trace_.refreshedBy = *by;
     return send(session);
@@ -107,7 +113,7 @@ FetchPlan::Step FetchPlan::answered(Result<Response> response, const SessionFact
     hasRepeated_ = request_.freshConnection = true;
     return send(session);
   }
-  response_ = *std::move(response);
+  response_ = std::make_unique<Response>(*std::move(response));
   response_->trace = trace_;
   const bool wasForNonce = std::exchange(isForNonce_, false);
   if (session.prove && refusesProof(*response_)) {
@@ -203,13 +209,15 @@ std::optional<Error> FetchPlan::putCredentials(const SessionFacts& session) {
   isProved_ = bool(session.prove);
   if (tokens && !tokens->accessToken.empty()) {
     if (!isFieldValue(tokens->accessToken)) return fail(Errc::malformed, "the access token cannot stand in a header");
-    const std::string scheme = session.prove ? "DPoP" : options_->tokenScheme;
-    headers.emplace_back(options_->tokenHeader, scheme + (scheme.empty() ? "" : " ") + tokens->accessToken);
+    std::string credentials = session.prove ? "DPoP" : options_->tokenScheme;
+    credentials.reserve(credentials.size() + 1 + tokens->accessToken.size());
+    credentials.append(credentials.empty() ? "" : " ").append(tokens->accessToken);
+    headers.emplace_back(options_->tokenHeader, std::move(credentials));
     if (session.prove) {
       if (auto problem = session.prove(request_)) return problem;
     }
   }
-  const std::string cookies = joinedCookies(tokens ? tokens->cookies : std::string(), apiCookies_);
+  const std::string cookies = joinedCookies(tokens ? std::string_view(tokens->cookies) : "", apiCookies_);
   if (!cookies.empty() && isFieldValue(cookies)) headers.emplace_back("Cookie", cookies);
   return std::nullopt;
 }
@@ -220,7 +228,7 @@ FetchPlan::Step FetchPlan::finish(Result<Response> result, bool endsSession) {
   return Return{std::move(result), endsSession};
 }
 
-FetchPlan::Step FetchPlan::finishWithResponse() { return finish(*std::exchange(response_, std::nullopt)); }
+FetchPlan::Step FetchPlan::finishWithResponse() { return finish(std::move(*std::exchange(response_, nullptr))); }
 
 void FetchPlan::expectRefresh() const {
   if (state_ != State::ahead) expect(State::refreshing);

@@ -7,6 +7,7 @@
 // | ahead      | newer tokens                                    | Send                                              |
 // |            | the login is over                               | Return: the error                                 |
 // |            | another error, the access token still good      | Send                                              |
+// |            | refreshFailed, the access token ended meanwhile | Refresh, expiry, patient: once                    |
 // |            | another error                                   | Return: the error                                 |
 // | sending    | the connection broke and may have been a kept   | Send, on a new connection                         |
 // |            | one; GET or HEAD without a stream, first time   |                                                   |
@@ -51,7 +52,8 @@ struct SessionFacts {
   bool hasEnded = false;  // the cookie that came was past its end
   // Puts a DPoP proof into a request, for tokens that have a key (detail::prove); empty for others.
   std::function<std::optional<Error>(Request&)> prove = {};
-  bool hasNewNonce = false;  // the answer has brought a nonce, or ended one: the next proof differs
+  RefreshedBy caughtUp = RefreshedBy::none;  // who has brought them, when they are not those that came
+  bool hasNewNonce = false;                  // the answer has brought a nonce, or ended one: the next proof differs
 };
 
 class FetchPlan {
@@ -74,7 +76,9 @@ class FetchPlan {
   };
   using Step = std::variant<Send, Refresh, Wait, Return>;
 
-  FetchPlan(std::shared_ptr<const FetchOptions> options, Request request, RefreshedBy caughtUp = RefreshedBy::none);
+  FetchPlan(std::shared_ptr<const FetchOptions> options, Request request);
+
+  [[nodiscard]] const Request& request() const { return request_; }
 
   // Each an event; what is to be done next. One that the last step did not ask for throws std::logic_error.
   [[nodiscard]] Step begin(const SessionFacts& session);
@@ -109,10 +113,11 @@ class FetchPlan {
   std::function<AsyncBodyReader()> openAsyncBody_;
   State state_ = State::begun;
   Trace trace_;
-  std::optional<Response> response_;  // a 401
-  std::string apiCookies_;            // those that the API has set on the way
+  std::unique_ptr<Response> response_;  // a 401
+  std::string apiCookies_;              // those that the API has set on the way
   unsigned retries_ = 0;
   unsigned caughtUp_ = 0;
+  bool isShort_ = false;       // the refresh ahead is waited for shortly, since the access token was good
   bool hasRepeated_ = false;   // it was sent again because the connection broke
   bool isProved_ = false;      // the request in flight has a DPoP proof
   bool isForNonce_ = false;    // the request in flight was sent again because its proof was refused

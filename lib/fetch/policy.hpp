@@ -5,9 +5,6 @@
 
 namespace ironjar::detail {
 
-// A session that began later than this from now has not told the truth about its beginning.
-inline constexpr Seconds longestSkew{60};
-
 // Of the time before a token's end at which it is refreshed: requests that find the same token due must not all come at
 // the same moment.
 inline constexpr double leastSpread = 0.8;

@@ -5,6 +5,7 @@
 #include "fetch/policy.hpp"
 #include "oauth/token_call.hpp"
 #include "refresh/observed_refresh.hpp"
+#include "session/policy.hpp"
 
 #include <algorithm>
 #include <array>
@@ -108,24 +109,27 @@ void SessionTokens::startRenewing(Session& session, const TokenSet& rejected, Re
 }
 
 std::vector<SessionTokens::Ending> SessionTokens::endingsOf(const Session& session) const {
-  const TimePoint begun = session.startedAt();
   std::vector<Ending> endings;
-  for (TokenSet& login : session.formerTokens()) {
-    if (login.refreshToken.empty()) continue;
-    // The clock that said when the session began may be ahead of this one.
-    endings.push_back({std::move(login), revoke_, {std::max(source_->now(), begun), begun}});
+  for (const FormerLogin& login : session.formerLogins()) {
+    if (!login.tokens.refreshToken.empty()) endings.push_back({login.tokens, revoke_, logoutOf(login)});
   }
   return endings;
 }
 
-std::vector<SessionTokens::Ending> SessionTokens::endingsOf(const std::vector<TokenSet>& logins,
+std::vector<SessionTokens::Ending> SessionTokens::endingsOf(const std::vector<FormerLogin>& logins,
                                                             const std::optional<TokenSet>& by) const {
   std::vector<Ending> endings;
-  for (const TokenSet& login : logins) {
-    if (login.refreshToken.empty() || (by && isSameLogin(login, *by))) continue;
-    endings.push_back({login, mayRevoke(login, by) ? revoke_ : nullptr, {.at = source_->now()}});
+  for (const FormerLogin& login : logins) {
+    const TokenSet& tokens = login.tokens;
+    if (tokens.refreshToken.empty() || (by && isSameLogin(tokens, *by))) continue;
+    endings.push_back({tokens, mayRevoke(tokens, by) ? revoke_ : nullptr, logoutOf(login)});
   }
   return endings;
+}
+
+// The clock that said when the session began may be ahead of this one.
+Logout SessionTokens::logoutOf(const FormerLogin& login) const {
+  return {std::max(source_->now(), login.startedAt), login.startedAt};
 }
 
 void SessionTokens::end(const std::vector<Ending>& logins) const {

@@ -54,7 +54,7 @@ class SessionTokens {
   // Those of a session that was destroyed.
   [[nodiscard]] std::vector<Ending> endingsOf(const Session& session) const;
   // Those that another one has taken the place of; TokenEndpoint::revokeReplaced says which are revoked.
-  [[nodiscard]] std::vector<Ending> endingsOf(const std::vector<TokenSet>& logins,
+  [[nodiscard]] std::vector<Ending> endingsOf(const std::vector<FormerLogin>& logins,
                                               const std::optional<TokenSet>& by) const;
   // Blocks as the coordinator does.
   void end(const std::vector<Ending>& logins) const;
@@ -74,6 +74,7 @@ class SessionTokens {
  private:
   [[nodiscard]] Result<std::optional<TokenSet>> newestOf(const Session& session,
                                                          const std::optional<TokenSet>& held) const;
+  [[nodiscard]] Logout logoutOf(const FormerLogin& login) const;
   [[nodiscard]] bool mayRevoke(const TokenSet& replaced, const std::optional<TokenSet>& by) const;
   [[nodiscard]] bool isSameLogin(const TokenSet& former, const TokenSet& current) const;
 

@@ -2,6 +2,7 @@
 #include "base/completion.hpp"
 #include "base/timer.hpp"
 #include "base/worker_pool.hpp"
+#include "http/sending.hpp"
 
 #include <atomic>
 #include <stdexcept>
@@ -26,11 +27,20 @@ struct Threads {
   detail::WorkerPool pool;  // last: its threads use the above
 };
 
+// A transport of the application's, and its readers, may throw.
+template <class Function>
+auto safely(const Function& function) -> decltype(function()) {
+  try {
+    return function();
+  } catch (...) {
+    return fail(Errc::transport, "the transport threw an exception");
+  }
+}
+
 AsyncBodyReader onThreads(BodyReader reader, const std::shared_ptr<Threads>& threads) {
-  return [reader = std::move(reader), threads](const std::function<void(Piece)>& done) {
-    const auto once = detail::exactlyOnce<Piece>(done, gone());
-    if (!threads->pool.post([reader, once] { once(reader()); })) once(fail(Errc::overloaded, "no thread can be had"));
-  };
+  return detail::readingOn(
+      std::move(reader), [threads](std::function<void()> read) { return threads->pool.post(std::move(read)); },
+      [](const BodyReader& one) { return safely(one); });
 }
 
 // One request, queued or being sent: its response, the end of its time or its cancellation, whichever comes first. It
@@ -63,7 +73,7 @@ class Sending : public std::enable_shared_from_this<Sending> {
     hasBegun_ = true;
     if (late_) threads.timer.cancel(*late_);
     if (done_.isCompleted()) return;
-    Result<Response> response = threads.transport(request_, deadline_);
+    Result<Response> response = safely([&] { return threads.transport(request_, deadline_); });
     const auto shared = owner.lock();
     if (response && response->bodyReader && shared) {
       response->asyncBodyReader = onThreads(std::exchange(response->bodyReader, nullptr), shared);

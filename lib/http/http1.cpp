@@ -14,6 +14,13 @@
 namespace ironjar {
 namespace {
 
+// Of the fields as lines.
+std::size_t sizeOf(const Headers& headers) {
+  std::size_t size = 0;
+  for (const auto& [name, value] : headers) size += name.size() + value.size() + 4;
+  return size;
+}
+
 Error broken(std::string what) { return fail(Errc::transport, std::move(what)); }
 
 // Calls `take` with each member of every list field of that name (RFC 9110 section 5.6.1). Returns how many fields.
@@ -56,7 +63,9 @@ Result<std::string> requestHead(const Request& request, const HttpTarget& target
   const bool isNamed = after != AfterResponse::switchProtocols || detail::isToken(request.upgrade);
   if (!detail::isSendable(request) || !isNamed)
     return fail(Errc::malformed, "the request's method or a header cannot be sent");
-  std::string head = request.method + " " + target.target + " HTTP/1.1\r\n";
+  std::string head;
+  head.reserve(sizeOf(request.headers) + target.target.size() + 256);
+  head.append(request.method).append(" ").append(target.target).append(" HTTP/1.1\r\n");
   const auto add = [&head](std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
   };
@@ -226,10 +235,10 @@ void ResponseReader::takeField(std::string_view line) {
     return;
   }
   const std::size_t colon = line.find(':');
-  Headers::value_type field(line.substr(0, colon), std::string());
-  if (colon != std::string_view::npos) field.second = detail::trim(line.substr(colon + 1));
-  folds_ = colon != std::string_view::npos && detail::isSendable(Headers{field});
-  if (folds_) headers.push_back(std::move(field));
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view value = colon == std::string_view::npos ? "" : detail::trim(line.substr(colon + 1));
+  folds_ = colon != std::string_view::npos && detail::isToken(name) && detail::isFieldValue(value);
+  if (folds_) headers.emplace_back(name, value);
 }
 
 std::optional<Error> ResponseReader::beginBody() {

@@ -20,7 +20,8 @@ TEST_CASE("V17 V34 V35 V36: both keep to it over TLS") {
   for (const auto& each : support::curlTransports({.caCertFile = certificate.file.string()})) {
     const Transport& transport = each.second;
     CAPTURE(each.first);
-    CHECK(listed(checkTransport(transport, {.origin = "https://localhost", .wires = support::tlsWires(certificate)})) ==
-          "");
+    CHECK(listed(checkTransport(transport, {.origin = "https://localhost",
+                                            .wires = support::tlsWires(certificate),
+                                            .deadline = std::chrono::milliseconds{500}})) == "");
   }
 }

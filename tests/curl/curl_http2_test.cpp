@@ -1,8 +1,9 @@
 // HTTP/2, by Node's server; without Node nothing is tested here, and the output says so.
 #include "client.hpp"
-#include "redis/process.hpp"
+#include "support/process.hpp"
 
 #include <optional>
+#include <thread>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -232,5 +233,32 @@ TEST_CASE("on HTTP/2 bodies flow both ways, and one that nobody reads holds up n
       received += piece->size();
     }
     CHECK(received == (std::size_t{64} << 20U));
+  }
+}
+
+TEST_CASE("on HTTP/2 an upload takes longer than its deadline, as long as the server takes bytes of it") {
+  const Http2Server* const node = server();
+  if (node == nullptr) return;
+  for (const auto& each : curlTransports(node->options())) {
+    const Transport& transport = each.second;
+    CAPTURE(each.first);
+    Request request{.method = "POST", .url = node->url("/echo"), .uploadIdle = 1s};
+    request.openBody = [] {
+      return [left = 15]() mutable -> Result<std::string> {
+        if (left == 0) return std::string();
+        --left;
+        std::this_thread::sleep_for(100ms);
+        return std::string(1000, 'x');
+      };
+    };
+    const auto response = transport(request, in(300ms));
+    REQUIRE(response);
+    CHECK(fieldOf(response, "x-version") == "2.0");
+    CHECK(response->body.size() == 15'000);
+    request.url = node->url("/wait");  // reads nothing
+    request.openBody = [] { return [] { return Result<std::string>(std::string(40'000, 'x')); }; };
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(support::errorOf(transport(request, in(300ms))) == Errc::timeout);
+    CHECK(std::chrono::steady_clock::now() - begin >= 1s);
   }
 }

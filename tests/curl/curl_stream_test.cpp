@@ -326,3 +326,19 @@ TEST_CASE("a stream outlives the transport that is gone as an error, not as a wa
   response->asyncBodyReader([&](const auto& piece) { late.set_value(piece ? Errc{} : piece.error().code); });
   CHECK(late.get_future().get() == Errc::transport);
 }
+
+TEST_CASE("who lets go of the response while it waits for a piece is told so") {
+  const RawServer server([](Peer& peer) {
+    static_cast<void>(peer.readRequest());
+    peer.put(events);
+    peer.waitForHangUp();
+  });
+  std::promise<Errc> told;
+  const Request request = streamed(server.origin());
+  const auto transport = asyncCurlTransport();
+  transport(request, in(10s), {}, [&](const Result<Response>& response) {
+    response->asyncBodyReader([&](const auto& piece) { told.set_value(piece ? Errc{} : piece.error().code); });
+  });
+  CHECK(told.get_future().get() == Errc::cancelled);
+  CHECK(support::eventually([&] { return server.open() == 0; }));
+}

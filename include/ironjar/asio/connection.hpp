@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include <ironjar/asio/deadline.hpp>
 #include <ironjar/asio/loop.hpp>
 #include <ironjar/http1.hpp>
 #include <ironjar/tls.hpp>
@@ -20,8 +21,7 @@ namespace ironjar::detail {
 // All but strand() is for the strand, where its user's onReady() is called, too. Closes when it goes.
 class AsioConnection : public std::enable_shared_from_this<AsioConnection> {
  public:
-  explicit AsioConnection(AsioSocket socket)
-      : strand_(socket.get_executor()), socket_(std::move(socket)), idleTimer_(strand_) {
+  explicit AsioConnection(AsioSocket socket) : strand_(socket.get_executor()), socket_(std::move(socket)) {
     AsioError ignored;
     socket_.native_non_blocking(true, ignored);
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // Nagle would hold the second of two writes for 40 ms
@@ -68,22 +68,24 @@ class AsioConnection : public std::enable_shared_from_this<AsioConnection> {
   }
   void wait(IoStep direction) { wait(direction == IoStep::waitToWrite); }
 
-  // Nobody's until takeBack(): stays for that time, unless something comes, be it the end. Then it closes and calls
-  // `onEnd`, which must not throw.
-  void beIdle(std::chrono::milliseconds time, std::function<void()> onEnd) {
+  // Nobody's but the deadline's until takeBack(): stays for that time, unless something comes, be it the end. Then it
+  // closes and calls `onEnd`, which must not throw.
+  void beIdle(AsioDeadline deadline, std::chrono::milliseconds time, std::function<void()> onEnd) {
     user_.reset();
     onEnd_ = std::move(onEnd);
-    idleTimer_.expires_after(time);
-    idleTimer_.async_wait([self = shared_from_this()](AsioError problem) {  // owns it
-      if (!problem && self->onEnd_) self->close();
-    });
+    deadline_ = std::move(deadline);
+    deadline_.begin(shared_from_this(), std::chrono::steady_clock::now() + time);
     wait(false);
+  }
+  // Of the time that it was idle: for whoever takes it back, who must begin it.
+  [[nodiscard]] AsioDeadline takeDeadline() { return std::move(deadline_); }
+  void onLate() {
+    if (onEnd_) close();
   }
   // Whether it can be used: nothing has come since the last response, no byte in the socket and nothing of a TLS record
   // in OpenSSL.
   [[nodiscard]] bool takeBack() {
     onEnd_ = nullptr;
-    idleTimer_.cancel();
     if (!socket_.is_open() || (tls_.isOn() && tls_.hasPending())) return false;
     char byte = 0;
     return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && isToBeTriedAgain();
@@ -93,7 +95,7 @@ class AsioConnection : public std::enable_shared_from_this<AsioConnection> {
     AsioError ignored;
     tls_.close();
     socket_.close(ignored);
-    idleTimer_.cancel();
+    deadline_.end();
     if (const auto onEnd = std::exchange(onEnd_, nullptr)) onEnd();
   }
 
@@ -121,8 +123,8 @@ class AsioConnection : public std::enable_shared_from_this<AsioConnection> {
 
   const Strand strand_;
   AsioSocket socket_;
-  TlsClient tls_;  // goes before the socket
-  AsioTimer idleTimer_;
+  TlsClient tls_;                // goes before the socket
+  AsioDeadline deadline_;        // while idle
   std::function<void()> onEnd_;  // while idle
   std::weak_ptr<void> user_;
   void (*wake_)(void* user, bool isToWrite) = nullptr;

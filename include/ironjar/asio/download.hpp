@@ -22,7 +22,7 @@ class AsioDownload {
 
   [[nodiscard]] std::optional<Error> read(std::string_view bytes) {
     auto problem = reader_.read(bytes);
-    if (!problem) gather();
+    if (!problem || (streams_ && reader_.hasHead())) gather();
     return problem;
   }
   // The peer has closed. `isCut`: its connection broke, so that a body without a length may be a part of one.

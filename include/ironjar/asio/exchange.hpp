@@ -31,20 +31,22 @@ namespace ironjar::detail {
 // | streaming | somebody asks for a piece           | giving it for the next piece              | over               |
 class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
  public:
-  AsioExchange(std::shared_ptr<AsioShared> shared, const Strand& strand, Deadline deadline, ResponseHandler done)
-      : shared_(std::move(shared)), strand_(strand), deadline_(strand, deadline), done_(std::move(done)) {}
+  AsioExchange(std::shared_ptr<AsioShared> shared, const Strand& strand, AsioTask task, Deadline deadline,
+               ResponseHandler done)
+      : shared_(std::move(shared)), strand_(strand), task_(std::move(task)), until_(deadline), done_(std::move(done)) {}
   [[nodiscard]] const Strand& strand() const { return strand_; }
 
   // `kept` is one that may be used, if it still can.
-  void begin(const Request& request, AsioTask task, std::shared_ptr<AsioConnection> kept, const std::stop_token& stop) {
+  void begin(const Request& request, std::shared_ptr<AsioConnection> kept, const std::stop_token& stop) {
+    until_ = RequestDeadline(until_.until(), request);
     download_.emplace(request, shared_->opener.options);
-    key_ = std::move(task.key);
-    deadline_.begin(shared_from_this());
+    if (kept) deadline_ = kept->takeDeadline();
+    deadline_.begin(shared_from_this(), until_.until());
     if (stop.stop_requested()) return finish(fail(Errc::cancelled));
     stop_.emplace(stop, [loop = shared_->loop, weak = weak_from_this()] {
       loop->post(weak, [](AsioExchange& self) { self.end(fail(Errc::cancelled)); });
     });
-    if (auto problem = upload_.begin(request, std::move(task.head))) return finish(*std::move(problem));
+    if (auto problem = upload_.begin(request, std::move(task_.head))) return finish(*std::move(problem));
     if (deadline_.isLate()) return onLate();
     if (kept && kept->takeBack()) return exchange(std::move(kept));
     const auto opened = [weak = weak_from_this()](Result<std::shared_ptr<AsioConnection>> connection) {
@@ -52,7 +54,7 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
       if (!self || self->stage_ != Stage::opening) return;
       connection ? self->exchange(*std::move(connection)) : self->finish(std::move(connection).error());
     };
-    opening_ = std::make_shared<AsioOpening>(shared_->opener, strand_, std::move(task.target), opened);
+    opening_ = std::make_shared<AsioOpening>(shared_->opener, strand_, std::move(task_.target), opened);
     opening_->begin();
   }
 
@@ -116,6 +118,8 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
       if (io.step == IoStep::waitToRead || io.step == IoStep::waitToWrite) return connection_->wait(io.step);
       if (io.step != IoStep::done) return onBroken(io.step);
       upload_.sent(io.size);
+      until_.sent();
+      if (until_.moves()) deadline_.move(until_.until());
       left -= std::min(left, io.size);
     }
     if (stage_ == Stage::exchanging) connection_->wait(IoStep::waitToWrite);
@@ -166,8 +170,8 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
         continue;
       }
       auto problem = io.step == IoStep::done ? download_->read({buffer.data(), io.size}) : atEnd(io.step);
+      if (!problem || io.step == IoStep::done) progress();  // what came before an error is read first
       if (problem) return end(*std::move(problem));
-      progress();
     }
     asio::post(strand_, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->receive();
@@ -208,7 +212,7 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
     if (download_->isComplete()) letGo();
     Response response = download_->take();
     response.asyncBodyReader =
-        AsioBody<AsioExchange>::reader(shared_->loop, weak_from_this(), download_->pieces.state());
+        AsioBody<AsioExchange>::reader(shared_->loop, weak_from_this(), download_->pieces.told());
     std::exchange(done_, nullptr)(std::move(response));
   }
   // The connection is HTTP's no more.
@@ -246,11 +250,13 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
     over();
     done(std::move(result));
   }
-  // The response is complete: the connection is kept, where it may be.
+  // The response is complete: the connection is kept, where it may be. A body that streams goes on without it, and with
+  // the deadline.
   void letGo() {
     const auto connection = std::exchange(connection_, nullptr);
-    if (connection && !key_.empty() && wasSent_ && download_->mayKeep())
-      shared_->idle->give(std::move(key_), connection);
+    if (!connection || task_.key.empty() || !wasSent_ || !download_->mayKeep()) return;
+    const bool isAll = stage_ != Stage::streaming;
+    shared_->idle->give(std::move(task_.key), connection, isAll ? std::move(deadline_) : AsioDeadline());
   }
   void over() {
     stage_ = Stage::over;
@@ -263,11 +269,12 @@ class AsioExchange : public std::enable_shared_from_this<AsioExchange> {
 
   const std::shared_ptr<AsioShared> shared_;
   const Strand strand_;
-  AsioDeadline<AsioExchange> deadline_;
+  AsioTask task_;
+  RequestDeadline until_;  // of the request
+  AsioDeadline deadline_;
   ResponseHandler done_;
   std::optional<std::stop_callback<std::function<void()>>> stop_;
   Stage stage_ = Stage::opening;
-  std::string key_;
   std::shared_ptr<AsioOpening> opening_;
   std::shared_ptr<AsioConnection> connection_;
   AsioUpload upload_;

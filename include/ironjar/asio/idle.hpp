@@ -17,7 +17,7 @@
 
 namespace ironjar::detail {
 
-// Thread-safe. The connections are their idle timers'; here is only where to find them.
+// Thread-safe. The connections are their deadlines'; here is only where to find them.
 class AsioIdle : public std::enable_shared_from_this<AsioIdle> {
  public:
   AsioIdle(std::shared_ptr<AsioLoop> loop, std::size_t maxAll, std::size_t maxPerKey, std::chrono::milliseconds time)
@@ -36,8 +36,8 @@ class AsioIdle : public std::enable_shared_from_this<AsioIdle> {
     return remove(found->second.back()).connection;
   }
 
-  // On the connection's strand, which goes on as the timer's.
-  void give(std::string key, const std::shared_ptr<AsioConnection>& connection) {
+  // On the connection's strand, which goes on as the deadline's.
+  void give(std::string key, const std::shared_ptr<AsioConnection>& connection, AsioDeadline deadline) {
     std::vector<Idle> surplus;
     {
       const std::lock_guard lock(mutex_);
@@ -46,7 +46,7 @@ class AsioIdle : public std::enable_shared_from_this<AsioIdle> {
       if (ofKey.size() > maxPerKey_) surplus.push_back(remove(ofKey.front()));
       if (idle_.size() > maxAll_) surplus.push_back(remove(idle_.begin()));
     }
-    connection->beIdle(time_, [weak = weak_from_this(), own = connection.get()] {
+    connection->beIdle(std::move(deadline), time_, [weak = weak_from_this(), own = connection.get()] {
       if (const auto self = weak.lock()) self->forget(own);
     });
     for (const Idle& idle : surplus) close(idle.connection);

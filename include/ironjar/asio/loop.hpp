@@ -47,17 +47,20 @@ class AsioLoop {
   }
 
   // Calls `use` with the object on its strand; never within this call, and not at all when the object or the context is
-  // gone: false then.
+  // gone, or memory is wanting: false then.
   template <class Object, class Use>
-  bool post(const std::weak_ptr<Object>& weak, Use use) {
+  bool post(const std::weak_ptr<Object>& weak, Use use) noexcept {
     bool isPosted = false;
-    run([&] {
-      std::shared_ptr<Object> object = weak.lock();
-      if (!object) return;
-      isPosted = true;
-      const Strand strand = object->strand();
-      asio::post(strand, [object = std::move(object), use = std::move(use)]() mutable { use(*object); });
-    });
+    try {
+      run([&] {
+        std::shared_ptr<Object> object = weak.lock();
+        if (!object) return;
+        const Strand strand = object->strand();
+        asio::post(strand, [object = std::move(object), use = std::move(use)]() mutable { use(*object); });
+        isPosted = true;
+      });
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): std::bad_alloc
+    }
     return isPosted;
   }
 

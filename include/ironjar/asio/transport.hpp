@@ -40,10 +40,9 @@ class AsioTransport {
     shared_->loop->run([&] {
       std::shared_ptr<AsioConnection> connection = kept.lock();
       const Strand strand = connection ? connection->strand() : Strand(executor_);
-      auto exchange = std::make_shared<AsioExchange>(shared_, strand, deadline, std::move(done));
-      asio::post(strand,
-                 [exchange = std::move(exchange), connection = std::move(connection), &request, task = *std::move(task),
-                  stop]() mutable { exchange->begin(request, std::move(task), std::move(connection), stop); });
+      auto exchange = std::make_shared<AsioExchange>(shared_, strand, *std::move(task), deadline, std::move(done));
+      asio::post(strand, [exchange = std::move(exchange), connection = std::move(connection), &request,
+                          stop]() mutable { exchange->begin(request, std::move(connection), stop); });
     });
   }
 

@@ -24,16 +24,13 @@ class AsioUpgraded : public std::enable_shared_from_this<AsioUpgraded> {
 
   // `pieces` has what came behind the head.
   AsioUpgraded(std::shared_ptr<AsioConnection> connection, AsioPieces pieces)
-      : strand_(connection->strand()),
-        deadline_(strand_, MonotonicTime::max()),
-        connection_(std::move(connection)),
-        pieces_(std::move(pieces)) {}
+      : strand_(connection->strand()), connection_(std::move(connection)), pieces_(std::move(pieces)) {}
   [[nodiscard]] const Strand& strand() const { return strand_; }
 
   // Gives the response the ends of this connection, which are for any thread and may outlive it and its context.
   static void begin(const std::shared_ptr<AsioUpgraded>& self, const std::shared_ptr<AsioLoop>& loop,
                     Response& response, std::string protocol) {
-    self->deadline_.begin(self);
+    self->deadline_.begin(self, MonotonicTime::max());
     self->connection_->use(self);
     const auto ends = std::make_shared<const Ends>(loop, self);
     response.asyncBodyReader = [ends](PieceHandler done) { ends->read(std::move(done)); };
@@ -136,7 +133,7 @@ class AsioUpgraded : public std::enable_shared_from_this<AsioUpgraded> {
   static Error broken() { return fail(Errc::transport, "the connection broke"); }
 
   const Strand strand_;
-  AsioDeadline<AsioUpgraded> deadline_;
+  AsioDeadline deadline_;
   std::shared_ptr<AsioConnection> connection_;
   AsioPieces pieces_;
   std::string bytes_;  // that are written

@@ -20,8 +20,9 @@ namespace ironjar::detail {
 // How long reading may take, on top of httplib's time limit for one read: that begins anew with each byte, so that a
 // client can hold a thread with very few.
 struct BodyTimes {
-  std::chrono::milliseconds piece{5000};  // 16 KiB: 26 kbit/s
-  std::chrono::milliseconds rest{2000};   // of what nobody wants: the answer waits for it
+  std::chrono::milliseconds piece{5000};   // 16 KiB: 26 kbit/s
+  std::chrono::milliseconds spare{30000};  // in all, beyond what its bytes may take at that rate: chunks may be small
+  std::chrono::milliseconds rest{2000};    // of what nobody wants: the answer waits for it
 };
 
 // httplib gives a body away whole, takes multipart ones apart, inflates compressed ones, bounds all by one number, and
@@ -34,7 +35,7 @@ class RequestBody {
   // framing is unclear has been refused before (refusalOf).
   RequestBody(const httplib::Request& request, const httplib::ContentReader* content, std::size_t maxBodySize,
               const BodyTimes& times = {})
-      : request_(request), content_(content), pieceSize_(std::min(maxBodySize, std::size_t{16} * 1024)), times_(times) {
+      : request_(request), content_(content), pieceSize_(std::min(maxBodySize, inTime)), times_(times) {
     isChunked_ = request.has_header("Transfer-Encoding");
     if (!isChunked_) {
       size_ = request.has_header("Content-Length") ? contentLengthIn(request.get_header_value("Content-Length")) : 0;
@@ -50,12 +51,15 @@ class RequestBody {
 
   // The next piece; empty at the end. Errc::transport when the client sends no more, Errc::timeout when it sends too
   // slowly, Errc::malformed for chunks that are none. Blocks until the piece is there, no longer than BodyTimes::piece
-  // and httplib's time limit for one read.
+  // and httplib's time limit for one read. No time runs while nobody asks.
   [[nodiscard]] Result<std::string> next() {
     const std::lock_guard lock(mutex_);
     if (isFinished_) return fail(Errc::transport, "the request has been answered");
-    until_ = std::chrono::steady_clock::now() + times_.piece;
-    return read();
+    const auto begin = std::chrono::steady_clock::now();
+    until_ = begin + std::min<std::chrono::steady_clock::duration>(times_.piece, timeLeft());
+    Result<std::string> piece = read();
+    waited_ += std::chrono::steady_clock::now() - begin;
+    return piece;
   }
 
   // Whether there is no more to come.
@@ -86,6 +90,7 @@ class RequestBody {
   }
 
  private:
+  static constexpr std::size_t inTime = 16 * 1024;  // bytes in BodyTimes::piece
   static constexpr std::size_t mostDrained = 8 * 1024 * 1024;
   static constexpr std::size_t mostDigits = 15;          // of a chunk's size
   static constexpr std::size_t mostOverhead = 8 * 1024;  // that frames a piece: a chunk's head, the trailer
@@ -193,6 +198,10 @@ class RequestBody {
     if (isRead && bytes.size() == size) return bytes;
     return isLate() ? late() : fail(Errc::transport, "the request's body was cut off");
   }
+  // For the client: it must not hold a thread with a byte now and then.
+  [[nodiscard]] std::chrono::steady_clock::duration timeLeft() const {
+    return times_.spare + times_.piece * static_cast<std::int64_t>(taken_ / inTime) - waited_;
+  }
   [[nodiscard]] bool isLate() const { return std::chrono::steady_clock::now() >= until_; }
   static Error late() { return fail(Errc::timeout, "the request's body comes too slowly"); }
 
@@ -207,6 +216,7 @@ class RequestBody {
   std::uint64_t left_ = 0;    // of the body, or of the chunk
   std::uint64_t taken_ = 0;   // bytes, those that frame chunks included
   std::chrono::steady_clock::time_point until_;
+  std::chrono::steady_clock::duration waited_{0};  // in next()
   bool isEnded_ = false;
   bool isFinished_ = false;
   std::optional<Error> problem_;

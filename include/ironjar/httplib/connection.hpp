@@ -62,8 +62,9 @@ class Connection {
     const Result<std::size_t> got = read(bytes, size, Deadline());
     if (got) return std::optional(*got);
     if (got.error().code != Errc::timeout) return got.error();
-    // What a write has yielded to was TLS's own, such as a KeyUpdate: it is waited for what can be written alone.
-    if (hasYielded_) mayYield_ = false;
+    // What a write has yielded to stays unread until TLS has written something of its own, such as the answer to a
+    // KeyUpdate: it is waited for what can be written alone. A part of a record is read, and its rest may come.
+    if (hasYielded_ && mustWrite_) mayYield_ = false;
     return std::optional<std::size_t>();
   }
 
@@ -123,9 +124,10 @@ class Connection {
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
   // `toWrite` is what is waited for when OpenSSL wants to write.
   template <class Step>
-  Result<std::size_t> tls(short toWrite, Deadline deadline, Step step) const {
+  Result<std::size_t> tls(short toWrite, Deadline deadline, Step step) {
     while (true) {
       const IoResult io = step();
+      mustWrite_ = io.step == IoStep::waitToWrite;
       if (io.step == IoStep::done) return io.size;
       if (io.step == IoStep::closed) return std::size_t{0};
       if (io.step == IoStep::refused) return unreachable("TLS: the peer refuses our certificate");
@@ -144,6 +146,7 @@ class Connection {
   bool hasSent_ = false;     // whether a byte of the request may have left
   bool mayYield_ = true;     // a write that would block, to data that has come
   bool hasYielded_ = false;  // the last write has
+  bool mustWrite_ = false;   // before TLS goes on
 };
 
 }  // namespace ironjar::detail

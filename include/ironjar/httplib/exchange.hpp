@@ -44,6 +44,7 @@ class Exchange {
   // Sends the request and reads the response, which is there when no problem is returned: up to its end or, when it is
   // streamed, to its head.
   [[nodiscard]] Problem send(std::string head, const Request& request, const BodyReader& body) {
+    if (body) deadline_ = RequestDeadline(deadline_.until(), request);
     Problem problem = body ? writePieces(head, body, BodyFramer(request)) : writeWhole(std::move(head), request.body);
     hasSentAll_ = !problem && !hasEnough();
     if (problem && !isBroken_) return problem;
@@ -64,6 +65,7 @@ class Exchange {
   // After the head of a streamed response: what has come of its body, or comes next; empty at its end.
   [[nodiscard]] Result<std::string> next(Deadline deadline) {
     while (pieces_.empty() && !isComplete()) {
+      if (problem_) return *problem_;
       if (auto problem = receiveSome(deadline, "the body's next piece did not come in time"))
         return *std::move(problem);
     }
@@ -95,7 +97,7 @@ class Exchange {
       Result<std::string> piece = detail::read(next);
       if (!piece) return piece.error();
       // A peer that takes all must not let a slow reader outrun the deadline.
-      if (std::chrono::steady_clock::now() >= deadline_) {
+      if (std::chrono::steady_clock::now() >= deadline_.until()) {
         return fail(Errc::timeout, "the request was not sent by the deadline");
       }
       const bool isEnd = piece->empty();
@@ -109,16 +111,18 @@ class Exchange {
 
   Problem write(std::string_view bytes) {
     while (!bytes.empty()) {
+      if (hasEnough()) return std::nullopt;
       if (hasBegun_) {
         if (auto problem = receiveAtOnce()) return problem;
         if (hasEnough()) return std::nullopt;
       }
-      const Result<std::size_t> done = peer_.writeSome(bytes.substr(0, step), deadline_);
+      const Result<std::size_t> done = peer_.writeSome(bytes.substr(0, step), deadline_.until());
       if (!done) {
         isBroken_ = done.error().code == Errc::transport;
         return done.error();
       }
       hasBegun_ = true;
+      if (*done > 0) deadline_.sent();
       bytes.remove_prefix(*done);
     }
     return std::nullopt;
@@ -133,7 +137,7 @@ class Exchange {
 
   Problem receive() {
     while (!hasEnough()) {
-      if (auto problem = receiveSome(deadline_, "no complete response by the deadline")) return problem;
+      if (auto problem = receiveSome(deadline_.until(), "no complete response by the deadline")) return problem;
     }
     return std::nullopt;
   }
@@ -150,20 +154,25 @@ class Exchange {
 
   Problem take(std::size_t size) {
     auto problem = size == 0 ? reader_.end() : reader_.read({buffer_.data(), size});
-    if (problem || !streams() || !reader_.hasHead()) return problem;
+    if (!streams() || !reader_.hasHead()) return problem;
     if (!head_) head_ = reader_.takeHead();
     pieces_ += head_->body.empty() ? reader_.takeBody() : std::exchange(head_->body, {});
+    if (problem && hasEnough()) {  // what came before it is read first
+      problem_ = std::exchange(problem, std::nullopt);
+    }
+    if (problem) return problem;
     if (!hasEnough() && pieces_.size() > *held_) return fail(Errc::tooLarge, "the response's body is over maxBodySize");
     return std::nullopt;
   }
 
   Connection& peer_;
   ResponseReader reader_;
-  const Deadline deadline_;
+  RequestDeadline deadline_;
   const std::optional<std::size_t> held_;
   std::array<char, step> buffer_;
   std::optional<Response> head_;  // of a streamed response, or all of one whose connection broke
   std::string pieces_;            // of the streamed body: what has come and was not asked for
+  Problem problem_;               // behind them
   bool hasBegun_ = false;         // to send
   bool isBroken_ = false;         // while it was being sent
   bool isCut_ = false;            // the response has ended with a connection that broke

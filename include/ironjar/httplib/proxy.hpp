@@ -142,13 +142,14 @@ class HttplibProxy {
 // (multipart/form-data and compressed ones, too), if the fetcher's transport streams. A request's body whose size is
 // known, within FetchOptions::maxReplayBody, is read first, so that it can be sent again after a refresh; any other is
 // streamed, and its size is for the API to limit. An API that answers before it has read a body is heard when it
-// refuses, or when 1 MiB of its answer has come. An upload and the head of its answer have to come within
-// FetchOptions::timeout, 30 s: raise it for uploads (20 MiB at 4 Mbit/s take 42 s). A client has 5 s for each 16 KiB of
-// a body, and 2 s for all that nobody wants of it. Each request holds a thread of the server's up to its
-// answer's end; a client that has gone is noticed at the next piece, and a server that stops waits for that, as long as
-// TransportOptions::streamIdle, 300 s. So 64 quiet event streams (HardenedServerOptions::threads) whose clients have
-// gone hold up the whole server: for an API of events use a smaller streamIdle, one over the time between two of its
-// keep-alive comments, or more threads.
+// refuses, or when 1 MiB of its answer has come. An upload may take any time, as long as the API takes bytes of it, and
+// then answers, within FetchOptions::timeout of one another, 30 s. What ends a client that sends slowly is httplib's
+// time limit for one read, 5 s for each 16 KiB of a body or a shorter chunk, and 30 s in all that its bytes come later
+// than at that rate, 26 kbit/s; it has 2 s for all that nobody wants of a body. Each request holds a thread of the
+// server's up to its answer's end; a client that has gone is noticed at the next piece, and a server that stops waits
+// for that, as long as TransportOptions::streamIdle, 300 s, and for an upload as long as it comes. So 64 quiet event
+// streams (HardenedServerOptions::threads) whose clients have gone hold up the whole server: for an API of events use a
+// smaller streamIdle, one over the time between two of its keep-alive comments, or more threads.
 inline void proxy(const HardenedServer& site, const std::string& prefix, const SessionJar& jar, const Fetcher& fetcher,
                   const std::string& upstream, const ProxyOptions& options = {}) {
   const detail::HttplibProxy proxy(site, prefix, jar, fetcher, upstream, options);

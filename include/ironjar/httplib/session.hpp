@@ -109,12 +109,12 @@ void serveSession(const SessionJar& jar, const httplib::Request& request, httpli
 
 }  // namespace detail
 
-// Opens the session before the handler and commits it after, once. When it does not fit a cookie the
-// answer is notSavedAnswer() in place of the handler's, and the browser keeps the cookie it has.
-// Of a handler that throws, and beside that answer, what rollBack() keeps is kept. No range is cut out of an answer
-// that sets a cookie or is an error. For routes of the server that `site` was made of: elsewhere, or when its
-// pre-routing handler was replaced, every answer is a 500 {"reason": "server_not_hardened"}, since what a session says
-// would be open to request smuggling.
+// Opens the session before the handler and commits it after, once. When it does not fit a cookie the answer is
+// notSavedAnswer() in place of the handler's, and the browser keeps the cookie it has. Of a handler that throws, and
+// beside that answer, what rollBack() keeps is kept. No range is cut out of an answer that sets a cookie or is an
+// error. For routes of the server that `site` was made of: elsewhere, or when its pre-routing handler was replaced,
+// every answer is a 500 {"reason": "server_not_hardened"}, since what a session says would be open to request
+// smuggling.
 [[nodiscard]] inline httplib::Server::Handler withSession(const HardenedServer&, SessionJar jar,
                                                           SessionHandler handler) {
   return [jar = std::move(jar), handler = std::move(handler)](const httplib::Request& request,
