@@ -75,6 +75,7 @@ struct ProviderBehaviour {
   Drop dropAfterCommit = Drop();
   std::optional<Result<Response>> instead = {};  // what every token call gets in place of its own answer: an outage
   std::string dpopNonce = {};                    // asked for in proofs (RFC 9449 section 8); empty: none is
+  bool requiresDpop = false;                     // a code buys nothing without a proof (RFC 9449 section 5)
   int revocationStatus = 200;                    // any other: nothing is revoked
   bool isDown = false;                           // whatever is asked: Errc::unreachable
   std::map<std::string, Result<Response>> insteadAt = {};  // by path, what other calls get: {"/keys", fail(…)}

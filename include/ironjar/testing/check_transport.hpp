@@ -11,8 +11,11 @@
 #include <ironjar/testing/rules.hpp>
 #include <ironjar/testing/transport_connections.hpp>
 #include <ironjar/testing/transport_deadlines.hpp>
+#include <ironjar/testing/transport_early.hpp>
 #include <ironjar/testing/transport_messages.hpp>
 #include <ironjar/testing/transport_probe.hpp>
+#include <ironjar/testing/transport_streams.hpp>
+#include <ironjar/testing/transport_uploads.hpp>
 
 namespace ironjar::testing {
 
@@ -23,7 +26,11 @@ namespace ironjar::testing {
 // - fields: the transport's own are written by it, all others as they are; nothing breaks out of its line
 // - body: in memory or in pieces, opened once, with its size where that is known; a body that fails is never sent as a
 //   whole one
-// - early: a response that comes before the request is sent to its end is returned, though the server reads no more
+// - early: a response that comes before the request is sent to its end is returned, though the server reads no more;
+//   one that does not end is bounded as any other
+// - stream: with Request::streamsResponse, where the transport gives readers: the response comes at its head, each
+//   piece before the next one is sent; no more is read than is asked for; the end, and what is no end, is told for
+//   good; the last reader's copy closes the connection. Otherwise that the body is whole
 // - interim: 1xx and trailers are skipped
 // - once: nothing is sent twice, on a kept connection neither
 // - leavings: nothing of an earlier answer is taken for the next one
@@ -32,19 +39,21 @@ namespace ironjar::testing {
 // - threads: many calls at once
 // - errors: the codes, but for those of time
 // - deadline: it holds against slow peers and slow bodies; before anything was sent it is Errc::unreachable
+// - uploads: a body that is streamed up moves the deadline on as Request::uploadIdle says, nothing else does
 // - lifetime: the request is not read after the return
 // Not looked at: how long names take to resolve, and whether a request that is gone is read other than by its body's
 // reader (AddressSanitizer tells). Sends requests to servers of its own on free ports of the loopback interface, which
-// takes some four seconds; a transport that does not keep deadlines may take a minute. Throws std::runtime_error when
-// there is no port to listen on, std::invalid_argument for a rule in `except` that is none.
+// takes some ten seconds; a transport that does not keep deadlines may take a minute. Throws std::runtime_error
+// when there is no port to listen on, std::invalid_argument for a rule in `except` that is none.
 [[nodiscard]] inline std::vector<std::string> checkTransport(const Transport& transport,
                                                              const TransportCheck& options = {}) {
   constexpr detail::Rule<detail::TransportProbe> rules[] = {
       {"response", detail::checkResponse}, {"target", detail::checkTarget},     {"fields", detail::checkFields},
-      {"body", detail::checkBody},         {"early", detail::checkEarlyAnswer}, {"interim", detail::checkInterim},
+      {"body", detail::checkBody},         {"early", detail::checkEarly},       {"interim", detail::checkInterim},
       {"once", detail::checkOnce},         {"leavings", detail::checkLeavings}, {"groups", detail::checkGroups},
       {"limits", detail::checkLimits},     {"threads", detail::checkThreads},   {"errors", detail::checkErrors},
-      {"deadline", detail::checkDeadline}, {"lifetime", detail::checkLifetime}};
+      {"deadline", detail::checkDeadline}, {"uploads", detail::checkUploads},   {"lifetime", detail::checkLifetime},
+      {"stream", detail::checkStreams}};
   detail::requireRules<detail::TransportProbe>(rules, options.except, "a transport");
   detail::TransportProbe probe(transport, options);
   detail::checkRules<detail::TransportProbe>(rules, options.except, probe);

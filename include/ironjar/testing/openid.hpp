@@ -58,6 +58,14 @@ inline Json claimsOf(const SignIns::Code& code) {
   if (!code.sso.acr.empty()) claims["acr"] = code.sso.acr;
   return claims;
 }
+// Whether the code is for that public key, or for none in particular (RFC 9449 section 10): its thumbprint, RFC 7638.
+inline bool isOfKey(const SignIns::Code& code, const std::string& key) {
+  if (!code.asked.contains("dpop_jkt")) return true;
+  if (key.empty()) return false;
+  const Json jwk = Json::parse(key);
+  const Json members = {{"crv", jwk.at("crv")}, {"kty", jwk.at("kty")}, {"x", jwk.at("x")}, {"y", jwk.at("y")}};
+  return sha256Of(members.dump()) == code.asked.at("dpop_jkt");
+}
 // `at_hash`, section 3.1.3.6: half of a hash.
 inline std::string accessTokenHashOf(const std::string& accessToken) {
   constexpr std::size_t half = 16;

@@ -292,8 +292,9 @@ class Provider {
   }
 
   Response codeExchanged(const detail::Fields& fields, const std::string& key) {
+    if (key.empty() && behaviour_.requiresDpop) return refused("invalid_dpop_proof");
     detail::SignIns::Code* const code = signIns_.spend(fields, behaviour_, gate_.now());
-    if (code == nullptr) return refused("invalid_grant");
+    if (code == nullptr || !detail::isOfKey(*code, key)) return refused("invalid_grant");
     const detail::Pair pair =
         ledger_.begin(code->sso.user, behaviour_.accessTokenLifetime, gate_.now(), key, code->sso.acr);
     code->refreshToken = pair.refreshToken;

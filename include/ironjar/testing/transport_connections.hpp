@@ -47,15 +47,46 @@ inline void checkOnce(TransportProbe& probe) {
   }
 }
 
+// A first answer, and what its peer writes besides.
+struct Leaving {
+  std::string when;
+  std::vector<std::string> writes;
+  bool answers = true;
+};
+
+inline void checkLeaving(TransportProbe& probe, const Leaving& one, bool streams) {
+  const std::string when = one.when + (streams ? ", streamed" : "");
+  std::atomic<bool> isFirst = true;
+  std::promise<void> written;
+  const Peer peer = probe.peer([&](Peer::Connection& connection) {
+    while (connection.readRequest()) {
+      if (!isFirst.exchange(false)) {
+        connection.put(answerWith("ok"));
+        continue;
+      }
+      for (const std::string& bytes : one.writes) connection.put(bytes);
+      written.set_value();
+    }
+  });
+  Request request{.url = probe.urlOf(peer.port()), .streamsResponse = streams, .connectionGroup = "ada"};
+  const auto first = probe.call(request, when, one.answers ? TransportProbe::enough : probe.options().deadline);
+  if (first && *first && one.answers) static_cast<void>(wholeBody(**first));
+  if (!first || written.get_future().wait_for(TransportProbe::enough) != std::future_status::ready) return;
+  request.streamsResponse = false;
+  const auto second = probe.call(request, "the request after " + when);
+  if (!second) return;
+  const std::vector<Peer::Seen> seen = peer.seen();
+  if (*second && (*second)->body != "ok") {
+    probe.violated(when, "the next request got what was left");
+  } else if (seen.size() > 1 && seen[0].connection == seen[1].connection) {
+    probe.violated(when, "the connection was kept");
+  }
+}
+
 inline void checkLeavings(TransportProbe& probe) {
-  struct Case {
-    std::string when;
-    std::vector<std::string> writes;
-    bool answers = true;
-  };
   const std::string ok = answerWith("ok");
   const std::string evil = answerWith("EVIL");
-  const std::vector<Case> cases = {
+  const std::vector<Leaving> cases = {
       {"two answers in one write", {ok + evil}},
       {"two answers in two writes", {ok, evil}},
       {"an answer and a byte", {ok + "x"}},
@@ -66,30 +97,8 @@ inline void checkLeavings(TransportProbe& probe) {
       {"an answer of HTTP/1.0", {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"}},
       {"half an answer, up to the deadline", {"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\nx"}, false},
   };
-  for (const Case& one : cases) {
-    std::atomic<bool> isFirst = true;
-    std::promise<void> written;
-    const Peer peer = probe.peer([&](Peer::Connection& connection) {
-      while (connection.readRequest()) {
-        if (!isFirst.exchange(false)) {
-          connection.put(answerWith("ok"));
-          continue;
-        }
-        for (const std::string& bytes : one.writes) connection.put(bytes);
-        written.set_value();
-      }
-    });
-    const Request request{.url = probe.urlOf(peer.port()), .connectionGroup = "ada"};
-    const auto first = probe.call(request, one.when, one.answers ? TransportProbe::enough : probe.options().deadline);
-    if (!first || written.get_future().wait_for(TransportProbe::enough) != std::future_status::ready) continue;
-    const auto second = probe.call(request, "the request after " + one.when);
-    if (!second) continue;
-    const std::vector<Peer::Seen> seen = peer.seen();
-    if (*second && (*second)->body != "ok") {
-      probe.violated(one.when, "the next request got what was left");
-    } else if (seen.size() > 1 && seen[0].connection == seen[1].connection) {
-      probe.violated(one.when, "the connection was kept");
-    }
+  for (const Leaving& one : cases) {
+    for (const bool streams : {false, true}) checkLeaving(probe, one, streams);
   }
 }
 

@@ -137,32 +137,6 @@ inline void checkFields(TransportProbe& probe) {
   checkInjections(probe);
 }
 
-// A server that answers at once, reads nothing, and hangs up or not.
-inline void checkEarlyAnswer(TransportProbe& probe) {
-  constexpr std::size_t size = std::size_t{1} << 20U;
-  constexpr std::size_t pieces = 16;  // more than two sockets hold
-  for (const bool hangsUp : {false, true}) {
-    const Peer peer = probe.peer([&probe, hangsUp](Peer::Connection& connection) {
-      connection.put("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno");
-      if (!hangsUp) connection.waitUntilLeft(probe.patience());
-    });
-    for (const bool inMemory : {false, true}) {
-      const std::string when = std::string(inMemory ? "a body in memory" : "a body in pieces") + ", to a server that " +
-                               (hangsUp ? "hangs up" : "stays");
-      Request request{.method = "POST", .url = probe.urlOf(peer.port())};
-      if (inMemory) {
-        request.body.assign(pieces * size, 'x');
-      } else {
-        request.openBody = piecewise(std::vector<Result<std::string>>(pieces, std::string(size, 'x')));
-      }
-      const auto response = probe.answered(request, when);
-      if (response && (response->status != 401 || response->body != "no")) {
-        probe.violated(when, "has become another response");
-      }
-    }
-  }
-}
-
 inline void checkBodyThatFails(TransportProbe& probe) {
   struct Case {
     std::string when;

@@ -39,6 +39,16 @@ inline std::string answerWith(std::string_view body, std::string_view fields = "
          std::string(body);
 }
 
+// The body of a response, read to its end if it is streamed.
+inline Result<std::string> wholeBody(const Response& response) {
+  if (!response.bodyReader) return response.body;
+  try {
+    return readBody({.url = {}, .openBody = [&] { return response.bodyReader; }});
+  } catch (...) {
+    return fail(Errc::malformed, "the body's reader threw an exception");
+  }
+}
+
 // The transport that is looked at, and what was found. Thread-safe.
 class TransportProbe {
  public:
@@ -79,9 +89,11 @@ class TransportProbe {
     return violations_;
   }
 
-  // What the transport returned. Nothing when it threw or was late, which is a violation by itself.
+  // What the transport returned. Nothing when it threw or was late, which is a violation by itself: it may take
+  // `longer` than the deadline.
   std::optional<Result<Response>> call(const Request& request, std::string_view when,
-                                       std::chrono::milliseconds time = enough) {
+                                       std::chrono::milliseconds time = enough,
+                                       std::chrono::milliseconds longer = 0ms) {
     const auto begin = std::chrono::steady_clock::now();
     std::optional<Result<Response>> result;
     try {
@@ -92,7 +104,7 @@ class TransportProbe {
       violated(when, "it threw something");
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
-    if (!result || took <= std::max(time, 0ms) + options_.grace) return result;
+    if (!result || took <= std::max(time, 0ms) + longer + options_.grace) return result;
     violated(when, "returned after " + std::to_string(took.count()) + " ms, of " + std::to_string(time.count()));
     return std::nullopt;
   }
