@@ -96,8 +96,9 @@ void requireSame(Map& map, Model& model, std::uint32_t keys) {
 TEST_CASE("a map whose slots fill huge pages finds every key, and none that it has forgotten") {
   constexpr std::uint32_t keys = 100'000;
   Map map;
-  const auto spread = [](std::uint32_t number) {
+  const auto spread = [](std::uint64_t number) {  // as real keys are, which are hashes
     TokenKey key{};
+    number *= 0x9e3779b97f4a7c15U;
     std::memcpy(key.data(), &number, sizeof number);
     return key;
   };

@@ -137,6 +137,24 @@ TEST_CASE(
   CHECK(f.coordinator.stats().openCircuits == 0);
 }
 
+TEST_CASE("V07 a login ends with the fourth answer that may say so: what else has failed does not count") {
+  Fixture f;
+  int others = 0;
+  const auto answered = [&](const RefreshAnswer& answer) {
+    const auto failure = errorOf(f.refresh("a", answer));
+    const std::string other = "other " + std::to_string(++others);
+    CHECK(f.refresh(other, other + " next"));
+    f.time.advance(61s);  // its pause
+    return failure;
+  };
+  const RefreshAnswer failing{.tokens = fail(Errc::refreshFailed), .endpoint = EndpointState::failing};
+  const RefreshAnswer ending{
+      .tokens = fail(Errc::refreshFailed), .mayBeOver = true, .endpoint = EndpointState::refusing};
+  for (int i = 0; i < 3; ++i) CHECK(answered(failing) == Errc::refreshFailed);
+  for (int i = 0; i < 3; ++i) CHECK(answered(ending) == Errc::refreshFailed);
+  CHECK(answered(ending) == RefreshEnd::invalidGrant);
+}
+
 TEST_CASE("one user's invalid_grant never opens the breaker for others; a refused client does (R35 R46)") {
   Fixture f;
   for (int i = 0; i < 100; ++i)

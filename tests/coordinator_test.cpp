@@ -1,4 +1,5 @@
 // LocalCoordinator: what it remembers and for how long, and who waits.
+#include "support/child.hpp"
 #include "support/coordinated.hpp"
 #include "support/gate.hpp"
 
@@ -174,4 +175,19 @@ TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(LocalCoordinator({.threads = 0}), std::invalid_argument);
   CHECK_THROWS_AS(LocalCoordinator({.maxWaiters = 0}), std::invalid_argument);
   CHECK_THROWS_AS(LocalCoordinator({.keepUnconfirmed = Seconds::max()}), std::invalid_argument);
+}
+
+TEST_CASE("in a child of fork(), which has no threads, a call fails at once, and nothing waits at the end") {
+  auto coordinator = std::make_unique<LocalCoordinator>();
+  const auto refresh = [&](const char* token) {
+    const auto ask = [](const TokenSet&) { return RefreshAnswer{.tokens = tokens("new")}; };
+    return coordinator->refresh("client", tokens(token), {ask}, std::chrono::steady_clock::now() + 60s, {});
+  };
+  REQUIRE(refresh("one"));  // its threads have begun
+  CHECK(support::endsInChild([&] {
+    const auto refused = refresh("other");
+    coordinator.reset();
+    return !refused && refused.error().code == Errc::overloaded;
+  }));
+  CHECK(refresh("third"));
 }

@@ -248,6 +248,22 @@ TEST_CASE("a session that a logout refuses shows nothing of the browser: the cha
   CHECK(*found == tokens("b"));
 }
 
+TEST_CASE("a second logout ends no more and no fewer sessions than the first one, with whichever token of the chain") {
+  Fixture f;
+  f.rotate("a", "b");
+  CHECK(f.flights.end("c", tokens("b"), nullptr, {.at = support::at(5'000)}, f.time.monotonicNow()));
+  CHECK_FALSE(f.flights.end("c", tokens("a"), nullptr, {.at = support::at(9'000), .begun = support::at(3'000)},
+                            f.time.monotonicNow()));
+  const auto passes = [&f](const std::string& with, std::int64_t begun) {
+    return f.flights.newest("c", tokens(with), From::cookie, {.begun = support::at(begun)}, f.time.monotonicNow())
+        .has_value();
+  };
+  CHECK_FALSE(passes("a", 4'000));
+  CHECK_FALSE(passes("b", 4'000));
+  CHECK(passes("a", 6'000));
+  CHECK(passes("b", 6'000));
+}
+
 TEST_CASE("what waits is bounded, and a place is free again after any end") {
   Fixture f({.maxWaiters = 2});
   for (int round = 0; round < 3; ++round) {

@@ -3,6 +3,8 @@
 
 #include "support/support.hpp"
 
+#include <atomic>
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::TokenPlan;
@@ -16,7 +18,8 @@ const Response possiblyUsed{.status = 502};
 const Response refused{.status = 400, .body = R"({"error":"invalid_grant"})"};
 
 struct Fixture {
-  explicit Fixture(ReplayPolicy replay = {}) : endpoint{.url = "https://id.example/token", .replay = replay} {
+  explicit Fixture(ReplayPolicy replay = {}, bool isDown = false)
+      : endpoint{.url = "https://id.example/token", .replay = replay}, isUnreachable(isDown) {
     endpoint.clientAuth = publicClient("web");
     REQUIRE(isSent(plan.begin(time.monotonicNow())));
   }
@@ -31,9 +34,10 @@ struct Fixture {
   TokenEndpoint endpoint;
   const TokenSet spent{.accessToken = "at-1", .refreshToken = "rt-1"};
   detail::DpopNonces nonces;
+  std::atomic<bool> isUnreachable;
   testing::VirtualClock time;
   const Clock now = [] { return support::at(0); };
-  TokenPlan plan{endpoint, spent, nonces, now};
+  TokenPlan plan{endpoint, spent, nonces, isUnreachable, now};
 };
 
 }  // namespace
@@ -51,6 +55,26 @@ TEST_CASE(
     CHECK_FALSE(late.isSentAgain(answer));
   }
   CHECK_FALSE(Fixture({.grace = 5s}).isSentAgain(refused));
+}
+
+TEST_CASE("an endpoint that two tries have not reached gets one a call, until something reaches it again") {
+  for (const auto& first : {unreachable, lost}) {
+    Fixture f({.grace = 5s});
+    REQUIRE(f.isSentAgain(first));
+    static_cast<void>(f.ends(unreachable));
+    CHECK(f.isUnreachable);
+  }
+  CHECK(errorOf(Fixture({}, true).ends(unreachable).tokens) == Errc::refreshFailed);
+  CHECK(Fixture({}, true).ends(unreachable).endpoint == EndpointState::unreachable);
+  CHECK(Fixture({.grace = 5s}, true).isSentAgain(lost));  // the token may have been spent
+  for (const auto& answer : {lost, Result<Response>(possiblyUsed), Result<Response>(refused)}) {
+    Fixture f({}, true);
+    static_cast<void>(f.ends(answer));
+    CHECK_FALSE(f.isUnreachable);
+  }
+  Fixture f;
+  REQUIRE(f.isSentAgain(unreachable));
+  CHECK_FALSE(f.isUnreachable);
 }
 
 TEST_CASE("a second try says more than the first one, unless it was never sent or its answer was lost") {

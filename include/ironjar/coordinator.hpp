@@ -133,7 +133,8 @@ struct LocalCoordinatorOptions {
 //   token that fails while others succeed opens nothing.
 // The destructor waits for the blocking calls under way, each bounded by TokenEndpoint::timeout, and completes what
 // waits for calls that have not begun. Asynchronous calls under way go on by themselves, and complete what waits,
-// whatever its deadline.
+// whatever its deadline. Not across fork(): make it in the process that uses it. In a child refreshing fails with
+// Errc::overloaded.
 class LocalCoordinator final : public RefreshCoordinator {
  public:
   // Throws std::invalid_argument for numbers that are zero or absurdly large.

@@ -92,7 +92,8 @@ class [[nodiscard]] Result {
 
   [[nodiscard]] T& operator*() & { return std::get<0>(state_); }
   [[nodiscard]] const T& operator*() const& { return std::get<0>(state_); }
-  [[nodiscard]] T&& operator*() && { return std::get<0>(std::move(state_)); }
+  // By value, so that `for (auto& each : *result())` is safe.
+  [[nodiscard]] T operator*() && { return std::get<0>(std::move(state_)); }
   [[nodiscard]] T* operator->() { return &std::get<0>(state_); }
   [[nodiscard]] const T* operator->() const { return &std::get<0>(state_); }
 
@@ -100,7 +101,7 @@ class [[nodiscard]] Result {
   [[nodiscard]] Error&& error() && { return std::get<1>(std::move(state_)); }
 
   [[nodiscard]] const T& value() const& { return orThrow(), std::get<0>(state_); }
-  [[nodiscard]] T&& value() && { return orThrow(), std::get<0>(std::move(state_)); }
+  [[nodiscard]] T value() && { return orThrow(), std::get<0>(std::move(state_)); }
   [[nodiscard]] T value_or(T other) const& { return *this ? **this : std::move(other); }
   [[nodiscard]] T value_or(T other) && { return *this ? *std::move(*this) : std::move(other); }
 

@@ -107,7 +107,8 @@ struct RefreshFailed {
   Duration took{};
 };
 
-// performFetch sends a request again: with newer tokens, or since its connection broke.
+// performFetch sends a request again: with newer tokens, or since its connection broke. Nothing is sent when it is
+// cancelled at that moment.
 struct FetchRetried {
   std::string session;
   unsigned attempt = 2;

@@ -2,7 +2,7 @@
 // a WebSocket's session.
 //
 // Example:
-//   ironjar::RefreshService service(fetcher.tokenSource(), {.refreshToken = std::getenv("SERVICE_TOKEN")},
+//   ironjar::RefreshService service(fetcher.tokenSource(), {.refreshToken = "what store() kept last"},
 //                                   {.onRefresh = store});  // (bool success, const ironjar::TokenSet& tokens)
 //   service.start();
 #pragma once
@@ -72,7 +72,8 @@ class RefreshService {
 
   // Refreshes now, whatever is left, started or not: one attempt on the service's thread, whose result is returned. A
   // scheduled wait is over; should the attempt fail for now, a started service goes on with its retries. Tokens that a
-  // request has just brought count as refreshed. Errors: the coordinator's; when stopped what it stopped for, or
+  // request has just brought count as refreshed. Blocks: for `timeout` at most, once more where an attempt is under
+  // way, and while a callback runs. Errors: the coordinator's; when stopped what it stopped for, or
   // Errc::refreshFailed; Errc::refreshFailed from inside a callback, where it cannot wait.
   [[nodiscard]] Result<TokenSet> refreshNow();
 

@@ -16,11 +16,11 @@ namespace {
 constexpr std::size_t longestMember = 4096;
 
 // `request` and `request_uri` (RFC 9101) would take the place of all others.
-constexpr std::array<std::string_view, 21> reserved = {
+constexpr std::array<std::string_view, 22> reserved = {
     "response_type", "response_mode", "client_id",   "client_secret", "client_assertion", "client_assertion_type",
     "redirect_uri",  "scope",         "state",       "nonce",         "code_challenge",   "code_challenge_method",
     "code_verifier", "request",       "request_uri", "prompt",        "max_age",          "login_hint",
-    "acr_values",    "ui_locales",    "resource"};
+    "acr_values",    "ui_locales",    "resource",    "dpop_jkt"};
 
 }  // namespace
 

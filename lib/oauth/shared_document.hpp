@@ -66,11 +66,12 @@ class SharedDocument : public std::enable_shared_from_this<SharedDocument<T>> {
 
   void take(Result<T> fetched, MonotonicTime askedAt) {
     const MonotonicTime now = nowOr(askedAt);
-    std::unique_lock lock(mutex_);
     const bool isThere = fetched.has_value();
+    std::shared_ptr<const T> document = isThere ? std::make_shared<const T>(*std::move(fetched)) : nullptr;
+    std::unique_lock lock(mutex_);
     freshness_.fetched(isThere, now);
     if (isThere) {
-      document_ = std::make_shared<const T>(*std::move(fetched));
+      document_ = std::move(document);
     } else {
       failure_ = fetched.error();
     }

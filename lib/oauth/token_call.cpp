@@ -6,6 +6,8 @@
 #include "oauth/token_endpoint.hpp"
 #include "oauth/token_plan.hpp"
 
+#include <atomic>
+
 namespace ironjar::detail {
 namespace {
 
@@ -18,7 +20,7 @@ struct Calls {
         now(options.now) {}
 
   [[nodiscard]] RefreshAnswer ask(const TokenSet& tokens) const {
-    TokenPlan plan(endpoint, tokens, nonces, now);
+    TokenPlan plan(endpoint, tokens, nonces, isUnreachable, now);
     for (TokenPlan::Step step = plan.begin(monotonicNow());;) {
       if (auto* answer = std::get_if<RefreshAnswer>(&step)) return std::move(*answer);
       const auto& [request, deadline] = std::get<TokenPlan::Send>(step);
@@ -37,6 +39,7 @@ struct Calls {
   const TokenEndpoint endpoint;
   const Clock now;
   mutable DpopNonces nonces;
+  mutable std::atomic<bool> isUnreachable = false;
 };
 
 // One call without a thread. Holds itself while it is on its way.
@@ -44,7 +47,7 @@ class Asking : public std::enable_shared_from_this<Asking> {
  public:
   Asking(std::shared_ptr<const Calls> calls, const TokenSet& tokens, std::function<void(RefreshAnswer)> done)
       : calls_(std::move(calls)),
-        plan_(calls_->endpoint, tokens, calls_->nonces, calls_->now),
+        plan_(calls_->endpoint, tokens, calls_->nonces, calls_->isUnreachable, calls_->now),
         done_(std::move(done)) {}
 
   void begin() { go(plan_.begin(monotonicNow())); }

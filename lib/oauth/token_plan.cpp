@@ -26,8 +26,10 @@ std::optional<RefreshAnswer> anotherUsers(const TokenSet& fresh, const TokenSet&
                        .endpoint = EndpointState::well};
 }
 
-TokenPlan::TokenPlan(const TokenEndpoint& endpoint, const TokenSet& spent, DpopNonces& nonces, const Clock& now)
+TokenPlan::TokenPlan(const TokenEndpoint& endpoint, const TokenSet& spent, DpopNonces& nonces,
+                     std::atomic<bool>& isUnreachable, const Clock& now)
     : endpoint_(endpoint),
+      isUnreachable_(isUnreachable),
       spent_(spent),
       now_(now),
       tried_{endpoint, [this] { return refreshRequest(endpoint_, spent_); }, spent.dpopKey, nonces, now} {}
@@ -43,6 +45,8 @@ TokenPlan::Step TokenPlan::begin(MonotonicTime now) {
 }
 
 TokenPlan::Step TokenPlan::answered(Result<Response> answer, MonotonicTime now) {
+  const bool isSent = answer || answer.error().code != Errc::unreachable;
+  if (isSent || first_) isUnreachable_ = !isSent;
   if (refused_) {
     answer = tried_.counting(*std::exchange(refused_, std::nullopt), std::move(answer));
   } else if (auto again = tried_.again(answer)) {
@@ -68,7 +72,7 @@ TokenPlan::Send TokenPlan::send(Request request) {
 }
 
 bool TokenPlan::mayRepeat(AnswerMeaning meaning, MonotonicTime now) const {
-  if (meaning == AnswerMeaning::unreachable) return true;
+  if (meaning == AnswerMeaning::unreachable) return !isUnreachable_;
   const bool mayBeSpent = meaning == AnswerMeaning::lost || meaning == AnswerMeaning::possiblyUsed;
   return mayBeSpent && now - begin_ < endpoint_.replay.grace;
 }

@@ -8,16 +8,21 @@
 // |        |                                                      | follow a lost answer                               |
 // | sent   | the DPoP proof is refused, the next one differs, and | Send the same again, once for each try             |
 // |        | this is the first request of the try                 |                                                    |
-// |        | nothing was sent, or within replay.grace the answer  | Send a second try, within the whole time           |
+// |        | nothing was sent, and the endpoint can be reached as | Send a second try, within the whole time           |
+// |        | far as is known; or within replay.grace the answer   |                                                    |
 // |        | is lost or the token possibly used; time is left,    |                                                    |
 // |        | and this is the first try                            |                                                    |
 // |        | otherwise                                            | the answer: what the last one means; the first one |
 // |        |                                                      | when a second try was lost or never sent           |
+//
+// A second try that could not be sent makes the endpoint known as unreachable, for all its calls, until one is sent: in
+// an outage each call is one try, while a single connection that is lost is made up for.
 #pragma once
 
 #include "oauth/token_answer.hpp"
 #include "oauth/token_request.hpp"
 
+#include <atomic>
 #include <variant>
 
 namespace ironjar::detail {
@@ -33,8 +38,9 @@ class TokenPlan {
   };
   using Step = std::variant<Send, RefreshAnswer>;
 
-  // What it refers to must outlive it.
-  TokenPlan(const TokenEndpoint& endpoint, const TokenSet& spent, DpopNonces& nonces, const Clock& now);
+  // What it refers to must outlive it. `isUnreachable` is shared by the calls of one endpoint, false at first.
+  TokenPlan(const TokenEndpoint& endpoint, const TokenSet& spent, DpopNonces& nonces, std::atomic<bool>& isUnreachable,
+            const Clock& now);
   TokenPlan(const TokenPlan&) = delete;
   TokenPlan& operator=(const TokenPlan&) = delete;
 
@@ -48,6 +54,7 @@ class TokenPlan {
   [[nodiscard]] RefreshAnswer concluded(TokenAnswer read, const Result<Response>& answer) const;
 
   const TokenEndpoint& endpoint_;
+  std::atomic<bool>& isUnreachable_;
   const TokenSet spent_;
   const Clock& now_;
   const TokenRequest tried_;

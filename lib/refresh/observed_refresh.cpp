@@ -73,7 +73,7 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
          std::function<void(const TokenSet&)> keep, RefreshHandler done)
       : refresh_(std::move(refresh)),
         resource_(rejected.resource),
-        spent_(rejected),
+        spent_(std::make_unique<const TokenSet>(rejected)),
         deadline_(deadline),
         keep_(std::move(keep)),
         done_(std::move(done)) {}
@@ -81,7 +81,7 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
   void begin() {
     if (refresh_.source->observer) {
       wasMade_ = std::make_shared<std::atomic<bool>>(false);
-      watchedCall_ = watched(refresh_.source->call, {refresh_, wasMade_});
+      watchedCall_ = std::make_unique<const RefreshCall>(watched(refresh_.source->call, {refresh_, wasMade_}));
     }
     ask();
   }
@@ -94,7 +94,7 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
     }
   }
   // What comes before the coordinator has returned, which reads what is held here. Nothing: it comes to told().
-  std::optional<Result<NewTokens>> askOnce() {
+  std::unique_ptr<Result<NewTokens>> askOnce() {
     {
       const std::lock_guard lock(mutex_);
       isAsking_ = true;
@@ -105,19 +105,20 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
         [self = shared_from_this()](Result<NewTokens> result) { self->told(std::move(result)); },
         fail(Errc::refreshFailed, "the coordinator has gone"));
     try {
-      source.coordinator->startRefresh(source.client, spent_, call, deadline_, refresh_.context, done);
+      source.coordinator->startRefresh(source.client, *spent_, call, deadline_, refresh_.context, done);
     } catch (...) {
       done(fail(Errc::refreshFailed, "the coordinator threw an exception"));
     }
     const std::lock_guard lock(mutex_);
     isAsking_ = false;
-    return std::exchange(early_, std::nullopt);
+    spent_.reset();  // nobody reads it any more
+    return std::move(early_);
   }
   void told(Result<NewTokens> result) {
     {
       const std::lock_guard lock(mutex_);
       if (isAsking_) {
-        early_ = std::move(result);
+        early_ = std::make_unique<Result<NewTokens>>(std::move(result));
         return;
       }
     }
@@ -131,7 +132,7 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
       return false;
     }
     keep_(result->tokens);
-    spent_ = result->tokens;
+    spent_ = std::make_unique<const TokenSet>(result->tokens);
     return true;
   }
   // What is held of others is let go first: a thread that has waited for the end may destroy all of it.
@@ -154,17 +155,17 @@ class InTurn : public std::enable_shared_from_this<InTurn> {
 
   ObservedRefresh refresh_;
   const std::string resource_;
-  TokenSet spent_;
+  std::unique_ptr<const TokenSet> spent_;  // until the coordinator has begun
   const Deadline deadline_;
   std::function<void(const TokenSet&)> keep_;
   RefreshHandler done_;
-  std::optional<RefreshCall> watchedCall_;
+  std::unique_ptr<const RefreshCall> watchedCall_;
   std::shared_ptr<std::atomic<bool>> wasMade_;
   const MonotonicTime begin_ = monotonicNow();
   int turns_ = 0;
   std::mutex mutex_;
   bool isAsking_ = false;
-  std::optional<Result<NewTokens>> early_;
+  std::unique_ptr<Result<NewTokens>> early_;
 };
 
 }  // namespace

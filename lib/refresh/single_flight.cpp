@@ -97,7 +97,7 @@ SingleFlight::End SingleFlight::look(const TokenKey& key, std::optional<TimePoin
   return end;
 }
 
-// From A to the end of A→B→C. It ends: whenever a token is given a successor, that one has none.
+// From A to the end of A→B→C. It ends: a token is given no successor that leads back to it (leadsOn).
 void SingleFlight::follow(End& end, std::optional<TokenSet>& newest, const TokenSet& tokens,
                           std::optional<TimePoint> begun, MonotonicTime now, std::vector<TokenKey>* path) {
   std::optional<TokenSet> own;  // the last ones for the resource that is asked for, where others came after them
@@ -228,29 +228,59 @@ bool SingleFlight::leave(const Waiting& waiting) {
   return true;
 }
 
+std::vector<TokenKey> SingleFlight::leadingTo(const TokenKey& key, MonotonicTime now) {
+  std::vector<TokenKey> path;
+  std::optional<TokenKey> link;
+  for (std::optional<TokenKey> at = key; at && path.size() < mostOfLogin;) {
+    Part& part = partOf(*at);
+    const auto lock = locked(part, now);
+    const auto* entry = part.states.find(*at);
+    if (entry == nullptr || (link && !entry->leadsTo(*link))) break;
+    if (link) path.push_back(*at);
+    link = at;
+    at = entry->predecessor;
+  }
+  return path;
+}
+
 std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSet& tokens, const RevokeCall& revoke,
                                           const Logout& logout, MonotonicTime now) {
-  std::vector<TokenKey> path;
+  const TokenKey key = keyOf(client, tokens.refreshToken);
+  // Those before it are forgotten sooner than the logout.
+  std::vector<TokenKey> path = leadingTo(key, now);
   std::optional<TokenSet> last;
+  TimePoint endedAt = logout.at;
   {
-    End end = look(keyOf(client, tokens.refreshToken), logout.begun, now);
+    End end = look(key, logout.begun, now);
     std::optional<TokenSet> newest;
     follow(end, newest, tokens, logout.begun, now, &path);
-    if (end.loggedOut) return std::nullopt;
+    // Of tokens that were spent long ago it is still known where they led.
+    while (end.entry && end.entry->state == TokenState::retired && end.entry->successor != TokenKey{} &&
+           path.size() <= mostOfLogin) {
+      const TokenKey next = end.entry->successor;
+      path.push_back(end.key);
+      end.lock.unlock();
+      end = look(next, logout.begun, now);
+      follow(end, newest, tokens, logout.begun, now, &path);
+    }
     const bool isInFlight = end.entry && end.entry->inFlight;
     const bool isInvalid = end.entry && end.entry->state == TokenState::invalidGrant;  // nothing to revoke
-    if (isInFlight) {
-      end.entry->inFlight->loggedOut = logout.at;
-      end.entry->inFlight->revoke = revoke;
-    } else if (!isInvalid) {
-      last = newest.value_or(tokens);
+    if (end.loggedOut) {
+      endedAt = end.part->states.renewLogout(end.key, now);  // no session that began since the first time
+    } else {
+      if (isInFlight) {
+        end.entry->inFlight->loggedOut = logout.at;
+        end.entry->inFlight->revoke = revoke;
+      } else if (!isInvalid) {
+        last = newest.value_or(tokens);
+      }
+      end.part->states.logOut(end.key, logout.at, now);
     }
-    end.part->states.logOut(end.key, logout.at, now);
   }
   for (const TokenKey& spent : path) {
     Part& part = partOf(spent);
     const auto lock = locked(part, now);
-    part.states.logOut(spent, logout.at, now);
+    part.states.logOut(spent, endedAt, now);
   }
   return last;
 }

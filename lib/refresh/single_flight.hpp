@@ -120,6 +120,8 @@ class SingleFlight {
   void follow(End& end, std::optional<TokenSet>& newest, const TokenSet& tokens, std::optional<TimePoint> begun,
               MonotonicTime now, std::vector<TokenKey>* path = nullptr);
   void confirm(std::optional<TokenKey> key, TokenKey successor, MonotonicTime now);
+  // The tokens that are known to have led to this one, the last first.
+  [[nodiscard]] std::vector<TokenKey> leadingTo(const TokenKey& key, MonotonicTime now);
 
   [[nodiscard]] std::optional<Error> refusal(const CircuitBreaker& breaker, const End& end, RefreshCause cause,
                                              MonotonicTime now);
@@ -132,7 +134,8 @@ class SingleFlight {
     bool hasCrowdedOut;                   // others had to go
   };
   [[nodiscard]] Rotation rotate(const InFlightRefresh& call, const TokenSet& fresh, const TokenKey& successor,
-                                MonotonicTime now);
+                                bool leadsOn, MonotonicTime now);
+  [[nodiscard]] bool leadsOn(const TokenKey& brought, const TokenKey& spent, MonotonicTime now);
   void boundChain(TokenKey link, const Rotation& rotation, MonotonicTime now);
   void tellBreaker(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint, MonotonicTime now);
   [[nodiscard]] Error failed(const InFlightRefresh& call, const RefreshAnswer& answer, EndpointState endpoint,
@@ -149,6 +152,7 @@ class SingleFlight {
   const std::size_t maxWaitersPerToken_;
   Secret<siphashSize> processKey_;
   std::vector<std::unique_ptr<Part>> parts_;
+  std::mutex linking_;                              // of tokens, one at a time; taken before a part's
   std::mutex breakersMutex_;                        // may be taken under a part's, never the other way round
   std::map<std::string, CircuitBreaker> breakers_;  // by client: one for each issuer that the application knows
   std::atomic<std::size_t> waiters_ = 0;

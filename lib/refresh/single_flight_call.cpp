@@ -84,6 +84,10 @@ std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAn
   std::optional<Rotation> rotation;
   bool isOrphaned = false;
   {
+    // Two that were linked at once, each to what leads to the other, would be a circle.
+    std::unique_lock<std::mutex> linking(linking_, std::defer_lock);
+    if (successor != call->key) linking.lock();
+    const bool goesOn = leadsOn(successor, call->key, now);
     Part& part = partOf(call->key);
     const PartsLock lock(part, partOf(successor), now);
     isOrphaned = call->loggedOut.has_value();
@@ -92,7 +96,7 @@ std::optional<TokenSet> SingleFlight::complete(const Call& call, const RefreshAn
       // Once more: the call may have taken longer than the logout was remembered.
       part.states.logOut(call->key, *call->loggedOut, now);
     } else if (fresh) {
-      rotation = rotate(*call, *fresh, successor, now);
+      rotation = rotate(*call, *fresh, successor, goesOn, now);
       result = *fresh;
     } else {
       result = failed(*call, answer, endpoint, now);
@@ -122,15 +126,30 @@ void SingleFlight::tellBreaker(const InFlightRefresh& call, const RefreshAnswer&
   });
 }
 
+// Whether a token that a call about `spent` has brought leads on to others, which are good for all that is known: a
+// provider may give a token again that it has taken already. Not to `spent`, which would be a circle.
+bool SingleFlight::leadsOn(const TokenKey& brought, const TokenKey& spent, MonotonicTime now) {
+  TokenKey key = brought;
+  for (std::size_t links = 0; links <= mostOfLogin && key != spent; ++links) {
+    Part& part = partOf(key);
+    const auto lock = locked(part, now);
+    const auto* entry = part.states.find(key);
+    if (entry && (entry->state == TokenState::retired || entry->state == TokenState::invalidGrant)) return false;
+    if (entry == nullptr || entry->state != TokenState::rotated || entry->successor == key) return links > 0;
+    key = entry->successor;
+  }
+  return false;
+}
+
 // With both parts' locks.
 SingleFlight::Rotation SingleFlight::rotate(const InFlightRefresh& call, const TokenSet& fresh,
-                                            const TokenKey& successor, MonotonicTime now) {
+                                            const TokenKey& successor, bool leadsOn, MonotonicTime now) {
   Part& part = partOf(call.key);
   Part& next = partOf(successor);
   const std::size_t before = part.states.evicted() + next.states.evicted();
   const auto predecessor = part.states.find(call.key)->predecessor;
   if (successor != call.key) {
-    next.states.issue(successor, call.key, now);
+    next.states.issue(successor, call.key, leadsOn, now);
     next.meter.put(successor, part.meter.take(call.key));
   }
   part.states.rotate(call.key, fresh, successor, now);
@@ -170,9 +189,9 @@ Error SingleFlight::failed(const InFlightRefresh& call, const RefreshAnswer& ans
     const auto [success, others] = withBreaker(call.client, [&](const CircuitBreaker& breaker) {
       return std::pair(breaker.lastSuccess(), breaker.hasFailedOthers(call.key));
     });
-    const TokenFailures& failures = states.find(call.key)->failures;
-    const bool isBeside = failures.failsBeside(success) && failures.count + 1 >= failuresThatEndBeside;
-    const bool isAlone = !others && failures.count + 1 >= failuresThatEnd;
+    const unsigned ending = answer.mayBeOver ? states.countEnding(call.key) : 0;
+    const bool isBeside = states.find(call.key)->failures.failsBeside(success) && ending >= failuresThatEndBeside;
+    const bool isAlone = !others && ending >= failuresThatEnd;
     const bool isOver = answer.mayBeOver && (isBeside || isAlone);
     if (isOver) {
       states.endGrant(call.key, now);

@@ -105,14 +105,21 @@ void TokenStates::endGrant(const TokenKey& key, MonotonicTime now) {
 void TokenStates::retire(const TokenKey& key, MonotonicTime now) {
   Entries::Node& node = known(key);
   assert(node.value.state == TokenState::refreshing || node.value.state == TokenState::rotated);
+  if (node.value.state == TokenState::refreshing) node.value.successor = {};  // of an earlier call
   enter(node, TokenState::retired, retired, now, options_.keepUnconfirmed);
 }
 
-void TokenStates::issue(const TokenKey& key, const TokenKey& predecessor, MonotonicTime now) {
+void TokenStates::issue(const TokenKey& key, const TokenKey& predecessor, bool leadsOn, MonotonicTime now) {
   Entries::Node& node = at(key);
-  node.value.predecessor = predecessor;
-  node.value.wasBrought = false;
-  if (node.value.state == TokenState::refreshing) return;
+  Entry& entry = node.value;
+  entry.predecessor = predecessor;
+  entry.wasBrought = false;
+  if (entry.state == TokenState::refreshing) return;
+  if (leadsOn && entry.state == TokenState::rotated && entry.successor != key) {
+    entry.isConfirmed = false;
+    note(node);
+    return entries_.move(node, unconfirmed, until(now, options_.keepUnconfirmed));
+  }
   enter(node, TokenState::issued, unconfirmed, now, options_.keepUnconfirmed);
   node.value.failures = {};
   makeRoom();
@@ -139,9 +146,18 @@ std::optional<TokenKey> TokenStates::confirm(const TokenKey& key, const TokenKey
   return entry.predecessor;
 }
 
+TimePoint TokenStates::renewLogout(const TokenKey& key, MonotonicTime now) {
+  Tombstones::Node* const tombstone = tombstones_.find(key);
+  assert(tombstone);
+  tombstones_.move(*tombstone, 0, until(now, options_.keepUnconfirmed));
+  return tombstone->value;
+}
+
 void TokenStates::logOut(const TokenKey& key, TimePoint endedAt, MonotonicTime now) {
   Entries::Node* entry = entries_.find(key);
-  if (entry && entry->value.state != TokenState::refreshing) erase(*entry);
+  const bool stays =
+      entry && (entry->value.state == TokenState::refreshing || entry->value.state == TokenState::invalidGrant);
+  if (entry && !stays) erase(*entry);
   const MonotonicTime end = until(now, options_.keepUnconfirmed);
   Tombstones::Node* known = tombstones_.find(key);
   if (known) {

@@ -15,12 +15,14 @@
 // | failing      | calls about it failed; it   | begin: refreshing; issue: issued;      | keepUnconfirmed since the |
 // |              | has a pause                 | logOut: unknown                        | last failure: unknown     |
 // | rotated      | other tokens have taken its | confirm: expires in keep; issue:       | keep, confirmed: retired; |
-// |              | place                       | issued; begin: refreshing, where       | keepUnconfirmed, or its   |
-// |              |                             | tokens do not rotate; retire: retired, | own successor: unknown    |
+// |              | place                       | issued, or stays, where it leads to    | keepUnconfirmed, or its   |
+// |              |                             | good ones; begin: refreshing, where    | own successor: unknown    |
+// |              |                             | tokens do not rotate; retire: retired, |                           |
 // |              |                             | far back in a chain; logOut: unknown   |                           |
-// | invalidGrant | the provider has ended its  | issue: issued; logOut: unknown         | keep: unknown             |
-// |              | login                       |                                        |                           |
-// | retired      | spent, successor forgotten  | issue: issued; logOut: unknown         | keepUnconfirmed: unknown  |
+// | invalidGrant | the provider has ended its  | issue: issued; logOut: stays, as its   | keep: unknown             |
+// |              | login                       | end does                               |                           |
+// | retired      | spent; of its successor the | issue: issued; logOut: unknown         | keepUnconfirmed: unknown  |
+// |              | key alone is known          |                                        |                           |
 //
 // Other transitions cannot happen, and are asserted. loggedOut is a tombstone beside the state, for keepUnconfirmed: it
 // refuses sessions that began before the logout. Later ones pass, which may have been given the same token where tokens
@@ -45,7 +47,8 @@ enum class TokenState : std::uint8_t { issued, refreshing, failing, rotated, inv
 
 // Of the calls about one token, since one has succeeded.
 struct TokenFailures {
-  unsigned count = 0;  // in a row
+  unsigned count = 0;   // in a row
+  unsigned ending = 0;  // of them, whose answers may mean the end of the login
   MonotonicTime last{};
   // Since when they fail while calls about other tokens succeed. An outage that all tokens see is not counted.
   std::optional<MonotonicTime> besideOthers = {};
@@ -106,6 +109,8 @@ class TokenStates {
   void withdraw(const TokenKey& key, MonotonicTime now);
   // What is known of the successor is to be said by issue(), unless it is the same token.
   void rotate(const TokenKey& key, const TokenSet& tokens, const TokenKey& successor, MonotonicTime now);
+  // The answer that has failed may mean the end of the login: how many have, with those before it.
+  unsigned countEnding(const TokenKey& key) { return ++refreshing(key).value.failures.ending; }
   // Until when the token has its pause: the longer of 1, 2, 4 … 60 s and what the endpoint asked for.
   // `othersSuccess` is when a call about any token last succeeded.
   MonotonicTime fail(const TokenKey& key, std::optional<Seconds> retryAfter, std::optional<MonotonicTime> othersSuccess,
@@ -113,16 +118,20 @@ class TokenStates {
   void endGrant(const TokenKey& key, MonotonicTime now);
   void retire(const TokenKey& key, MonotonicTime now);
 
-  // A call about `predecessor` has brought this token: it is good, whatever was known of it.
-  void issue(const TokenKey& key, const TokenKey& predecessor, MonotonicTime now);
+  // A call about `predecessor` has brought this token: it is good, whatever was known of it; but if it is rotated and
+  // `leadsOn`, to newer ones, it stays so.
+  void issue(const TokenKey& key, const TokenKey& predecessor, bool leadsOn, MonotonicTime now);
   // A request's cookie has brought this token, which is in the table: whatever led to it need not be remembered for
   // long. The first time, what to confirm next.
   std::optional<TokenKey> bring(const TokenKey& key, MonotonicTime now);
   // The successor of this token was brought. What to confirm next.
   std::optional<TokenKey> confirm(const TokenKey& key, const TokenKey& successor, MonotonicTime now);
 
-  // The login was ended, at `endedAt`. What was known of the token is forgotten, but for a call in flight.
+  // The login was ended, at `endedAt`. What was known of the token is forgotten, but for a call in flight and the end
+  // of its grant.
   void logOut(const TokenKey& key, TimePoint endedAt, MonotonicTime now);
+  // It was ended once more: the logout, which is remembered, is so from now on. Changes nothing else. When it ended.
+  TimePoint renewLogout(const TokenKey& key, MonotonicTime now);
   // Whether a logout refuses a session that began then; one whose beginning is not known, always.
   [[nodiscard]] bool isLoggedOut(const TokenKey& key, std::optional<TimePoint> begun) const;
 
