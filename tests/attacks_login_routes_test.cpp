@@ -230,6 +230,25 @@ TEST_CASE("L20 HEAD of a login's routes begins, ends and answers nothing") {
   });
 }
 
+TEST_CASE("L70 the status sends a page nowhere else, though the application takes the place from a user") {
+  const auto rule = [](const Session& session, const Json&) {
+    return session.get<std::string>("place").value_or("/ok");
+  };
+  for (const auto& kind : loginServers) {
+    CAPTURE(kind.name);
+    ServedLogin served(kind, {}, {.redirectTo = rule});
+    CHECK(Json::parse(served.get("/api/auth/status").body)["redirectTo"] == "/ok");
+    for (const char* place : {"https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example",
+                              "javascript:alert(1)", "evil", "/../api", "/%2e%2e/api", "/a\r\nSet-Cookie: a=b"}) {
+      CAPTURE(place);
+      Session session = served.site.sessionOf(served.ada);
+      session.set("place", place);
+      served.site.save(served.ada, session);
+      CHECK_FALSE(Json::parse(served.get("/api/auth/status").body).contains("redirectTo"));
+    }
+  }
+}
+
 TEST_CASE("L60 the status tells no token, though the application names where they are") {
   for (const auto& kind : loginServers) {
     CAPTURE(kind.name);

@@ -185,6 +185,30 @@ TEST_CASE("the status has the claims that the application shows, while somebody 
   }
 }
 
+TEST_CASE("the status says where the page should go, by the application's rule") {
+  for (const auto& kind : loginServers) {
+    CAPTURE(kind.name);
+    const auto rule = [](const Session& session, const Json& status) -> std::string {
+      if (status["authenticated"] == false) return "/welcome?why=" + status["reason"].get<std::string>();
+      return session.contains("nickname") ? "" : "/profile#nickname";
+    };
+    ServedLogin served(kind, {}, {.redirectTo = rule});
+    const auto placeOf = [](const Response& response) { return Json::parse(response.body)["redirectTo"]; };
+    const auto refresh = [&] { return served.send("POST", "/api/auth/refresh", "Sec-Fetch-Site: same-origin\r\n"); };
+    CHECK(placeOf(served.get("/api/auth/status")) == "/welcome?why=login_required");
+    CHECK(Json::parse(refresh().body) ==
+          Json{{"reason", "login_required"}, {"redirectTo", "/welcome?why=login_required"}});
+    served.signIn();
+    CHECK(placeOf(served.get("/api/auth/status")) == "/profile#nickname");
+    Session session = served.site.sessionOf(served.ada);
+    session.set("nickname", "Ada");
+    served.site.save(served.ada, session);
+    CHECK_FALSE(Json::parse(served.get("/api/auth/status").body).contains("redirectTo"));
+    ServedLogin silent(kind);
+    CHECK_FALSE(Json::parse(silent.get("/api/auth/status").body).contains("redirectTo"));
+  }
+}
+
 TEST_CASE("what a login's routes need is said at start-up") {
   LoginSite site;
   const Fetcher fetcher({.transport = site.id.transport(),

@@ -158,6 +158,27 @@ TEST_CASE("a login over another user's session revokes the former tokens, once, 
   }
 }
 
+TEST_CASE("a login that a clock ahead has begun is ended by the one that takes its place") {
+  for (const SealFormat format : {SealFormat::native, SealFormat::fe26}) {
+    Site site([format](FetchOptions&, SessionOptions& session) { session.seal.formats = {format}; });
+    const testing::VirtualClock ahead(site.clock.wallNow() + 50s);
+    SessionOptions there = site.jar->options();
+    there.seal.now = ahead.wall();
+    Session first = SessionJar(there).open("");
+    first.setTokens(site.upstream.provider.login());
+    const std::string old = SessionJar(there).commit(first).value().at(0);
+    Session fresh = site.jar->open(old);
+    CHECK(fresh.startedAt() == ahead.wallNow());
+    fresh.replace();
+    fresh.setTokens(site.upstream.provider.login());
+    CHECK(site.save(fresh) != "");
+    for (int minute = 0; minute < 3; ++minute, site.clock.advance(1min)) {
+      Session late = site.jar->open(old);
+      CHECK(errorOf(site.fetcher->performFetch(late, items)) == RefreshEnd::loggedOut);
+    }
+  }
+}
+
 TEST_CASE("what a replaced login had become is revoked, whatever its cookie still said") {
   Replacement login(RevokeReplaced::otherUsers);
   login.provider().waitForRevocations(1);

@@ -144,25 +144,65 @@ TEST_CASE("renewals are adopted however many sessions they come through, once, a
   CHECK(home.tokens()->accessToken == "at-third");
 }
 
-TEST_CASE("what renews a session's tokens elsewhere holds nothing else of it, and brings nothing else home") {
+TEST_CASE("what a branch of a session brings home is what it renewed, and nothing else") {
   const SessionJar jar({.cookieName = "sid", .passwords = support::password});
   Session home = jar.open("");
   home.setTokens(bob);
   home.set("cart", Json::array({1, 2, 3}));
-  Session elsewhere = home.withTokensAlone();
-  CHECK(elsewhere.tokens() == home.tokens());
-  CHECK_FALSE(elsewhere.contains("cart"));
-  CHECK(elsewhere.id() == home.id());
-  CHECK(elsewhere.startedAt() == home.startedAt());
+  Session branch = home.branch();
+  CHECK(branch.tokens() == home.tokens());
+  CHECK(branch.id() == home.id());
+  CHECK(branch.startedAt() == home.startedAt());
   TokenSet next = bob;
   next.accessToken = "at-second";
-  elsewhere.renewTokens(next);
+  branch.renewTokens(next);
   home.erase("cart");
   home.set("page", 2);
-  home.adoptRenewals(elsewhere);
+  home.merge(branch);
   CHECK(home.tokens()->accessToken == "at-second");
   CHECK_FALSE(home.contains("cart"));
   CHECK(home.get<int>("page") == 2);
+}
+
+TEST_CASE("a branch's end is the session's, unless other tokens have come to it since") {
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password});
+  const auto merged = [&](const std::function<void(Session & home)>& meanwhile, auto end) {
+    Session home = jar.open("");
+    home.setTokens(bob);
+    home.set("cart", 1);
+    Session branch = home.branch();
+    meanwhile(home);
+    end(branch);
+    home.merge(branch);
+    return home;
+  };
+  const auto destroy = [](Session& branch) { branch.destroy(); };
+  const auto detach = [](Session& branch) { branch.detach(); };
+  TokenSet next = bob;
+  next.refreshToken = "rt-second";
+  const auto destroyRenewed = [&](Session& branch) {
+    branch.renewTokens(next);
+    branch.destroy();
+  };
+  const auto nothing = [](Session&) {};
+  const auto cart = [](Session& home) { home.set("cart", 2); };
+  CHECK(merged(nothing, destroy).destroyed());
+  CHECK(merged(nothing, detach).detached());
+  CHECK(merged(cart, destroy).destroyed());
+  CHECK(merged(cart, detach).detached());
+  CHECK(merged(cart, destroyRenewed).destroyed());
+  const auto renew = [&](Session& home) { home.renewTokens(next); };
+  const auto signIn = [&](Session& home) {
+    home.replace();
+    home.setTokens(next);
+  };
+  for (const std::function<void(Session&)>& meanwhile : {std::function<void(Session&)>(renew), {signIn}}) {
+    for (const Session& home : {merged(meanwhile, destroy), merged(meanwhile, detach)}) {
+      CHECK_FALSE(home.destroyed());
+      CHECK_FALSE(home.detached());
+      CHECK(home.tokens()->refreshToken == "rt-second");
+    }
+  }
 }
 
 TEST_CASE("a page is told whether its login is over, or its cookie only an old one") {

@@ -326,3 +326,24 @@ TEST_CASE("it ends with its session: a logout, a denial, the cookie's end; a ref
   proxy.startEndWithSession("", anonymous, [&](Response answer) { anonymous = std::move(answer); });
   CHECK(hasEnded(anonymous));
 }
+
+TEST_CASE("it ends when nobody can say whether its session goes on") {
+  support::Upstream upstream;
+  const Fetcher fetcher(support::fetchOptions(upstream));
+  bool isLost = false;
+  const RevocationCheck drops([](const Session&) { return Revoked::no; },
+                              [&](const Session&, const std::function<void(Revoked)>& done) {
+                                if (!isLost) done(Revoked::no);
+                              });
+  const SessionJar jar({.cookieName = "sid", .passwords = support::password, .isRevoked = drops});
+  const Proxy proxy("/data", jar, fetcher, support::api);
+  Session session = jar.open("");
+  session.setTokens(upstream.provider.login());
+  const std::string line = jar.commit(session)->front();
+  Response answer = switched({});
+  proxy.startEndWithSession(line.substr(0, line.find(';')), answer,
+                            [&](Response opened) { answer = std::move(opened); });
+  CHECK_FALSE(hasEnded(answer));
+  isLost = true;
+  CHECK(hasEnded(answer));
+}

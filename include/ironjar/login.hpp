@@ -22,6 +22,7 @@
 #include <ironjar/openid_provider.hpp>
 #include <ironjar/revocation.hpp>
 #include <ironjar/session.hpp>
+#include <ironjar/session_registry.hpp>
 #include <ironjar/token_endpoint.hpp>
 #include <ironjar/web.hpp>
 
@@ -55,16 +56,26 @@ struct LoginOptions {
   std::string returnTo = "/";  // where a login leads that names no other place
   Headers parameters = {};     // of each authorization request: audience, …; none that is ours to write
   std::vector<std::string> claims = {"sub", "sid"};  // of the ID token, that the session keeps under their names
+  // What else the session keeps of the request that signs in: the members of an object, beside the claims and the
+  // tokens, which they cannot replace. They take room in the cookie. Asked at each callback.
+  std::function<Json(const WebRequest&)> members = {};
   // The answer comes as a form from the provider's page, so that no code is in a URL (OAuth 2.0 Form Post Response
   // Mode). It needs cookies that other sites' requests bring: SameSite=None, for the session's too.
   bool formPost = false;
   Origins origins = {};       // the site's own, as isSameOrigin; for the logout
   bool pushRequests = false;  // RFC 9126, where the provider can; where it must be, it is done anyhow
+  // Each login's tokens are bound to a key of its own (RFC 9449), which the session keeps: performFetch and refreshes
+  // go on with it. The authorization request names the key (section 10), the request for tokens proves it, once more
+  // where the provider asks for a nonce. One that gives Bearer tokens all the same does not sign anybody in: `refused`.
+  bool dpop = false;
   std::vector<std::string> algorithms = IdTokenRules().algorithms;
   // What is special about the token endpoint. Its url, clientAuth and allowHttpOnLoopback are taken from elsewhere
-  // here. With a revocationUrl, tokens whose ID token is not valid are revoked; without, they are dropped.
+  // here. Its timeout (10 s) bounds each request to the provider, those for metadata and keys too. With a
+  // revocationUrl, tokens whose ID token is not valid are revoked; without, they are dropped.
   TokenEndpoint tokenEndpoint = TokenEndpoint();
   bool allowHttpOnLoopback = false;
+  // As OpenIdProviderOptions has it, for the age of metadata and keys. The time of day is the jar's.
+  std::function<MonotonicTime()> now = std::chrono::steady_clock::now;
   // The page for a login that has not come about; unset: {"reason": nameOf(kind)} with 403, 401, 503, 502, 400 or 400.
   // Must not throw.
   std::function<Response(const LoginProblem&)> onProblem = {};
@@ -72,6 +83,8 @@ struct LoginOptions {
   // SessionOptions::isRevoked asks (revokedBy). Its `keep` is an hour at least. `claims` has to have `sid` and `sub`
   // then; sessions that are sealed as Fe26.2 keep `signedInAt`, too.
   std::shared_ptr<RevocationList> revoked = {};
+  // The registry of recordingSessions(), if there is one: the session that a login takes the place of leaves it.
+  std::shared_ptr<SessionRegistry> sessions = {};
 };
 
 // One attempt. All but returnTo may be empty: left out.

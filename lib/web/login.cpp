@@ -36,7 +36,8 @@ detail::LoginRuntime runtimeOf(const SessionJar& jar, LoginOptions given) {
                                        .transport = options.transport,
                                        .asyncTransport = options.asyncTransport,
                                        .timeout = options.tokenEndpoint.timeout,
-                                       .allowHttpOnLoopback = options.allowHttpOnLoopback};
+                                       .allowHttpOnLoopback = options.allowHttpOnLoopback,
+                                       .now = options.now};
   const Transport& transport = options.transport ? options.transport : blocking(options.asyncTransport);
   return {.login = login,
           .provider = OpenIdProvider(provider),
@@ -152,7 +153,9 @@ void Login::callback(const WebRequest& request, Session& session, const LoginReq
   const std::size_t query = std::min(request.target.find('?'), request.target.size() - 1);
   const std::string form(isPost ? request.body : request.target.substr(query + 1));
   std::string cookies = cookieHeader(request);
-  auto plan = std::make_unique<detail::CallbackPlan>(state_->runtime->login, cookies, form, session);
+  Json members = options().members ? options().members(request) : Json();
+  detail::CallbackPlan::Received received{cookies, form, std::move(members)};
+  auto plan = std::make_unique<detail::CallbackPlan>(state_->runtime->login, std::move(received), session);
   const auto end = [login = std::make_shared<Login>(*this), cookies = std::move(cookies), anew, start,
                     done = std::move(done)](LoginEnd ended) mutable {
     auto finish = [due = std::move(ended.cookies), done = std::move(done)](Result<Response> answer) {

@@ -89,6 +89,7 @@ Result<std::vector<std::string>> LoginAttempts::begin(std::string_view cookieHea
   Json data = {
       {"n", attempt.nonce}, {"v", attempt.verifier}, {"r", attempt.returnTo}, {"t", unixMilliseconds(attempt.beganAt)}};
   if (attempt.maxAge) data["m"] = attempt.maxAge->count();
+  if (!attempt.dpopKey.empty()) data["k"] = attempt.dpopKey;
   const std::string name = prefix_ + state;
   const auto sealed = [&] { return sealData(data, passwords_, sealOptions(state)); };
   if (attempt.request) data["q"] = written(*attempt.request);
@@ -143,6 +144,7 @@ std::optional<LoginAttempt> LoginAttempts::find(std::string_view cookieHeader, s
                            .returnTo = data->at("r").get<std::string>()};
       attempt.beganAt = fromUnixMilliseconds(data->at("t").get<std::int64_t>());
       attempt.request = requestOf(*data);
+      attempt.dpopKey = data->value("k", std::string());
       if (data->contains("m")) attempt.maxAge = Seconds{data->at("m").get<std::int64_t>()};
       return attempt;
     }

@@ -18,6 +18,7 @@ struct LoginAttempt {
   std::string verifier;
   std::string returnTo;
   std::optional<Seconds> maxAge = {};
+  std::string dpopKey = {};  // empty: the tokens are Bearer tokens
   TimePoint beganAt = {};
   // What it asks for; nothing where a cookie of the budget, or JSON, does not hold it. Its returnTo and maxAge are
   // those above.

@@ -1,11 +1,11 @@
 #include "base/ascii.hpp"
-#include "base/percent.hpp"
 #include "base/url.hpp"
 #include "json/json.hpp"
 #include "oauth/jwt.hpp"
 #include "oauth/policy.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "web/login_plan.hpp"
+#include "web/return_to.hpp"
 
 #include <stdexcept>
 
@@ -14,7 +14,6 @@
 namespace ironjar::detail {
 namespace {
 
-constexpr std::size_t longestReturnTo = 512;
 constexpr char restartMark = '.';
 
 void add(FormFields& fields, const char* name, const std::string& value) {
@@ -22,17 +21,6 @@ void add(FormFields& fields, const char* name, const std::string& value) {
 }
 
 std::string_view pathOf(std::string_view target) { return target.substr(0, target.find_first_of("?#")); }
-
-// Without segments and escapes that browsers or servers resolve (RFC 3986 section 6.2.2).
-bool isPlainPath(std::string_view path) {
-  for (std::size_t at = 0; at < path.size(); ++at) {
-    const auto escaped = escapeAt(path, at);
-    if (escaped && (isAlphanumeric(*escaped) || std::string_view("-._~").find(*escaped) != std::string_view::npos)) {
-      return false;
-    }
-  }
-  return !climbs(path) && path.find("/./") == std::string_view::npos && !path.ends_with("/.");
-}
 
 // Not back to the callback, which would be an answer of no attempt.
 std::string returnToOf(const LoginConfiguration& login, const std::string& wanted) {
@@ -43,14 +31,6 @@ std::string returnToOf(const LoginConfiguration& login, const std::string& wante
 bool isRefusal(int status) { return status >= 400 && status < 500 && status != 408 && status != 429; }
 
 }  // namespace
-
-// What a browser takes for another place: `//host`, `/\host`, and both with a tab or a line's end in it. A path has one
-// spelling, so that it can be compared with others. No URI has a `"`, which the seal would hold twice as long.
-std::string safeReturnTo(std::string_view text, const std::string& fallback) {
-  const auto isHarmless = [](char c) { return isVisible(c) && c != '\\' && c != '"'; };
-  const bool isPath = text.starts_with('/') && !text.starts_with("//") && text.size() <= longestReturnTo;
-  return isPath && allOf(text, isHarmless) && isPlainPath(pathOf(text)) ? std::string(text) : fallback;
-}
 
 LoginProblem::Kind kindOfMetadata(Errc code) {
   return code == Errc::malformed ? LoginProblem::Kind::refused : LoginProblem::Kind::unavailable;
@@ -75,6 +55,7 @@ BeginPlan::BeginPlan(const LoginConfiguration& login, std::string cookieHeader, 
                .verifier = freshSecret(),
                .returnTo = returnToOf(login, request_.returnTo),
                .maxAge = request_.maxAge,
+               .dpopKey = login.options.dpop ? generateDpopKey() : std::string(),
                .beganAt = login.now(),
                .request = request_} {}
 
@@ -85,6 +66,7 @@ FormFields BeginPlan::parameters() const {
                        {"nonce", attempt_.nonce},        {"code_challenge", codeChallenge(attempt_.verifier)},
                        {"code_challenge_method", "S256"}};
   if (options.formPost) fields.emplace_back("response_mode", "form_post");
+  if (!attempt_.dpopKey.empty()) fields.emplace_back("dpop_jkt", dpopThumbprint(attempt_.dpopKey).value());
   add(fields, "prompt", request_.prompt);
   if (request_.maxAge) fields.emplace_back("max_age", std::to_string(request_.maxAge->count()));
   add(fields, "login_hint", request_.loginHint);

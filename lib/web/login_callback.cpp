@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <ironjar/revocation.hpp>
+#include <ironjar/session_registry.hpp>
 #include <ironjar/tokens.hpp>
 
 namespace ironjar::detail {
@@ -90,10 +91,10 @@ LoginStep CallbackPlan::spent() const {
 }
 
 LoginStep CallbackPlan::begin() {
-  Result<AuthorizationAnswer> answer = readAuthorizationAnswer(form_);
+  Result<AuthorizationAnswer> answer = readAuthorizationAnswer(received_.form);
   if (!answer) return problem(Kind::invalidAnswer, answer.error());
   answer_ = *std::move(answer);
-  attempt_ = login_.attempts.find(cookieHeader_, answer_.state);
+  attempt_ = login_.attempts.find(received_.cookieHeader, answer_.state);
   if (!attempt_) return unmatched();
   // Who came cannot be told now: the code is kept for when it can.
   if (session_.detached()) return problem(Kind::unavailable, fail(Errc::overloaded, "the session cannot be written"));
@@ -123,33 +124,46 @@ LoginStep CallbackPlan::metadata(const Result<ProviderMetadata>& known) {
   }
   endpoint_ = login_.options.tokenEndpoint;
   endpoint_.url = known->tokenEndpoint;
-  Result<Request> request = authenticated([&] {
-    return tokenRequest(endpoint_, {{"grant_type", "authorization_code"},
-                                    {"code", answer_.code},
-                                    {"redirect_uri", login_.options.redirectUri},
-                                    {"code_verifier", attempt_->verifier}});
-  });
+  exchange_.emplace(
+      TokenRequest{endpoint_, [this] { return tokenRequest(); }, attempt_->dpopKey, *login_.nonces, login_.now});
+  Result<Request> request = exchange_->made();
   if (!request) return problem(Kind::refused, request.error());
-  tokenRequest_ = *std::move(request);
+  firstRequest_ = *std::move(request);
   return WantKeys{};
+}
+
+Request CallbackPlan::tokenRequest() const {
+  return detail::tokenRequest(endpoint_, {{"grant_type", "authorization_code"},
+                                          {"code", answer_.code},
+                                          {"redirect_uri", login_.options.redirectUri},
+                                          {"code_verifier", attempt_->verifier}});
 }
 
 // Before the code is spent: without keys what comes for it could not be used.
 LoginStep CallbackPlan::keys(const Result<KeySet>& known) {
   if (!known) return problem(Kind::unavailable, known.error());
-  return Send{std::move(tokenRequest_)};
+  return Send{std::move(firstRequest_)};
 }
 
 LoginStep CallbackPlan::answered(const Result<Response>& exchanged) {
-  TokenAnswer read = meaningOf(exchanged, endpoint_, login_.now());
+  if (refused_) return concluded(exchange_->counting(*std::move(refused_), exchanged));
+  std::optional<Request> second = exchange_->again(exchanged);
+  if (!second) return concluded(exchanged);
+  refused_ = exchanged;
+  return Send{*std::move(second)};
+}
+
+LoginStep CallbackPlan::concluded(const Result<Response>& exchanged) {
+  TokenAnswer read = meaningOf(exchanged, endpoint_, login_.now(), attempt_->dpopKey);
   if (read.meaning == AnswerMeaning::loginOver) {
     isConsumed_ = true;
     return spent();
   }
   const Result<Json> body = exchanged ? answerBody(*exchanged, endpoint_.answer) : Result<Json>(exchanged.error());
   if (!read.tokens) {
-    const bool isRefused =
-        read.meaning == AnswerMeaning::client || (body && refusesRequest(*exchanged, *body, endpoint_.answer));
+    // notAllowed: tokens of another type, too (RFC 9449 section 5).
+    const bool isRefused = read.meaning == AnswerMeaning::client || read.tokens.error().code == Errc::notAllowed ||
+                           (body && refusesRequest(*exchanged, *body, endpoint_.answer));
     return problem(isRefused ? Kind::refused : Kind::unavailable, read.tokens.error());
   }
   tokens_ = *std::move(read.tokens);
@@ -178,15 +192,24 @@ LoginStep CallbackPlan::verified(const Result<IdToken>& token) {
     return problem(kind, token.error());
   }
   isDiscarded_ = false;
-  tokens_.subject = token->subject;
+  signIn(*token);
+  return to(attempt_->returnTo);
+}
+
+void CallbackPlan::signIn(const IdToken& token) {
+  const LoginOptions& options = login_.options;
+  if (options.sessions) forgetSession(*options.sessions, session_);
   session_.replace();
+  if (received_.members.is_object()) {
+    for (const auto& [name, value] : received_.members.items()) session_.set(name, value);
+  }
+  tokens_.subject = token.subject;
   session_.setTokens(tokens_);
-  for (const std::string& name : login_.options.claims) {
-    const auto claim = token->claims.find(name);
-    if (claim != token->claims.end()) session_.set(name, *claim);
+  for (const std::string& name : options.claims) {
+    const auto claim = token.claims.find(name);
+    claim != token.claims.end() ? session_.set(name, *claim) : session_.erase(name);
   }
   if (login_.storesTime) session_.set(MarkNames().signedInAt, unixSeconds(login_.now()));
-  return to(attempt_->returnTo);
 }
 
 }  // namespace ironjar::detail

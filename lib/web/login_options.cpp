@@ -3,6 +3,7 @@
 #include "json/simdjson.hpp"
 #include "oauth/token_endpoint.hpp"
 #include "web/login_plan.hpp"
+#include "web/return_to.hpp"
 
 #include <algorithm>
 #include <stdexcept>

@@ -26,7 +26,8 @@
 // |          | a code                                 | WantKeys                                           |
 // | keys     | none can be had                        | Problem: unavailable                               |
 // |          | some                                   | Send the code to the token endpoint                |
-// | sent     | tokens and an ID token                 | Verify                                             |
+// | sent     | the DPoP proof needs a nonce, once     | Send the code again (RFC 9449 section 8)           |
+// |          | tokens and an ID token                 | Verify                                             |
 // |          | the code is good no more:              |                                                    |
 // |          |   somebody has signed in since         | * Response: to returnTo, nothing changes           |
 // |          |   nobody has, it was begun once, and   | * Restart, as it was                               |
@@ -42,6 +43,7 @@
 #pragma once
 
 #include "oauth/authorization.hpp"
+#include "oauth/token_request.hpp"
 #include "web/login_attempts.hpp"
 
 #include <utility>
@@ -61,6 +63,7 @@ struct LoginConfiguration {
   Clock now;
   // Whether a session has to keep when its login was, since its seal does not (MarkNames::signedInAt).
   bool storesTime;
+  std::shared_ptr<DpopNonces> nonces = std::make_shared<DpopNonces>();  // of the token endpoint
 };
 
 struct WantMetadata {};
@@ -90,9 +93,6 @@ struct Restart {
 // The last three are ends.
 using LoginStep = std::variant<WantMetadata, WantKeys, Send, Verify, VerifyLogout, CheckDenied, DenySessions, Restart,
                                LoginProblem, Response>;
-
-// A path of this site, with its query and fragment, or the fallback: nothing that a browser takes for another place.
-[[nodiscard]] std::string safeReturnTo(std::string_view text, const std::string& fallback);
 
 // Metadata that cannot be had may be had later; those that are wrong are configuration.
 [[nodiscard]] LoginProblem::Kind kindOfMetadata(Errc code);
@@ -126,9 +126,17 @@ class BeginPlan {
 
 class CallbackPlan {
  public:
+  // What came from the browser.
+  struct Received {
+    std::string cookieHeader;
+    std::string form;       // the answer's parameters
+    Json members = Json();  // LoginOptions::members, of the request; null: none
+  };
   // The configuration and the session must outlive it.
-  CallbackPlan(const LoginConfiguration& login, std::string cookieHeader, std::string form, Session& session)
-      : login_(login), cookieHeader_(std::move(cookieHeader)), form_(std::move(form)), session_(session) {}
+  CallbackPlan(const LoginConfiguration& login, Received received, Session& session)
+      : login_(login), received_(std::move(received)), session_(session) {}
+  CallbackPlan(const CallbackPlan&) = delete;
+  CallbackPlan& operator=(const CallbackPlan&) = delete;
 
   [[nodiscard]] LoginStep begin();
   [[nodiscard]] LoginStep metadata(const Result<ProviderMetadata>& known);
@@ -141,20 +149,24 @@ class CallbackPlan {
   [[nodiscard]] const TokenSet* discarded() const { return isDiscarded_ ? &tokens_ : nullptr; }
 
  private:
+  [[nodiscard]] Request tokenRequest() const;
+  [[nodiscard]] LoginStep concluded(const Result<Response>& exchanged);
+  void signIn(const IdToken& token);
   [[nodiscard]] LoginStep unmatched() const;
   [[nodiscard]] LoginStep spent() const;
   [[nodiscard]] LoginProblem problem(LoginProblem::Kind kind, Error error) const;
   [[nodiscard]] LoginProblem refusal() const;
 
   const LoginConfiguration& login_;
-  const std::string cookieHeader_;
-  const std::string form_;
+  const Received received_;
   Session& session_;
   AuthorizationAnswer answer_;
   std::optional<LoginAttempt> attempt_;
   TokenEndpoint endpoint_;
+  std::optional<TokenRequest> exchange_;     // refers to what is here
+  std::optional<Result<Response>> refused_;  // the answer that has refused the proof; the next one counts
   TokenSet tokens_;
-  Request tokenRequest_;
+  Request firstRequest_;
   bool isConsumed_ = false;
   bool isDiscarded_ = false;  // the tokens
 };

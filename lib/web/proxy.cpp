@@ -191,7 +191,8 @@ struct Watched {
   void hasEnded(const std::shared_ptr<Watched>& self, std::function<void(bool)> done) {
     const SessionOptions& options = jar.options();
     if (isOver || (end && *end <= options.seal.now())) return done(true);
-    const auto asked = [self, done = std::move(done)](Revoked revoked) {
+    // What is dropped, or throws, says no more: then the WebSocket is closed.
+    const auto asked = [self, done = detail::exactlyOnce<bool>(std::move(done), true)](Revoked revoked) {
       if (revoked == Revoked::yes) return done(true);
       self->follow(self->session);
       done(self->session.detached());

@@ -1,5 +1,5 @@
 // Signing in with a real OpenID provider, npm's oidc-provider: in, two tabs, the back button, an attempt that has ended,
-// out here and there, a provider that is down; in Chromium also new keys, which takes a minute.
+// out here and there, new keys, a provider that is down.
 //
 //   signin.mjs MODULES SITE [CHROMIUM_MODULES]
 //
@@ -25,7 +25,7 @@ const secret = process.env.IRONJAR_TEST_CLIENT_SECRET ?? 'a-secret-of-the-test-t
 const server = createServer().listen(0, '127.0.0.1');
 await once(server, 'listening');
 const issuer = `http://127.0.0.1:${server.address().port}`;
-const provider = { isDown: () => false, tokens: 0 };
+const provider = { isDown: () => false, tokens: 0, keys: 0, tellsSite: false };
 
 // One more program of the site, whose sessions are the others'.
 const password = randomBytes(32).toString('base64');
@@ -34,16 +34,26 @@ async function startSite() {
     env: { ...process.env, CLIENT_SECRET: secret, SESSION_PASSWORD: password },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const [origin] = await once(createInterface(child.stdout), 'line');
-  return { origin, stop: () => child.stdin.end() };
+  const lines = createInterface(child.stdout);
+  const [origin] = await once(lines, 'line');
+  // Time passes for the age of what the site knows of the provider.
+  async function pass(seconds) {
+    child.stdin.write(`${seconds}\n`);
+    await once(lines, 'line');
+  }
+  return { origin, pass, stop: () => child.stdin.end() };
 }
 const keys = [];
 const sites = [await startSite(), await startSite()];
 const [site, other] = sites.map(({ origin }) => origin);
-// What answers under the issuer's name from now on, signing with a new key; the old ones stay published.
+// Signs with a new key from now on; the old ones stay published.
 function serveWithNewKey() {
   const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
   keys.unshift({ ...pair.privateKey.export({ format: 'jwk' }), kid: `key-${keys.length}`, use: 'sig', alg: 'RS256' });
+  serve();
+}
+// What answers under the issuer's name from now on.
+function serve() {
   const instance = new Provider(issuer, {
     clients: [
       {
@@ -52,20 +62,27 @@ function serveWithNewKey() {
         redirect_uris: sites.map(({ origin }) => `${origin}/callback`),
         post_logout_redirect_uris: sites.map(({ origin }) => `${origin}/bye`),
         grant_types: ['authorization_code', 'refresh_token'],
+        ...(provider.tellsSite && {
+          backchannel_logout_uri: `${site}/backchannel-logout`,
+          backchannel_logout_session_required: true,
+        }),
       },
     ],
     jwks: { keys },
     scopes: ['openid', 'offline_access'],
     rotateRefreshToken: true,
+    features: { backchannelLogout: { enabled: provider.tellsSite } },
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options), // its own refuses the loopback interface
     cookies: { keys: ['a key of the test'] },
     ttl: { AccessToken: 3600, RefreshToken: 3600, Grant: 3600, IdToken: 3600, Session: 3600, Interaction: 600 },
   });
   instance.on('grant.success', () => (provider.tokens += 1));
   const answer = instance.callback();
   server.removeAllListeners('request');
-  server.on('request', (request, response) =>
-    provider.isDown(request.url) ? request.socket.destroy() : answer(request, response),
-  );
+  server.on('request', (request, response) => {
+    if (request.url === '/jwks') provider.keys += 1;
+    return provider.isDown(request.url) ? request.socket.destroy() : answer(request, response);
+  });
 }
 serveWithNewKey();
 
@@ -287,6 +304,21 @@ const scenarios = {
     assert.match(await tab.text(), /"interaction_required"/);
     assert.equal(await whoIs(tab), before);
   },
+  async 'out there, and the provider tells the site: signed out here at once'(browser) {
+    provider.tellsSite = true;
+    serve();
+    const tab = await browser.newTab();
+    await signIn(tab);
+    assert.equal(await userOf(tab), 'ada');
+    await tab.open(`${issuer}/session/end`);
+    await tab.submit({}, { logout: 'yes' });
+    for (let tries = 0; tries < 100 && (await userOf(tab)) !== 'nobody'; ++tries) await delay(50);
+    assert.equal(await userOf(tab), 'nobody');
+    provider.tellsSite = false;
+    serve();
+    assert.ok(await signIn(tab, '/orders'), 'the provider did not ask who it is');
+    assert.equal(await userOf(tab), 'ada');
+  },
   async 'a provider that is down for the code: loading the page again goes on'(browser) {
     const tab = await browser.newTab();
     provider.isDown = (url) => url === '/token';
@@ -312,18 +344,29 @@ const scenarios = {
     assert.equal(tab.url(), `${other}/me`);
     assert.match(await whoIsShown(tab), /^ada /);
   },
-};
-if (chromiumModules) {
-  scenarios['keys that are new are found at their first use'] = async (browser) => {
+  async 'keys that are new are found at their first use, once a minute at most'(browser) {
     const tab = await browser.newTab();
     await signIn(tab);
-    await delay(61_000); // the keys are asked for once a minute at most
+    for (const returnTo of ['/orders', '/me']) {
+      await sites[0].pass(61);
+      serveWithNewKey();
+      const asked = provider.keys;
+      await signIn(tab, returnTo);
+      isAt(tab, returnTo);
+      assert.equal(await userOf(tab), 'ada');
+      assert.equal(provider.keys, asked + 1);
+    }
     serveWithNewKey();
+    const before = await whoIs(tab);
+    await signIn(tab);
+    assert.equal(await tab.status(), 400); // too soon: the token's key is not known yet
+    assert.match(await tab.text(), /"invalid_answer"/);
+    assert.equal(await whoIs(tab), before);
+    await sites[0].pass(61);
     await signIn(tab, '/orders');
     isAt(tab, '/orders');
-    assert.equal(await userOf(tab), 'ada');
-  };
-}
+  },
+};
 
 const chromium = chromiumModules && (await Chromium.start());
 if (chromium) console.log(`Chromium ${chromium.version()}`);
