@@ -1,54 +1,26 @@
 // Bodies at a Beast server, on their way in pieces: whose they are, how long they may be read, and what ends them.
+#include "support/asio.hpp"
 #include "support/beast_site.hpp"
+#include "support/given_body.hpp"
 #include "support/raw_server.hpp"
 
-#include <atomic>
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <future>
-#include <mutex>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::asyncFetchOptions;
 using support::BeastSite;
+using support::GivenBody;
 using support::RawClient;
 using support::Upstream;
 namespace asio = boost::asio;
 using Answer = asio::awaitable<BeastAnswer>;
 
 namespace {
-
-// A body in pieces that a test gives.
-class Source {
- public:
-  AsyncBodyReader reader() {
-    return [this](std::function<void(Result<std::string>)> done) {
-      const std::lock_guard lock(mutex_);
-      ++asked;
-      asks_ = std::move(done);
-    };
-  }
-  void give(Result<std::string> piece) {
-    std::function<void(Result<std::string>)> done;
-    while (!done) {
-      {
-        const std::lock_guard lock(mutex_);
-        done = std::exchange(asks_, nullptr);
-      }
-      if (!done) std::this_thread::sleep_for(1ms);
-    }
-    done(std::move(piece));
-  }
-
-  std::atomic<int> asked = 0;
-
- private:
-  std::mutex mutex_;
-  std::function<void(Result<std::string>)> asks_;
-};
 
 BeastSite::Handler echo() {
   return [](BeastRequest& request) -> Answer {
@@ -71,7 +43,7 @@ const std::string chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ch
 
 TEST_CASE("a body goes up in pieces, whatever its size, and down as its source has it") {
   std::size_t sum = 0;
-  Source source;
+  GivenBody source;
   BeastSite site([&](BeastRequest& request) -> Answer {
     if (request.web().method == "POST") {
       auto reader = request.bodyReader();
@@ -211,7 +183,7 @@ TEST_CASE("a reader that throws ends its answer, and is told") {
 }
 
 TEST_CASE("to HTTP/1.0 a body that broke off does not look whole") {
-  Source source;
+  GivenBody source;
   BeastSite site(
       [&](BeastRequest&) -> Answer { co_return Response{.status = 200, .asyncBodyReader = source.reader()}; });
   asio::io_context io;
@@ -263,47 +235,6 @@ TEST_CASE("what cannot be begun is an error of the operation's, not of the conte
       asio::detached);
   io.run();
   CHECK(code == Errc::malformed);
-}
-
-TEST_CASE("the proxy streams what is too large to be held, up and down, and says what could not be sent again") {
-  Upstream upstream;
-  FetchOptions options = asyncFetchOptions(upstream);
-  options.maxReplayBody = 1000;
-  Source source;
-  const auto inner = options.asyncTransport;
-  options.asyncTransport = [&, inner](const Request& request, Deadline deadline, std::stop_token stop,
-                                      ResponseHandler done) {
-    if (request.url.ends_with("/events")) {
-      CHECK(request.streamsResponse);
-      return done(Response{.status = 200, .asyncBodyReader = source.reader()});
-    }
-    inner(request, deadline, std::move(stop), std::move(done));
-  };
-  const SessionJar jar({.cookieName = "sid", .passwords = support::password});
-  const BeastProxy proxy("/api", jar, Fetcher(options), support::api);
-  BeastSite site([&](BeastRequest& request) -> Answer { co_return co_await proxy.answer(request); });
-  Session visitor;
-  visitor.setTokens(upstream.provider.login());
-  const std::string line = jar.commit(visitor)->at(0);
-  site.cookie = line.substr(0, line.find(';'));
-
-  CHECK(site.visit("POST", "/api/items", "X-Requested-With: x\r\n", std::string(100'000, 'x')).status == 200);
-  CHECK(upstream.api.seen().back().bodySize == 100'000);
-  upstream.provider.expireAccessTokens();
-  const Response refused = site.visit("POST", "/api/items", "X-Requested-With: x\r\n", std::string(100'000, 'x'));
-  CHECK(refused.status == 401);
-  CHECK(findHeader(refused.headers, "Set-Cookie"));  // the next one goes through
-  CHECK(site.visit("POST", "/api/items", "X-Requested-With: x\r\n", std::string(100'000, 'x')).status == 200);
-
-  const RawClient client(site.port());
-  client.send(BeastSite::text("GET", "/api/events", "Cookie: " + site.cookie + "\r\n"));
-  CHECK(client.receiveSome(2s).starts_with("HTTP/1.1 200"));
-  for (const std::string event : {"data: 1\n\n", "data: 2\n\n"}) {
-    source.give(event);
-    CHECK(client.receiveSome(2s).find(event) != std::string::npos);
-  }
-  source.give(std::string());
-  CHECK(client.receiveSome(2s) == "0\r\n\r\n");
 }
 
 TEST_CASE("the same over TLS, with an end that is told") {

@@ -8,6 +8,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/websocket.hpp>
 #include <future>
+#include <mutex>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -141,14 +142,21 @@ TEST_CASE("a 401 of the API's is answered by a refresh and another try, on a con
 }
 
 TEST_CASE("what the API refuses is an ordinary response, and what it makes up is 502") {
+  std::mutex mutex;
   std::string answer;
   World world([&](Peer& peer, const std::string& head) {
-    const std::size_t at = answer.find("ACCEPT");
-    peer.put(at == std::string::npos ? answer : std::string(answer).replace(at, 6, support::acceptFor(head)));
+    std::unique_lock lock(mutex);
+    std::string bytes = answer;
+    lock.unlock();
+    const std::size_t at = bytes.find("ACCEPT");
+    peer.put(at == std::string::npos ? bytes : bytes.replace(at, 6, support::acceptFor(head)));
   });
   world.signIn();
   const auto answered = [&](const std::string& bytes) {
-    answer = bytes;
+    {
+      const std::lock_guard lock(mutex);
+      answer = bytes;
+    }
     const RawClient client(world.site->port());
     client.send(world.handshake());
     const Response first = BeastSite::read(client);

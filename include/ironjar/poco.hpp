@@ -88,6 +88,7 @@ class PocoAuth {
       const auto route = routes_.routeOf(asked);
       if (!route) return {.status = 404};
       if (route == AuthRoutes::Route::status) return routes_.status(session);
+      if (route == AuthRoutes::Route::sessions) return routes_.sessions(asked, session);
       return route == AuthRoutes::Route::logout ? routes_.logout(asked, session) : routes_.refresh(asked, session);
     };
     withSession(jar_, request, response, answer, server_);

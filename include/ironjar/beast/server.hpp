@@ -55,6 +55,22 @@ boost::asio::awaitable<void> serveEach(std::shared_ptr<BeastConnection<Stream>> 
   co_await connection->close();
 }
 
+// False where there is no memory for it.
+template <class Socket, class Handler>
+[[nodiscard]] bool serveAccepted(Socket socket, const Handler& handler, const BeastOptions& options) {
+  try {
+    BeastError ignored;
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);  // Nagle would hold the second of two writes for 40 ms
+    const auto strand = socket.get_executor();
+    const auto connection = std::make_shared<BeastConnection<boost::beast::tcp_stream>>(
+        boost::beast::tcp_stream(std::move(socket)), options);
+    asio::co_spawn(strand, serveEach(connection, handler), asio::detached);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 template <class Handler>
 boost::asio::awaitable<void> acceptEach(boost::asio::ip::tcp::acceptor& acceptor, Handler handler,
                                         BeastOptions options) {
@@ -65,16 +81,9 @@ boost::asio::awaitable<void> acceptEach(boost::asio::ip::tcp::acceptor& acceptor
     auto socket =
         co_await acceptor.async_accept(asio::make_strand(executor), asio::redirect_error(asio::use_awaitable, problem));
     if (problem == asio::error::operation_aborted) break;
-    if (problem) {  // of that connection, or no more can be had now
-      asio::steady_timer timer(executor, pause);
-      co_await timer.async_wait(asio::use_awaitable);
-      continue;
-    }
-    socket.set_option(asio::ip::tcp::no_delay(true), problem);  // Nagle would hold the second of two writes for 40 ms
-    const auto strand = socket.get_executor();
-    const auto connection = std::make_shared<BeastConnection<boost::beast::tcp_stream>>(
-        boost::beast::tcp_stream(std::move(socket)), options);
-    asio::co_spawn(strand, serveEach(connection, handler), asio::detached);
+    if (!problem && serveAccepted(std::move(socket), handler, options)) continue;
+    asio::steady_timer timer(executor, pause);  // it was that connection's fault, or no more can be had now
+    co_await timer.async_wait(asio::use_awaitable);
   }
 }
 

@@ -10,6 +10,8 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <functional>
@@ -76,8 +78,9 @@ inline boost::asio::awaitable<std::vector<std::string>> rollBackSession(const Se
 // always sent before the first byte of a body. `handler(Session&)` gives a Response, or an awaitable of one. When the
 // session does not fit a cookie the answer is notSavedAnswer() in place of the handler's; when it cannot be told
 // whether it is revoked, unknownSessionAnswer(); when the handler throws it is internalErrorAnswer() with what
-// rollBack() keeps. Never blocks where SessionOptions::isRevoked and the jar's hooks have asynchronous forms, as
-// revokedBy(), denyingLogouts() and Fetcher::commitHooks() give them. The request must outlive the awaitable.
+// rollBack() keeps, which is stored when it is cancelled, too. Never blocks where SessionOptions::isRevoked and the
+// jar's hooks have asynchronous forms, as revokedBy(), denyingLogouts() and Fetcher::commitHooks() give them. The
+// request must outlive the awaitable.
 template <class Handler>
 boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest& request, Handler handler) {
   Session session = co_await detail::openSession(jar, cookieHeader(request.web()));
@@ -102,6 +105,11 @@ boost::asio::awaitable<Response> withSession(SessionJar jar, const BeastRequest&
   if (!thrown) co_return answer;
   request.report(thrown);
   if (!jar.hasAsynchronousForms()) co_return internalErrorAnswer(jar, cookieHeader(request.web()), session);
+  const auto state = co_await boost::asio::this_coro::cancellation_state;
+  if (state.cancelled() != boost::asio::cancellation_type::none) {  // no other awaitable would begin
+    startRollBack(jar, cookieHeader(request.web()), session, [](const std::vector<std::string>&) {});
+    co_return internalErrorAnswer();
+  }
   const std::vector<std::string> kept = co_await detail::rollBackSession(jar, cookieHeader(request.web()), session);
   answer = internalErrorAnswer();
   putSetCookies(answer.headers, kept);
@@ -123,6 +131,7 @@ class BeastAuth {
       if (!route) co_return Response{.status = 404};
       if (route == AuthRoutes::Route::status) co_return routes_.status(session);
       if (route == AuthRoutes::Route::logout) co_return co_await logout(request, session);
+      if (route == AuthRoutes::Route::sessions) co_return co_await sessions(request, session);
       if (auto refusal = routes_.refuseRefresh(request.web(), session)) co_return *std::move(refusal);
       const auto refreshed = co_await asyncRefresh(fetcher_, session, boost::asio::use_awaitable);
       co_return routes_.afterRefresh(session, refreshed);
@@ -149,6 +158,14 @@ class BeastAuth {
     co_return ended->answer;
   }
 
+  // The routes and the session are copied: what is asked may go on after the awaitable.
+  [[nodiscard]] boost::asio::awaitable<Response> sessions(const BeastRequest& request, const Session& session) const {
+    auto start = [routes = routes_, &request, session](std::function<void(Response)> done) {
+      routes.startSessions(request.web(), session, std::move(done));
+    };
+    co_return co_await detail::asioWait<Response>(std::move(start));
+  }
+
   SessionJar jar_;
   Fetcher fetcher_;
   AuthRoutes routes_;
@@ -156,8 +173,10 @@ class BeastAuth {
 
 // Proxy at a Beast server: bodies flow piece by piece, either way, as fast as the slower side. A request's body whose
 // size is known, within FetchOptions::maxReplayBody and BeastOptions::maxBodySize, is read first, so that it can be
-// sent again after a refresh; any other is streamed, and its size is for the API to limit. An upload and the head of
-// its answer have to come within FetchOptions::timeout, 30 s: raise it for uploads. WebSockets are passed on (Proxy,
+// sent again after a refresh; any other is streamed, and its size is for the API to limit. An upload may take any time,
+// as long as the API takes bytes of it, and then answers, within FetchOptions::timeout of one another, 30 s. What ends
+// a client that sends slowly is BeastOptions::timeout, for each piece: one that sends a byte in that time holds a
+// connection of ours and one of the API's, no thread, for as long as the API lets it. WebSockets are passed on (Proxy,
 // ProxyOptions::webSockets): FetchOptions::asyncTransport has to be asioTransport for that. Immutable, thread-safe,
 // cheap to copy.
 class BeastProxy {
