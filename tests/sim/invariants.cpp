@@ -7,7 +7,10 @@ namespace {
 
 constexpr ironjar::Seconds longestTrouble{660};  // a pause of ten minutes, and what comes after it
 constexpr ironjar::Seconds longestFailing{600};
+constexpr ironjar::Seconds longestCall{20};
+constexpr std::size_t answersThatEnd = 4;  // beside others' successes
 constexpr std::size_t tokensThatOpen = 3;
+constexpr ironjar::Seconds sameTrouble{60};  // in which they fail
 // 1, 2, 4 … 32 calls at once; those that began before it opened do not count.
 constexpr std::size_t answersThatClose = 12;
 constexpr std::size_t longestChain = 16;
@@ -26,15 +29,17 @@ const Invariants::Record* Invariants::last(const LifePointer& life, const std::s
 }
 
 Invariants::Call Invariants::tokenCall(const LifePointer& life, const std::string& token, std::size_t evicted) {
-  if (const Record* before = last(life, token)) {
-    const std::string cause = causeOf(*before, evicted);
+  settings_.redis.isUsed ? checkLogout(life, token) : checkOwnLogout(life, token, evicted);
+  if (const Record* before = settings_.redis.isUsed ? lastAnywhere(token) : last(life, token)) {
+    std::string cause = causeOf(*before, evicted);
+    if (cause.empty() && settings_.redis.isUsed) cause = causeAmongProcesses(*before, life);
     if (cause.empty()) {
       violated("a refresh token is spent once", token + " is sent again, and nothing makes that unavoidable");
     } else {
       ++causes_[cause];
     }
   }
-  calls_.push_back({life, token, now(), {}, Outcome::underWay, {}});
+  calls_.push_back({life, token, now(), {}, Outcome::underWay, {}, false, false});
   byToken_[{life.get(), token}].push_back(calls_.size() - 1);
   return calls_.size() - 1;
 }
@@ -67,10 +72,13 @@ std::string Invariants::causeOf(const Record& before, std::size_t evicted) const
 
 bool Invariants::wasIssuedAgain(const Record& before) const {
   return std::any_of(calls_.begin(), calls_.end(), [&](const Record& call) {
-    return call.life == before.life && call.outcome == Outcome::tokens && call.fresh == before.token &&
+    return isOf(call, before.life) && call.outcome == Outcome::tokens && call.fresh == before.token &&
            call.token != before.token && call.answeredAt >= before.answeredAt;
   });
 }
+
+void Invariants::tokenSent(Call call) { calls_[call].isOnItsWay = true; }
+void Invariants::tokenArrived(Call call) { calls_[call].isOnItsWay = false; }
 
 void Invariants::tokenAnswered(Call call, Outcome outcome, const std::string& fresh) {
   Record& record = calls_[call];
@@ -78,14 +86,20 @@ void Invariants::tokenAnswered(Call call, Outcome outcome, const std::string& fr
   record.answeredAt = now();
   record.fresh = fresh;
   Endpoint& endpoint = endpoints_[record.life.get()];
+  if (settings_.redis.isUsed) answeredAnywhere(outcome, record.token);
   if (outcome == Outcome::tokens || outcome == Outcome::ended) {
     ++endpoint.good;
-    return endpoint.failed.clear();
+    endpoint.goodAt = now();
+    return;
   }
-  endpoint.failed.insert(record.token);
-  if (outcome != Outcome::notSent && endpoint.failed.size() < tokensThatOpen) return;
-  endpoint.troubled = now();
-  endpoint.good = 0;
+  // By answers, where the library counts calls, of two tries each: so in which order they came says little.
+  std::erase_if(endpoint.failed,
+                [&](const auto& one) { return one.second <= endpoint.goodAt && now() - one.second >= sameTrouble; });
+  endpoint.failed[record.token] = now();
+  const bool isInTrouble = endpoint.troubled && endpoint.good < answersThatClose;
+  const bool opens = outcome == Outcome::notSent || endpoint.failed.size() >= tokensThatOpen;
+  if (opens) endpoint.troubled = now();
+  if (opens || isInTrouble) endpoint.good = 0;
 }
 
 void Invariants::shown(const std::string& login, const std::string& accessToken,
@@ -96,26 +110,67 @@ void Invariants::shown(const std::string& login, const std::string& accessToken,
 
 void Invariants::loggedOut(const LifePointer& life, const std::string& login, const std::string& token,
                            ironjar::TimePoint wallAt) {
-  // One that is remembered, and refuses this session, stays as it is.
+  loggedOutTokens_[life.get()] += 1 + provider_.spentOf(login);
+  // One that is remembered, and refuses this session, stays as it is. It is from the end of the call that was under
+  // way.
   const auto before = logouts_.find({life.get(), login});
-  const bool isRemembered = before != logouts_.end() && now() - before->second.at < settings_.keepUnconfirmed;
+  const bool isRemembered =
+      before != logouts_.end() && now() - before->second.at < settings_.keepUnconfirmed + longestCall;
   if (isRemembered && !before->second.wasPassed) return;
+  if (wasLoggedOutElsewhere(login)) return;
   logouts_.insert_or_assign({life.get(), login}, Logout{now(), token, wallAt});
 }
 
+// That was known then.
 std::optional<std::string> Invariants::successorOf(const LifePointer& life, const std::string& token,
                                                    MonotonicTime by) const {
   const Record* call = last(life, token);
   if (call != nullptr && call->answeredAt > by) return std::nullopt;
   if (call == nullptr || call->outcome != Outcome::tokens || call->fresh == token) return std::nullopt;
-  if (now() - call->answeredAt >= settings_.keepUnconfirmed) return std::nullopt;
+  if (by - call->answeredAt >= settings_.keepUnconfirmed) return std::nullopt;
   return call->fresh;
+}
+
+// A logout is; of the login's newest token, from the end of the call that was under way about it.
+MonotonicTime Invariants::rememberedFrom(const LifePointer& life, const Logout& logout,
+                                         const std::string& token) const {
+  std::string newest = logout.token;
+  for (std::size_t links = 0; links < longestChain; ++links) {
+    const auto next = successorOf(life, newest, logout.at);
+    if (!next) break;
+    newest = *next;
+  }
+  const Record* const call = last(life, newest);
+  const bool wasUnderWay = call != nullptr && call->sentAt <= logout.at && call->answeredAt > logout.at;
+  return wasUnderWay && newest == token && !settings_.redis.isUsed ? call->answeredAt : logout.at;
+}
+
+// No call begins for a login that was logged out here; one that was under way may have a second try.
+void Invariants::checkOwnLogout(const LifePointer& life, const std::string& token, std::size_t evicted) {
+  const std::string login = provider_.loginOf(token);
+  const auto found = logouts_.find({life.get(), login});
+  if (found == logouts_.end() || found->second.wasPassed) return;
+  const Record* const before = last(life, token);
+  const bool isSecondTry =
+      before != nullptr && before->sentAt <= found->second.at && now() - before->sentAt < 3 * settings_.tokenTimeout;
+  if (isSecondTry || !isOut(life, login, token, evicted, {})) return;
+  violated("what was logged out stays out", token + " of " + login + " is sent to the provider");
+}
+
+// Logouts go for later ones alone, of which there is room for as many as fill half of the table.
+bool Invariants::logoutsFit(const LifePointer& life) const {
+  const auto count = loggedOutTokens_.find(life.get());
+  return !settings_.redis.isUsed && count != loggedOutTokens_.end() &&
+         count->second <= std::max<std::size_t>(1, settings_.maxEntries / 2);
 }
 
 bool Invariants::isOut(const LifePointer& life, const std::string& login, const std::string& token, std::size_t evicted,
                        ironjar::TimePoint begun) {
   const auto found = logouts_.find({life.get(), login});
-  if (found == logouts_.end() || evicted > 0) return false;
+  if (found == logouts_.end()) return false;
+  // Of what has led there nothing may be known.
+  const bool isFence = token == found->second.token && logoutsFit(life);
+  if (evicted > 0 && !isFence) return false;
   // A Fe26.2 cookie counts as begun when it was sealed last, be it by a process that did not know of the logout, or by
   // a clock that is ahead.
   if (std::chrono::floor<ironjar::Seconds>(begun) > std::chrono::floor<ironjar::Seconds>(found->second.wallAt)) {
@@ -123,7 +178,9 @@ bool Invariants::isOut(const LifePointer& life, const std::string& login, const 
     found->second.wasPassed = true;
     return false;
   }
-  if (now() - found->second.at >= settings_.keepUnconfirmed) return false;
+  const MonotonicTime from = evicted > 0 ? found->second.at : rememberedFrom(life, found->second, token);
+  if (now() - from >= settings_.keepUnconfirmed) return false;
+  if (token != found->second.token && wasOnItsWay(life, found->second.at)) return false;
   std::optional<std::string> next = token;
   for (std::size_t links = 0; next && links < longestChain; ++links) {
     if (*next == found->second.token) return true;
@@ -138,33 +195,45 @@ bool Invariants::isOut(const LifePointer& life, const std::string& login, const 
   return false;
 }
 
+// By so many answers that may mean the end, where the client takes 403 for that.
+bool Invariants::mayBeOver(const LifePointer& life, const std::string& login) const {
+  const auto ofLogin = [&](const Record& call) {
+    return call.life == life && call.isForbidden && provider_.loginOf(call.token) == login;
+  };
+  return settings_.refusalMayEnd &&
+         std::count_if(calls_.begin(), calls_.end(), ofLogin) >= static_cast<std::ptrdiff_t>(answersThatEnd);
+}
+
 void Invariants::ended(const LifePointer& life, const std::string& login, const std::string& token,
                        ironjar::RefreshEnd end) {
   using ironjar::RefreshEnd;
   const auto ofLogin = [&](Outcome outcome) {
     return std::any_of(calls_.begin(), calls_.end(), [&](const Record& call) {
-      return call.life == life && call.outcome == outcome && provider_.loginOf(call.token) == login;
+      return isOf(call, life) && call.outcome == outcome && provider_.loginOf(call.token) == login;
     });
   };
   const bool isGivenUp = settings_.isPlain && settings_.strictClient && ofLogin(Outcome::lost);
   bool isTrue = false;
   switch (end) {
     case RefreshEnd::invalidGrant:
-      isTrue = ofLogin(Outcome::ended) || isGivenUp;  // which requests that come later are told so
+      // Or it ended so for a request before.
+      isTrue = ofLogin(Outcome::ended) || isGivenUp || mixedUp_.contains(login) || mayBeOver(life, login);
       break;
     case RefreshEnd::lost:
       isTrue = isGivenUp;
       break;
     case RefreshEnd::loggedOut:
-      isTrue = logouts_.contains({life.get(), login});
+      isTrue = logouts_.contains({life.get(), login}) || begunLogouts_.contains(login);
       break;
     case RefreshEnd::superseded:
-      isTrue = provider_.wasSpent(token);
+      isTrue = provider_.wasSpent(token) || !causeOfLateEnd(life, login).empty() || isRetired(life, token);
       break;
     case RefreshEnd::failing:
       isTrue = ofLogin(Outcome::refused) || ofLogin(Outcome::lost);
       break;
     case RefreshEnd::otherUser:
+      isTrue = mixedUp_.contains(login);
+      break;
     case RefreshEnd::noRefreshToken:
       break;
   }
@@ -180,7 +249,8 @@ void Invariants::seen(const LifePointer& life, const std::string& token) {
 
 bool Invariants::mustServe(const LifePointer& life, const std::string& login, const std::string& token,
                            const std::string& accessToken, std::size_t evicted) const {
-  if (evicted > 0 || logouts_.contains({life.get(), login})) return false;
+  if (settings_.redis.isUsed) return evicted == 0 && mustServeOverRedis(life, login, token, accessToken);
+  if (evicted > 0 || logouts_.contains({life.get(), login}) || mayBeOver(life, login)) return false;
   std::string newest = token;
   bool isFirst = true;
   for (std::size_t links = 0; links < longestChain; ++links, isFirst = false) {
@@ -191,9 +261,14 @@ bool Invariants::mustServe(const LifePointer& life, const std::string& login, co
     const auto brought = seen_.find({life.get(), newest});
     if (brought != seen_.end() && now() - brought->second >= settings_.keep) return false;
   }
+  // A call that is late still reaches the provider, to which the token may be a spent one by then.
+  const auto arrivesLater = [&](const Record& one) { return one.isOnItsWay && provider_.loginOf(one.token) == login; };
+  if (std::any_of(calls_.begin(), calls_.end(), arrivesLater)) return false;
   const Record* call = last(life, newest);
   // Nor while an answer is awaited that may be lost.
   if (call != nullptr && (call->outcome == Outcome::ended || call->outcome == Outcome::underWay)) return false;
+  // To a strict provider a token whose answer was lost is spent, though it may have arrived late, or not at all.
+  if (settings_.strictClient && call != nullptr && call->outcome == Outcome::lost) return false;
   // Calls about it have failed for ten minutes, so that it waits until that is forgotten.
   const auto isFailing = [&](const Record& one) {
     return one.life == life && one.token == newest && one.outcome != Outcome::tokens &&
@@ -207,20 +282,51 @@ bool Invariants::mustServe(const LifePointer& life, const std::string& login, co
   return provider_.takes(newest, now()) || (isFirst && provider_.isGood(accessToken, now()));
 }
 
-void Invariants::refusedForNow(const LifePointer& life, const std::string& login) {
+bool Invariants::wasAskedElsewhere(const LifePointer& life, const std::string& login, MonotonicTime since) const {
+  return std::any_of(calls_.begin(), calls_.end(), [&](const Record& call) {
+    return !isOf(call, life) && call.sentAt >= since && provider_.loginOf(call.token) == login;
+  });
+}
+
+bool Invariants::wasSpentAgain(const LifePointer& life, const std::string& login, MonotonicTime since) const {
+  return std::any_of(calls_.begin(), calls_.end(), [&](const Record& again) {
+    if (!isOf(again, life) || again.sentAt < since || provider_.loginOf(again.token) != login) return false;
+    return std::any_of(calls_.begin(), calls_.end(), [&](const Record& before) {
+      return isOf(before, life) && before.token == again.token && before.outcome == Outcome::tokens &&
+             before.fresh != before.token && again.sentAt - before.answeredAt >= settings_.keepUnconfirmed;
+    });
+  });
+}
+
+// As many calls as may be are under way: at its deadline its own has waited for a place, or one of before its login was
+// ended still does, and is to be withdrawn.
+std::string Invariants::causeWithoutPlace(const LifePointer& life, const std::string& login,
+                                          const Waited& waited) const {
+  if (logouts_.contains({life.get(), login})) return "later: a call of its ended login waits for a place";
+  const bool isDeadline = now() >= std::min<MonotonicTime>(waited.deadline, waited.from + settings_.tokenTimeout);
+  return isDeadline ? "later: its call has waited for a place" : std::string();
+}
+
+bool Invariants::refusedForNow(const LifePointer& life, const std::string& login, const Waited& waited) {
   const auto isOwn = [&](const Record& call) {
-    if (call.life != life || call.outcome == Outcome::tokens || provider_.loginOf(call.token) != login) return false;
+    if (!isOf(call, life) || call.outcome == Outcome::tokens || provider_.loginOf(call.token) != login) return false;
     return call.outcome == Outcome::underWay || now() - call.answeredAt < longestTrouble;
   };
-  if (std::any_of(calls_.begin(), calls_.end(), isOwn)) return;
-  const auto found = endpoints_.find(life.get());
-  const bool isTroubled = found != endpoints_.end() && found->second.troubled &&
-                          (now() - *found->second.troubled < longestTrouble || found->second.good < answersThatClose);
-  if (isTroubled) {
-    ++causes_["later: the endpoint is in trouble"];
+  if (std::any_of(calls_.begin(), calls_.end(), isOwn)) return false;
+  const auto hasTrouble = [&](const auto& one) {
+    if (one.first != life.get() && !settings_.redis.isUsed) return false;
+    return one.second.troubled && (now() - *one.second.troubled < longestTrouble || one.second.good < answersThatClose);
+  };
+  const bool isTroubled = std::any_of(endpoints_.begin(), endpoints_.end(), hasTrouble);
+  std::string late = settings_.redis.isUsed ? causeOfLateEnd(life, login) : std::string();
+  if (late.empty() && settings_.redis.isUsed) late = causeAtDeadline(login, waited);
+  if (late.empty() && !waited.isPlaceFree) late = causeWithoutPlace(life, login, waited);
+  if (isTroubled || !late.empty()) {
+    ++causes_[isTroubled ? "later: the endpoint is in trouble" : late];
   } else {
     violated("nobody waits for another's failures", login + " is told to come later, and none of its calls failed");
   }
+  return isTroubled;
 }
 
 std::uint64_t Invariants::tokensBrought(const LifePointer& life) const {

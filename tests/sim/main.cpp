@@ -1,11 +1,14 @@
 // Plays histories, and says which violate what:
-//   ironjar_sim [--seeds N] [--from N] [--seconds N] [--all]    --all goes on after a violation, and says one line of
-//   each ironjar_sim --seed N [--trace]    one of them; --trace shows it, shortened if it violates something
+//   ironjar_sim [--seeds N] [--from N] [--seconds N] [--all]    two of each seed, without Redis and over it, or one:
+//   [--alone | --redis] [--fingerprints]                        --all goes on after a violation, and says a line of
+//                                                               each; --fingerprints says what each history came to,
+//                                                               and shows it with --trace
+//   ironjar_sim --seed N [--redis] [--trace]                    one; --trace shows it, shortened if it violates
+//                                                               something
 // Exits with 1 at the first violation.
-#include "sim/deterministic.hpp"
-#include "sim/shrink.hpp"
+#include "sim/play.hpp"
+#include "sim/random.hpp"
 #include "sim/visited.hpp"
-#include "sim/world.hpp"
 
 #include <charconv>
 #include <chrono>
@@ -27,33 +30,19 @@ struct Options {
   std::optional<std::uint64_t> seed;
   bool traces = false;
   bool goesOn = false;
+  bool isAlone = false;
+  bool isOverRedis = false;
+  bool saysFingerprints = false;
 };
 
-Played play(const Plan& plan, bool traces = false) {
-  sim::seedRandom(plan.seed);
-  sim::beginVisits();
-  sim::World world(plan, traces);
-  return world.play();
-}
-
 void report(const Plan& plan, const sim::Violation& violation) {
-  const Plan shortest = sim::shrunk(plan, [&](const Plan& shorter) {
-    const Played again = play(shorter);
-    return again.violation && again.violation->rule == violation.rule;
-  });
-  const Played played = play(shortest, true);
-  std::printf("VIOLATION of \"%s\" at %.3f s: %s\n", violation.rule.c_str(),
-              static_cast<double>(violation.at.count()) / 1000, violation.what.c_str());
-  std::printf("%s\n\nshortened from %zu to %zu events:\n%s\n%s: %s\n\n", sim::describe(plan).c_str(),
-              plan.actions.size(), shortest.actions.size(), sim::describe(shortest).c_str(),
-              played.violation->rule.c_str(), played.violation->what.c_str());
-  std::printf("%s\nagain: ironjar_sim --seed %llu --trace\n", played.diagram.c_str(),
-              static_cast<unsigned long long>(plan.seed));
+  std::printf("%s\nagain: ironjar_sim --seed %llu%s --trace\n", sim::explain(plan, violation).c_str(),
+              static_cast<unsigned long long>(plan.seed), plan.settings.redis.isUsed ? " --redis" : "");
 }
 
 int playOne(const Options& options) {
-  const Plan plan = sim::draw(*options.seed);
-  const Played played = play(plan, options.traces);
+  const Plan plan = options.isOverRedis ? sim::drawOverRedis(*options.seed) : sim::draw(*options.seed);
+  const Played played = sim::play(plan, options.traces);
   if (played.violation) {
     report(plan, *played.violation);
     return 1;
@@ -67,12 +56,21 @@ int playMany(const Options& options) {
   const auto passed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
   std::uint64_t requests = 0;
   std::uint64_t seeds = 0;
+  std::uint64_t histories = 0;
   std::uint64_t violations = 0;
   std::map<std::string, std::uint64_t> causes;
   while (options.seconds ? passed() < static_cast<double>(*options.seconds) : seeds < options.seeds) {
-    const Plan plan = sim::draw(options.from + seeds);
-    const Played played = play(plan);
-    ++seeds;
+    const bool isOverRedis = options.isOverRedis || (!options.isAlone && histories % 2 == 1);
+    const std::uint64_t seed = options.from + seeds;
+    const Plan plan = isOverRedis ? sim::drawOverRedis(seed) : sim::draw(seed);
+    const Played played = sim::play(plan, options.saysFingerprints);
+    ++histories;
+    if (options.saysFingerprints) {
+      std::printf("%llu%s %016llx\n", static_cast<unsigned long long>(seed), isOverRedis ? " --redis" : "",
+                  static_cast<unsigned long long>(sim::mixed(0, played.diagram)));
+      if (options.traces) std::printf("%s\n", played.diagram.c_str());
+    }
+    if (isOverRedis || options.isAlone) ++seeds;
     requests += played.requests;
     for (const auto& [name, count] : played.causes) causes[name] += count;
     if (!played.violation) continue;
@@ -81,12 +79,12 @@ int playMany(const Options& options) {
       return 1;
     }
     ++violations;
-    std::printf("%llu: %s: %s\n", static_cast<unsigned long long>(plan.seed), played.violation->rule.c_str(),
-                played.violation->what.c_str());
+    std::printf("%llu%s: %s: %s\n", static_cast<unsigned long long>(plan.seed), isOverRedis ? " --redis" : "",
+                played.violation->rule.c_str(), played.violation->what.c_str());
   }
-  std::printf("%llu histories from seed %llu, %llu requests, %.0f a second\n", static_cast<unsigned long long>(seeds),
-              static_cast<unsigned long long>(options.from), static_cast<unsigned long long>(requests),
-              static_cast<double>(requests) / passed());
+  std::printf("%llu histories from seed %llu, %llu requests, %.0f a second\n",
+              static_cast<unsigned long long>(histories), static_cast<unsigned long long>(options.from),
+              static_cast<unsigned long long>(requests), static_cast<double>(requests) / passed());
   for (const auto& [name, count] : causes)
     std::printf("  %-45s %llu\n", name.c_str(), static_cast<unsigned long long>(count));
   const sim::Visits visits = sim::visits();
@@ -107,8 +105,14 @@ std::optional<Options> optionsIn(std::span<char*> arguments) {
   Options options;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string name = arguments[i];
-    if (name == "--trace" || name == "--all") {
-      (name == "--all" ? options.goesOn : options.traces) = true;
+    bool* const flag = name == "--trace"          ? &options.traces
+                       : name == "--all"          ? &options.goesOn
+                       : name == "--alone"        ? &options.isAlone
+                       : name == "--redis"        ? &options.isOverRedis
+                       : name == "--fingerprints" ? &options.saysFingerprints
+                                                  : nullptr;
+    if (flag != nullptr) {
+      *flag = true;
       continue;
     }
     const auto value = i + 1 < arguments.size() ? number(arguments[++i]) : std::nullopt;
@@ -133,7 +137,10 @@ std::optional<Options> optionsIn(std::span<char*> arguments) {
 int main(int argc, char** argv) {
   const auto options = optionsIn({argv, static_cast<std::size_t>(argc)});
   if (!options) {
-    std::fputs("ironjar_sim [--seeds N] [--from N] [--seconds N] | --seed N [--trace]\n", stderr);
+    std::fputs(
+        "ironjar_sim [--seeds N] [--from N] [--seconds N] [--all] [--alone | --redis] [--fingerprints [--trace]]\n"
+        "ironjar_sim --seed N [--redis] [--trace]\n",
+        stderr);
     return 2;
   }
   return options->seed ? playOne(*options) : playMany(*options);

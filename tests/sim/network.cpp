@@ -48,6 +48,12 @@ Response garbled(const Response& answer, Random& random) {
   }
 }
 
+Response asProofToken(Response answer) {
+  constexpr std::string_view type = "\"Bearer\"";
+  answer.body.replace(answer.body.find(type), type.size(), "\"DPoP\"");
+  return answer;
+}
+
 std::string bearerOf(const Request& request) {
   const auto field = ironjar::findHeader(request.headers, "Authorization");
   return field && field->starts_with("Bearer ") ? std::string(field->substr(7)) : std::string();
@@ -61,6 +67,7 @@ struct World::Message {
   MonotonicTime deadline;
   LifePointer life;
   std::optional<Invariants::Call> call = {};
+  std::string token = {};  // that the call is about
   bool isEnded = false;
   bool isLate = false;  // it arrives after the deadline, and nobody waits for what comes of it
   std::shared_ptr<std::stop_callback<std::function<void()>>> onStop = {};
@@ -104,7 +111,11 @@ void World::complete(const std::shared_ptr<Message>& message, MonotonicTime when
       when,
       [this, message, result = std::move(result), outcome, fresh] {
         if (!std::exchange(message->isEnded, true)) {
-          if (message->call) invariants_.tokenAnswered(*message->call, outcome, fresh);
+          if (message->call) {
+            invariants_.tokenAnswered(*message->call, outcome, fresh);
+            if (result && result->status == 403) invariants_.tokenForbidden(*message->call);
+            conduct_.tokenAnswered(message->life, message->token, fresh, result);
+          }
         }
         const auto done = message->done;  // as often as it comes
         done(result);
@@ -122,6 +133,7 @@ void World::toApi(const LifePointer& life, const Request& request, const std::sh
   Random random(mixed(serving->action.seed, ++serving->tries));
   if (Process* process = processOf(life)) process->countApiTry(*serving);
   const std::string token = bearerOf(request);
+  conduct_.apiTry(*serving, token);
   const std::size_t api = columnOf({}) + plan_.settings.processes + 1;
   if (diagram_) trace(columnOf(*life), api, std::to_string(number) + ": with " + token);
   if (serving->isOut) {
@@ -131,6 +143,7 @@ void World::toApi(const LifePointer& life, const Request& request, const std::sh
   const MonotonicTime arrives = arrival(message, random, has(Fault::slowApi));
   if (has(Fault::lostApi) && random.chance(0.2)) {
     const Errc how = random.chance(0.5) ? Errc::transport : Errc::unreachable;
+    serving->wasBroken = how == Errc::transport;
     return complete(message, arrives, fail(how), Outcome::lost);
   }
   schedule_.at(
@@ -139,15 +152,24 @@ void World::toApi(const LifePointer& life, const Request& request, const std::sh
         const auto user = provider_.admit(token, schedule_.now());
         invariants_.shown(serving->login, token, user);
         const bool refuses = user && schedule_.now() < apiRefusesUntil_;
-        if (refuses) serving->wasRefused = true;
+        const bool wantsLogin = user && !refuses && has(Fault::stepUp) && random.chance(0.15);
+        if (refuses || wantsLogin) serving->wasRefused = true;
         const MonotonicTime back = schedule_.now() + delay(random, has(Fault::slowApi));
         if (has(Fault::lostApi) && random.chance(0.1)) {
+          serving->wasBroken = true;
           return complete(message, back, fail(Errc::transport), Outcome::lost);
         }
-        const int status = user && !refuses ? 200 : 401;
+        const int status = user && !refuses && !wantsLogin ? 200 : 401;
+        serving->mustSignIn = wantsLogin;
+        if (refuses) conduct_.apiRefused(*serving, token);
+        serving->heardAt = back;
         if (diagram_)
           trace(api, columnOf(*message->life), std::to_string(serving->number) + ": " + std::to_string(status));
-        complete(message, back, Response{.status = status}, Outcome::lost);
+        Response answer{.status = status};
+        if (wantsLogin) {
+          answer.headers = {{"WWW-Authenticate", R"(Bearer error="insufficient_user_authentication")"}};
+        }
+        complete(message, back, std::move(answer), Outcome::lost);
       },
       nullptr);
 }
@@ -173,6 +195,8 @@ void World::toProvider(const LifePointer& life, const Request& request, const st
   const std::string token = Provider::tokenIn(request);
   Process* process = processOf(life);
   message->call = invariants_.tokenCall(life, token, process ? process->evicted() : 0);
+  message->token = token;
+  conduct_.tokenCall(life, token, process ? process->evicted() : 0);
   Random random(mixed(mixed(plan_.seed, token), ++tries_[token]));
   const std::size_t provider = columnOf({}) + plan_.settings.processes;
   if (diagram_) trace(columnOf(*life), provider, "asks with " + token);
@@ -186,8 +210,12 @@ void World::toProvider(const LifePointer& life, const Request& request, const st
                                  : Errc::transport),
                     isSent ? Outcome::lost : Outcome::notSent);
   }
-  schedule_.at(
-      arrives, [this, message, token, random] { arriveAtProvider(message, token, random); }, nullptr);
+  invariants_.tokenSent(*message->call);
+  const auto arrive = [this, message, token, random] {
+    invariants_.tokenArrived(*message->call);
+    arriveAtProvider(message, token, random);
+  };
+  schedule_.at(arrives, arrive, nullptr);
 }
 
 // The answer of a provider that is down, or that has an error for this login's tokens.
@@ -229,7 +257,23 @@ void World::arriveAtProvider(const std::shared_ptr<Message>& message, const std:
     const bool mayBeUsed = trouble->status == 500 || trouble->status == 502;
     return complete(message, back, *trouble, mayBeUsed ? Outcome::lost : Outcome::refused);
   }
+  if (has(Fault::oddErrors) && random.chance(0.2)) {
+    say(token + ": 429");
+    return complete(message, back, json(429, R"({"error":"invalid_grant"})"), Outcome::refused);
+  }
   const Provider::Answer answer = provider_.refresh(token, schedule_.now());
+  if (answer.refreshToken && has(Fault::mixedUp) && plan_.settings.tellsSubject && random.chance(0.2)) {
+    const Provider::Answer others = provider_.mixUp(schedule_.now());
+    say(token + " gives another user's " + others.refreshToken.value_or(""));
+    invariants_.mixedUp(provider_.loginOf(token));
+    return complete(message, back, others.response, Outcome::lost);
+  }
+  if (answer.refreshToken && has(Fault::proofs) && random.chance(0.2)) {
+    say(token + " gives a token that needs a proof");
+    conduct_.needsProof(provider_.newestAccessTokenOf(provider_.loginOf(token)));
+    invariants_.showsTrouble(message->life);
+    return complete(message, back, asProofToken(answer.response), Outcome::lost);
+  }
   if (has(Fault::lostTokens) && random.chance(0.25)) {
     say(token + " gives " + answer.refreshToken.value_or("nothing") + ", lost");
     const bool hangs = random.chance(0.5);
@@ -240,6 +284,7 @@ void World::arriveAtProvider(const std::shared_ptr<Message>& message, const std:
     say(token + " gives " + answer.refreshToken.value_or("nothing") + ", garbled");
     return complete(message, back, garbled(answer.response, random), Outcome::lost);
   }
+  if (answer.refreshToken) conduct_.needsNoProof(provider_.newestAccessTokenOf(provider_.loginOf(token)));
   say(token + " gives " + answer.refreshToken.value_or("nothing"));
   const Outcome outcome = answer.refreshToken ? Outcome::tokens : Outcome::ended;
   complete(message, back, answer.response, outcome, answer.refreshToken.value_or(""));

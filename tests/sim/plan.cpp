@@ -1,6 +1,7 @@
 #include "sim/plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sim {
 namespace {
@@ -9,14 +10,17 @@ using ironjar::Seconds;
 using ironjar::testing::Rotation;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Fault::count)> faults = {
-    "lostAnswers",  "slowBrowsers", "lostApi",      "slowApi",   "refusingApi", "lostTokens",   "unreachable",
-    "slowProvider", "garbled",      "doubled",      "outage",    "poisoned",    "killedGrants", "crash",
-    "restart",      "clocks",       "restored",     "evicted",   "leaving",     "severalTabs",  "longPauses",
-    "smallTable",   "shortKeep",    "twoProcesses", "longChains"};
+    "lostAnswers",     "slowBrowsers", "lostApi",      "slowApi",     "refusingApi",  "lostTokens",   "unreachable",
+    "slowProvider",    "garbled",      "doubled",      "outage",      "poisoned",     "killedGrants", "crash",
+    "restart",         "clocks",       "restored",     "evicted",     "leaving",      "severalTabs",  "longPauses",
+    "smallTable",      "shortKeep",    "twoProcesses", "longChains",  "lostCommands", "lostReplies",  "slowRedis",
+    "doubledCommands", "lostMessages", "redisDown",    "redisStalls", "failovers",    "cutOff",       "paused",
+    "stepUp",          "mixedUp",      "proofs",       "oddErrors",   "impatient",    "bigNotes",     "tightBounds"};
 
-constexpr std::array<std::string_view, 19> kinds = {
-    "fetch", "post",   "write",  "login",  "logout",     "status",     "refresh", "probe",   "restore", "evict",
-    "leave", "outage", "poison", "refuse", "end access", "kill grant", "crash",   "restart", "clock"};
+constexpr std::array<std::string_view, 24> kinds = {
+    "fetch",   "post",    "write", "login",      "logout",       "status",   "refresh",    "probe",
+    "restore", "evict",   "leave", "outage",     "poison",       "refuse",   "end access", "kill grant",
+    "crash",   "restart", "clock", "redis down", "redis stalls", "failover", "cut off",    "pause"};
 
 // How fast one thing follows the other.
 struct Tempo {
@@ -89,17 +93,72 @@ Kind kindOf(Random& random, const Mix& mix) {
   return Kind::fetch;
 }
 
-}  // namespace
+// Takes all faults out but an outage, and makes the browsers five: the endpoint's circuit breaker opens and closes.
+void keepOutageOnly(Plan& plan, Random& random) {
+  plan.mix = {};
+  plan.mix.set(Fault::outage);
+  plan.mix.set(Fault::impatient);
+  std::erase_if(plan.actions, [](const Action& action) {
+    return action.kind != Kind::fetch && action.kind != Kind::login && action.kind != Kind::outage;
+  });
+  const Settings usual;
+  plan.settings.keep = usual.keep;
+  plan.settings.keepUnconfirmed = usual.keepUnconfirmed;
+  plan.settings.maxEntries = usual.maxEntries;
+  plan.settings.processes = usual.processes;
+  for (Action& action : plan.actions) action.process = 0;
+  constexpr unsigned browsers = 5;
+  for (; plan.settings.browsers < browsers; ++plan.settings.browsers) {
+    plan.actions.insert(plan.actions.begin(), {Millis{0}, Kind::login, plan.settings.browsers, 0, random.next()});
+  }
+  plan.actions.push_back({plan.actions.back().at, Kind::outage, 0, 0, random.next()});
+}
 
-std::string_view nameOf(Fault fault) { return faults.at(static_cast<std::size_t>(fault)); }
-std::string_view nameOf(Kind kind) { return kinds.at(static_cast<std::size_t>(kind)); }
+// What the rules of conduct.hpp need, from draws of its own: the seed's other draws do not depend on it.
+void drawConduct(Plan& plan, Random& random) {
+  const double most = random.of({0.0, 0.0, 0.1, 0.4});
+  for (auto fault = static_cast<unsigned>(firstOfConduct); fault < static_cast<unsigned>(Fault::count); ++fault) {
+    if (random.chance(most)) plan.mix.set(static_cast<Fault>(fault));
+  }
+  plan.settings.tellsSubjectOnce = random.chance(0.2);
+  if (random.chance(0.15)) plan.settings.absoluteTtl = Seconds{random.of({600, 3600})};
+  if (!plan.mix.has(Fault::impatient)) return;
+  if (random.chance(0.3)) keepOutageOnly(plan, random);
+  const Millis last = plan.actions.back().at;
+  for (std::int64_t times = random.between(1, 3); times > 0; --times) {
+    Millis at{random.between(4'000, std::max<std::int64_t>(last.count(), 4'000))};
+    // Best when something has just begun to fail, and every access token is over.
+    const auto fails = std::find_if(plan.actions.begin(), plan.actions.end(), [](const Action& action) {
+      return action.kind == Kind::outage || action.kind == Kind::poison || action.kind == Kind::refuseApi;
+    });
+    if (fails != plan.actions.end() && random.chance(0.7)) {
+      at = fails->at;
+      if (fails->kind != Kind::refuseApi) plan.actions.push_back({at, Kind::endAccess, 0, 0, random.next()});
+    }
+    const auto steps = random.between(20, 60);
+    const auto pace = random.of({5, 300, 1'000});
+    for (std::int64_t i = 0; i < steps; ++i) {
+      at += Millis{random.between(pace / 2, pace)};
+      plan.actions.push_back({at, Kind::fetch, static_cast<unsigned>(random.below(plan.settings.browsers)),
+                              static_cast<unsigned>(random.below(plan.settings.processes)), random.next()});
+    }
+  }
+  sortByTime(plan);
+}
 
-Plan draw(std::uint64_t seed) {
-  Random random(mixed(seed, "plan"));
+std::string describeRedis(const Settings& s) {
+  if (!s.redis.isUsed) return {};
+  std::string text = ", " + std::to_string(s.processes) + " processes over Redis";
+  if (s.redis.sentinel) text += " with sentinels";
+  if (s.redis.list) text += ", a list of logouts";
+  return text + (s.redis.failsWithout ? ", fails without" : "");
+}
+
+Plan drawn(Random& random, std::uint64_t seed) {
   Plan plan;
   plan.seed = seed;
   const double most = random.of({0.05, 0.15, 0.3, 0.6});
-  for (unsigned fault = 0; fault < static_cast<unsigned>(Fault::count); ++fault) {
+  for (unsigned fault = 0; fault < static_cast<unsigned>(firstOfRedis); ++fault) {
     const auto one = static_cast<Fault>(fault);
     const bool isOften = one == Fault::severalTabs || one == Fault::longPauses;
     if (random.chance(isOften ? 0.5 : most)) plan.mix.set(one);
@@ -137,6 +196,36 @@ Plan draw(std::uint64_t seed) {
   return plan;
 }
 
+}  // namespace
+
+std::string_view nameOf(Fault fault) { return faults.at(static_cast<std::size_t>(fault)); }
+std::string_view nameOf(Kind kind) { return kinds.at(static_cast<std::size_t>(kind)); }
+
+void sortByTime(Plan& plan) {
+  std::stable_sort(plan.actions.begin(), plan.actions.end(),
+                   [](const Action& a, const Action& b) { return a.at < b.at; });
+}
+
+Plan draw(std::uint64_t seed) {
+  Random random(mixed(seed, "plan"));
+  Plan plan = drawn(random, seed);
+  Random ofConduct(mixed(seed, "conduct"));
+  drawConduct(plan, ofConduct);
+  Random ofPlaces(mixed(seed, "places"));
+  if (ofPlaces.chance(0.2)) plan.settings.maxCalls = 1;
+  plan.settings.refusalMayEnd = plan.settings.isPlain && ofPlaces.chance(0.4);
+  return plan;
+}
+
+Plan drawFrom(std::span<const std::uint8_t> bytes) {
+  const bool isOverRedis = !bytes.empty() && bytes.front() % 2 == 1;
+  Random random(bytes.subspan(bytes.empty() ? 0 : 1));
+  const std::uint64_t seed = random.next();
+  Plan plan = drawn(random, seed);
+  drawConduct(plan, random);
+  return isOverRedis ? overRedis(std::move(plan), random) : plan;
+}
+
 std::string describe(const Plan& plan) {
   const Settings& s = plan.settings;
   std::string text = "seed " + std::to_string(plan.seed) + ": ";
@@ -145,7 +234,8 @@ std::string describe(const Plan& plan) {
                     : "provider " + std::string(ironjar::profiles::nameOf(s.profile));
   text += s.strictClient ? ", strict" : s.gracedClient ? ", replays within grace" : "";
   text += ", access tokens of " + std::to_string(s.lifetime.count()) + " s, keep " + std::to_string(s.keep.count()) +
-          "/" + std::to_string(s.keepUnconfirmed.count()) + " s, " + std::to_string(s.maxEntries) + " entries, faults:";
+          "/" + std::to_string(s.keepUnconfirmed.count()) + " s, " + std::to_string(s.maxEntries) + " entries" +
+          describeRedis(s) + ", faults:";
   for (unsigned fault = 0; fault < static_cast<unsigned>(Fault::count); ++fault) {
     if (plan.mix.has(static_cast<Fault>(fault))) text += " " + std::string(nameOf(static_cast<Fault>(fault)));
   }

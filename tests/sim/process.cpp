@@ -1,5 +1,7 @@
 #include "sim/process.hpp"
 
+#include "sim/redis/servers.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -17,6 +19,10 @@ using ironjar::Result;
 namespace event = ironjar::event;
 
 constexpr std::uint32_t passwords = 3;
+constexpr Millis longestCommit{3'000};
+// Where few may wait.
+constexpr std::size_t mostWaitersPerToken = 2;
+std::size_t mostWaiters(const Settings& settings) { return settings.browsers + 1; }
 
 // All processes can read what any has sealed; which password and format seal changes with the configuration.
 const ironjar::Passwords& passwordsOf(unsigned generation) {
@@ -31,11 +37,14 @@ const ironjar::Passwords& passwordsOf(unsigned generation) {
 ironjar::SessionOptions sessionOptions(World& world, const Life& life, unsigned generation) {
   using ironjar::SealFormat;
   ironjar::SessionOptions options{.cookieName = "session", .passwords = passwordsOf(generation)};
-  const bool isNative = mixed(world.plan().seed, generation) % 4 != 0;
+  // A seal that does not tell sessions apart knows no list of them.
+  const bool isNative = mixed(world.plan().seed, generation) % 4 != 0 || world.settings().redis.list ||
+                        world.settings().absoluteTtl > ironjar::Seconds{0};
   options.seal.formats = {isNative ? SealFormat::native : SealFormat::fe26,
                           isNative ? SealFormat::fe26 : SealFormat::native};
   options.seal.now = [&world, process = life.process] { return world.wallNow(process); };
   options.rolling = world.settings().rolling;
+  options.absoluteTtl = world.settings().absoluteTtl;
   options.chunk = world.settings().chunk;
   return options;
 }
@@ -48,8 +57,17 @@ Process::Process(World& world, LifePointer life, unsigned generation) : world_(w
   options.keep = settings.keep;
   options.keepUnconfirmed = settings.keepUnconfirmed;
   options.maxEntries = settings.maxEntries;
+  options.maxCalls = settings.maxCalls;
+  if (world.plan().mix.has(Fault::tightBounds)) {
+    options.maxWaiters = mostWaiters(settings);
+    options.maxWaitersPerToken = mostWaitersPerToken;
+  }
   options.now = [] { return Schedule::current().now(); };
-  coordinator_ = std::make_shared<ironjar::LocalCoordinator>(options);
+  if (settings.redis.isUsed) {
+    useRedis(options, generation);
+  } else {
+    coordinator_ = std::make_shared<ironjar::LocalCoordinator>(options);
+  }
   ironjar::FetchOptions fetching{.asyncTransport = world.transportOf(life_),
                                  .allowedOrigins = {"https://api.example"},
                                  .tokenEndpoint = world.provider().endpoint()};
@@ -63,17 +81,51 @@ Process::Process(World& world, LifePointer life, unsigned generation) : world_(w
   fetcher_ = std::make_unique<ironjar::Fetcher>(std::move(fetching));
   ironjar::SessionOptions jar = sessionOptions(world, *life_, generation);
   jar.commitHooks = fetcher_->commitHooks();
+  if (revoked_) {
+    jar.commitHooks = ironjar::denyingLogouts(jar.commitHooks, revoked_);
+    jar.isRevoked = ironjar::revokedBy(revoked_);
+  }
   jar.observer = observer();
   jar_ = std::make_unique<ironjar::SessionJar>(std::move(jar));
 }
 
-Process::~Process() = default;
+void Process::useRedis(const ironjar::LocalCoordinatorOptions& options, unsigned generation) {
+  const RedisSettings& settings = world_.settings().redis;
+  ironjar::RedisOptions connecting{.passwords = passwordsOf(generation)};
+  if (settings.sentinel) {
+    connecting.sentinels = {"sentinel"};
+    connecting.masterName = "master";
+  }
+  redis_ = std::make_shared<ironjar::Redis>(connecting);
+  using ironjar::WithoutRedis;
+  coordinator_ = std::make_shared<ironjar::RedisCoordinator>(
+      redis_, ironjar::RedisCoordinatorOptions{
+                  .local = options,
+                  .lease = settings.lease,
+                  .withoutRedis = settings.failsWithout ? WithoutRedis::fail : WithoutRedis::goOnAlone});
+  if (!settings.list) return;
+  revoked_ = std::make_shared<ironjar::RedisRevocationList>(
+      redis_, ironjar::RedisRevocationOptions{.now = [this] { return world_.wallNow(life_->process); }});
+}
+
+Process::~Process() {
+  jar_.reset();
+  fetcher_.reset();
+  revoked_.reset();
+  coordinator_.reset();
+  if (redis_) endLinkOf(*life_);
+}
 
 ironjar::Observer Process::observer() {
-  return [told = told_, throttled = throttled_](const ironjar::Event& happened) {
-    if (std::holds_alternative<event::RefreshStarted>(happened)) ++told->started;
+  return [&conduct = world_.conduct(), life = life_, told = told_,
+          throttled = throttled_](const ironjar::Event& happened) {
+    if (const auto* started = std::get_if<event::RefreshStarted>(&happened)) {
+      ++told->started;
+      conduct.callBegins(life, started->session, started->trigger);
+    }
     if (const auto* answered = std::get_if<event::TokensAnswered>(&happened)) {
       ++told->answered;
+      conduct.callEnds(life, answered->session, !answered->error || answered->error->end);
       if (!answered->error) ++told->brought;
     }
     if (std::holds_alternative<event::FetchRetried>(happened)) ++told->retried;
@@ -90,13 +142,14 @@ void Process::violated(const Serving& serving, const std::string& rule, const st
 }
 
 void Process::open(Serving& serving) {
-  serving.session = jar_->open(serving.cookies);
   serving.login = serving.session.get<std::string>("login").value_or("");
   if (const auto tokens = serving.session.tokens()) {
     serving.token = tokens->refreshToken;
     serving.accessToken = tokens->accessToken;
   }
   if (serving.login.empty()) return;
+  world_.meet(serving);
+  world_.conduct().opened(serving);
   if (!world_.browser(serving.action.browser).logins.contains(serving.login)) {
     violated(serving, "nobody becomes another", "opened as " + serving.login);
   }
@@ -106,6 +159,10 @@ void Process::open(Serving& serving) {
   serving.isOut =
       world_.invariants().isOut(life_, serving.login, serving.token, evicted(), serving.session.startedAt());
   serving.begun = serving.session.startedAt();
+  if (redis_) world_.invariants().came(serving.login, serving.begun);
+  if (revoked_ && world_.invariants().isOutEverywhere(life_, serving.login, serving.begun, serving.servedAt)) {
+    violated(serving, "what was logged out stays out", serving.login + " opens");
+  }
   world_.invariants().seen(life_, serving.token);
   serving.mustBeServed =
       serving.action.kind == Kind::probe &&
@@ -113,6 +170,21 @@ void Process::open(Serving& serving) {
 }
 
 void Process::serve(const ServingPointer& serving) {
+  serving->servedAt = Schedule::current().now();
+  if (!revoked_) {
+    serving->session = jar_->open(serving->cookies);
+    return opened(serving);
+  }
+  jar_->startOpen(serving->cookies, [this, serving](ironjar::Session session) {
+    if (!serving->life->isAlive) return;
+    serving->session = std::move(session);
+    serving->deadline = Schedule::current().now() + world_.settings().fetchTimeout;
+    opened(serving);
+  });
+}
+
+void Process::opened(const ServingPointer& serving) {
+  serving->heardAt = Schedule::current().now();
   open(*serving);
   ironjar::Session& session = serving->session;
   switch (serving->action.kind) {
@@ -122,7 +194,7 @@ void Process::serve(const ServingPointer& serving) {
       session.destroy();
       return finish(serving, 200);
     case Kind::write:
-      session.set("note", serving->number);
+      session.set("note", noteOf(*serving));
       return finish(serving, 200);
     case Kind::status:
       if (const auto end = fetcher_->endOf(session)) {
@@ -138,9 +210,11 @@ void Process::serve(const ServingPointer& serving) {
 
 void Process::login(const ServingPointer& serving) {
   const std::string name = "user-" + std::to_string(serving->action.browser) + "-" + std::to_string(serving->number);
+  const std::string tagBefore = serving->session.tag();
   serving->session.replace();
   serving->session.setTokens(world_.provider().login(name, Schedule::current().now(), world_.wallNow(life_->process)));
   serving->session.set("login", name);
+  world_.conduct().signedIn(*serving, tagBefore);
   world_.browser(serving->action.browser).logins.insert(name);
   finish(serving, 200);
 }
@@ -150,11 +224,24 @@ void Process::fetch(const ServingPointer& serving) {
   ironjar::Request request{.method = isPost ? "POST" : "GET",
                            .url = "https://api.example/" + std::to_string(serving->number),
                            .body = isPost ? "x=1" : ""};
+  world_.conduct().confirms(*serving);
   ironjar::startFetch(*fetcher_, serving->session, std::move(request), fetcher_->options().asyncTransport,
                       [this, serving](const Result<Response>& response) {
                         if (serving->life->isAlive) fetched(serving, response);  // else the process is not there
                       },
                       {.stop = serving->stop});
+  if (!world_.plan().mix.has(Fault::tightBounds)) return;
+  const std::size_t waiters = coordinator_->stats().waiters;
+  world_.conduct().waiting(waiters, mostWaiters(world_.settings()));
+  const std::uint64_t calls = told_->started - told_->answered;
+  const bool isPlaceFree = calls < world_.settings().maxCalls;  // else there are others that wait for one
+  if (!redis_ && isPlaceFree) world_.conduct().waiting(waiters, mostWaitersPerToken * calls);
+}
+
+// Long: 3,500 characters, for which a session needs several cookies.
+std::string Process::noteOf(const Serving& serving) const {
+  const bool isLong = world_.plan().mix.has(Fault::bigNotes) && world_.settings().chunk && serving.number % 2 == 1;
+  return std::to_string(serving.number) + (isLong ? std::string(3'500, 'n') : "");
 }
 
 void Process::countApiTry(Serving& serving) {
@@ -186,12 +273,29 @@ void Process::fetched(const ServingPointer& serving, const Result<Response>& res
 void Process::refused(const ServingPointer& serving, const Error& error) {
   if (error.end) world_.invariants().ended(life_, serving->login, serving->token, *error.end);
   if (error.code == Errc::cancelled) ++cancelled_;
-  if (error.code == Errc::refreshFailed) world_.invariants().refusedForNow(life_, serving->login);
+  if (error.code == Errc::refreshFailed) {
+    const bool isPlaceFree = redis_ || told_->started - told_->answered < world_.settings().maxCalls;
+    serving->isRationed =
+        world_.invariants().refusedForNow(life_, serving->login, {serving->heardAt, serving->deadline, isPlaceFree}) &&
+        redis_;
+  }
   if (error.detail.find("at-") != std::string::npos || error.detail.find("rt-") != std::string::npos) {
     violated(*serving, "no secret outside", error.detail);
   }
   finish(serving, ironjar::answerFor(error).status);
 }
+
+// The newest that the session has had, of what it came with.
+std::string Process::endedToken(const Serving& serving) {
+  const auto former = serving.session.formerLogins();
+  return former.empty() ? serving.token : former.front().tokens.refreshToken;
+}
+
+struct Process::Commit {
+  int status;
+  bool isOut;
+  MonotonicTime at;
+};
 
 void Process::finish(const ServingPointer& serving, int status) {
   if (std::exchange(serving->isAnswered, true)) return violated(*serving, "each completes once", "twice");
@@ -199,18 +303,48 @@ void Process::finish(const ServingPointer& serving, int status) {
   ironjar::Session& session = serving->session;
   const Kind kind = serving->action.kind;
   const bool wasIn = !serving->login.empty();
+  if (wasIn && kind != Kind::login) world_.conduct().served(*serving, evicted());
   // What led from the cookie's token to the one that the session has now may be forgotten already.
   const auto tokens = session.tokens();
   const std::string& token = tokens ? tokens->refreshToken : serving->token;
   const bool isOut = wasIn && kind != Kind::login &&
                      world_.invariants().isOut(life_, serving->login, token, evicted(), serving->begun);
-  const auto cookies = jar_->commit(session);
-  if (!cookies) {
-    violated(*serving, "what is written fits", std::string(nameOf(cookies.error().code)));
-    return world_.answer(serving, 500, {});
+  const bool isLogout = session.destroyed() || kind == Kind::login;
+  if (isLogout && wasIn) world_.invariants().logoutBegins(serving->login);
+  const Commit commit{status, isOut, Schedule::current().now()};
+  if (!redis_) return committed(serving, commit, jar_->commit(session));
+  jar_->startCommit(std::move(session), [this, serving, commit](ironjar::SessionJar::Committed done) {
+    if (!serving->life->isAlive) return;
+    serving->session = std::move(done.session);
+    committed(serving, commit, done.setCookies);
+  });
+}
+
+void Process::committed(const ServingPointer& serving, const Commit& commit,
+                        const Result<std::vector<std::string>>& cookies) {
+  const ironjar::Session& session = serving->session;
+  const Kind kind = serving->action.kind;
+  const bool wasIn = !serving->login.empty();
+  serving->isCommitted = true;
+  // A command or a few, of which each is given up soon.
+  const bool wasPaused = life_->pausedUntil >= commit.at;
+  if (!wasPaused && Schedule::current().now() - commit.at > longestCommit) {
+    violated(*serving, "each completes by its deadline", "its session is written too late");
   }
-  if (isOut && !cookies->empty() && !session.destroyed()) {
+  if (!cookies) {
+    // A list of logouts that is told of one says so.
+    const Errc code = cookies.error().code;
+    const bool isDenied = revoked_ && (code == Errc::loginRequired || code == Errc::overloaded);
+    if (!isDenied) violated(*serving, "what is written fits", std::string(nameOf(code)));
+    return world_.answer(serving, isDenied ? 401 : 500, {});
+  }
+  world_.conduct().written(*serving, *cookies, world_.wallNow(life_->process));
+  if (commit.isOut && !cookies->empty() && !session.destroyed()) {
     violated(*serving, "what was logged out stays out", serving->login + " is written again");
+  }
+  if (revoked_ && wasIn && kind != Kind::login && !cookies->empty() && !session.destroyed() &&
+      world_.invariants().isOutEverywhere(life_, serving->login, serving->begun, commit.at)) {
+    violated(*serving, "what was logged out stays out", serving->login + " is written again, here");
   }
   if (session.destroyed()) {
     if (!serving->cookies.empty()) ++own_.loggedOut;
@@ -219,13 +353,21 @@ void Process::finish(const ServingPointer& serving, int status) {
   }
   if (wasIn && !(kind == Kind::login && world_.invariants().isPassed(life_, serving->login)) &&
       (kind == Kind::login || session.destroyed())) {
-    // A login that is replaced ends its sessions up to now, by this clock; a logout those that a clock ahead has begun,
-    // too.
+    // The clock that said when the session began may be ahead of this one.
     const ironjar::TimePoint wallNow = world_.wallNow(life_->process);
-    world_.invariants().loggedOut(life_, serving->login, serving->token,
-                                  kind == Kind::login ? wallNow : std::max(wallNow, serving->begun));
+    const ironjar::TimePoint wallAt = std::max(wallNow, serving->begun);
+    world_.invariants().loggedOut(life_, serving->login, endedToken(*serving), wallAt);
+    if (kind == Kind::logout) {
+      world_.conduct().loggedOut(serving->login);
+    } else {
+      world_.conduct().endedOtherwise(serving->login);
+    }
+    world_.passLogout(*serving);
+    if (redis_ && kind == Kind::logout) {
+      world_.invariants().loggedOutEverywhere(life_, serving->login, serving->token, wallAt, commit.at);
+    }
   }
-  world_.answer(serving, status, *cookies);
+  world_.answer(serving, commit.status, *cookies);
 }
 
 void Process::checkQuiet() {

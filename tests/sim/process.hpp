@@ -9,6 +9,7 @@
 #include <string>
 
 #include <ironjar/fetch.hpp>
+#include <ironjar/redis.hpp>
 
 namespace sim {
 
@@ -38,13 +39,20 @@ class Process {
   };
 
   [[nodiscard]] ironjar::Observer observer();
+  void useRedis(const ironjar::LocalCoordinatorOptions& options, unsigned generation);
+  void opened(const ServingPointer& serving);
   void open(Serving& serving);
   void login(const ServingPointer& serving);
   void fetch(const ServingPointer& serving);
+  [[nodiscard]] std::string noteOf(const Serving& serving) const;
   void refresh(const ServingPointer& serving);
   void fetched(const ServingPointer& serving, const ironjar::Result<ironjar::Response>& response);
   void refused(const ServingPointer& serving, const ironjar::Error& error);
+  [[nodiscard]] static std::string endedToken(const Serving& serving);
   void finish(const ServingPointer& serving, int status);
+  struct Commit;  // what is known when it begins
+  void committed(const ServingPointer& serving, const Commit& commit,
+                 const ironjar::Result<std::vector<std::string>>& cookies);
   void violated(const Serving& serving, const std::string& rule, const std::string& what);
 
   World& world_;
@@ -55,7 +63,9 @@ class Process {
   std::uint64_t apiTries_ = 0;
   std::uint64_t cancelled_ = 0;
   std::shared_ptr<std::set<std::string>> throttled_ = std::make_shared<std::set<std::string>>();  // sessions' tags
-  std::shared_ptr<ironjar::LocalCoordinator> coordinator_;
+  std::shared_ptr<ironjar::Redis> redis_;                                                         // null without
+  std::shared_ptr<ironjar::RedisRevocationList> revoked_;                                         // likewise
+  std::shared_ptr<ironjar::RefreshCoordinator> coordinator_;
   std::unique_ptr<ironjar::Fetcher> fetcher_;
   std::unique_ptr<ironjar::SessionJar> jar_;
 };

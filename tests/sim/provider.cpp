@@ -64,6 +64,7 @@ TokenEndpoint plainEndpoint(const Settings& settings) {
   TokenEndpoint endpoint{.url = "https://id.example/token", .clientAuth = ironjar::publicClient("web")};
   if (settings.gracedClient) endpoint.replay.grace = settings.grace;
   endpoint.replay.strict = settings.strictClient;
+  if (settings.refusalMayEnd) endpoint.endsGrant = [](const ironjar::Response& answer) { return answer.status == 403; };
   return endpoint;
 }
 
@@ -71,6 +72,7 @@ TokenEndpoint plainEndpoint(const Settings& settings) {
 
 Provider::Provider(const Settings& settings)
     : tellsSubject_(settings.tellsSubject),
+      tellsSubjectOnce_(settings.tellsSubjectOnce),
       endpoint_(settings.isPlain ? plainEndpoint(settings) : endpointOf(settings.profile)) {
   if (settings.isPlain) {
     behaviour_.rotation = settings.rotation;
@@ -86,7 +88,8 @@ Provider::Provider(const Settings& settings)
 ironjar::TokenSet Provider::login(const std::string& name, MonotonicTime now, ironjar::TimePoint wallNow) {
   const auto pair = ledger_.begin(name, behaviour_.accessTokenLifetime, now);
   logins_[pair.refreshToken] = logins_[pair.accessToken] = name;
-  return ironjar::readTokenAnswer(answerWith(pair, true, now), {}, wallNow).value();
+  newest_[name] = pair.accessToken;
+  return ironjar::readTokenAnswer(answerWith(pair, true, tellsSubject_, now), {}, wallNow).value();
 }
 
 std::string Provider::tokenIn(const ironjar::Request& request) {
@@ -104,7 +107,28 @@ Provider::Answer Provider::refresh(const std::string& refreshToken, MonotonicTim
   }
   logins_[pair->refreshToken] = logins_[pair->accessToken] = pair->user;
   if (pair->refreshToken != refreshToken) spent_.insert(refreshToken);
-  return {answerWith(*pair, !behaviour_.omitRefreshToken, now), pair->refreshToken};
+  newest_[pair->user] = pair->accessToken;
+  return {answerWith(*pair, !behaviour_.omitRefreshToken, tellsSubject_ && !tellsSubjectOnce_, now),
+          pair->refreshToken};
+}
+
+Provider::Answer Provider::mixUp(MonotonicTime now) {
+  const std::string stranger = "stranger-" + std::to_string(++strangers_);
+  const auto pair = ledger_.begin(stranger, behaviour_.accessTokenLifetime, now);
+  logins_[pair.refreshToken] = logins_[pair.accessToken] = stranger;
+  return {answerWith(pair, true, true, now), pair.refreshToken};
+}
+
+std::string Provider::newestAccessTokenOf(const std::string& login) const {
+  const auto found = newest_.find(login);
+  return found == newest_.end() ? std::string() : found->second;
+}
+
+std::string Provider::goodTokenOf(const std::string& login, MonotonicTime now) const {
+  for (const auto& [token, owner] : logins_) {
+    if (owner == login && !wasSpent(token) && takes(token, now)) return token;
+  }
+  return {};
 }
 
 void Provider::kill(const std::string& login) {
@@ -129,12 +153,12 @@ bool Provider::isGood(const std::string& accessToken, MonotonicTime now) const {
 }
 
 ironjar::Response Provider::answerWith(const ironjar::testing::detail::Pair& pair, bool withRefreshToken,
-                                       MonotonicTime now) const {
+                                       bool withSubject, MonotonicTime now) const {
   std::string body = R"({"access_token":")" + pair.accessToken + R"(","token_type":"Bearer")";
   if (withRefreshToken) body += R"(,"refresh_token":")" + pair.refreshToken + '"';
   const auto left = std::max(Seconds{0}, std::chrono::ceil<Seconds>(pair.endsAt - now));
   if (!behaviour_.omitExpiresIn) body += R"(,"expires_in":)" + std::to_string(left.count());
-  if (tellsSubject_) {
+  if (withSubject) {
     body += R"(,"id_token":")" + tokenOf(pair.user) + '"';
   }
   return {.status = 200, .headers = {{"Content-Type", "application/json"}}, .body = body + '}'};

@@ -1,10 +1,11 @@
-// Draws that follow from numbers: what is drawn for one message does not depend on whether another one was sent, so
-// that a history from which events were taken out is the same history otherwise.
+// Draws that follow from numbers, or from a fuzzer's bytes: what is drawn for one message does not depend on whether
+// another one was sent, so that a history from which events were taken out is the same history otherwise.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 namespace sim {
@@ -24,8 +25,15 @@ namespace sim {
 class Random {
  public:
   explicit constexpr Random(std::uint64_t seed) : state_(seed) {}
+  // Each draw is one of the bytes, as long as there are some: a fuzzer that changes one changes that draw.
+  explicit constexpr Random(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
 
-  constexpr std::uint64_t next() { return mixed(state_++); }
+  constexpr std::uint64_t next() {
+    if (bytes_.empty()) return mixed(state_++);
+    const std::uint64_t byte = bytes_.front();
+    bytes_ = bytes_.subspan(1);
+    return byte * 0x0101010101010101U;  // for chance(), which looks at the first bits, and for all others
+  }
   // Both included.
   constexpr std::int64_t between(std::int64_t least, std::int64_t most) {
     return least + static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(most - least + 1));
@@ -42,7 +50,8 @@ class Random {
   }
 
  private:
-  std::uint64_t state_;
+  std::uint64_t state_ = 0;
+  std::span<const std::uint8_t> bytes_;
 };
 
 }  // namespace sim

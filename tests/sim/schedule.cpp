@@ -29,7 +29,9 @@ void Schedule::clear() {
 }
 
 bool Schedule::cancel(const Ticket& ticket) {
-  const auto gone = events_.extract(ticket);
+  Ticket last = ticket;
+  for (auto putOff = putOff_.extract(last); !putOff.empty(); putOff = putOff_.extract(last)) last = putOff.mapped();
+  const auto gone = events_.extract(last);
   return !gone.empty();
 }
 
@@ -44,7 +46,15 @@ Schedule::Ticket Schedule::at(MonotonicTime when, std::function<void()> what, Li
 void Schedule::run(const std::function<bool()>& afterwards) {
   while (!events_.empty()) {
     auto next = events_.extract(events_.begin());
-    if (next.mapped().life && !next.mapped().life->isAlive) continue;
+    const LifePointer& life = next.mapped().life;
+    if (life && !life->isAlive) continue;
+    if (life && life->pausedUntil > next.key().first) {
+      const Ticket then{life->pausedUntil, next.key().second};
+      putOff_.insert_or_assign(next.key(), then);
+      next.key() = then;
+      events_.insert(std::move(next));
+      continue;
+    }
     now_ = next.key().first;
     {
       const Within within(next.mapped().life);

@@ -22,6 +22,8 @@ struct Life {
   unsigned process = 0;
   unsigned start = 0;
   bool isAlive = true;
+  MonotonicTime endedAt{};      // when it is not alive
+  MonotonicTime pausedUntil{};  // until then nothing happens in it
 };
 using LifePointer = std::shared_ptr<Life>;
 
@@ -37,6 +39,7 @@ class Schedule {
   [[nodiscard]] static Schedule& current();
 
   [[nodiscard]] MonotonicTime now() const { return now_; }
+  [[nodiscard]] const LifePointer& life() const { return life_; }  // that something happens in now; null for none
   [[nodiscard]] Millis elapsed() const { return std::chrono::duration_cast<Millis>(now_ - begin); }
   // In the life of whoever calls, or in that one.
   Ticket at(MonotonicTime when, std::function<void()> what) { return at(when, std::move(what), life_); }
@@ -70,6 +73,7 @@ class Schedule {
   std::uint64_t count_ = 0;
   LifePointer life_;
   std::map<Ticket, Event> events_;
+  std::map<Ticket, Ticket> putOff_;  // by the ticket that was given out: what waits for the end of a pause
 };
 
 }  // namespace sim

@@ -115,9 +115,9 @@ WATCHED(void, retire, "retire", "6retire" KEY STEADY, (TokenStates * self, const
         (self, key, now))
 WATCHED(std::optional<TokenKey>, bring, "bring", "5bring" KEY STEADY,
         (TokenStates * self, const TokenKey& key, MonotonicTime now), (self, key, now))
-WATCHED(void, issue, "issue", "5issue" KEY "S5_" STEADY,
-        (TokenStates * self, const TokenKey& key, const TokenKey& predecessor, MonotonicTime now),
-        (self, key, predecessor, now))
+WATCHED(void, issue, "issue", "5issue" KEY "S5_b" STEADY,
+        (TokenStates * self, const TokenKey& key, const TokenKey& predecessor, bool leadsOn, MonotonicTime now),
+        (self, key, predecessor, leadsOn, now))
 WATCHED(std::optional<TokenKey>, confirm, "confirm", "7confirm" KEY "S5_" STEADY,
         (TokenStates * self, const TokenKey& key, const TokenKey& successor, MonotonicTime now),
         (self, key, successor, now))

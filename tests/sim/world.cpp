@@ -1,6 +1,7 @@
 #include "sim/world.hpp"
 
 #include "sim/process.hpp"
+#include "sim/redis/servers.hpp"
 
 #include <algorithm>
 
@@ -13,11 +14,17 @@ constexpr ironjar::TimePoint wallBegin{Seconds{1'800'000'000}};
 constexpr Millis drains{10'000};
 // When all is well again browsers come back: at once, when short pauses are over, when all are.
 constexpr std::array<Millis, 4> probes = {Millis{5'000}, Millis{70'000}, Millis{700'000}, Millis{1'400'000}};
+// Who is told to come again does: an endpoint that was in trouble is asked one call at a time, then two, then four.
+constexpr Millis retryAfter{2'000};
+constexpr unsigned mostTries = 5;
 
 }  // namespace
 
 World::World(const Plan& plan, bool traces)
-    : plan_(plan), provider_(plan_.settings), invariants_(plan_.settings, provider_) {
+    : plan_(plan),
+      provider_(plan_.settings),
+      invariants_(plan_.settings, provider_),
+      conduct_(plan_, provider_, invariants_) {
   const Settings& settings = plan_.settings;
   browsers_.resize(settings.browsers);
   processes_.resize(settings.processes);
@@ -27,17 +34,21 @@ World::World(const Plan& plan, bool traces)
   for (unsigned i = 0; i < settings.browsers; ++i) columns.push_back("browser " + std::to_string(i));
   for (unsigned i = 0; i < settings.processes; ++i) columns.push_back("process " + std::to_string(i));
   columns.insert(columns.end(), {"provider", "API"});
+  if (settings.redis.isUsed) columns.emplace_back("Redis");
   diagram_.emplace(std::move(columns));
 }
 
 World::~World() {
   for (const LifePointer& life : lives_) life->isAlive = false;
+  for (const LifePointer& life : lives_) letGo(life);
   processes_.clear();
   leaving_.clear();
+  redis_.reset();
   schedule_.clear();  // what holds on to the world goes before it
 }
 
 Played World::play() {
+  if (plan_.settings.redis.isUsed) beginRedis();
   for (unsigned i = 0; i < plan_.settings.processes; ++i) start(i);
   for (const Action& action : plan_.actions) {
     schedule_.at(
@@ -107,6 +118,12 @@ void World::act(const Action& action) {
       clocks_[action.process] += Millis{random.of({-3'600'000, -600'000, -70'000, -5'000, 5'000, 70'000, 3'600'000})};
       return trace(columnOf({action.process}), columnOf({action.process}),
                    "its clock is off by " + std::to_string(clocks_[action.process].count() / 1000) + " s");
+    case Kind::redisDown:
+    case Kind::redisStall:
+    case Kind::failOver:
+    case Kind::cutOff:
+    case Kind::pause:
+      return actOnRedis(action);
     default:
       return send(action);
   }
@@ -126,8 +143,30 @@ void World::send(const Action& action) {
     trace(action.browser, columnOf(*serving->life),
           std::to_string(serving->number) + ": " + std::string(nameOf(action.kind)));
   }
+  if (serving->life->pausedUntil > schedule_.now()) {
+    const auto serve = [this, serving] {
+      serving->deadline = schedule_.now() + plan_.settings.fetchTimeout;
+      if (Process* const later = processOf(serving->life)) later->serve(serving);
+    };
+    schedule_.at(schedule_.now(), serve, serving->life);
+    return;
+  }
   const Schedule::Within within(serving->life);
   process.serve(serving);
+}
+
+void World::meet(Serving& serving) {
+  for (const ServingPointer& other : servings_) {
+    if (other.get() == &serving || other->isAnswered || other->login != serving.login) continue;
+    serving.hadCompany = other->hadCompany = true;
+  }
+}
+
+void World::passLogout(const Serving& logout) {
+  for (const ServingPointer& one : servings_) {
+    if (one->isAnswered || one->life != logout.life || one->login != logout.login) continue;
+    static_cast<void>(invariants_.isOut(one->life, one->login, one->token, 0, one->begun));
+  }
 }
 
 void World::answer(const ServingPointer& serving, int status, const std::vector<std::string>& setCookies) {
@@ -145,10 +184,19 @@ void World::answer(const ServingPointer& serving, int status, const std::vector<
       text += " with " + tokens->refreshToken;
     trace(columnOf(*serving->life), action.browser, text + (isLost || isGone ? ", lost" : ""));
   }
-  if (serving->mustBeServed && status != 200) {
+  const bool comesAgain = action.kind == Kind::probe && status == 503 && action.triedBefore < mostTries;
+  if (comesAgain) {
+    Action again = action;
+    again.seed = mixed(action.seed, ++again.triedBefore);
+    schedule_.at(
+        schedule_.now() + retryAfter, [this, again] { send(again); }, nullptr);
+  } else if (serving->mustBeServed && status != 200 && !isAskedToEnd(serving->login) &&
+             !invariants_.wasAskedElsewhere(serving->life, serving->login, serving->servedAt) &&
+             !invariants_.wasSpentAgain(serving->life, serving->login, serving->servedAt)) {
     const bool isLast = schedule_.now() >= Schedule::begin + plan_.actions.back().at + probes.back();
     // The meter of a small table has no room for all logins.
-    const bool isMetered = serving->isThrottled && (!isLast || plan_.mix.has(Fault::smallTable));
+    const bool isMetered =
+        serving->isRationed || (serving->isThrottled && (!isLast || plan_.mix.has(Fault::smallTable)));
     if (isLast ? !isMetered : status < 500 && !isMetered) {
       invariants_.violated("a healthy site serves a live login", "request " + std::to_string(serving->number) + " of " +
                                                                      serving->login + " with " + serving->token +
@@ -162,6 +210,13 @@ void World::answer(const ServingPointer& serving, int status, const std::vector<
         if (browsers_[own].open.erase(number) > 0) browsers_[own].take(setCookies);
       },
       nullptr);
+}
+
+// By its browser, before all faults were over: a process that was paused may come to it later.
+bool World::isAskedToEnd(const std::string& login) const {
+  return std::any_of(servings_.begin(), servings_.end(), [&](const ServingPointer& one) {
+    return one->login == login && (one->action.kind == Kind::logout || one->action.kind == Kind::login);
+  });
 }
 
 void World::start(unsigned process) {
@@ -183,6 +238,8 @@ Process* World::processOf(const LifePointer& life) const {
 void World::crash(unsigned process) {
   trace(columnOf({process}), columnOf({process}), "crashes, and starts anew");
   processes_[process]->life()->isAlive = false;
+  processes_[process]->life()->endedAt = schedule_.now();
+  letGo(processes_[process]->life());
   {
     const Schedule::Within within(processes_[process]->life());
     processes_[process].reset();
@@ -206,6 +263,8 @@ void World::restart(unsigned process) {
         const std::unique_ptr<Process> gone = std::move(*old);
         leaving_.erase(old);
         life->isAlive = false;
+        life->endedAt = schedule_.now();
+        letGo(life);
       },
       nullptr);
 }
@@ -215,6 +274,7 @@ void World::heal() {
   outage_ = {};
   poisoned_.clear();
   apiRefusesUntil_ = {};
+  if (redis_) redis_->heal();
   for (unsigned browser = 0; browser < browsers_.size(); ++browser) {
     for (const Millis after : probes) {
       const Action probe{{}, Kind::probe, browser, 0, mixed(plan_.seed, static_cast<std::uint64_t>(after.count()))};
@@ -230,11 +290,13 @@ void World::heal() {
 
 void World::checkEnd() {
   for (const ServingPointer& serving : servings_) {
-    if (!serving->isAnswered && serving->life->isAlive) {
+    const bool isOver = serving->isAnswered && serving->isCommitted;
+    if (!isOver && serving->life->isAlive) {
       invariants_.violated("each completes once", "request " + std::to_string(serving->number) + " never does");
     }
   }
   for (const auto& process : processes_) process->checkQuiet();
+  conduct_.checkEnd();
 }
 
 }  // namespace sim

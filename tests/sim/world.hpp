@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/browser.hpp"
+#include "sim/conduct.hpp"
 #include "sim/diagram.hpp"
 #include "sim/invariants.hpp"
 #include "sim/plan.hpp"
@@ -19,6 +20,7 @@
 namespace sim {
 
 class Process;
+class RedisServers;
 
 // A request of a browser, for as long as it is served.
 struct Serving {
@@ -28,6 +30,8 @@ struct Serving {
   std::stop_token stop;
   LifePointer life;
   MonotonicTime deadline{};
+  MonotonicTime servedAt{};
+  MonotonicTime heardAt{};  // since then it waits for nothing but its refresh: when it was opened, or the API answered
   ironjar::Session session;
   std::string login;  // as it was opened
   std::string token;
@@ -37,9 +41,17 @@ struct Serving {
   bool mustBeServed = false;
   bool wasRefused = false;   // the API has said 401 to a good token
   bool isThrottled = false;  // its login is refreshed too often
+  bool isRationed = false;   // few may ask the endpoint at once, since it was in trouble
   bool wasSent = false;
   unsigned tries = 0;
   bool isAnswered = false;
+  bool isCommitted = false;
+  // Conduct's.
+  bool wasBroken = false;   // its connection to the API, when it may have arrived
+  bool mustSignIn = false;  // says the API
+  std::string refused;      // the access token that the API refused last
+  unsigned refusals = 0;    // how many different ones, each the login's newest, it has refused
+  bool hadCompany = false;  // others of its login were served meanwhile
 };
 using ServingPointer = std::shared_ptr<Serving>;
 
@@ -62,6 +74,10 @@ class World {
   // For the processes.
   [[nodiscard]] ironjar::AsyncTransport transportOf(const LifePointer& life);
   [[nodiscard]] ironjar::TimePoint wallNow(unsigned process) const;
+  // Notes of it, and of the others of its login that are being served, that they have company.
+  void meet(Serving& serving);
+  // The login has ended: which of its requests that are under way the logout does not concern.
+  void passLogout(const Serving& logout);
   void answer(const ServingPointer& serving, int status, const std::vector<std::string>& setCookies);
   void trace(std::size_t from, std::size_t to, const std::string& text);
   [[nodiscard]] bool traces() const { return diagram_.has_value(); }
@@ -70,6 +86,7 @@ class World {
   [[nodiscard]] const Settings& settings() const { return plan_.settings; }
   [[nodiscard]] const Plan& plan() const { return plan_; }
   [[nodiscard]] Invariants& invariants() { return invariants_; }
+  [[nodiscard]] Conduct& conduct() { return conduct_; }
   [[nodiscard]] Provider& provider() { return provider_; }
   [[nodiscard]] Browser& browser(unsigned number) { return browsers_[number]; }
 
@@ -77,6 +94,10 @@ class World {
   struct Message;
 
   void act(const Action& action);
+  void beginRedis();
+  void actOnRedis(const Action& action);
+  void pause(unsigned process, Millis time);
+  void letGo(const LifePointer& life);
   void send(const Action& action);
   void start(unsigned process);
   void crash(unsigned process);
@@ -95,12 +116,15 @@ class World {
   [[nodiscard]] std::optional<ironjar::Response> inTrouble(const std::string& token, Random& random) const;
   [[nodiscard]] Millis delay(Random& random, bool isSlow) const;
   [[nodiscard]] bool has(Fault fault) const { return !isHealthy_ && plan_.mix.has(fault); }
+  [[nodiscard]] bool isAskedToEnd(const std::string& login) const;
   [[nodiscard]] Process* processOf(const LifePointer& life) const;  // null: it is not there any more
 
   const Plan plan_;
   Schedule schedule_;
   Provider provider_;
   Invariants invariants_;
+  Conduct conduct_;
+  std::unique_ptr<RedisServers> redis_;  // null without
   std::vector<Browser> browsers_;
   std::vector<LifePointer> lives_;                   // all that there were
   std::vector<std::unique_ptr<Process>> processes_;  // by number

@@ -1,0 +1,25 @@
+# Each history depends on its seed alone: played in a process of its own it is the same as after others.
+# -DSIM=…/ironjar_sim -DFROM=N -DSEEDS=N
+cmake_minimum_required(VERSION 3.22)
+function(fingerprints from seeds out)
+  execute_process(COMMAND ${SIM} --fingerprints --all --from ${from} --seeds ${seeds} ${ARGN} OUTPUT_VARIABLE said
+                  COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[0-9]+( --redis)? [0-9a-f]+\n" lines "${said}")
+  set(${out} ${lines} PARENT_SCOPE)
+endfunction()
+
+fingerprints(${FROM} ${SEEDS} together)
+list(LENGTH together count)
+math(EXPR expected "2 * ${SEEDS}")
+if(NOT count EQUAL expected)
+  message(FATAL_ERROR "${count} fingerprints of ${expected} histories")
+endif()
+math(EXPR last "${FROM} + ${SEEDS} - 1")
+foreach(seed RANGE ${FROM} ${last})
+  foreach(kind --alone --redis)
+    fingerprints(${seed} 1 own ${kind})
+    if(NOT own IN_LIST together)
+      message(SEND_ERROR "differs from itself after others: ${kind} ${own}")
+    endif()
+  endforeach()
+endforeach()
