@@ -4,6 +4,7 @@
     plant.py ROOT sources           what a program with the faults compiles anew: `fault FILE` is written by `write`,
                                     `lib FILE` and `test FILE` include one of those
     plant.py ROOT write FILE OUT    the copy of lib/FILE
+    plant.py ROOT simulated OUT     that of what the simulator has in place of the scripts
     plant.py ROOT control           that `check` finds what it must find
 """
 
@@ -16,6 +17,7 @@ from typing import NamedTuple
 FIRST_LINE = re.compile(r"(\d+) (\S+) \(([\w ]+)\)")
 INCLUDE = re.compile(r'#include "([^"]+)"')
 LUA = re.compile(r'constexpr const char\* (\w+) = R"\((.*?)\)";', re.DOTALL)
+SIMULATED = "tests/sim/redis/data.cpp"
 DECLARATION = "namespace ironjar::mutants { bool chosen(int id); }\n"
 
 
@@ -26,6 +28,7 @@ class Fault(NamedTuple):
     meaning: str
     original: str
     mutated: str
+    simulated: tuple = ()  # a script's: what it is in SIMULATED, and what takes its place
 
 
 def read_faults(text):
@@ -37,8 +40,10 @@ def read_faults(text):
         first = FIRST_LINE.fullmatch(lines[0])
         if not first or len(lines) < 4:
             raise SystemExit(f"mutants: `{lines[0]}` does not begin a fault: `NUMBER FILE (TESTS)`, meaning, -, +")
-        marked = {mark: "\n".join(line[3:] for line in lines[2:] if line[1:2] == mark) for mark in "-+"}
-        faults.append(Fault(int(first[1]), first[2], first[3].split(), lines[1].strip(), marked["-"], marked["+"]))
+        marked = {mark: "\n".join(line[3:] for line in lines[2:] if line[1:2] == mark) for mark in "-+<>"}
+        simulated = (marked["<"], marked[">"]) if marked["<"] else ()
+        faults.append(Fault(int(first[1]), first[2], first[3].split(), lines[1].strip(), marked["-"], marked["+"],
+                            simulated))
     return faults
 
 
@@ -107,6 +112,12 @@ def includes_of(path, folders, known):
     return known[path]
 
 
+# The same faults as ones of the simulator's scripts, which are C++.
+def in_simulator(faults):
+    return [f._replace(file=f"../{SIMULATED}", original=f.simulated[0], mutated=f.simulated[1]) for f in faults
+            if f.simulated]
+
+
 def sources_of(root, faults):
     lib, tests = root / "lib", root / "tests"
     files = {lib / fault.file for fault in faults}
@@ -151,7 +162,13 @@ def main(root, task, *arguments):
         return print("\n".join(sources_of(root, faults)))
     if task == "write":
         faults = [fault for fault in faults if fault.file == arguments[0]]
+    if task == "simulated":
+        task, faults, arguments = "write", in_simulator(faults), (f"../{SIMULATED}", *arguments)
+    counterparts = in_simulator(faults) if task == "check" else []
     problems = problems_of(faults, text_of, lambda topic: (root / f"tests/{topic}_test.cpp").exists())
+    problems += problems_of(counterparts, text_of, lambda _: True)
+    problems += [f"mutant {fault.number}: it has no counterpart in {SIMULATED}" for fault in faults
+                 if task == "check" and fault.file == "redis/scripts.cpp" and not fault.simulated]
     if problems:
         raise SystemExit("\n".join(problems))
     if task == "write":
