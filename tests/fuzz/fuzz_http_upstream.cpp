@@ -13,8 +13,8 @@ constexpr std::size_t maxBody = 64 * 1024;
 // Answers each connection with the input of the moment, and hangs up.
 class Peer {
  public:
+  explicit Peer(std::string answer) : answer_(std::move(answer)) {}
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()) + "/"; }
-  std::string answer;  // set between requests only
 
  private:
   void serve(int connection) const {
@@ -25,15 +25,16 @@ class Peer {
       if (got <= 0) break;
       request.append(buffer, static_cast<std::size_t>(got));
     }
-    for (std::size_t begin = 0; begin < answer.size();) {
-      const std::size_t end = std::min(answer.find('\x1e', begin), answer.size());
-      if (::send(connection, answer.data() + begin, end - begin, MSG_NOSIGNAL) < 0) break;
+    for (std::size_t begin = 0; begin < answer_.size();) {
+      const std::size_t end = std::min(answer_.find('\x1e', begin), answer_.size());
+      if (::send(connection, answer_.data() + begin, end - begin, MSG_NOSIGNAL) < 0) break;
       begin = end + 1;
     }
     ::shutdown(connection, SHUT_WR);
     while (::recv(connection, buffer, sizeof buffer, 0) > 0) continue;
   }
 
+  std::string answer_;
   fuzz::Listener listener_{[this](int connection) { serve(connection); }};
 };
 
@@ -41,11 +42,10 @@ class Peer {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace std::chrono_literals;
-  static Peer peer;
   static const Transport transport = httplibTransport({.maxBodySize = maxBody});
   fuzz::Input input(data, size);
   const bool head = input.byte() == 'H';
-  peer.answer = input.rest();
+  const Peer peer(std::string(input.rest()));
   const auto deadline = std::chrono::steady_clock::now() + 2s;
   const Result<Response> got =
       transport({.method = head ? "HEAD" : "GET", .url = peer.url(), .freshConnection = true}, deadline);

@@ -22,11 +22,9 @@ const TokenSet& storedTokens() {
 // What is received is one command, since its sender waits for each answer.
 class Peer {
  public:
+  Peer(std::string answers, std::string sealedValue)
+      : answers_(std::move(answers)), sealedValue_(std::move(sealedValue)) {}
   [[nodiscard]] int port() const { return listener_.port(); }
-
-  // Set between links only.
-  std::string answers;
-  std::string sealedValue;
 
  private:
   void serve(int connection) {
@@ -49,26 +47,37 @@ class Peer {
     if (command.find(":probe") != std::string_view::npos) return "+OK\r\n";
     // A script and its hash are asked for at once.
     const bool loads = command.find("\r\nLOAD\r\n") != std::string_view::npos;
-    const std::size_t end = std::min(answers.find('\x1e'), answers.size());
+    const std::size_t end = std::min(answers_.find('\x1e'), answers_.size());
     std::string answer;
-    for (const char c : std::string_view(answers).substr(0, end)) {
-      c == '\x1d' ? answer += '$' + std::to_string(sealedValue.size()) + "\r\n" + sealedValue + "\r\n" : answer += c;
+    for (const char c : std::string_view(answers_).substr(0, end)) {
+      c == '\x1d' ? answer += '$' + std::to_string(sealedValue_.size()) + "\r\n" + sealedValue_ + "\r\n" : answer += c;
     }
-    answers.erase(0, std::min(end + 1, answers.size()));
+    answers_.erase(0, std::min(end + 1, answers_.size()));
     return loads && isWhole(answer) ? answer + "-NOPERM\r\n" : answer;
   }
 
+  std::string answers_;
+  std::string sealedValue_;
   fuzz::Listener listener_{[this](int connection) { serve(connection); }};
 };
 
-RedisOptions optionsFor(const Peer& peer) {
+RedisOptions optionsFor(int port) {
   static const Passwords passwords(fuzz::password);
-  return {.passwords = passwords, .port = peer.port(), .timeout = 20ms, .failures = 1000};
+  return {.passwords = passwords, .port = port, .timeout = 20ms, .failures = 1000};
 }
 
-void requirePossible(const std::optional<Record>& record, const Peer& peer) {
-  if (!record) return;
-  fuzz::require(!peer.sealedValue.empty() && record->kind == Record::Kind::rotated && record->tokens == storedTokens(),
+// As a process stores what it refreshed.
+std::string sealedValue() {
+  const RedisOptions options = optionsFor(0);
+  const detail::RedisSealer sealer(options.passwords, options.prefix);
+  Json sealed = detail::writeTokens(storedTokens());
+  sealed["k"] = "r";
+  const auto names = sealer.names("token", "client", "rt-1");
+  return "r" + sealer.seal(names, {"redis-result", "rt-1"}, sealed, Seconds{60}).value().front();
+}
+
+void requirePossible(const std::optional<Record>& record) {
+  fuzz::require(!record || (record->kind == Record::Kind::rotated && record->tokens == storedTokens()),
                 "only what was sealed counts");
 }
 
@@ -80,30 +89,30 @@ const T* possible(const Result<T>& result) {
   return nullptr;
 }
 
-void step(unsigned which, RedisRecord& record, const Peer& peer) {
+void step(unsigned which, RedisRecord& record) {
   switch (which % 6U) {
     case 0: {
       const auto begun = record.claim("owner", "");
       const auto* what = possible(begun);
       const auto* found = what ? std::get_if<Record>(what) : nullptr;
-      return requirePossible(found ? std::optional(*found) : std::nullopt, peer);
+      return requirePossible(found ? std::optional(*found) : std::nullopt);
     }
     case 1: {
       const auto looked = record.lookUp();
       const auto* found = possible(looked);
-      return requirePossible(found ? *found : std::nullopt, peer);
+      return requirePossible(found ? *found : std::nullopt);
     }
     case 2: {
       const auto finished = record.publish("owner", {.accessToken = "at-3", .refreshToken = "rt-3"});
       const auto* what = possible(finished);
       const auto* found = what ? std::get_if<Record>(what) : nullptr;
-      return requirePossible(found ? std::optional(*found) : std::nullopt, peer);
+      return requirePossible(found ? std::optional(*found) : std::nullopt);
     }
     case 3:
       static_cast<void>(possible(record.renew("owner")));
       return;
     case 4:
-      return requirePossible(record.logOut({.at = fuzz::noon()}), peer);
+      return requirePossible(record.logOut({.at = fuzz::noon()}));
     case 5: {
       const auto start = [&](const auto& done) { record.orphaned(done); };
       const auto found = detail::waitFor<Result<RedisRecord::Orphaned>>(start, fail(Errc::overloaded));
@@ -132,21 +141,17 @@ void readBothWays(std::string_view bytes, std::size_t piece) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static Peer peer;
   fuzz::Input input(data, size);
   unsigned steps = input.byte();
-  peer.answers = input.rest();
-  readBothWays(std::string_view(peer.answers).substr(0, peer.answers.find('\x1e')), 1 + steps % 7U);
+  const std::string_view answers = input.rest();
+  readBothWays(answers.substr(0, answers.find('\x1e')), 1 + steps % 7U);
 
-  detail::RedisLink link(optionsFor(peer));
+  const Peer peer(std::string(answers), sealedValue());
+  detail::RedisLink link(optionsFor(peer.port()));
   RedisRecord record(link, "client", "rt-1", {.lease = 1s, .keep = Seconds{60}, .keepInvalidGrant = Seconds{60}});
-  Json sealed = detail::writeTokens(storedTokens());
-  sealed["k"] = "r";
-  const auto names = link.sealer().names("token", "client", "rt-1");
-  peer.sealedValue = "r" + link.sealer().seal(names, {"redis-result", "rt-1"}, sealed, Seconds{60}).value().front();
 
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 3; ++i, steps /= 6) step(steps, record, peer);
+  for (int i = 0; i < 3; ++i, steps /= 6) step(steps, record);
   fuzz::require(std::chrono::steady_clock::now() - begin < 3s, "it ends in time");
   return 0;
 }

@@ -1,11 +1,13 @@
-// A server's side of a fuzzer: a listening socket on the loopback interface, and a thread that serves one connection
-// after another.
+// A server's side of one input: a listening socket on the loopback interface, and a thread that serves one connection
+// after another. What the thread reads of an input lives as long as the listener: a client that has given up leaves
+// bytes behind that are served later.
 #pragma once
 
 #include "fuzz.hpp"
 
 #include <arpa/inet.h>
 #include <functional>
+#include <mutex>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <thread>
@@ -28,15 +30,20 @@ class Listener {
     port_ = ntohs(address.sin_port);
     thread_ = std::thread([this, serve = std::move(serve)] {
       for (int connection = 0; (connection = ::accept(socket_, nullptr, nullptr)) >= 0;) {
-        serve(connection);
-        ::close(connection);
+        if (begin(connection)) serve(connection);
+        end(connection);
       }
     });
   }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   ~Listener() {
-    ::shutdown(socket_, SHUT_RDWR);
+    {
+      const std::lock_guard lock(mutex_);
+      isOver_ = true;
+      ::shutdown(socket_, SHUT_RDWR);
+      if (served_ >= 0) ::shutdown(served_, SHUT_RDWR);
+    }
     thread_.join();
     ::close(socket_);
   }
@@ -44,8 +51,22 @@ class Listener {
   [[nodiscard]] int port() const { return port_; }
 
  private:
+  bool begin(int connection) {
+    const std::lock_guard lock(mutex_);
+    served_ = connection;
+    return !isOver_;
+  }
+  void end(int connection) {
+    const std::lock_guard lock(mutex_);
+    served_ = -1;
+    ::close(connection);
+  }
+
   int socket_;
   int port_ = 0;
+  std::mutex mutex_;
+  int served_ = -1;
+  bool isOver_ = false;
   std::thread thread_;
 };
 

@@ -5,6 +5,8 @@
 #include "support.hpp"
 
 #include <atomic>
+#include <future>
+#include <sys/ioctl.h>
 
 #include <ironjar/http.hpp>
 #include <ironjar/testing/transport_deadlines.hpp>
@@ -191,6 +193,54 @@ void endlessPeers() {
       CHECK(errorOf(transport(request(server, "ada"), in(20s))) == Errc::transport);
       CHECK(sent < 16 * 1024 * 1024);  // most of it in the buffers of two sockets
     }
+  }
+}
+
+// Until a peer has sent all that two sockets hold.
+inline void waitUntilFull(int socket) {
+  int held = 0;
+  int before = -1;
+  while (held != before || held == 0) {
+    before = held;
+    std::this_thread::sleep_for(200ms);
+    if (::ioctl(socket, FIONREAD, &held) != 0) return;
+  }
+}
+
+// A TLS record that comes in two parts while the request cannot be written on.
+template <class Sockets>
+void earlyAnswerInParts() {
+  const Certificate certificate;
+  const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  SSL_CTX_use_certificate(context.get(), certificate.x509.get());
+  SSL_CTX_use_PrivateKey(context.get(), certificate.key.get());
+  const Transport transport = Sockets::make({.caCertFile = certificate.file.string()});
+  for (const bool streams : {false, true, false, true}) {  // the socket may take some more by itself
+    std::promise<void> answered;
+    const RawServer server([&, isAnswered = answered.get_future().share()](Peer& peer) {
+      const std::shared_ptr<SSL> ssl(SSL_new(context.get()), SSL_free);
+      if (SSL_set_fd(ssl.get(), peer.socket()) != 1 || SSL_accept(ssl.get()) != 1) return;
+      waitUntilFull(peer.socket());
+      BIO* const out = BIO_new(BIO_s_mem());
+      SSL_set0_wbio(ssl.get(), out);
+      const std::string text = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
+      static_cast<void>(SSL_write(ssl.get(), text.data(), static_cast<int>(text.size())));
+      std::string record(BIO_ctrl_pending(out), '\0');
+      static_cast<void>(BIO_read(out, record.data(), static_cast<int>(record.size())));
+      peer.put(std::string_view(record).substr(0, 20));
+      std::this_thread::sleep_for(100ms);  // until that has been read
+      peer.put(std::string_view(record).substr(20));
+      isAnswered.wait_for(10s);  // and reads nothing until then
+      peer.waitForHangUp();
+    });
+    const std::string url = "https://localhost:" + std::to_string(server.port());
+    const Request large{.method = "POST", .url = url, .body = std::string(20'000'000, 'x'), .streamsResponse = streams};
+    {
+      const auto response = transport(large, in(8s));
+      CHECK(errorOf(response) == std::nullopt);
+      if (response) CHECK(response->status == 413);
+    }
+    answered.set_value();
   }
 }
 
