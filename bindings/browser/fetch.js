@@ -1,9 +1,22 @@
 // A fetch that understands the reasons of ironjar's answers; plan.js has the rules.
-import { afterAnswer, isBelow, maySignIn, pauseAfter, reasonIn, retryAfterOf } from './plan.js';
+import { afterAnswer, isBelow, isTooSoon, pauseAfter, reasonIn, retryAfterOf } from './plan.js';
 
 export const jsonOf = (response) => response.json().catch(() => null);
 
 const lastSignIn = 'ironjar:signIn';
+
+// Goes where the page is to go by itself: where the user sees it, not from `paths` or below, and not when it has come
+// back from there at once. When that was is remembered on the way there and back, as `name`. Where nothing can be
+// remembered the page stays: it could go on for ever.
+export function goOnce(env, name, paths, go) {
+  if (!env.isVisible() || isBelow(env.location.pathname, paths)) return;
+  try {
+    const storage = env.storage();
+    if (isTooSoon(storage.getItem(name), env.now())) return;
+    storage.setItem(name, env.now());
+    go();
+  } catch {}
+}
 
 // `check` looks whether there is a session and gives its status, `reached` is told whether the server was.
 export function createFetch({ env, origins, paths, check, reached, signIn }) {
@@ -33,17 +46,6 @@ export function createFetch({ env, origins, paths, check, reached, signIn }) {
     }
   }
 
-  // When the page went to sign in by itself is remembered on the way to the provider and back. Where nothing can be
-  // remembered the page stays: it could go on for ever.
-  function signInOnce() {
-    try {
-      const storage = env.storage();
-      const lastAt = storage.getItem(lastSignIn) ?? -Infinity;
-      if (!maySignIn({ visible: env.isVisible(), path: location.pathname, paths, lastAt }, now())) return;
-      storage.setItem(lastSignIn, now());
-      signIn();
-    } catch {}
-  }
   function forgetSignIn() {
     try {
       env.storage().removeItem(lastSignIn);
@@ -66,7 +68,7 @@ export function createFetch({ env, origins, paths, check, reached, signIn }) {
       } else if (step === 'wait') {
         await sleep(pauseAfter(waits++, retryAfter, env.random()), request.signal);
       } else {
-        if (step === 'signIn') signInOnce();
+        if (step === 'signIn') goOnce(env, lastSignIn, paths, signIn);
         else if (response.ok) forgetSignIn();
         return response;
       }

@@ -19,6 +19,8 @@ export interface StatusAnswer {
   readonly expiresIn?: number | null;
   readonly refreshAt?: number | null;
   readonly reason?: string;
+  /** Where the page should go, a path of this site: AuthOptions::redirectTo. follow.js has it go there. */
+  readonly redirectTo?: string;
   readonly [name: string]: unknown;
 }
 

@@ -14,9 +14,8 @@ export function startSession(options = {}, env = pageEnvironment()) {
   const name = 'ironjar:' + prefix;
   const channel = env.openChannel(name);
   const well = { reachable: true, failures: 0, notBefore: 0 };
-  let known = {
-    ...well, facts: plan.unknown, visible: env.isVisible(), online: env.isOnline(), checkedAt: 0, seenAt: now(),
-  };
+  const look = () => ({ visible: env.isVisible(), online: env.isOnline() });
+  let known = { ...well, ...look(), facts: plan.unknown, checkedAt: 0, seenAt: now() };
   let state = { ...known.facts, online: known.online };
   let running;
   let timer;
@@ -45,10 +44,10 @@ export function startSession(options = {}, env = pageEnvironment()) {
 
   // Something has happened to the page.
   function wake(type) {
-    const visible = env.isVisible();
-    const isBack = visible && known.facts.status === 'signedIn' && plan.isOld(known.checkedAt, now());
+    const page = look();
+    const isBack = page.visible && known.facts.status === 'signedIn' && plan.isOld(known.checkedAt, now());
     const stale = known.stale || isBack || type === 'restored';
-    update({ ...(type === 'online' && well), visible, online: env.isOnline(), stale });
+    update({ ...(type === 'online' && well), ...page, stale });
     turn();
   }
 
@@ -74,7 +73,7 @@ export function startSession(options = {}, env = pageEnvironment()) {
     if (status === 200 && typeof body?.authenticated === 'boolean') return learn(body, askedAt, isNew);
     const reason = plan.reasonIn(status, body);
     if (status === 401 && reason && reason !== 'superseded') {
-      return learn({ reason, refreshAt: known.facts.details?.refreshAt }, askedAt);
+      return learn({ reason, redirectTo: body.redirectTo, refreshAt: known.facts.details?.refreshAt }, askedAt);
     }
     const failures = known.failures + 1;
     const notBefore = now() + plan.pauseAfter(failures, retryAfter, env.random());

@@ -32,7 +32,7 @@ export function factsOf(details, now, isNew, before) {
     if (isNew) at = now + Math.max(leastLifetime, (expiresAt - now) / 2);
     else if (isSame) at = before.refreshAt;
   }
-  return { status: 'signedIn', reason: null, expiresAt, refreshAt: at, details };
+  return { ...nobody, status: 'signedIn', expiresAt, refreshAt: at, details };
 }
 
 // The event of a change from one status to the next, if it is one.
@@ -108,7 +108,5 @@ export function afterAnswer({ status, reason, retryAfter, method, repeated, wait
 // Whether a path is one of `paths` or below it.
 export const isBelow = (path, paths) => paths.some((each) => path === each || path.startsWith(each + '/'));
 
-// Whether the page may go to sign in by itself: where the user sees it, not where one signs in, and not when it has
-// done so within a minute and come back to the same refusal.
-export const maySignIn = ({ visible, path, paths, lastAt }, now) =>
-  visible && !isBelow(path, paths) && !(Math.abs(now - lastAt) < 60_000);
+// Whether the page has gone elsewhere by itself so lately, at a time or never (null), that it has come back in vain.
+export const isTooSoon = (goneAt, now) => Math.abs(now - goneAt) < 60_000;

@@ -1,5 +1,6 @@
 // Programs of users in TypeScript. Compiled only.
 import { startSession, type Session, type SessionState } from 'ironjar-browser';
+import { followRedirects } from 'ironjar-browser/follow';
 import { useSession } from 'ironjar-browser/react';
 
 const session: Session = startSession();
@@ -7,6 +8,8 @@ startSession({ prefix: '/auth', loginUrl: '/signin', publicPaths: ['/new'], orig
 
 export const state: SessionState = session.getState();
 export const end: number | null = state.expiresAt;
+export const place: string | undefined = state.details?.redirectTo;
+export const stay: () => void = followRedirects(session, { loginUrl: '/signin' });
 export const leave: () => void = session.subscribe(() => {});
 session.addEventListener('expired', (event) => console.log(event.type));
 // @ts-expect-error no such event
