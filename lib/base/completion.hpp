@@ -23,14 +23,15 @@ void completeSafely(const Completion<T>& done, T result) noexcept {
   }
 }
 
-template <class T>
+// `Dropped` becomes a T when that is needed: an Error is smaller than a Result of something.
+template <class T, class Dropped = T>
 class Once {
  public:
-  Once(Completion<T> done, T dropped) : done_(std::move(done)), dropped_(std::move(dropped)) {}
+  Once(Completion<T> done, Dropped dropped) : done_(std::move(done)), dropped_(std::move(dropped)) {}
   Once(const Once&) = delete;
   Once& operator=(const Once&) = delete;
   ~Once() {
-    if (!isCompleted_) completeSafely(done_, std::move(dropped_));
+    if (!isCompleted_) completeSafely(done_, T(std::move(dropped_)));
   }
   // Does nothing from the second time on.
   void complete(T result) {
@@ -40,14 +41,14 @@ class Once {
 
  private:
   Completion<T> done_;
-  T dropped_;
+  Dropped dropped_;
   std::atomic<bool> isCompleted_ = false;
 };
 
 // Calls `done` when it is called for the first time; with `dropped` when all copies are gone without.
-template <class T>
-[[nodiscard]] Completion<T> exactlyOnce(Completion<T> done, T dropped) {
-  const auto once = std::make_shared<Once<T>>(std::move(done), std::move(dropped));
+template <class T, class Dropped>
+[[nodiscard]] Completion<T> exactlyOnce(Completion<T> done, Dropped dropped) {
+  const auto once = std::make_shared<Once<T, Dropped>>(std::move(done), std::move(dropped));
   return [once](T result) { once->complete(std::move(result)); };
 }
 

@@ -1,5 +1,6 @@
 #include "base/timer.hpp"
 
+#include "base/leave.hpp"
 #include "base/time.hpp"
 
 #include <condition_variable>
@@ -26,7 +27,10 @@ struct Timer::Queue {
       } else {
         auto due = waiting.extract(waiting.begin());
         lock.unlock();
-        due.mapped()();
+        try {
+          due.mapped()();
+        } catch (...) {  // NOLINT(bugprone-empty-catch): what it would have told is dropped with it
+        }
         due = {};  // what it holds goes while nothing is locked
         lock.lock();
       }
@@ -37,6 +41,7 @@ struct Timer::Queue {
 Timer::Timer() : queue_(std::make_shared<Queue>()) {}
 
 void Timer::close() {
+  if (process_ != ::getpid()) return leave(thread_), leave(queue_);
   std::map<Ticket, std::function<void()>> dropped;
   {
     const std::lock_guard lock(queue_->mutex);
@@ -49,6 +54,7 @@ void Timer::close() {
 }
 
 std::optional<Timer::Ticket> Timer::at(MonotonicTime when, std::function<void()> due) {
+  if (process_ != ::getpid()) return std::nullopt;
   const std::shared_ptr<Queue> queue = queue_;  // `due` may have destroyed the timer before this returns
   bool isNext = false;
   Ticket ticket;
@@ -67,6 +73,7 @@ std::optional<Timer::Ticket> Timer::at(MonotonicTime when, std::function<void()>
 }
 
 bool Timer::cancel(const Ticket& ticket) {
+  if (process_ != ::getpid()) return false;
   decltype(queue_->waiting)::node_type cancelled;  // destroyed without the lock
   const std::lock_guard lock(queue_->mutex);
   cancelled = queue_->waiting.extract(ticket);

@@ -6,14 +6,16 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include <ironjar/types.hpp>
 
 namespace ironjar::detail {
 
-// Thread-safe. The thread starts as soon as there is something to wait for. Functions are called without a lock; they
-// must not throw, and one that blocks delays all others.
+// Thread-safe. The thread starts as soon as there is something to wait for. Functions are called without a lock; what
+// one throws is dropped, and one that blocks delays all others. In a child of fork(), which does not have the thread,
+// nothing is called.
 class Timer {
  public:
   using Ticket = std::pair<MonotonicTime, std::uint64_t>;
@@ -23,7 +25,8 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
   ~Timer() { close(); }
 
-  // Calls `due` at that time, at once when it is over. Nothing, when no thread can be had, or memory, or when closed.
+  // Calls `due` at that time, at once when it is over. Nothing, when no thread can be had, or memory, when closed,
+  // or in another process.
   [[nodiscard]] std::optional<Ticket> at(MonotonicTime when, std::function<void()> due);
   // Takes a function back. False when it has been called, or is just about to be.
   bool cancel(const Ticket& ticket);
@@ -34,6 +37,7 @@ class Timer {
   struct Queue;
   std::shared_ptr<Queue> queue_;
   std::thread thread_;
+  const pid_t process_ = ::getpid();
 };
 
 }  // namespace ironjar::detail

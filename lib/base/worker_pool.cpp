@@ -1,5 +1,7 @@
 #include "base/worker_pool.hpp"
 
+#include "base/leave.hpp"
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -25,7 +27,10 @@ struct WorkerPool::Queue {
       std::function<void()> job = std::move(jobs.front());
       jobs.pop_front();
       lock.unlock();
-      job();
+      try {
+        job();
+      } catch (...) {  // NOLINT(bugprone-empty-catch): what it would have told is dropped with it
+      }
       job = nullptr;  // what it holds goes while nothing is locked
       lock.lock();
     }
@@ -36,6 +41,7 @@ WorkerPool::WorkerPool(std::size_t threads, std::size_t maxQueue)
     : queue_(std::make_shared<Queue>()), most_(threads), maxQueue_(maxQueue) {}
 
 void WorkerPool::close() {
+  if (process_ != ::getpid()) return leave(threads_), leave(queue_);
   std::deque<std::function<void()>> dropped;
   {
     const std::lock_guard lock(queue_->mutex);
@@ -51,6 +57,7 @@ void WorkerPool::close() {
 }
 
 bool WorkerPool::post(std::function<void()> job) {
+  if (process_ != ::getpid()) return false;
   {
     const std::lock_guard lock(queue_->mutex);
     if (queue_->stopping || queue_->jobs.size() >= maxQueue_) return false;
