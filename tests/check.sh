@@ -19,16 +19,18 @@
 #                                  n histories of browsers with several tabs, 2,000 unless told
 #   bash tests/check.sh mutants [--seeds N] [number...]
 #                                  faults planted one by one, all or those: each must fail a test, most the simulator
-#   bash tests/check.sh sim [seeds] [--seed n --trace]
-#                                  simulated histories of refreshing, 6,000 unless told; one of them, drawn
-#   bash tests/check.sh hardened   what our binaries are built with, and that two builds are one
+#   bash tests/check.sh sim [seeds] [--seed n [--redis] --trace]
+#                                  simulated histories of refreshing, 25,000 seeds unless told; one of them, drawn
+#   bash tests/check.sh hardened   what our binaries are built with
+#   bash tests/check.sh reproducible
+#                                  two builds in different folders are one
 #   bash tests/check.sh chromium [folder]
 #                                  the demo in Debian's Chromium: tabs, back button, profiles, preloading, a service
 #                                  worker; screenshots in the folder, if one is named. Nightly: the download is large
 #   bash tests/check.sh all        what every change must pass, in an hour on two slow cores: all of these but clang,
 #                                  which asan's build stands for, and what is nightly
-#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, Chromium, planted faults, 10 min a fuzzer, an hour of soak,
-#                                  100,000 histories of browsers
+#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, Chromium, two builds, planted faults, 10 min a fuzzer, an
+#                                  hour of soak, 100,000 histories of browsers
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -144,14 +146,14 @@ all() {
 nightly() {
   timed tsan
   timed chromium
-  checks static coverage mutants "fuzz 600" "soak 60" "browsers 100000"
+  checks static coverage reproducible mutants "fuzz 600" "soak 60" "browsers 100000"
 }
 
 need_packages "${test_packages[@]}"
 case "${1:-release}" in
   release | clang | asan | tsan | install | bench | format | all | nightly) "${1:-release}" ;;
   chromium) chromium "${@:2}" ;;
-  fuzz | ct | static | canary | coverage | soak | security | browsers | mutants | sim | hardened) check "$@" ;;
+  fuzz | ct | static | canary | coverage | soak | security | browsers | mutants | sim | hardened | reproducible) check "$@" ;;
   *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n -1
     exit 2

@@ -4,8 +4,8 @@
 #   bash bindings/demo/run.sh [port]    the demo, on http://localhost:8080 or the port given, until Ctrl-C
 #   bash bindings/demo/run.sh --replicas 3 --check [--brief]
 #                                       three processes of a site, one Redis and one provider of their own: one refresh
-#                                       for all, whoever dies. 500 expiries and 200 dead processes take minutes;
-#                                       --brief: 20 dead processes
+#                                       for all, whoever dies; and failovers of Sentinel and Cluster. 500 expiries and
+#                                       200 dead processes take minutes; --brief: 20 dead processes
 #   bash bindings/demo/run.sh --check   the demo on a free port, walked through with curl; 0 only if all of it holds
 #   --server beast                      before either: the same app on Boost.Beast, one thread, in place of cpp-httplib
 set -euo pipefail
