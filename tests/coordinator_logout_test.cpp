@@ -116,13 +116,11 @@ TEST_CASE("a coordinator that goes while a call is under way that somebody signe
   std::thread opener;
   {
     LocalCoordinator coordinator;
-    std::thread waiting([&] {
-      CHECK(errorOf(coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}),
-                                        std::chrono::steady_clock::now() + 200ms)));
-    });
-    gate.waitUntilEntered();
+    const auto waiting = [&](Deadline deadline) {
+      return errorOf(coordinator.refresh("c", tokens("a"), gate.ask({.tokens = tokens("b")}), deadline));
+    };
+    CHECK(support::leaveHeld(gate, waiting));
     coordinator.end("c", tokens("a"), [&](const TokenSet& last) { revoked += last == tokens("b"); });
-    waiting.join();
     opener = std::thread([&] { gate.open(); });
   }  // waits for the call
   opener.join();

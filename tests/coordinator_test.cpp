@@ -146,12 +146,11 @@ TEST_CASE("the last reference to a coordinator may go on one of its own threads"
   {
     const auto guard = std::make_shared<Guard>(Guard{gone});
     gone = false;
-    std::thread caller([&reference, ask = gate.ask({.tokens = tokens("b")}), keep = coordinator, guard] {
-      const auto held = [ask, keep, guard](const TokenSet& t) { return ask(t); };
-      CHECK(errorOf(reference.refresh("c", tokens("a"), held, std::chrono::steady_clock::now() + 200ms)));
-    });
-    gate.waitUntilEntered();
-    caller.join();
+    const auto held = [ask = gate.ask({.tokens = tokens("b")}), keep = coordinator, guard](const TokenSet& t) {
+      return ask(t);
+    };
+    const auto caller = [&](Deadline deadline) { return errorOf(reference.refresh("c", tokens("a"), held, deadline)); };
+    CHECK(support::leaveHeld(gate, caller));
   }
   coordinator.reset();
   gate.open();

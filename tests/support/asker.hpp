@@ -72,7 +72,7 @@ struct Coordinators {
   [[nodiscard]] int calls() const { return *one.calls + (one.calls == other.calls ? 0 : other.calls->load()); }
   [[nodiscard]] bool areWaiting(std::size_t count) const {
     const bool isSame = one.coordinator == other.coordinator;
-    return within(std::chrono::seconds{5}, [&] {
+    return within(std::chrono::seconds{30}, [&] {
       return one.coordinator->stats().waiters + (isSame ? 0 : other.coordinator->stats().waiters) == count;
     });
   }

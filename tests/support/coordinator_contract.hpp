@@ -51,13 +51,12 @@ inline void manyAskOnce(const Coordinators& c) {
 
 inline void aDeadlineEndsTheWaitingAlone(const Coordinators& c) {
   Gate gate;
-  Failure error;
-  const auto shortly = [] { return std::chrono::steady_clock::now() + 100ms; };
-  std::thread leaver([&] { error = errorOf(c.one.refresh("a", gate.ask({.tokens = tokens("b")}), shortly())); });
-  gate.waitUntilEntered();
-  CHECK(errorOf(c.other.refresh("a", gate.ask({.tokens = tokens("x")}), shortly())) == Errc::refreshFailed);
-  leaver.join();
-  CHECK(error == Errc::refreshFailed);
+  const auto leader = [&](Deadline deadline) {
+    return errorOf(c.one.refresh("a", gate.ask({.tokens = tokens("b")}), deadline));
+  };
+  CHECK(leaveHeld(gate, leader) == Errc::refreshFailed);
+  const auto shortly = std::chrono::steady_clock::now() + 100ms;
+  CHECK(errorOf(c.other.refresh("a", gate.ask({.tokens = tokens("x")}), shortly)) == Errc::refreshFailed);
   gate.open();
   const auto next = c.other.refresh("a", "x");
   REQUIRE(next);
@@ -228,7 +227,7 @@ inline void aLogoutEndsTheWholeChain(const Coordinators& c) {
       CHECK(asker.newest(name) == "over");
     }
   }
-  CHECK(within(5s, [&] { return revoked > 0; }));
+  CHECK(within(30s, [&] { return revoked > 0; }));
   CHECK(c.calls() == 2);
   CHECK(c.one.newest("k") == "");
   CHECK(revoked == 1);
@@ -239,7 +238,7 @@ inline void aReplacedLoginIsRevokedFromWhereverItStands(const Coordinators& c) {
   REQUIRE(c.one.refresh("a", "b"));
   std::atomic<int> revoked = 0;
   c.other.end("a", counting(revoked, "b"), {.at = at(10'000'000)});
-  CHECK(within(5s, [&] { return revoked > 0; }));
+  CHECK(within(30s, [&] { return revoked > 0; }));
   CHECK(revoked == 1);
   for (const Asker& asker : {c.one, c.other}) {
     CHECK(errorOf(asker.refresh("b", "x", {.begun = at(1'000'000)})) == RefreshEnd::loggedOut);
@@ -263,7 +262,7 @@ inline void aLogoutDiscardsWhatIsUnderWay(const Coordinators& c) {
     CHECK(errorOf(held.end()) == RefreshEnd::loggedOut);
     follower.join();
     CHECK(waited == RefreshEnd::loggedOut);
-    CHECK(within(5s, [&] { return revoked > 0; }));
+    CHECK(within(30s, [&] { return revoked > 0; }));
     CHECK(revoked == 1);
     CHECK(c.other.failing(name, RefreshEnd::invalidGrant) == RefreshEnd::loggedOut);
     CHECK(c.one.newest(name) == "over");
@@ -339,7 +338,7 @@ inline void aRevocationThatThrowsOrTakesLongDisturbsNobody(const Coordinators& c
   }
   CHECK(c.one.refresh("a", "b"));
   revocations->gate.open();
-  CHECK(within(5s, [&] { return revocations->begun == 8; }));
+  CHECK(within(30s, [&] { return revocations->begun == 8; }));
 }
 
 }  // namespace contract
