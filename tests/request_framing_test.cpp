@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <ironjar/web/body_pace.hpp>
 #include <ironjar/web/request_framing.hpp>
 
 using ironjar::FieldView;
@@ -26,6 +27,23 @@ const std::string ambiguous = "400 ambiguous_length";
 const std::string malformed = "400 malformed_request";
 
 }  // namespace
+
+TEST_CASE("a body may come as slowly as its bytes, and the time to spare, last") {
+  using namespace std::chrono_literals;
+  ironjar::BodyPace pace(30s);
+  CHECK(pace.left() == 30s);
+  pace.waited(30s);
+  CHECK(pace.left() <= 0s);
+  for (int bytes = 0; bytes < 16 * 1024; ++bytes) pace.came(1);
+  CHECK(pace.left() == 5s);
+  pace.came(1024 * 1024);
+  pace.waited(320s);
+  CHECK(pace.left() == 5s);
+
+  ironjar::BodyPace quick(500ms, 1s);
+  quick.came(32 * 1024);
+  CHECK(quick.left() == 2500ms);
+}
 
 TEST_CASE("V01 a request of which two parsers may disagree where it ends is refused") {
   for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {

@@ -37,6 +37,7 @@
 #include <ironjar/beast/request.hpp>
 #include <ironjar/beast/tunnel.hpp>
 #include <ironjar/http1.hpp>
+#include <ironjar/web/body_pace.hpp>
 #include <ironjar/web/request_framing.hpp>
 
 namespace ironjar::detail {
@@ -45,7 +46,8 @@ namespace ironjar::detail {
 template <class Stream>
 class BeastConnection final : public BeastBody, public std::enable_shared_from_this<BeastConnection<Stream>> {
  public:
-  BeastConnection(Stream stream, BeastOptions options) : options_(std::move(options)), stream_(std::move(stream)) {}
+  BeastConnection(Stream stream, BeastOptions options)
+      : options_(std::move(options)), stream_(std::move(stream)), pace_(options_.timeout) {}
 
   // The next request, its body still to come. Nothing when there is none: the peer has closed or is too slow, or its
   // request was refused, which has been answered then.
@@ -78,6 +80,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     keeps_ = parser_->keep_alive();
     expectsContinue_ = request->head().version() == 11 && request->head().count(boost::beast::http::field::expect) > 0;
     hasBegunBody_ = false;
+    pace_ = BodyPace(options_.timeout);
     parser_->eager(true);
     co_return request;
   }
@@ -118,7 +121,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   [[nodiscard]] asio::awaitable<Result<std::string>> piece(unsigned request) override {
     if (isReading_) co_return fail(Errc::malformed, "the body is being read already");
     const auto self = this->shared_from_this();
-    limitTime();
+    limitTime(std::min<BodyPace::Duration>(options_.timeout, pace_.left()));
     while (true) {
       if (request != number_) co_return answered();
       Result<std::string> parsed = parsePiece();
@@ -217,7 +220,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   static constexpr std::size_t shortestChunked = std::string_view("0\r\n\r\n").size();
 
   void limitTime() { limitTime(options_.timeout); }
-  void limitTime(std::chrono::seconds time) { boost::beast::get_lowest_layer(stream_).expires_after(time); }
+  void limitTime(BodyPace::Duration time) { boost::beast::get_lowest_layer(stream_).expires_after(time); }
   [[nodiscard]] bool mayGoOn() const { return keeps_ && parser_->is_done(); }
   static std::string_view reasonOf(int status) {
     const auto reason = boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
@@ -331,7 +334,11 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
     const std::uint64_t most = parser_->content_length().value_or(pieceSize);
     const auto room = received_.prepare(static_cast<std::size_t>(std::min<std::uint64_t>(pieceSize, most)));
     BeastError problem;
-    received_.commit(co_await stream_.async_read_some(room, into(problem)));
+    const auto begin = std::chrono::steady_clock::now();
+    const std::size_t size = co_await stream_.async_read_some(room, into(problem));
+    pace_.came(size);
+    pace_.waited(std::chrono::steady_clock::now() - begin);
+    received_.commit(size);
     isReading_ = false;
     if (problem == boost::beast::error::timeout)
       co_return fail(Errc::timeout, "the request's body did not come in time");
@@ -345,6 +352,7 @@ class BeastConnection final : public BeastBody, public std::enable_shared_from_t
   std::optional<boost::beast::http::request_parser<boost::beast::http::buffer_body>> parser_;
   bool keeps_ = false;
   unsigned number_ = 0;  // of the request that is served
+  BodyPace pace_;        // of its body
   bool hasBegunBody_ = false;
   bool isReading_ = false;
   bool expectsContinue_ = false;

@@ -46,9 +46,10 @@ class BeastConnection;
 struct BeastOptions {
   std::size_t maxHeadSize = 16 * 1024;    // of a request; larger: 431. 1 to 60 KiB
   std::size_t maxBodySize = 1024 * 1024;  // that readBody() takes; larger: 413. Bodies that are streamed have no limit
-  // For the next request's head, the wait for it included; for each piece of a body that comes, and each that is
-  // written once it is there; for a response that is sent whole; and for each piece of a WebSocket that one side has
-  // ended. Handlers and readers of bodies have their own.
+  // For the next request's head, the wait for it included; for each piece of a body that comes, and in all for what
+  // comes later than at 26 kbit/s (BodyPace); for each piece that is written once it is there; for a response that is
+  // sent whole; and for each piece of a WebSocket that one side has ended. Handlers and readers of bodies have their
+  // own.
   std::chrono::seconds timeout{30};
   // Told of what a handler or a body's reader has thrown, and of a response that cannot be sent (std::runtime_error);
   // both are 500 {"reason": "internal_error"} unless the head has left. Called on the connection's executor, so from

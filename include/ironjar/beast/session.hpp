@@ -175,10 +175,9 @@ class BeastAuth {
 // size is known, within FetchOptions::maxReplayBody and BeastOptions::maxBodySize, is read first, so that it can be
 // sent again after a refresh; any other is streamed, and its size is for the API to limit. An upload may take any time,
 // as long as the API takes bytes of it, and then answers, within FetchOptions::timeout of one another, 30 s. What ends
-// a client that sends slowly is BeastOptions::timeout, for each piece: one that sends a byte in that time holds a
-// connection of ours and one of the API's, no thread, for as long as the API lets it. WebSockets are passed on (Proxy,
-// ProxyOptions::webSockets): FetchOptions::asyncTransport has to be asioTransport for that. Immutable, thread-safe,
-// cheap to copy.
+// a client that sends slowly is BeastOptions::timeout, for each piece, and in all beyond what its bytes may take at 26
+// kbit/s. WebSockets are passed on (Proxy, ProxyOptions::webSockets): FetchOptions::asyncTransport has to be
+// asioTransport for that. Immutable, thread-safe, cheap to copy.
 class BeastProxy {
  public:
   // Throws std::invalid_argument as Proxy does.

@@ -14,11 +14,11 @@
 #include <ironjar/error.hpp>
 #include <ironjar/http1.hpp>
 #include <ironjar/httplib/stream.hpp>
+#include <ironjar/web/body_pace.hpp>
 
 namespace ironjar::detail {
 
-// How long reading may take, on top of httplib's time limit for one read: that begins anew with each byte, so that a
-// client can hold a thread with very few.
+// How long reading may take, on top of httplib's time limit for one read (see BodyPace).
 struct BodyTimes {
   std::chrono::milliseconds piece{5000};   // 16 KiB: 26 kbit/s
   std::chrono::milliseconds spare{30000};  // in all, beyond what its bytes may take at that rate: chunks may be small
@@ -35,7 +35,11 @@ class RequestBody {
   // framing is unclear has been refused before (refusalOf).
   RequestBody(const httplib::Request& request, const httplib::ContentReader* content, std::size_t maxBodySize,
               const BodyTimes& times = {})
-      : request_(request), content_(content), pieceSize_(std::min(maxBodySize, inTime)), times_(times) {
+      : request_(request),
+        content_(content),
+        pieceSize_(std::min(maxBodySize, inTime)),
+        times_(times),
+        pace_(times.spare, times.piece) {
     isChunked_ = request.has_header("Transfer-Encoding");
     if (!isChunked_) {
       size_ = request.has_header("Content-Length") ? contentLengthIn(request.get_header_value("Content-Length")) : 0;
@@ -56,9 +60,9 @@ class RequestBody {
     const std::lock_guard lock(mutex_);
     if (isFinished_) return fail(Errc::transport, "the request has been answered");
     const auto begin = std::chrono::steady_clock::now();
-    until_ = begin + std::min<std::chrono::steady_clock::duration>(times_.piece, timeLeft());
+    until_ = begin + std::min<BodyPace::Duration>(times_.piece, pace_.left());
     Result<std::string> piece = read();
-    waited_ += std::chrono::steady_clock::now() - begin;
+    pace_.waited(std::chrono::steady_clock::now() - begin);
     return piece;
   }
 
@@ -187,6 +191,7 @@ class RequestBody {
     std::string bytes;
     bytes.reserve(size);
     taken_ += size;
+    pace_.came(size);
     bool isRead = false;
     {
       const Shown shown(request_, size);
@@ -197,10 +202,6 @@ class RequestBody {
     }
     if (isRead && bytes.size() == size) return bytes;
     return isLate() ? late() : fail(Errc::transport, "the request's body was cut off");
-  }
-  // For the client: it must not hold a thread with a byte now and then.
-  [[nodiscard]] std::chrono::steady_clock::duration timeLeft() const {
-    return times_.spare + times_.piece * static_cast<std::int64_t>(taken_ / inTime) - waited_;
   }
   [[nodiscard]] bool isLate() const { return std::chrono::steady_clock::now() >= until_; }
   static Error late() { return fail(Errc::timeout, "the request's body comes too slowly"); }
@@ -216,7 +217,7 @@ class RequestBody {
   std::uint64_t left_ = 0;    // of the body, or of the chunk
   std::uint64_t taken_ = 0;   // bytes, those that frame chunks included
   std::chrono::steady_clock::time_point until_;
-  std::chrono::steady_clock::duration waited_{0};  // in next()
+  BodyPace pace_;  // of next()
   bool isEnded_ = false;
   bool isFinished_ = false;
   std::optional<Error> problem_;
