@@ -53,6 +53,19 @@ TEST_CASE("of a field with a fault what stands before it is read, and the others
   CHECK(read({"Negotiate abc, x=1, Bearer"}) == "[Negotiate abc]");  // a token has no parameters beside it
 }
 
+TEST_CASE("a hundred challenges are read, and a hundred parameters of one") {
+  std::string schemes;
+  std::string parameters = "Basic x=0";
+  std::string expected = "[Basic";
+  for (int i = 0; i < 99; ++i) schemes += "A,";
+  for (int i = 0; i < 100; ++i) {
+    parameters += ",a=b";
+    expected += i == 0 ? "|x=0" : "|a=b";
+  }
+  CHECK(read({schemes + "B,C", "D"}).ends_with("[A][B]"));
+  CHECK(read({parameters, "Bearer"}) == expected + "][Bearer]");
+}
+
 TEST_CASE("any text is read to an end, however it is cut or damaged") {
   const std::string whole = R"(Basic realm="a\"b", Negotiate abc==, DPoP error="use_dpop_nonce", algs=ES256 , Bearer)";
   for (std::size_t i = 0; i < whole.size(); ++i) {

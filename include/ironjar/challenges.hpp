@@ -23,7 +23,8 @@ struct Challenge {
 };
 
 // The challenges of all WWW-Authenticate fields, in order. Total: a field that is not well-formed is read up to its
-// first fault. A challenge has a token (RFC 9110's token68), or parameters, or neither.
+// first fault, and so is one that brings more than 100 challenges in all, or 100 parameters of one. A challenge has a
+// token (RFC 9110's token68), or parameters, or neither.
 [[nodiscard]] std::vector<Challenge> challengesIn(const Response& response);
 
 }  // namespace ironjar

@@ -9,6 +9,10 @@
 namespace ironjar {
 namespace {
 
+// A few bytes of a field make a challenge or a parameter; nobody has so many.
+constexpr std::size_t mostChallenges = 100;
+constexpr std::size_t mostParameters = 100;  // of one
+
 bool isToken68Character(char c) {
   return detail::isAlphanumeric(c) || std::string_view("-._~+/").find(c) != std::string_view::npos;
 }
@@ -26,7 +30,7 @@ class Reader {
     if (name.empty()) return false;
     const bool hasSpace = skip(isSpace);
     if (canGoOn_ && rest_.starts_with('=')) return parameter(challenges.back(), name) && endsHere();
-    if (!hasSpace && !endsHere()) return false;
+    if ((!hasSpace && !endsHere()) || challenges.size() == mostChallenges) return false;
     challenges.push_back({.scheme = std::string(name)});
     canGoOn_ = true;
     if (const auto text = token68()) {
@@ -76,6 +80,7 @@ class Reader {
     const bool isQuoted = rest_.starts_with('"');
     const auto value = isQuoted ? quoted() : std::optional<std::string>(token());
     if (!value || (value->empty() && !isQuoted)) return false;
+    if (challenge.parameters.size() == mostParameters) return false;
     challenge.parameters.emplace_back(name, *value);
     return true;
   }
