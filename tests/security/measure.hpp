@@ -17,6 +17,9 @@ using Call = std::function<void()>;
 inline constexpr double ofText = 100;
 inline constexpr double ofJson = 800;
 
+inline constexpr std::size_t mostMeasured = 5;              // calls
+inline constexpr std::size_t mostCalls = 2 + mostMeasured;  // with those before
+
 struct Family {
   std::string entry;                                // the function that reads it
   std::string input;                                // what is bad about it

@@ -93,7 +93,7 @@ void addSession(std::vector<Family>& families) {
                         repeated("["),
                         [use](const std::string& input) -> Call {
                           auto values = std::make_shared<std::vector<Json>>();
-                          for (int i = 0; i < 5; ++i) values->push_back(deepValue(input.size()));
+                          for (std::size_t i = 0; i < mostCalls; ++i) values->push_back(deepValue(input.size()));
                           return [use, values] {
                             Session session;
                             use(session, std::move(values->back()));
