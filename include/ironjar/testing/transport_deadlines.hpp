@@ -83,20 +83,20 @@ inline void checkSlowPeers(TransportProbe& probe) {
         isThere = connection.put(one.step);
       }
     });
-    probe.expectError(Errc::timeout, {.url = probe.urlOf(peer.port())}, one.when, probe.options().deadline);
+    probe.expectTimeout({.url = probe.urlOf(peer.port())}, one.when);
   }
 }
 
 inline void checkSlowBody(TransportProbe& probe) {
   const Peer peer = probe.always(answerWith("ok"));
   Request slow{.method = "POST", .url = probe.urlOf(peer.port())};
-  slow.openBody = [end = std::chrono::steady_clock::now() + probe.patience()] {
-    return [end]() -> Result<std::string> {
+  slow.openBody = [patience = probe.patience()] {
+    return [end = std::chrono::steady_clock::now() + patience]() -> Result<std::string> {
       std::this_thread::sleep_for(10ms);
       return std::chrono::steady_clock::now() < end ? std::string("x") : std::string();
     };
   };
-  probe.expectError(Errc::timeout, slow, "a body that is read slowly", probe.options().deadline);
+  probe.expectTimeout(slow, "a body that is read slowly");
 }
 
 inline void checkNoTimeLeft(TransportProbe& probe) {
@@ -176,7 +176,7 @@ inline void checkLifetime(TransportProbe& probe) {
     };
   };
   const std::string when = "a body that the peer reads late";
-  const auto result = probe.call(request, when, probe.options().deadline);
+  const auto result = probe.reaching(request, when, probe.options().deadline + probe.options().grace);
   body->isOver = true;
   over.set_value();
   peer.waitUntilClosed(2 * probe.options().grace);

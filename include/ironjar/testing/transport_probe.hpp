@@ -108,6 +108,16 @@ class TransportProbe {
     violated(when, "returned after " + std::to_string(took.count()) + " ms, of " + std::to_string(time.count()));
     return std::nullopt;
   }
+  // As call() within the deadline, for a peer that must be reached by then: on a machine that is busy that may take a
+  // longer one, up to `most`.
+  std::optional<Result<Response>> reaching(const Request& request, std::string_view when,
+                                           std::chrono::milliseconds most, std::chrono::milliseconds longer = 0ms) {
+    for (auto time = options_.deadline;; time *= 2) {
+      auto result = call(request, when, time, longer);
+      const bool isUnreached = result && !*result && result->error().code == Errc::unreachable;
+      if (!isUnreached || 2 * time > most) return result;
+    }
+  }
   // The response, where one is due.
   std::optional<Response> answered(const Request& request, std::string_view when) {
     const auto result = call(request, when);
@@ -118,6 +128,11 @@ class TransportProbe {
   }
   void expectError(Errc code, const Request& request, std::string_view when, std::chrono::milliseconds time = enough) {
     if (const auto result = call(request, when, time)) expectError(code, *result, when);
+  }
+  // Of a peer that is reached.
+  void expectTimeout(const Request& request, std::string_view when) {
+    const auto result = reaching(request, when, options_.deadline + options_.grace);
+    if (result) expectError(Errc::timeout, *result, when);
   }
   void expectError(Errc code, const Result<Response>& result, std::string_view when) {
     if (!result && result.error().code == code) return;

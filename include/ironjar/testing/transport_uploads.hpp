@@ -34,7 +34,7 @@ inline void expectIdle(TransportProbe& probe, Request request, std::string_view 
                        std::chrono::milliseconds reading = 0ms) {
   request.uploadIdle = idleOf(probe);
   const auto begin = std::chrono::steady_clock::now();
-  const auto result = probe.call(request, when, probe.options().deadline, request.uploadIdle + reading);
+  const auto result = probe.reaching(request, when, request.uploadIdle, request.uploadIdle + reading);
   if (!result) return;
   probe.expectError(Errc::timeout, *result, when);
   if (std::chrono::steady_clock::now() - begin < request.uploadIdle) {
@@ -52,7 +52,7 @@ inline void checkLongUpload(TransportProbe& probe) {
   const Peer peer = probe.always(answerWith("ok"));
   const Request request{
       .method = "POST", .url = probe.urlOf(peer.port()), .openBody = slowly(pieces, pause, size), .uploadIdle = idle};
-  const auto result = probe.call(request, when, probe.options().deadline, 3 * time);
+  const auto result = probe.reaching(request, when, idle, 3 * time);
   if (!result) return;
   if (!*result || (*result)->status != 200) return probe.violated(when, "was not answered");
   const auto seen = peer.seen();
@@ -94,7 +94,7 @@ inline void checkIdleOfOthers(TransportProbe& probe) {
   const Peer deaf = probe.peer([time](Peer::Connection& connection) { connection.waitUntilLeft(time); });
   Request request{.method = "POST", .url = probe.urlOf(deaf.port()), .uploadIdle = 10 * time};
   request.body.assign(std::size_t{16} * 1024 * 1024, 'x');
-  probe.expectError(Errc::timeout, request, "uploadIdle with a body in memory", probe.options().deadline);
+  probe.expectTimeout(request, "uploadIdle with a body in memory");
 }
 
 inline void checkUploads(TransportProbe& probe) {
