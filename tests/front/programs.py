@@ -60,6 +60,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def on_free_port(start):
+    """Somebody may take a port between its choice and its use: then another one is tried."""
+    for _ in range(2):
+        try:
+            return start(free_port())
+        except SystemExit as why:
+            print(why, file=sys.stderr)
+    return start(free_port())
+
+
 def listens(port):
     try:
         socket.create_connection(('localhost', port), 1).close()
@@ -145,9 +155,12 @@ class Readme:
 
 
 def start_nginx(processes, target, name, buffering):
-    port = free_port()
+    return on_free_port(lambda port: nginx_at(port, processes, target, name, buffering))
+
+
+def nginx_at(port, processes, target, name, buffering):
     folder = f'{processes.folder}/{target.name}-{name}'
-    os.mkdir(folder)
+    os.makedirs(folder, exist_ok=True)
     temporary = ''.join(f'{kind}_temp_path {folder}/{kind};' for kind in
                         ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
     with open(f'{folder}/conf', 'w', encoding='utf-8') as file:
@@ -173,7 +186,10 @@ http {{
 
 
 def start_haproxy(processes, target):
-    port = free_port()
+    return on_free_port(lambda port: haproxy_at(port, processes, target))
+
+
+def haproxy_at(port, processes, target):
     key = f'{target.name}-haproxy'
     path = f'{processes.folder}/{key}.cfg'
     with open(path, 'w', encoding='utf-8') as file:
