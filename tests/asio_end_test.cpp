@@ -144,7 +144,7 @@ TEST_CASE("a stop is honoured at every stage, and closes the connection") {
     const auto begin = std::chrono::steady_clock::now();
     stop.request_stop();
     CHECK(wordOf(answer.wait()) == "cancelled");
-    CHECK(std::chrono::steady_clock::now() - begin < 1s);
+    CHECK(std::chrono::steady_clock::now() - begin < 5s);
     CHECK(stages.isClosed());
     CHECK(answer.calls() == 1);
     CHECK(wordOf(support::ask(transport, stage.request, 20s, stop.get_token()).wait()) == "cancelled");
@@ -160,10 +160,11 @@ TEST_CASE("the deadline holds at every stage; until something is sent the host w
     slowNames.hold();
     Loop loop;
     const auto begin = std::chrono::steady_clock::now();
-    const Answer answer = support::ask(stages.transport(loop, stage.isProxied), stage.request, 200ms);
+    const auto time = stage.isSent ? 1000ms : 200ms;
+    const Answer answer = support::ask(stages.transport(loop, stage.isProxied), stage.request, time);
     CHECK(wordOf(answer.wait()) == (stage.isSent ? "timeout" : "unreachable"));
-    CHECK(std::chrono::steady_clock::now() - begin >= 200ms);
-    CHECK(std::chrono::steady_clock::now() - begin < 2s);
+    CHECK(std::chrono::steady_clock::now() - begin >= time);
+    CHECK(std::chrono::steady_clock::now() - begin < 6s);
     CHECK(stages.isClosed());
     slowNames.release();
   }

@@ -98,7 +98,7 @@ TEST_CASE("a body that nobody asks for stays with its server") {
   const Response response = responseOf(support::ask(transport, request));
   // What the two sockets hold; then the server waits.
   std::size_t before = 1;
-  while (before != written) {
+  while (before != written || written == 0) {
     before = written;
     std::this_thread::sleep_for(100ms);
   }
@@ -116,7 +116,7 @@ TEST_CASE("a body that nobody asks for stays with its server") {
   }
   CHECK(read == size);
   MESSAGE("the server was at most ", most, " bytes ahead, ", ahead, " at first");
-  CHECK(most <= ahead + 4 * mebibyte);
+  CHECK(most < size / 2);
   CHECK(wordOf(support::ask(transport, {.url = server.origin(), .connectionGroup = "ada"}).wait()) == "200 next");
   CHECK(server.connections() == 1);
 }
@@ -151,8 +151,10 @@ TEST_CASE("a streamed body that is cut, stops or is stopped says so; what came b
     peer.waitForHangUp();
   });
   Loop loop;
-  const auto transport = asioTransport(loop.executor(), {.streamIdle = 100ms});
+  const auto patient = asioTransport(loop.executor());
+  const auto impatient = asioTransport(loop.executor(), {.streamIdle = 100ms});
   const auto ask = [&](const std::string& path, const std::stop_token& stop = {}) {
+    const auto& transport = path == "/idle" ? impatient : patient;
     return responseOf(support::ask(transport, {.url = server.origin() + path, .streamsResponse = true}, 10s, stop));
   };
   CHECK(restOf(ask("/cut").asyncBodyReader) == "ab|transport");
@@ -177,14 +179,14 @@ TEST_CASE("the deadline is for the head; a body has no limit but memory's") {
   const RawServer server([&](support::Peer& peer) {
     static_cast<void>(peer.readRequest());
     peer.put("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
-    std::this_thread::sleep_for(300ms);
+    std::this_thread::sleep_for(2200ms);
     for (int i = 0; i < 100; ++i) peer.put(std::string(1000, 'x'));
     peer.waitForHangUp();
   });
   Loop loop;
   const auto transport = asioTransport(loop.executor(), {.maxBodySize = 10});
   const Request request{.url = server.origin(), .streamsResponse = true};
-  CHECK(restOf(responseOf(support::ask(transport, request, 200ms)).asyncBodyReader).size() == 100'000);
+  CHECK(restOf(responseOf(support::ask(transport, request, 2s)).asyncBodyReader).size() == 100'000);
 }
 
 TEST_CASE("a streamed body that is empty has its end at once, and its connection is kept") {

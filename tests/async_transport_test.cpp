@@ -49,7 +49,11 @@ TEST_CASE("a blocking transport's answers come on threads, as many at a time as 
   std::atomic<int> most = 0;
   const auto transport = onThreads(
       [&](const Request& request, Deadline) -> Answer {
-        most = std::max<int>(most, ++running);
+        const int now = ++running;
+        for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) continue;
+        for (const auto end = in(10s); most < 2 && std::chrono::steady_clock::now() < end;) {
+          std::this_thread::sleep_for(1ms);
+        }
         std::this_thread::sleep_for(2ms);
         --running;
         return Response{.status = 200, .body = request.url};

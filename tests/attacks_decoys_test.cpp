@@ -3,6 +3,7 @@
 #include "support/planted.hpp"
 
 #include <chrono>
+#include <ctime>
 
 using namespace ironjar;
 using namespace std::chrono_literals;
@@ -203,9 +204,13 @@ TEST_CASE("V04 the worst of chunks costs little, however many there are") {
   for (int i = 0; i < 400; ++i) header += "sid.0=" + ironSeal({.expires = 1}).substr(0, 300) + "; sid.1=a; ";
   auto best = std::chrono::nanoseconds::max();
   for (int round = 0; round < 5; ++round) {
-    const auto begin = std::chrono::steady_clock::now();
+    timespec begin{};
+    timespec end{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
     CHECK(jar.open(header).empty());
-    best = std::min<std::chrono::nanoseconds>(best, std::chrono::steady_clock::now() - begin);
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+    best = std::min<std::chrono::nanoseconds>(
+        best, std::chrono::seconds(end.tv_sec - begin.tv_sec) + std::chrono::nanoseconds(end.tv_nsec - begin.tv_nsec));
   }
   MESSAGE(header.size(), " bytes of chunks: ", best.count() / 1000, " us");
   CHECK(best < std::chrono::milliseconds(isInstrumented ? 500 : 30));

@@ -116,13 +116,13 @@ TEST_CASE("the proxy streams what is too large to be held, up and down, and says
 
   const RawClient client(site.port());
   client.send(BeastSite::text("GET", "/api/events", "Cookie: " + site.cookie + "\r\n"));
-  CHECK(client.receiveSome(2s).starts_with("HTTP/1.1 200"));
+  CHECK(client.receiveSome(10s).starts_with("HTTP/1.1 200"));
   for (const std::string event : {"data: 1\n\n", "data: 2\n\n"}) {
     source.give(event);
-    CHECK(client.receiveSome(2s).find(event) != std::string::npos);
+    CHECK(client.receiveSome(10s).find(event) != std::string::npos);
   }
   source.give(std::string());
-  CHECK(client.receiveSome(2s) == "0\r\n\r\n");
+  CHECK(client.receiveSome(10s) == "0\r\n\r\n");
 }
 
 TEST_CASE("an upload takes longer than the timeout, as long as it comes; a client that stops ends it") {

@@ -179,9 +179,9 @@ TEST_CASE("once an upload is answered its refresh and its next try have their ow
 TEST_CASE("a 401 to an upload that took longer than the timeout is refreshed, answered and marked") {
   Api api;
   FetchOptions options = support::fetchOptions(api.upstream);
-  options.timeout = Seconds{1};
+  options.timeout = Seconds{3};
   options.transport = [&, send = options.transport](const Request& request, Deadline deadline) {
-    if (hasStreamedBody(request)) std::this_thread::sleep_for(1100ms);
+    if (hasStreamedBody(request)) std::this_thread::sleep_for(3100ms);
     return send(request, deadline);
   };
   api.fetcher = Fetcher(std::move(options));

@@ -158,7 +158,7 @@ TEST_CASE("the deadline is for the head of a streamed response") {
     peer.waitForHangUp();
   });
   const Transport transport = httplibTransport();
-  CHECK(errorOf(transport(streamed(server, "/never"), in(1s))) == Errc::timeout);
+  CHECK(errorOf(transport(streamed(server, "/never"), in(2s))) == Errc::timeout);
   const Deadline deadline = in(2s);
   const auto response = transport(streamed(server), deadline);
   REQUIRE(response);

@@ -44,13 +44,13 @@ TEST_CASE_FIXTURE(Fixture, "a leader that takes long keeps its lock: it is renew
 }
 
 TEST_CASE_FIXTURE(Fixture, "a lock is released and renewed by its owner only (R66)") {
-  Replica one({.lease = 300ms});
+  Replica one({.lease = 1500ms});
   Held held(one, "a", {.tokens = tokens("b")});
   const auto lock = server().keys("*:lock").at(0);
   CHECK(server().command("SET", lock, "somebody else's name!", "PX", "60000") == "OK");
   const auto last = server().keys("*:last").at(0);
   CHECK(server().command("SET", last, "somebody else's name!", "PX", "60000") == "OK");
-  std::this_thread::sleep_for(400ms);  // beyond its lease: it has tried to renew
+  std::this_thread::sleep_for(2000ms);  // beyond its lease: it has tried to renew
   CHECK(server().command("GET", lock) == "somebody else's name!");
   CHECK(held.end()->tokens == tokens("b"));
   CHECK(server().command("GET", lock) == "somebody else's name!");
@@ -81,9 +81,9 @@ TEST_CASE_FIXTURE(Fixture, "a lock that is lost while nobody has taken over is h
 }
 
 TEST_CASE_FIXTURE(Fixture, "after a failover that loses all keys there is one call too many at most (R68)") {
-  Replica one;
-  Replica two;
-  Replica three;
+  Replica one({.lease = 60s});
+  Replica two({.lease = 60s});
+  Replica three({.lease = 60s});
   Held held(one, "a", {.tokens = tokens("b")});
   std::thread second([&] { CHECK(two.refresh("a", "c")); });
   std::thread third([&] { CHECK(three.refresh("a", "c")); });

@@ -153,7 +153,7 @@ TEST_CASE("one who is late does not make those late that come after it") {
     return words.at(3) == "stalls" ? std::string() : nameOfKey(words);
   }));
   RedisOptions options = optionsFor(server.port());
-  options.timeout = 200ms;
+  options.timeout = 2s;
   RedisLink link(options);
   REQUIRE(link.run(lookUp("the first")));
   CHECK(errorOf(link.run(lookUp("stalls"))) == Errc::timeout);

@@ -69,12 +69,12 @@ TEST_CASE("a mirror learns what another process denies, and asks Redis for no se
 TEST_CASE("where messages are lost, a denial reaches a mirror within its staleness") {
   RedisServer server;
   server.command("ACL", "SETUSER", "default", "resetchannels", "-subscribe");
-  Replica one(server, {.maxStaleness = 1000ms});
-  Replica two(server, {.maxStaleness = 1000ms});
+  Replica one(server, {.maxStaleness = 3000ms});
+  Replica two(server, {.maxStaleness = 3000ms});
   one.deny("s-1");
   const auto begin = Time::now();
-  CHECK(within(5000ms, [&] { return two.check("s-1") == Revoked::yes; }));
-  CHECK(Time::now() - begin < 1000ms + support::overhead);
+  CHECK(within(10s, [&] { return two.check("s-1") == Revoked::yes; }));
+  CHECK(Time::now() - begin < 3000ms + support::overhead);
 }
 
 TEST_CASE("a process that begins knows what was denied before, page by page") {
@@ -141,7 +141,7 @@ TEST_CASE("once a mirror is older than it may be, the policy decides: `open` let
     RedisServer server;
     Replica one(server, {.whenUnknown = policy, .maxStaleness = 200ms});
     one.deny("s-1");
-    CHECK(one.check("s-2") == Revoked::no);
+    CHECK(within(20s, [&] { return one.check("s-2") == Revoked::no; }));
     server.pause();
     CHECK(within(20s, [&] { return one.list->stats().isStale; }));
     CHECK(one.check("s-2") == (policy == WhenUnknown::open ? Revoked::no : Revoked::unknown));

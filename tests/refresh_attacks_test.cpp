@@ -116,7 +116,7 @@ TEST_CASE("V34 with replay.strict what was never sent ends no login") {
 TEST_CASE("V34 a call that has no time left is not repeated") {
   Site site([](FetchOptions& options) {
     options.tokenEndpoint.replay.strict = true;
-    options.tokenEndpoint.timeout = Seconds{1};
+    options.tokenEndpoint.timeout = Seconds{2};
   });
   site.onToken = [](const std::string&, Deadline deadline) {
     std::this_thread::sleep_until(deadline);

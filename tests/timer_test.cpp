@@ -17,13 +17,16 @@ auto now() { return std::chrono::steady_clock::now(); }
 }  // namespace
 
 TEST_CASE("functions are called in the order of their times") {
-  Timer timer;
   std::vector<int> called;
+  std::promise<void> inserted;
   std::promise<void> last;
+  Timer timer;  // whose thread ends before what it uses goes
   const auto begin = now();
+  REQUIRE(timer.at(begin - 2s, [&] { inserted.get_future().wait(); }));
   REQUIRE(timer.at(begin + 40ms, [&] { called.push_back(3), last.set_value(); }));
   REQUIRE(timer.at(begin + 20ms, [&] { called.push_back(2); }));
   REQUIRE(timer.at(begin - 1s, [&] { called.push_back(1); }));
+  inserted.set_value();
   last.get_future().wait();
   CHECK(called == std::vector{1, 2, 3});
   CHECK(now() - begin >= 40ms);

@@ -111,6 +111,7 @@ export IRONJAR_TOLD=$work/suite.control
 # Without what is built of the README's and others' code, where the passwords of this run do not reach; without what stops
 # processes, as strace does; and without ten million nonces, what measures, and what transports are held to.
 export IRONJAR_TOLD=$work/suite.told
+export IRONJAR_SLOW=yes
 strace -f --seccomp-bpf -qq -e trace=execve -e signal=none -s 65536 -o "$work/suite.argv" \
   ctest --test-dir "$build" -E '^(readme.*|interop|oauth|browsers|node|python|parity|redis_replicas|attacks_seal|worst_input|transport_.*|curl_contract|.*_load|sim.*|model|fuzz_.*)$' -j "$(nproc)" --verbose \
   >"$work/suite.out" || { tail -n 100 "$work/suite.out"; fail "the suite fails with passwords of its own"; }
@@ -124,7 +125,7 @@ done
 grep -q ironjar_core_tests "$work/suite.argv" || fail "the suite's command lines were not seen"
 echo "suite: 0 in $(wc -l <"$work/suite.told") errors, exceptions, events and metrics, $(wc -l <"$work/suite.out") lines of" \
   "output and $(grep -c execve "$work/suite.argv") command lines; the control is found"
-unset "${!IRONJAR_T@}"
+unset "${!IRONJAR_T@}" IRONJAR_SLOW
 
 # Keys, in the memory of a program that has sealed and let go of them.
 printf '2:%s\n1:%s\n' "$password" "$paserk" >"$work/passwords"

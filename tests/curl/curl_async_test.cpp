@@ -88,16 +88,16 @@ TEST_CASE("the deadline holds at every stage; before anything was sent it is unr
   const auto async = detail::makeAsyncCurlTransport({}, names.lookup());
   const auto waits = detail::makeCurlTransport({}, names.lookup());
   for (const Transport& transport : {blocking(async), waits}) {
-    const auto ask = [&](const std::string& url) {
+    const auto ask = [&](const std::string& url, std::chrono::milliseconds time = 100ms) {
       const auto begin = std::chrono::steady_clock::now();
-      const std::string word = wordOf(transport({.url = url}, in(100ms)));
-      CHECK(std::chrono::steady_clock::now() - begin < 2s);
+      const std::string word = wordOf(transport({.url = url}, in(time)));
+      CHECK(std::chrono::steady_clock::now() - begin < 5s);
       return word;
     };
     CHECK(ask("http://nowhere.example/") == "unreachable");
     CHECK(ask("http://127.0.0.1:" + std::to_string(deaf.port())) == "unreachable");
     CHECK(ask("https://127.0.0.1:" + std::to_string(mute.port())) == "unreachable");
-    CHECK(ask(mute.origin()) == "timeout");
+    CHECK(ask(mute.origin(), 1s) == "timeout");
   }
   names.answers.set_value();
 }
@@ -108,13 +108,14 @@ TEST_CASE("a transport that goes drops what is in flight, promptly, and what wai
   const std::vector<Request> requests = {{.url = mute.origin()}, {.url = "http://nowhere.example/"}};
   const auto held = std::make_shared<int>(0);
   std::atomic<int> called = 0;
-  const auto begin = std::chrono::steady_clock::now();
+  auto begin = std::chrono::steady_clock::now();
   {
     const auto transport = detail::makeAsyncCurlTransport({}, names.lookup());
     for (const Request& request : requests) {
       for (int i = 0; i < 10; ++i) transport(request, in(60s), {}, [held, &called](const auto&) { ++called; });
     }
     CHECK(support::eventually([&] { return mute.open() == 10; }));
+    begin = std::chrono::steady_clock::now();
   }
   CHECK(std::chrono::steady_clock::now() - begin < 3s);
   CHECK(called == 0);

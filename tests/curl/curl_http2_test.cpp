@@ -108,7 +108,7 @@ TEST_CASE("on HTTP/2, too, interim responses and trailers are skipped, and limit
     CHECK(fieldOf(response, "x-trailer") == "none");
     CHECK(wordOf(transport({.url = node->url("/big")}, in(10s))) == "tooLarge");
     CHECK(wordOf(transport({.url = node->url("/cut")}, in(10s))) == "transport");
-    CHECK(wordOf(transport({.url = node->url("/wait")}, in(200ms))) == "timeout");
+    CHECK(wordOf(transport({.url = node->url("/wait")}, in(2s))) == "timeout");
     CHECK(wordOf(transport({.method = "POST", .url = node->url("/early"), .body = std::string(8'000'000, 'x')},
                            in(10s))) == "413 too much");
   }
@@ -242,23 +242,23 @@ TEST_CASE("on HTTP/2 an upload takes longer than its deadline, as long as the se
   for (const auto& each : curlTransports(node->options())) {
     const Transport& transport = each.second;
     CAPTURE(each.first);
-    Request request{.method = "POST", .url = node->url("/echo"), .uploadIdle = 1s};
+    Request request{.method = "POST", .url = node->url("/echo"), .uploadIdle = 2s};
     request.openBody = [] {
-      return [left = 15]() mutable -> Result<std::string> {
+      return [left = 30]() mutable -> Result<std::string> {
         if (left == 0) return std::string();
         --left;
         std::this_thread::sleep_for(100ms);
         return std::string(1000, 'x');
       };
     };
-    const auto response = transport(request, in(300ms));
+    const auto response = transport(request, in(2s));
     REQUIRE(response);
     CHECK(fieldOf(response, "x-version") == "2.0");
-    CHECK(response->body.size() == 15'000);
+    CHECK(response->body.size() == 30'000);
     request.url = node->url("/wait");  // reads nothing
     request.openBody = [] { return [] { return Result<std::string>(std::string(40'000, 'x')); }; };
     const auto begin = std::chrono::steady_clock::now();
-    CHECK(support::errorOf(transport(request, in(300ms))) == Errc::timeout);
-    CHECK(std::chrono::steady_clock::now() - begin >= 1s);
+    CHECK(support::errorOf(transport(request, in(2s))) == Errc::timeout);
+    CHECK(std::chrono::steady_clock::now() - begin >= 2s);
   }
 }

@@ -46,10 +46,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
   const bool head = input.byte() == 'H';
   const Peer peer(std::string(input.rest()));
-  const auto deadline = std::chrono::steady_clock::now() + 2s;
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
   const Result<Response> got =
       transport({.method = head ? "HEAD" : "GET", .url = peer.url(), .freshConnection = true}, deadline);
-  fuzz::require(std::chrono::steady_clock::now() < deadline + 500ms, "it ends by its deadline");
+  fuzz::require(std::chrono::steady_clock::now() < deadline + 5s, "it ends by its deadline");
   if (!got) {
     fuzz::requireError(got, {Errc::transport, Errc::timeout, Errc::tooLarge});
     return 0;

@@ -28,9 +28,12 @@ struct Replica {
             ironjar::RedisOptions{
                 .passwords = std::move(passwords), .port = server().port(), .timeout = std::chrono::seconds{5}},
             std::move(options)) {}
-  Replica(ironjar::RedisOptions where, ironjar::RedisCoordinatorOptions options)
-      : redis(std::make_shared<ironjar::Redis>(std::move(where))),
-        coordinator(std::make_shared<ironjar::RedisCoordinator>(redis, std::move(options))) {}
+  // A machine may be too busy at first for a server that is there.
+  Replica(const ironjar::RedisOptions& where, ironjar::RedisCoordinatorOptions options)
+      : redis(std::make_shared<ironjar::Redis>(where)) {
+    for (int tries = 0; tries < 20 && redis->stats().degraded; ++tries) redis = std::make_shared<ironjar::Redis>(where);
+    coordinator = std::make_shared<ironjar::RedisCoordinator>(redis, std::move(options));
+  }
 
   ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::BlockingRefresh& ask) {
     return coordinator->refresh("c", tokens(from), ask, soon());

@@ -16,8 +16,8 @@
 
 namespace support {
 
-// What the machine may add to a time that is bounded: sanitizers make it slow, and so does a library that is not
-// optimised, of which IRONJAR_SLOW tells.
+// What the machine may add to a time that is bounded: sanitizers make it slow, and so do strace and a library that is
+// not optimised, of which IRONJAR_SLOW tells.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define IRONJAR_TEST_IS_SANITIZED

@@ -24,7 +24,7 @@ class Sentinel {
                               << further << "sentinel monitor " << monitored << ' ' << host << ' ' << master
                               << " 2\nsentinel auth-pass " << monitored
                               << " of-the-servers\nsentinel down-after-milliseconds " << monitored
-                              << " 1000\nsentinel failover-timeout " << monitored << " 5000\n";
+                              << " 3000\nsentinel failover-timeout " << monitored << " 5000\n";
           return std::vector<std::string>{"redis-server", file, "--sentinel"};
         }) {}
 

@@ -55,9 +55,11 @@ struct WatchedReplica {
     coordinator = std::make_unique<ironjar::RedisCoordinator>(redis, std::move(coordinating));
   }
   explicit WatchedReplica(int port, ironjar::RedisCoordinatorOptions coordinating = {})
-      : WatchedReplica(
-            ironjar::RedisOptions{.passwords = password, .port = port, .pause = std::chrono::milliseconds{100}},
-            std::move(coordinating)) {}
+      : WatchedReplica(ironjar::RedisOptions{.passwords = password,
+                                             .port = port,
+                                             .timeout = std::chrono::seconds{5},
+                                             .pause = std::chrono::milliseconds{100}},
+                       std::move(coordinating)) {}
 
   ironjar::Result<ironjar::NewTokens> refresh(const std::string& from, const ironjar::RefreshAnswer& answer) {
     return coordinator->refresh(

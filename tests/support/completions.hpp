@@ -129,7 +129,7 @@ inline void aStopEndsTheWaitingAlone(const Coordinators& c) {
 
 inline void aDeadlineTellsWhoDoesNotBlock(const Coordinators& c) {
   Answering provider;
-  const Completed late = start(c.one, "a", provider.call(), in(30ms));
+  const Completed late = start(c.one, "a", provider.call(), in(1s));
   REQUIRE(provider.waitUntilBegun());
   const Completed patient = start(c.one, "a", provider.call());
   CHECK(errorOf(late.wait()) == Errc::refreshFailed);
@@ -155,7 +155,7 @@ inline void whoIsToldMayUseTheCoordinator(const Coordinators& c) {
   };
   const Completed byDeadline, byStop, byCall, atOnce;
   std::stop_source leaving;
-  coordinator->startRefresh("c", tokens("a"), provider.call(), in(30ms), {}, use(byDeadline));
+  coordinator->startRefresh("c", tokens("a"), provider.call(), in(1s), {}, use(byDeadline));
   REQUIRE(provider.waitUntilBegun());
   coordinator->startRefresh("c", tokens("a"), provider.call(), soon(), {.stop = leaving.get_token()}, use(byStop));
   coordinator->startRefresh("c", tokens("a"), provider.call(), soon(), {}, use(byCall));

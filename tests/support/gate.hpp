@@ -26,7 +26,15 @@ class Gate {
   }
   void waitUntilEntered(int count = 1) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return entered_ >= count; });
+    changed_.wait(lock, [&] { return entered_ >= count || isOver_; });
+  }
+  // Nobody will enter any more.
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      isOver_ = true;
+    }
+    changed_.notify_all();
   }
   bool isEntered() {
     const std::lock_guard lock(mutex_);
@@ -45,6 +53,7 @@ class Gate {
   std::condition_variable changed_;
   int entered_ = 0;
   bool open_ = false;
+  bool isOver_ = false;
 };
 
 // What refresh(deadline) gives when its deadline passes while its call waits inside the gate. On a busy machine a
@@ -53,7 +62,7 @@ template <class Refresh>
 auto leaveHeld(Gate& gate, const Refresh& refresh) {
   for (std::chrono::milliseconds patience{100};; patience *= 2) {
     auto left = refresh(std::chrono::steady_clock::now() + patience);
-    if (gate.isEntered()) return left;
+    if (gate.isEntered() || patience > std::chrono::seconds{30}) return left;
   }
 }
 
@@ -61,7 +70,10 @@ auto leaveHeld(Gate& gate, const Refresh& refresh) {
 struct Held {
   template <class Asker>
   Held(Asker& asker, const std::string& from, const ironjar::RefreshAnswer& answer)
-      : thread([this, &asker, from, answer] { result.emplace(asker.refresh(from, gate.ask(answer))); }) {
+      : thread([this, &asker, from, answer] {
+          result.emplace(asker.refresh(from, gate.ask(answer)));
+          gate.end();
+        }) {
     gate.waitUntilEntered();
   }
   ~Held() {

@@ -54,10 +54,13 @@ class Process {
     pid_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
-  [[nodiscard]] bool isRunning() const { return pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == 0; }
+  [[nodiscard]] bool isRunning() const {
+    if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+    return pid_ > 0;
+  }
 
  private:
-  pid_t pid_ = -1;
+  mutable pid_t pid_ = -1;  // not any more, once it has been seen to have ended
 };
 
 }  // namespace support
