@@ -9,6 +9,8 @@
 #include <map>
 #include <random>
 
+namespace aged_map_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using namespace std::chrono_literals;
@@ -180,3 +182,5 @@ TEST_CASE("stored tokens come back as they were, into whatever was there") {
     }
   }
 }
+
+}  // namespace aged_map_test

@@ -12,6 +12,8 @@
 
 #include <openssl/crypto.h>
 
+namespace allocations_test {
+
 namespace {
 
 using namespace ironjar;
@@ -157,3 +159,5 @@ TEST_CASE("a Cookie header is parsed without an allocation per pair") {
     CHECK(found == pairs);
   }
 }
+
+}  // namespace allocations_test

@@ -7,6 +7,8 @@
 #include <netdb.h>
 #include <random>
 
+namespace asio_end_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Answer;
@@ -296,3 +298,5 @@ TEST_CASE("whatever is stopped when: each request is completed once, with its ow
   CHECK(right + cancelled == 1200);
   CHECK(right > 0);
 }
+
+}  // namespace asio_end_test

@@ -19,6 +19,8 @@
 
 #include <ironjar/asio/fetch.hpp>
 
+namespace asio_fetch_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
@@ -334,3 +336,5 @@ TEST_CASE("an operation that nobody ends is an error when the last who could has
   io.run();
   CHECK(codes == std::vector{Errc::transport, Errc{}});
 }
+
+}  // namespace asio_fetch_test

@@ -19,6 +19,8 @@
 
 #include <ironjar/asio/fetch.hpp>
 
+namespace asio_load_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
@@ -166,3 +168,5 @@ TEST_CASE(
     CHECK(response->body == Crowd::nameOf(user));
   }
 }
+
+}  // namespace asio_load_test

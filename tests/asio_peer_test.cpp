@@ -2,6 +2,8 @@
 #include "support/asio.hpp"
 #include "support/hostile_peers.hpp"
 
+namespace asio_peer_test {
+
 namespace {
 
 namespace hostile = support::hostile;
@@ -38,3 +40,5 @@ TEST_CASE("V34 an early answer is read though its TLS record comes in two parts"
   hostile::earlyAnswerInParts<Sockets>();
 }
 TEST_CASE("V34 after the first byte it is transport or timeout") { hostile::afterTheFirstByte<Sockets>(); }
+
+}  // namespace asio_peer_test

@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+namespace asio_stream_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Certificate;
@@ -299,3 +301,5 @@ TEST_CASE("an asynchronous body that fails, throws or cannot be begun ends the r
   CHECK(ask([]() -> AsyncBodyReader { throw std::runtime_error("theirs"); }) == "malformed");
   CHECK(ask([] { return AsyncBodyReader(); }) == "malformed");
 }
+
+}  // namespace asio_stream_test

@@ -6,6 +6,8 @@
 
 #include <ironjar/testing/check_transport.hpp>
 
+namespace asio_transport_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using ironjar::testing::checkTransport;
@@ -323,3 +325,5 @@ TEST_CASE("of a response that ends with a broken connection a refusal counts, an
     }
   }
 }
+
+}  // namespace asio_transport_test

@@ -8,6 +8,8 @@
 #include <doctest/doctest.h>
 #include <ironjar/http.hpp>
 
+namespace async_transport_test {
+
 namespace {
 
 using namespace ironjar;
@@ -178,3 +180,5 @@ TEST_CASE("a body's reader that has its state in itself is one reader for all pi
   }
   CHECK(body == "xxx");
 }
+
+}  // namespace async_transport_test

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <ctime>
 
+namespace attacks_decoys_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::basicOptions;
@@ -215,3 +217,5 @@ TEST_CASE("V04 the worst of chunks costs little, however many there are") {
   MESSAGE(header.size(), " bytes of chunks: ", best.count() / 1000, " us");
   CHECK(best < std::chrono::milliseconds(isInstrumented ? 500 : 30));
 }
+
+}  // namespace attacks_decoys_test

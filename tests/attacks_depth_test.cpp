@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <tuple>
 
+namespace attacks_depth_test {
+
 using namespace ironjar;
 using support::errorOf;
 using support::isInstrumented;
@@ -145,3 +147,5 @@ TEST_CASE("V03 what is not deep goes in as before, whatever it is given as") {
   session.assign(std::map<std::string, Json>{{"a", value}});
   CHECK(session.data() == Json{{"a", value}});
 }
+
+}  // namespace attacks_depth_test

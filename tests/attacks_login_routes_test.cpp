@@ -3,6 +3,8 @@
 
 #include <future>
 
+namespace attacks_login_routes_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::fieldOf;
@@ -331,3 +333,5 @@ TEST_CASE("L66 a login's answers are stored nowhere") {
     }
   });
 }
+
+}  // namespace attacks_login_routes_test

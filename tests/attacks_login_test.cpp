@@ -3,6 +3,8 @@
 
 #include <ironjar/web.hpp>
 
+namespace attacks_login_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::LoginSite;
@@ -328,3 +330,5 @@ TEST_CASE("L19 a returnTo in a spelling that another program takes for another p
     CHECK(site.signIn(ada, {.returnTo = good}) == good);
   }
 }
+
+}  // namespace attacks_login_test

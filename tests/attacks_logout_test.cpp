@@ -5,6 +5,8 @@
 
 #include <openssl/hmac.h>
 
+namespace attacks_logout_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::fieldOf;
@@ -207,3 +209,5 @@ TEST_CASE("L58 front-channel logout by a guessed sid leaves the session whose co
     CHECK(served.ada.cookies.contains("__Host-sid"));
   });
 }
+
+}  // namespace attacks_logout_test

@@ -23,6 +23,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace attacks_seal_test {
+
 using namespace ironjar;
 using support::decryptions;
 using support::errorOf;
@@ -376,3 +378,5 @@ TEST_CASE("S22 nonce-dup: ten million seals, over 8 threads and 16 forks, and no
   ::munmap(nonces, total * sizeof(std::uint64_t));
   MESSAGE(total, " seals");
 }
+
+}  // namespace attacks_seal_test

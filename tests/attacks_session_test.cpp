@@ -3,6 +3,8 @@
 
 #include <ctime>
 
+namespace attacks_session_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::basicOptions;
@@ -206,3 +208,5 @@ TEST_CASE("V28 forged seals cost no more iterations than an honest one") {
   options.seal.fe26Iterations = {8192};
   CHECK(user(SessionJar(options).open(honest)) == "ada");
 }
+
+}  // namespace attacks_session_test

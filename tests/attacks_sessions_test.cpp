@@ -3,6 +3,8 @@
 
 #include <ironjar/session_registry.hpp>
 
+namespace attacks_sessions_test {
+
 using namespace ironjar;
 using support::fieldOf;
 using support::LoginServerKind;
@@ -218,3 +220,5 @@ TEST_CASE("L80 the list tells no id that a seal or a revocation list knows, and 
     }
   });
 }
+
+}  // namespace attacks_sessions_test

@@ -10,6 +10,8 @@
 
 #include <sodium.h>
 
+namespace base64url_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 
@@ -126,3 +128,5 @@ TEST_CASE("base64url decodes one spelling only (S08 b64-noncanonical)") {
   CHECK_FALSE(decoded("AB"));
   CHECK(decoded("AA") == std::string(1, '\0'));
 }
+
+}  // namespace base64url_test

@@ -7,6 +7,8 @@
 
 #include <ironjar/testing/check_adapter.hpp>
 
+namespace beast_adapter_test {
+
 using namespace ironjar;
 using boost::asio::awaitable;
 using testing::AdapterServer;
@@ -33,3 +35,5 @@ AdapterServer start(const AdapterSite& site) {
 TEST_CASE("Beast's adapter keeps the rules of an adapter") {
   CHECK(support::listed(testing::checkAdapter(start)) == "");
 }
+
+}  // namespace beast_adapter_test

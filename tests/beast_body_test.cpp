@@ -10,6 +10,8 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <future>
 
+namespace beast_body_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::asyncFetchOptions;
@@ -269,3 +271,5 @@ TEST_CASE("the same over TLS, with an end that is told") {
   client.next_layer().close();
   running.join();
 }
+
+}  // namespace beast_body_test

@@ -7,6 +7,8 @@
 #include <ironjar/asio/transport.hpp>
 #include <ironjar/testing/transport_streams.hpp>
 
+namespace beast_proxy_body_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::asyncFetchOptions;
@@ -160,3 +162,5 @@ TEST_CASE("an upload takes longer than the timeout, as long as it comes; a clien
   stopped.send(head + piece);
   CHECK_FALSE(stopped.receive(20s).starts_with("HTTP/1.1 200"));
 }
+
+}  // namespace beast_proxy_body_test

@@ -7,6 +7,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+namespace beast_server_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::answersIn;
@@ -289,3 +291,5 @@ TEST_CASE("limits that would serve nothing are refused") {
     CHECK_THROWS_AS(static_cast<void>(listenBeast(acceptor, echo(), options)), std::invalid_argument);
   }
 }
+
+}  // namespace beast_server_test

@@ -5,6 +5,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+namespace beast_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::asyncFetchOptions;
@@ -167,3 +169,5 @@ TEST_CASE("the proxy: the session's token goes up, spent ones are renewed, and n
   CHECK(site.visit("GET", "/%61pi/items").status == 404);
   CHECK(site.visit("OPTIONS", "/api/items", ownPage).status == 405);
 }
+
+}  // namespace beast_test

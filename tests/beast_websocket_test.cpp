@@ -10,6 +10,8 @@
 #include <future>
 #include <mutex>
 
+namespace beast_websocket_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::BeastSite;
@@ -321,3 +323,5 @@ TEST_CASE("a server that goes, or its transport's context, takes what is open al
     }
   }
 }
+
+}  // namespace beast_websocket_test

@@ -1,6 +1,8 @@
 // WWW-Authenticate as lists of challenges (RFC 9110 section 11.6.1).
 #include "support/support.hpp"
 
+namespace challenges_test {
+
 using namespace ironjar;
 
 namespace {
@@ -81,3 +83,5 @@ TEST_CASE("any text is read to an end, however it is cut or damaged") {
   CHECK(read({std::string(1'000'000, '=')}) == "");
   CHECK(read({"A " + std::string(1'000'000, 'a')}).size() == 1'000'004);
 }
+
+}  // namespace challenges_test

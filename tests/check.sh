@@ -14,7 +14,7 @@
 #   bash tests/check.sh canary     no secret in logs, errors, metrics, core dumps or argv
 #   bash tests/check.sh coverage   which lines and branches of lib/ the tests run
 #   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
-#   bash tests/check.sh security   smuggling through nginx and haproxy, a hostile API, the worst inputs
+#   bash tests/check.sh security   smuggling through nginx and haproxy, a hostile API
 #   bash tests/check.sh browsers [n]
 #                                  n histories of browsers with several tabs, 2,000 unless told
 #   bash tests/check.sh mutants [--seeds N] [number...]
@@ -29,8 +29,8 @@
 #                                  worker; screenshots in the folder, if one is named. Nightly: the download is large
 #   bash tests/check.sh all        what every change must pass, in an hour on two slow cores: all of these but clang,
 #                                  which asan's build stands for, and what is nightly
-#   bash tests/check.sh nightly    tsan, clang-tidy, coverage, Chromium, two builds, planted faults, 10 min a fuzzer, an
-#                                  hour of soak, 100,000 histories of browsers
+#   bash tests/check.sh nightly    longer loads, tsan, clang-tidy, coverage, Chromium, two builds, planted faults,
+#                                  10 min a fuzzer, an hour of soak, 100,000 histories of browsers
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -64,8 +64,7 @@ build_and_test() {
   ctest --test-dir "$build" --no-tests=error -j "$(nproc)"
 }
 
-# With all the rounds of the load tests.
-release() { IRONJAR_LOAD=50 build_and_test release -DCMAKE_BUILD_TYPE=Release; }
+release() { IRONJAR_LOAD=${IRONJAR_LOAD:-10} build_and_test release -DCMAKE_BUILD_TYPE=Release; }
 clang() {
   need_packages clang
   build_and_test clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++
@@ -75,7 +74,7 @@ clang() {
 sanitized() {
   need_packages clang libclang-rt-dev llvm
   build_and_test "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-O1 "-DIRONJAR_SANITIZE=$2" \
-    -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_BUILD_CLI=OFF "${@:3}"
+    -DIRONJAR_BUILD_DEMO=OFF -DIRONJAR_BUILD_CLI=OFF -DIRONJAR_PRECOMPILE=ON "${@:3}"
 }
 asan() { sanitized asan address,undefined; }
 # Races are a matter of luck: what refreshes runs twice more.
@@ -144,6 +143,7 @@ all() {
   checks sim security "static cppcheck" hardened ct canary
 }
 nightly() {
+  IRONJAR_LOAD=50 timed release
   timed tsan
   timed chromium
   checks static coverage reproducible mutants "fuzz 600" "soak 60" "browsers 100000"

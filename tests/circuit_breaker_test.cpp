@@ -3,6 +3,8 @@
 
 #include "support/support.hpp"
 
+namespace circuit_breaker_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::CircuitBreaker;
@@ -230,3 +232,5 @@ TEST_CASE(
   f.call(9, EndpointState::well);
   CHECK(f.admits(Token::hasFailed));
 }
+
+}  // namespace circuit_breaker_test

@@ -14,6 +14,8 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+namespace client_assertion_test {
+
 using namespace ironjar;
 using detail::SigningKey;
 using support::at;
@@ -249,3 +251,5 @@ TEST_CASE("one key signs on many threads") {
   for (std::thread& thread : threads) thread.join();
   CHECK(signedWell == 200);
 }
+
+}  // namespace client_assertion_test

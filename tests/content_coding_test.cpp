@@ -7,6 +7,8 @@
 #include "oauth/token_answer.hpp"
 #include "support/support.hpp"
 
+namespace content_coding_test {
+
 using namespace ironjar;
 using detail::AnswerMeaning;
 using support::at;
@@ -133,3 +135,5 @@ TEST_CASE("a login ends in a coding as it does without one") {
   answer.status = 403;
   CHECK(meaningOf(answer) == AnswerMeaning::loginOver);
 }
+
+}  // namespace content_coding_test

@@ -6,6 +6,8 @@
 #include <random>
 #include <time.h>
 
+namespace cookie_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -258,3 +260,5 @@ TEST_CASE("dates are written the same in every locale and time zone (C15 date)")
   CHECK(set("a", "", {.expires = TimePoint::min()}).find("Expires=Tue, 21 Sep 1677 00:12:43 GMT") != std::string::npos);
   CHECK(set("a", "", {.expires = TimePoint::max()}).find("Expires=Fri, 11 Apr 2262 23:47:16 GMT") != std::string::npos);
 }
+
+}  // namespace cookie_test

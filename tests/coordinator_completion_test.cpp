@@ -4,6 +4,8 @@
 
 #include <malloc.h>
 
+namespace coordinator_completion_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Answering;
@@ -184,3 +186,5 @@ TEST_CASE("a hundred thousand wait in less than 100 MiB on one token, and in 150
     CHECK(told == 100'000);
   }
 }
+
+}  // namespace coordinator_completion_test

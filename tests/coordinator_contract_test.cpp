@@ -4,6 +4,8 @@
 #include <atomic>
 #include <memory>
 
+namespace coordinator_contract_test {
+
 using namespace ironjar;
 using support::Coordinators;
 
@@ -73,3 +75,5 @@ TEST_CASE("a coordinator that revokes what it was given in place of the last tok
           doctest::should_fail()) {
   check(Faulty::Fault::revokesTheGiven, support::contract::aLogoutEndsTheWholeChain);
 }
+
+}  // namespace coordinator_contract_test

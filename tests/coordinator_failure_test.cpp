@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <thread>
 
+namespace coordinator_failure_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::Coordinated;
@@ -206,3 +208,5 @@ TEST_CASE("V06 refreshes that an API's 401 causes are few, and those for tokens 
   CHECK(refused("4", "5"));
   CHECK(f.calls == 5);
 }
+
+}  // namespace coordinator_failure_test

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+namespace coordinator_logout_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::Coordinated;
@@ -126,3 +128,5 @@ TEST_CASE("a coordinator that goes while a call is under way that somebody signe
   opener.join();
   CHECK(revoked == 1);
 }
+
+}  // namespace coordinator_logout_test

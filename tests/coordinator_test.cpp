@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <thread>
 
+namespace coordinator_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::Coordinated;
@@ -190,3 +192,5 @@ TEST_CASE("in a child of fork(), which has no threads, a call fails at once, and
   }));
   CHECK(refresh("third"));
 }
+
+}  // namespace coordinator_test

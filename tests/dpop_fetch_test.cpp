@@ -7,6 +7,8 @@
 
 #include <openssl/err.h>
 
+namespace dpop_fetch_test {
+
 using namespace ironjar;
 using support::DpopUpstream;
 using support::errorOf;
@@ -294,3 +296,5 @@ TEST_CASE("a step that was not asked for is refused, with a key too") {
   CHECK(std::holds_alternative<Fetch::Refresh>(ahead.begin()));
   CHECK_THROWS_AS(static_cast<void>(ahead.answered(Response{.status = 401})), std::logic_error);
 }
+
+}  // namespace dpop_fetch_test

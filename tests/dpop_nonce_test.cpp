@@ -1,6 +1,8 @@
 // DPoP (RFC 9449): the nonces that token endpoints and APIs ask for.
 #include "support/dpop_upstream.hpp"
 
+namespace dpop_nonce_test {
+
 using namespace ironjar;
 using support::DpopUpstream;
 using support::errorOf;
@@ -209,3 +211,5 @@ TEST_CASE("a body that is there only once is not sent again for a nonce, but the
   CHECK(fetcher.performFetch(session, stream)->status == 200);
   CHECK(opened == 2);
 }
+
+}  // namespace dpop_nonce_test

@@ -9,6 +9,8 @@
 
 #include <openssl/err.h>
 
+namespace dpop_test {
+
 using namespace ironjar;
 using detail::DpopServer;
 using support::at;
@@ -200,3 +202,5 @@ TEST_CASE("a nonce is forgotten when a proof with it is refused and no other is 
   CHECK(keeps({.status = 400, .body = R"({"error":"invalid_grant"})"}));
   CHECK(keeps({.status = 400, .headers = given, .body = R"({"error":"invalid_dpop_proof"})"}));
 }
+
+}  // namespace dpop_test

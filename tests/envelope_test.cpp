@@ -4,6 +4,8 @@
 
 #include <ironjar/envelope.hpp>
 
+namespace envelope_test {
+
 using namespace ironjar;
 using support::Upstream;
 
@@ -77,3 +79,5 @@ TEST_CASE("members elsewhere, by JSON pointers; without an envelope the body is 
   CHECK(*valueIn<int>(answer(R"({"data":7})"), {.success = ""}) == 7);
   CHECK_THROWS_AS((void)valueIn<int>(answer("1"), {.data = "data"}), std::invalid_argument);
 }
+
+}  // namespace envelope_test

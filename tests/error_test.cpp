@@ -1,5 +1,7 @@
 #include "support/support.hpp"
 
+namespace error_test {
+
 using namespace ironjar;
 
 namespace {
@@ -42,3 +44,5 @@ TEST_CASE("every Errc has a description and a name of its own") {
     names.push_back(name);
   }
 }
+
+}  // namespace error_test

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+namespace fetch_body_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -201,3 +203,5 @@ TEST_CASE("readBody reads a body whichever way a request has it") {
   CHECK(readBody({.url = "", .openBody = [] { return readerOf("in pieces"); }}).value() == "in pieces");
   CHECK(readBody({.url = "", .openBody = [] { return readerOf(""); }}).value() == "");
 }
+
+}  // namespace fetch_body_test

@@ -3,6 +3,8 @@
 
 #include <ironjar/ironjar.hpp>
 
+namespace fetch_connection_test {
+
 using namespace ironjar;
 
 namespace {
@@ -84,3 +86,5 @@ TEST_CASE("V36 a token endpoint's headers may not frame its requests") {
     CHECK_NOTHROW(Fetcher{options});
   }
 }
+
+}  // namespace fetch_connection_test

@@ -1,6 +1,8 @@
 #include "support/support.hpp"
 #include "support/upstream.hpp"
 
+namespace fetch_origins_test {
+
 using namespace ironjar;
 using support::Upstream;
 
@@ -59,3 +61,5 @@ TEST_CASE("V06 a path that is excluded is so in every spelling that a server tak
     CHECK(refreshes(path));
   }
 }
+
+}  // namespace fetch_origins_test

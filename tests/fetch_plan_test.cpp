@@ -6,6 +6,8 @@
 
 #include <stdexcept>
 
+namespace fetch_plan_test {
+
 using namespace ironjar;
 using detail::FetchPlan;
 using detail::SessionFacts;
@@ -374,3 +376,5 @@ TEST_CASE("a deadline of the call's own is kept, where it is earlier") {
   REQUIRE(fetcher.performFetch(session, {.url = std::string(support::api) + "/items"}, early + std::chrono::hours{1}));
   CHECK(seen < early + std::chrono::hours{1});
 }
+
+}  // namespace fetch_plan_test

@@ -2,6 +2,8 @@
 #include "support/support.hpp"
 #include "support/upstream.hpp"
 
+namespace fetch_request_test {
+
 using namespace ironjar;
 using support::bearer;
 using support::errorOf;
@@ -131,3 +133,5 @@ TEST_CASE("configuration that cannot be is refused at start-up (G11 url)") {
   local.tokenEndpoint.url = "http://id.example/token";
   CHECK_THROWS_AS(Fetcher{local}, std::invalid_argument);
 }
+
+}  // namespace fetch_request_test

@@ -2,6 +2,8 @@
 #include "support/support.hpp"
 #include "support/upstream.hpp"
 
+namespace fetch_test {
+
 using namespace ironjar;
 using support::bearer;
 using support::errorOf;
@@ -273,3 +275,5 @@ TEST_CASE("one deadline: a provider that hangs does not hold the request, and it
   CHECK(upstream.provider.counts().tokenCalls == 1);
   CHECK(upstream.provider.counts().reuses == 0);
 }
+
+}  // namespace fetch_test

@@ -6,6 +6,8 @@
 
 #include <ironjar/http1.hpp>
 
+namespace http1_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -45,8 +47,6 @@ Read read(std::string_view text, std::string_view method = "GET", const Response
   return whole;
 }
 
-HttpTarget target(std::string_view url) { return readTarget(url).value(); }
-
 std::string repeated(std::string_view text, std::size_t size) {
   std::string out;
   while (out.size() < size) out += text;
@@ -54,92 +54,6 @@ std::string repeated(std::string_view text, std::size_t size) {
 }
 
 }  // namespace
-
-TEST_CASE("V20 every spelling of an origin is one origin") {
-  for (const char* url :
-       {"http://api.example", "HTTP://API.example/", "http://Api.Example:80/x", "http://api.example?q"})
-    CHECK(target(url).origin == "http://api.example");
-  CHECK(target("https://api.example:443/").origin == "https://api.example");
-  CHECK(target("https://[::1]:8443/a").host == "::1");
-  CHECK(target("https://[::1]:8443/a").port == "8443");
-  CHECK(target("https://[::1]:8443/a").authority == "[::1]:8443");
-  CHECK(target("https://[::1]").port == "443");
-  CHECK(target("http://a.b").port == "80");
-  CHECK(errorOf(readTarget("http://user@host/")) == Errc::malformed);
-}
-
-TEST_CASE("V35 path and query are sent as they are") {
-  for (const std::string path :
-       {"/a%20b%2Fc", "/?b=2&a=1", "/?q=a%20b+c%2B&sig=%2f", "/a;b,c'd(e)!$*", "/?", "//x", "/%"}) {
-    const auto head = requestHead({.url = "http://h" + path}, target("http://h" + path), AfterResponse::keepConnection);
-    CHECK(head->starts_with("GET " + path + " HTTP/1.1\r\nHost: h\r\n"));
-  }
-  CHECK(target("http://h?q").target == "/?q");
-}
-
-TEST_CASE("V36 the fields that frame a request are written once, whatever the request brought") {
-  Request request{.method = "POST", .url = "http://h/", .body = "12345678"};
-  for (const char* name : {"Content-Length", "content-length", "TRANSFER-ENCODING", "Host", "hOST", "Connection", "TE",
-                           "Trailer", "Upgrade", "Expect", "Keep-Alive", "Proxy-Connection"}) {
-    CHECK(isTransportField(name));
-    request.headers.emplace_back(name, "3");
-    request.headers.emplace_back(name, "chunked");
-  }
-  for (const char* name : {"Content-Type", "Hos", "Hosts", "X-Host", "", "Content-Lengt"})
-    CHECK_FALSE(isTransportField(name));
-  request.headers.emplace_back("X-Own", "1");
-  const HttpTarget where = target(request.url);
-  CHECK(*requestHead(request, where, AfterResponse::keepConnection) ==
-        "POST / HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nContent-Length: 8\r\n\r\n");
-  const std::string chunked =
-      "POST / HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\nUser-Agent: ironjar\r\nAccept: */*\r\nConnection: close\r\n"
-      "Transfer-Encoding: chunked\r\n\r\n";
-  request.openBody = [] { return BodyReader(); };
-  CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
-  request.openAsyncBody = [] { return AsyncBodyReader(); };
-  CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
-  request.openBody = nullptr;
-  CHECK(*requestHead(request, where, AfterResponse::closeConnection) == chunked);
-  request.bodySize = 18'446'744'073'709'551'615U;
-  CHECK(requestHead(request, where, AfterResponse::keepConnection)
-            ->ends_with("Content-Length: 18446744073709551615\r\n\r\n"));
-  for (const char* value : {"a\r\nX: 1", "a\nX: 1", "a\rb"}) {
-    CHECK(errorOf(requestHead({.url = "http://h/", .headers = {{"X", value}}}, where, {})) == Errc::malformed);
-  }
-  CHECK(errorOf(requestHead({.method = "GET / HTTP/1.1\r\nX:", .url = "http://h/"}, where, {})) == Errc::malformed);
-}
-
-TEST_CASE("what leaves of a streamed body moves its request's deadline on, and only to later") {
-  Request request{.method = "POST", .url = "http://h/"};
-  const auto moved = [&request, given = std::chrono::steady_clock::now() + 1h](std::chrono::milliseconds idle) {
-    request.uploadIdle = idle;
-    RequestDeadline deadline(given, request);
-    deadline.sent();
-    return deadline.until() - given;
-  };
-  CHECK(moved(2h) == 0h);  // without a streamed body
-  request.openBody = [] { return BodyReader(); };
-  for (const auto idle : {std::chrono::milliseconds(2h), std::chrono::milliseconds::max()}) CHECK(moved(idle) > 0h);
-  for (const auto idle : {-1ms, 0ms, 1ms}) CHECK(moved(idle) == 0h);
-}
-
-TEST_CASE("a body's pieces are framed as its head has said, and come to just its size") {
-  BodyFramer chunks{Request()};
-  CHECK(chunks.frame("abc").value() == "3\r\nabc\r\n");
-  CHECK(chunks.frame("").value() == "0\r\n\r\n");
-  CHECK_FALSE(chunks.isEnded());
-  CHECK(BodyFramer(Request{.url = {}, .bodySize = 0}).isEnded());
-  BodyFramer sized(Request{.url = {}, .bodySize = 4});
-  CHECK(sized.frame("ab").value() == "ab");
-  CHECK(BodyFramer(sized).frame("cd").value() == "cd");
-  CHECK(errorOf(BodyFramer(sized).frame("cde")) == Errc::malformed);
-  CHECK(errorOf(BodyFramer(sized).frame("")) == Errc::malformed);
-  CHECK_FALSE(sized.isEnded());
-  CHECK(sized.frame("cd").value() == "cd");
-  CHECK(sized.isEnded());
-  CHECK(sized.frame("").value() == "");
-  CHECK(errorOf(sized.frame("e")) == Errc::malformed);
-}
 
 TEST_CASE("a response is read to the end that its length, its chunks or the close tell") {
   const Read sized = read("HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a:\t2 \r\nContent-Length: 3\r\n\r\nabc");
@@ -294,13 +208,13 @@ TEST_CASE("V13 a long status line takes no stack") {
 TEST_CASE("a connection leaves HTTP for the protocol that was asked for, and for no other") {
   const Request ask{
       .url = "http://h/", .headers = {{"Upgrade", "h2c"}, {"Connection", "close"}}, .upgrade = "websocket"};
-  const std::string head = requestHead(ask, target("http://h/"), AfterResponse::switchProtocols).value();
+  const std::string head = requestHead(ask, readTarget("http://h/").value(), AfterResponse::switchProtocols).value();
   CHECK(head.ends_with("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
   CHECK(head.find("h2c") == std::string::npos);
-  CHECK(requestHead(ask, target("http://h/"), AfterResponse::closeConnection)->find("Upgrade") == std::string::npos);
+  CHECK(requestHead(ask, readTarget("http://h/").value(), AfterResponse::closeConnection)->find("Upgrade") == std::string::npos);
   for (const char* protocol : {"", "a b", "websocket\r\nX: y"}) {
     const Request other{.url = "http://h/", .upgrade = protocol};
-    CHECK(errorOf(requestHead(other, target("http://h/"), AfterResponse::switchProtocols)) == Errc::malformed);
+    CHECK(errorOf(requestHead(other, readTarget("http://h/").value(), AfterResponse::switchProtocols)) == Errc::malformed);
   }
 
   const std::string status = "HTTP/1.1 101 Switching Protocols\r\n";
@@ -398,3 +312,5 @@ TEST_CASE("what a chunk's first line and a Content-Length say") {
     CHECK_FALSE(contentLengthIn(value));
   }
 }
+
+}  // namespace http1_test

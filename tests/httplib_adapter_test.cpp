@@ -11,6 +11,8 @@
 #include <ironjar/httplib.hpp>
 #include <ironjar/testing/check_adapter.hpp>
 
+namespace httplib_adapter_test {
+
 using namespace ironjar;
 using support::AdapterFault;
 using support::FaultyAdapter;
@@ -83,3 +85,5 @@ TEST_CASE("each rule of an adapter is seen to be broken") {
   }
   CHECK_THROWS_AS(static_cast<void>(checkAdapter(start, {.except = {"no rule"}})), std::invalid_argument);
 }
+
+}  // namespace httplib_adapter_test

@@ -6,6 +6,8 @@
 
 #include <ironjar/httplib.hpp>
 
+namespace httplib_auth_test {
+
 using namespace ironjar;
 using support::Site;
 using support::Upstream;
@@ -338,3 +340,5 @@ TEST_CASE("the proxy does not climb out of its part") {
   CHECK(upstream.api.counts().calls == 0);
   CHECK(site.visit("/api/x").status == 401);
 }
+
+}  // namespace httplib_auth_test

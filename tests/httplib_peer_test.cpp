@@ -3,6 +3,8 @@
 
 #include <ironjar/httplib/transport.hpp>
 
+namespace httplib_peer_test {
+
 namespace {
 
 namespace hostile = support::hostile;
@@ -38,3 +40,5 @@ TEST_CASE("V34 an early answer is read though its TLS record comes in two parts"
   hostile::earlyAnswerInParts<Sockets>();
 }
 TEST_CASE("V34 after the first byte it is transport or timeout") { hostile::afterTheFirstByte<Sockets>(); }
+
+}  // namespace httplib_peer_test

@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+namespace httplib_proxy_stream_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::ApiPeer;
@@ -175,3 +177,5 @@ TEST_CASE("a handler's own answer may be streamed, by whichever reader, and only
     CHECK(bodyOf(head) == "");
   }
 }
+
+}  // namespace httplib_proxy_stream_test

@@ -4,6 +4,8 @@
 
 #include <ironjar/httplib.hpp>
 
+namespace httplib_proxy_test {
+
 using namespace ironjar;
 using support::Site;
 using support::Upstream;
@@ -99,3 +101,5 @@ TEST_CASE("V33 setCookies: each place once, others beside it") {
   CHECK(response.get_header_value_count("Cache-Control") == 1);
   CHECK(response.has_header("X-Other"));
 }
+
+}  // namespace httplib_proxy_test

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <thread>
 
+namespace httplib_proxy_upload_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::ApiPeer;
@@ -263,3 +265,5 @@ TEST_CASE("a piece of a body is not waited for without end, and what reading thr
   CHECK(request.get_header_value("X-Own") == "1");
   CHECK(request.get_header_value("Content-Length") == "1000");
 }
+
+}  // namespace httplib_proxy_upload_test

@@ -11,6 +11,8 @@
 
 #include <ironjar/httplib/server.hpp>
 
+namespace httplib_server_test {
+
 using namespace std::chrono_literals;
 using ironjar::HardenedServer;
 using support::answersIn;
@@ -328,3 +330,5 @@ TEST_CASE("limits that would serve nothing are refused at start-up") {
   CHECK_THROWS_AS(HardenedServer(server, {.maxPathSize = 0}), std::invalid_argument);
   CHECK_THROWS_AS(HardenedServer(server, {.threads = 0}), std::invalid_argument);
 }
+
+}  // namespace httplib_server_test

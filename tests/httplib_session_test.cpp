@@ -6,6 +6,8 @@
 
 #include <ironjar/httplib.hpp>
 
+namespace httplib_session_test {
+
 using namespace ironjar;
 using support::Site;
 using support::Upstream;
@@ -308,3 +310,5 @@ TEST_CASE("respond: the status that an error calls for") {
   CHECK(answer(Errc::transport) == "502 upstream_failed");
   CHECK(answer(Errc::notAllowed) == "502 upstream_failed");
 }
+
+}  // namespace httplib_session_test

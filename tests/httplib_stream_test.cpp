@@ -7,6 +7,8 @@
 
 #include <ironjar/httplib/transport.hpp>
 
+namespace httplib_stream_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Certificate;
@@ -233,3 +235,5 @@ TEST_CASE("while a request is being sent, no more of its response is held than m
   request.body = std::string(16 * mebibyte, 'x');
   CHECK(errorOf(httplibTransport({.maxBodySize = mebibyte})(request, in(10s))) == Errc::tooLarge);
 }
+
+}  // namespace httplib_stream_test

@@ -7,6 +7,8 @@
 
 #include <ironjar/httplib/transport.hpp>
 
+namespace httplib_transport_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Certificate;
@@ -340,3 +342,5 @@ TEST_CASE("of a response that ends with a broken connection a refusal counts, an
     }
   }
 }
+
+}  // namespace httplib_transport_test

@@ -5,6 +5,8 @@
 
 #include <ironjar/id_token.hpp>
 
+namespace id_token_test {
+
 using namespace ironjar;
 using support::errorOf;
 
@@ -150,3 +152,5 @@ TEST_CASE("the times are those of the clock that is given, to the second and the
   CHECK(errorOf(verifyIdToken(token, keys, rules, support::at(0))) == Errc::notYetValid);
   CHECK(verifyIdToken(token, keys, rules, now)->expiresAt == now + Seconds{300});
 }
+
+}  // namespace id_token_test

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+namespace iron_session_test {
+
 using namespace ironjar;
 using support::errorOf;
 using support::vectors;
@@ -233,3 +235,5 @@ TEST_CASE("chunks are written, shrunk and refused as iron-session does") {
     CHECK(jar.open(cookieHeaderOf(shrink)).get<std::string>("d") == recorded["ok"]["afterShrink"].get<std::string>());
   }
 }
+
+}  // namespace iron_session_test

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <random>
 
+namespace json_lenient_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using support::errorOf;
@@ -180,3 +182,5 @@ TEST_CASE("a megabyte of anything is read in linear time") {
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{20});  // quadratic takes minutes
   }
 }
+
+}  // namespace json_lenient_test

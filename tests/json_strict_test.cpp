@@ -6,6 +6,8 @@
 #include <random>
 #include <string_view>
 
+namespace json_strict_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using support::errorOf;
@@ -163,3 +165,5 @@ TEST_CASE("JSON: a large text is read as a small one, by whatever thread") {
     CHECK(*parseJson("[1]") == Json::array({1}));
   }
 }
+
+}  // namespace json_strict_test

@@ -13,6 +13,8 @@
 #include <cmath>
 #include <string>
 
+namespace json_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using support::Dice;
@@ -292,3 +294,5 @@ TEST_CASE("JSON: nothing is written beyond the bound") {
     }
   }
 }
+
+}  // namespace json_test

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 
+namespace json_writer_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using support::errorOf;
@@ -71,3 +73,5 @@ TEST_CASE("JSON that cannot be written is an error, not an exception (S20 nonutf
   CHECK(errorOf(writeJson(Json::array({deep}))) == Errc::tooLarge);
   CHECK(*writeJson(std::string("a\0b", 3)) == R"("a\u0000b")");
 }
+
+}  // namespace json_writer_test

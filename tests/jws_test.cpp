@@ -9,6 +9,8 @@
 
 #include <openssl/err.h>
 
+namespace jws_test {
+
 using namespace ironjar;
 using detail::SignatureAlgorithm;
 using support::errorOf;
@@ -210,3 +212,5 @@ TEST_CASE("what is no JWK Set is none, and a set has its bounds") {
   CHECK(errorOf(KeySet::parse(Json{{"keys", std::vector<Json>(101, okp)}}.dump())) == Errc::tooLarge);
   CHECK(errorOf(KeySet::parse(R"({"keys":[],"x":")" + std::string(256 * 1024, 'x') + "\"}")) == Errc::tooLarge);
 }
+
+}  // namespace jws_test

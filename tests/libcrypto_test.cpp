@@ -5,6 +5,8 @@
 
 #include <array>
 
+namespace libcrypto_test {
+
 using namespace ironjar::detail;
 
 TEST_CASE("SHA-1: FIPS 180-2, appendix A") {
@@ -44,3 +46,5 @@ TEST_CASE("PBKDF2-HMAC-SHA1: RFC 6070") {
   CHECK(derived(std::string(100, 'p'), "salt", 3, 45) ==
         "bb44bd3139365e925decbcc5e3287debe405a9891beecc56c5d97d94141968b2a3e6de5a3efffb8be28abdf5d2");
 }
+
+}  // namespace libcrypto_test

@@ -7,6 +7,8 @@
 
 #include <ironjar/web.hpp>
 
+namespace login_async_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::LoginSite;
@@ -303,3 +305,5 @@ TEST_CASE("a Login may go while one of its logins is under way") {
   REQUIRE(outcome.calls == 1);
   CHECK((*outcome.response)->status == 303);
 }
+
+}  // namespace login_async_test

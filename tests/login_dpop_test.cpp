@@ -4,6 +4,8 @@
 #include <ironjar/dpop.hpp>
 #include <ironjar/fetch.hpp>
 
+namespace login_dpop_test {
+
 using namespace ironjar;
 using support::LoginSite;
 using support::queryOf;
@@ -125,3 +127,5 @@ TEST_CASE("the attempt with a key fits its cookie beside all that it may ask for
   const LoginRequest much{.returnTo = "/" + std::string(400, 'a'), .loginHint = "ada@example.com"};
   CHECK(site.signIn(ada, much) == much.returnTo);
 }
+
+}  // namespace login_dpop_test

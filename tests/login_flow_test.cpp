@@ -3,6 +3,8 @@
 
 #include <ironjar/web.hpp>
 
+namespace login_flow_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::LoginSite;
@@ -394,3 +396,5 @@ TEST_CASE("options that cannot be are refused at start-up") {
   refuses([](LoginOptions& options, SessionOptions&) { options.tokenEndpoint.answer.idToken = ""; });
   CHECK_NOTHROW(LoginSite([](LoginOptions& options, SessionOptions&) { options.scope = "profile openid"; }));
 }
+
+}  // namespace login_flow_test

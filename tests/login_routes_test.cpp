@@ -3,6 +3,8 @@
 
 #include <ironjar/web.hpp>
 
+namespace login_routes_test {
+
 using namespace ironjar;
 using support::LoginSite;
 using support::Visitor;
@@ -128,3 +130,5 @@ TEST_CASE("paths that are none, or the same twice, are refused at start-up") {
     CHECK_THROWS_AS(LoginRoutes(*site.login, fetcherOf(site), options), std::invalid_argument);
   }
 }
+
+}  // namespace login_routes_test

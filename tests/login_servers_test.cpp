@@ -1,6 +1,8 @@
 // The routes of a login, the same on every server.
 #include "support/login_servers.hpp"
 
+namespace login_servers_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::fieldOf;
@@ -240,3 +242,5 @@ TEST_CASE("what a login's routes need is said at start-up") {
     CHECK_THROWS_AS(LoginRoutes(*good.login, fetcher, options), std::invalid_argument);
   }
 }
+
+}  // namespace login_servers_test

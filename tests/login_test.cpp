@@ -4,6 +4,8 @@
 
 #include <thread>
 
+namespace login_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -393,3 +395,5 @@ TEST_CASE(
   CHECK(site.upstream.provider.counts().tokenCalls == 1);
   CHECK(site.upstream.provider.counts().reuses == 0);
 }
+
+}  // namespace login_test

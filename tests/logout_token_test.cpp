@@ -3,6 +3,8 @@
 
 #include <ironjar/logout_token.hpp>
 
+namespace logout_token_test {
+
 using namespace ironjar;
 using support::errorOf;
 
@@ -151,3 +153,5 @@ TEST_CASE("L24 no byte of a logout token can be changed, and none left out") {
   }
   CHECK(errorOf(verifyLogoutToken(std::string(16'385, 'a'), keys, rules, now)) == Errc::tooLarge);
 }
+
+}  // namespace logout_token_test

@@ -5,6 +5,8 @@
 #include <sstream>
 #include <thread>
 
+namespace observer_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Upstream;
@@ -334,3 +336,5 @@ TEST_CASE("lines of several threads do not mix") {
   for (; std::getline(in, line); ++count) CHECK(line == "event=sealed session=0123456789abcdef bytes=1");
   CHECK(count == 400);
 }
+
+}  // namespace observer_test

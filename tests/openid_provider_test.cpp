@@ -13,6 +13,8 @@
 #include <ironjar/openid_provider.hpp>
 #include <openssl/evp.h>
 
+namespace openid_provider_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::Freshness;
@@ -383,3 +385,5 @@ TEST_CASE("options that cannot be are refused at start-up") {
   CHECK_THROWS_AS(OpenIdProvider({.issuer = issuer, .transport = transport, .keep = 25h}), std::invalid_argument);
   CHECK_NOTHROW(OpenIdProvider({.issuer = "http://127.0.0.1:80", .transport = transport, .allowHttpOnLoopback = true}));
 }
+
+}  // namespace openid_provider_test

@@ -7,6 +7,8 @@
 #include <random>
 #include <sys/stat.h>
 
+namespace passwords_test {
+
 using namespace ironjar;
 using support::otherPassword;
 using support::password;
@@ -319,3 +321,5 @@ TEST_CASE("V26 a password in place of a file's name is not repeated") {
     }
   }
 }
+
+}  // namespace passwords_test

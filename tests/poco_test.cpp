@@ -13,6 +13,8 @@
 #include <ironjar/poco.hpp>
 #include <ironjar/testing/check_adapter.hpp>
 
+namespace poco_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::basicOptions;
@@ -144,3 +146,5 @@ TEST_CASE("whose session cannot be told now is answered with 503, and no handler
   CHECK(answer.find("Set-Cookie") == std::string::npos);
   CHECK_FALSE(isCalled);
 }
+
+}  // namespace poco_test

@@ -9,6 +9,8 @@
 #include <ironjar/testing/api.hpp>
 #include <ironjar/testing/profiles.hpp>
 
+namespace profiles_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using profiles::Name;
@@ -255,3 +257,5 @@ TEST_CASE("http on this machine is left to allowHttpOnLoopback") {
   endpoint.allowHttpOnLoopback = true;
   CHECK_NOTHROW(detail::requireValid(endpoint));
 }
+
+}  // namespace profiles_test

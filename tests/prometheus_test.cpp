@@ -5,6 +5,8 @@
 
 #include <ironjar/prometheus.hpp>
 
+namespace prometheus_test {
+
 using namespace ironjar;
 using support::Upstream;
 
@@ -112,3 +114,5 @@ TEST_CASE("the observer may outlive the metrics") {
   CHECK_NOTHROW(observer(event::CoordinatorDegraded{true, "gone"}));
   CHECK_NOTHROW(observer(event::ResealSkipped{"tag", fail(Errc::tooLarge, "")}));
 }
+
+}  // namespace prometheus_test

@@ -14,6 +14,8 @@
 #include <ironjar/testing/httplib.hpp>
 #include <ironjar/testing/profiles.hpp>
 
+namespace provider_matrix_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using profiles::Name;
@@ -281,3 +283,5 @@ TEST_CASE("where a grace period is configured and said, no answer that is lost c
     }
   }
 }
+
+}  // namespace provider_matrix_test

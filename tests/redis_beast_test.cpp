@@ -11,6 +11,8 @@
 
 #include <ironjar/redis.hpp>
 
+namespace redis_beast_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::BeastSite;
@@ -139,3 +141,5 @@ TEST_CASE("a handler that is cancelled after it has ended its session: the logou
   const auto isOut = [&] { return other.beast.send("GET", "/me", site.cookie).body == "nobody"; };
   CHECK(support::within(10s, isOut));
 }
+
+}  // namespace redis_beast_test

@@ -5,6 +5,8 @@
 #include "redis/watched_replica.hpp"
 #include "support/gate.hpp"
 
+namespace redis_blip_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::answering;
@@ -371,3 +373,5 @@ TEST_CASE("new tokens that Redis takes only after a logout are orphaned, and who
   CHECK(within(5s, [&] { return errorOf(one.refresh("b", "c")) == Errc::loginRequired; }));
   CHECK(errorOf(Replica(options).refresh("b", "c")) == Errc::loginRequired);
 }
+
+}  // namespace redis_blip_test

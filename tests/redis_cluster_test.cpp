@@ -11,6 +11,8 @@
 #include "support/coordinator_contract.hpp"
 #include "support/raw_server.hpp"
 
+namespace redis_cluster_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Coordinators;
@@ -144,3 +146,5 @@ TEST_CASE("what no replica has yet when its master dies is stored on the next on
   CHECK(two.refresh("a", "x")->tokens == tokens("b"));
   CHECK(two.calls == 0);
 }
+
+}  // namespace redis_cluster_test

@@ -3,6 +3,8 @@
 #include "support/completions.hpp"
 #include "support/coordinator_contract.hpp"
 
+namespace redis_contract_test {
+
 using namespace ironjar;
 using support::Coordinators;
 using support::Replica;
@@ -42,3 +44,5 @@ TEST_CASE("RedisCoordinator tells those who do not block, alone and with another
   SUBCASE("alone") { support::checkCompletions(oneReplica); }
   SUBCASE("with another") { support::checkCompletions(twoReplicas); }
 }
+
+}  // namespace redis_contract_test

@@ -10,6 +10,8 @@
 
 #include <openssl/sha.h>
 
+namespace redis_coordinator_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
@@ -254,3 +256,5 @@ TEST_CASE("impossible options are refused") {
   CHECK_THROWS_AS(Redis({.passwords = support::password, .timeout = 0ms}), std::invalid_argument);
   CHECK_THROWS_AS(Redis({.passwords = support::password, .failures = 0}), std::invalid_argument);
 }
+
+}  // namespace redis_coordinator_test

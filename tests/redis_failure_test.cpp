@@ -6,6 +6,8 @@
 #include <array>
 #include <atomic>
 
+namespace redis_failure_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -380,3 +382,5 @@ TEST_CASE("an observer that throws disturbs nobody") {
       {.passwords = support::password, .port = support::freePort(), .observer = [](const Event&) { throw 42; }});
   CHECK(redis.stats().degraded);
 }
+
+}  // namespace redis_failure_test

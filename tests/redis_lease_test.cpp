@@ -6,6 +6,8 @@
 
 #include <openssl/sha.h>
 
+namespace redis_lease_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
@@ -101,3 +103,5 @@ TEST_CASE_FIXTURE(Fixture, "who had a lock last is known longer than any lease, 
   REQUIRE(one.refresh("a", "b"));
   CHECK(std::stoi(server().command("PTTL", server().keys("*:last").at(0))) > 500'000);
 }
+
+}  // namespace redis_lease_test

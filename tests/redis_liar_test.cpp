@@ -8,6 +8,8 @@
 #include <array>
 #include <random>
 
+namespace redis_liar_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::FakeRedis;
@@ -275,3 +277,5 @@ TEST_CASE("V02 a Redis that lies denies no session that nobody denied, and none 
   for (const std::string& what : findings.all()) FAIL_CHECK(what);
   CHECK(liar.values() >= users);
 }
+
+}  // namespace redis_liar_test

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <future>
 
+namespace redis_link_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::RedisLink;
@@ -176,3 +178,5 @@ TEST_CASE("a child of fork() that only ends does not wait for the threads of its
   list->deny({.value = "s"});  // the parent's go on
   CHECK(redis->stats().failed == 0);
 }
+
+}  // namespace redis_link_test

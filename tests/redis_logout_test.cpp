@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+namespace redis_logout_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
@@ -96,3 +98,5 @@ TEST_CASE_FIXTURE(Fixture, "all threads that complete may sign out at once, each
   for (auto& each : ended) CHECK(each.get_future().wait_for(20s) == std::future_status::ready);
   CHECK(one.failing("new-user-0", RefreshEnd::invalidGrant) == RefreshEnd::loggedOut);
 }
+
+}  // namespace redis_logout_test

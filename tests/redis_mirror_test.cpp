@@ -8,6 +8,8 @@
 
 #include <ironjar/redis.hpp>
 
+namespace redis_mirror_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::FakeRedis;
@@ -312,3 +314,5 @@ TEST_CASE("a list that goes while its mirror reads leaves nothing behind") {
   }
   CHECK(redis->stats().failed == 0);
 }
+
+}  // namespace redis_mirror_test

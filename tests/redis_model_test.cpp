@@ -12,6 +12,8 @@
 #include <set>
 #include <sstream>
 
+namespace redis_model_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::RedisRecord;
@@ -259,3 +261,5 @@ TEST_CASE("the scripts refuse the wrong step of each counterexample that spin fi
   }
   CHECK(faults >= 13);
 }
+
+}  // namespace redis_model_test

@@ -4,6 +4,8 @@
 #include "redis/records.hpp"
 #include "support/attacked.hpp"
 
+namespace redis_outage_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
@@ -230,3 +232,5 @@ TEST_CASE_FIXTURE(Fixture, "V07 a page for everybody ends nobody's login on thre
   }
   CHECK(three.servedOf(users) == users);
 }
+
+}  // namespace redis_outage_test

@@ -2,6 +2,8 @@
 #include "redis/pending.hpp"
 #include "support/support.hpp"
 
+namespace redis_pending_test {
+
 using namespace ironjar::detail;
 
 namespace {
@@ -97,3 +99,5 @@ TEST_CASE("they are bounded by number and by bytes; the oldest go") {
   for (int i = 0; i < 70; ++i) calls.add(logout(std::to_string(i), 100, 50, std::string(1024 * 1024, 'x')));
   CHECK(calls.size() < 64);
 }
+
+}  // namespace redis_pending_test

@@ -10,6 +10,8 @@
 #include <future>
 #include <netdb.h>
 
+namespace redis_pool_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::EventLoop;
@@ -158,3 +160,5 @@ TEST_CASE("a name that takes longer to resolve than a command may take costs tha
   CHECK(isAnswered(60s));
   CHECK(slowLookups == 1);
 }
+
+}  // namespace redis_pool_test

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+namespace redis_records_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
@@ -124,3 +126,5 @@ TEST_CASE_FIXTURE(Fixture, "tokens that Redis did not take are stored as soon as
   CHECK(two.known()->tokens == tokens("b"));
   server().command("ACL", "DELUSER", "cut");
 }
+
+}  // namespace redis_records_test

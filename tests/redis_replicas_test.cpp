@@ -14,6 +14,8 @@
 
 #include <httplib.h>
 
+namespace redis_replicas_test {
+
 using namespace std::chrono_literals;
 using support::Process;
 using support::RedisServer;
@@ -387,3 +389,5 @@ TEST_CASE("Redis dies and comes back under load: nobody is signed out, no answer
   CHECK(degradations >= 1);
   CHECK(degradations <= 3);
 }
+
+}  // namespace redis_replicas_test

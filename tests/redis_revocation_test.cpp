@@ -5,6 +5,8 @@
 
 #include <ironjar/redis.hpp>
 
+namespace redis_revocation_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::RedisServer;
@@ -170,3 +172,5 @@ TEST_CASE("what somebody plants in a denial's place is none, and does not keep o
     CHECK_FALSE(two.admits(browser));
   }
 }
+
+}  // namespace redis_revocation_test

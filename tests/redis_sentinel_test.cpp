@@ -10,6 +10,8 @@
 #include <atomic>
 #include <mutex>
 
+namespace redis_sentinel_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::password;
@@ -319,3 +321,5 @@ TEST_CASE("a master that is killed or stalls during load costs a call per login 
   load.end();
   load.check();
 }
+
+}  // namespace redis_sentinel_test

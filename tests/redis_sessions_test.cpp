@@ -6,6 +6,8 @@
 #include <ironjar/redis.hpp>
 #include <ironjar/tokens.hpp>
 
+namespace redis_sessions_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Browser;
@@ -157,3 +159,5 @@ TEST_CASE("while Redis is away nothing can be listed, and what was recorded is t
   server.start();
   CHECK(replica.listFor(phone, 1).size() >= 1);
 }
+
+}  // namespace redis_sessions_test

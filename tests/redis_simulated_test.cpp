@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+namespace redis_simulated_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using namespace std::chrono_literals;
@@ -205,3 +207,5 @@ TEST_CASE("what a replica has not been sent is taken back, step by step") {
 }
 
 }  // namespace
+
+}  // namespace redis_simulated_test

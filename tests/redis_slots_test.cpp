@@ -5,6 +5,8 @@
 #include "redis/watched_replica.hpp"
 #include "support/raw_server.hpp"
 
+namespace redis_slots_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::Redirection;
@@ -237,3 +239,5 @@ TEST_CASE("over TLS each node's certificate is verified for the host that it is 
     CHECK(server.keys("ironjar:*").empty());
   }
 }
+
+}  // namespace redis_slots_test

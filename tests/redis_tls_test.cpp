@@ -7,6 +7,8 @@
 #include <atomic>
 #include <future>
 
+namespace redis_tls_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::RedisServer;
@@ -134,3 +136,5 @@ TEST_CASE("files that cannot be read are an error at the start") {
   options.clientCertFile = options.clientKeyFile = "/nonexistent";
   CHECK_THROWS_WITH_AS(Redis{options}, doctest::Contains("clientCertFile"), std::invalid_argument);
 }
+
+}  // namespace redis_tls_test

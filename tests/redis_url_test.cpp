@@ -2,6 +2,8 @@
 #include "redis/coordinated.hpp"
 #include "redis/options.hpp"
 
+namespace redis_url_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 
@@ -207,3 +209,5 @@ TEST_CASE("sentinels and clusters that cannot be are refused with the option's n
     o.host = "two";
   }));
 }
+
+}  // namespace redis_url_test

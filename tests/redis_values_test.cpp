@@ -7,6 +7,8 @@
 
 #include <openssl/sha.h>
 
+namespace redis_values_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
@@ -173,3 +175,5 @@ TEST_CASE_FIXTURE(Fixture, "scripts that the server has forgotten are sent again
   CHECK(two.refresh("b", "x")->tokens == tokens("c"));
   CHECK(one.redis->stats().failed == 0);
 }
+
+}  // namespace redis_values_test

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <mutex>
 
+namespace redis_waiting_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::EmptyServer;
@@ -182,3 +184,5 @@ TEST_CASE_FIXTURE(Fixture, "a message that nobody has cause for makes nobody ask
   waiting.waitFor(1);
   CHECK(waiting.good == 1);
 }
+
+}  // namespace redis_waiting_test

@@ -2,6 +2,8 @@
 #include "support/support.hpp"
 #include "support/world.hpp"
 
+namespace refresh_ahead_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::World;
@@ -76,3 +78,5 @@ TEST_CASE("a provider that hangs does not hold up a request whose token is good"
   CHECK(visit.cookie == "");
   world.provider.release();
 }
+
+}  // namespace refresh_ahead_test

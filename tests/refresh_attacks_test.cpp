@@ -5,6 +5,8 @@
 
 #include <thread>
 
+namespace refresh_attacks_test {
+
 using namespace ironjar;
 using support::errorOf;
 using support::attacked::items;
@@ -185,3 +187,5 @@ TEST_CASE("V11 no two endpoints and clients are spelled alike at a coordinator")
   CHECK(refreshed("https://id.example/tw", "eb", "bob") == "at-bob");
   CHECK(refreshed("https://id.example/t", "web", "eve") == "at-ada");
 }
+
+}  // namespace refresh_attacks_test

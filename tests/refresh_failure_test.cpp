@@ -2,6 +2,8 @@
 #include "support/support.hpp"
 #include "support/world.hpp"
 
+namespace refresh_failure_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -148,3 +150,5 @@ TEST_CASE("R59 an answer lost before the provider rotated is asked for again by 
   CHECK(world.provider.counts().refreshes == 1);
   CHECK(world.provider.counts().reuses == 0);
 }
+
+}  // namespace refresh_failure_test

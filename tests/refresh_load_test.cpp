@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <thread>
 
+namespace refresh_load_test {
+
 using namespace ironjar;
 using support::World;
 
@@ -93,3 +95,5 @@ TEST_CASE("chains are followed from part to part of the table while it grows") {
   growing.join();
   CHECK(wrong == 0);
 }
+
+}  // namespace refresh_load_test

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+namespace refresh_logout_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -72,3 +74,5 @@ TEST_CASE("R74 signing out twice is once, and works when revoking does not") {
   }
   world.provider.waitForRevocations(2);  // tried again
 }
+
+}  // namespace refresh_logout_test

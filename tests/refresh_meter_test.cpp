@@ -2,6 +2,8 @@
 
 #include "support/support.hpp"
 
+namespace refresh_meter_test {
+
 using namespace std::chrono_literals;
 using ironjar::detail::RefreshMeter;
 using ironjar::detail::TokenKey;
@@ -55,3 +57,5 @@ TEST_CASE("it is bounded: when all are metered, a login that is not known waits 
   time.advance(31s);
   CHECK(meter.admits(keyOf(9999), time.monotonicNow()));
 }
+
+}  // namespace refresh_meter_test

@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+namespace refresh_outage_test {
+
 using namespace ironjar;
 using support::errorOf;
 using support::attacked::items;
@@ -264,3 +266,5 @@ TEST_CASE("V07 a login that is over without a word ends where endsGrant says so,
     CHECK(served == 5);
   }
 }
+
+}  // namespace refresh_outage_test

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+namespace refresh_service_stop_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::Served;
@@ -250,3 +252,5 @@ TEST_CASE("100 services are started, asked and stopped by threads at any moment"
   }
   CHECK(f.heard().size() <= f.endpoint.calls());
 }
+
+}  // namespace refresh_service_stop_test

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <thread>
 
+namespace refresh_service_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
@@ -263,3 +265,5 @@ TEST_CASE("garbage in the environment is refused by its name, and changes nothin
   }
   CHECK(refused == 30);
 }
+
+}  // namespace refresh_service_test

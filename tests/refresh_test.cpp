@@ -4,6 +4,8 @@
 
 #include <thread>
 
+namespace refresh_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -174,3 +176,5 @@ TEST_CASE("R15 a preflight never refreshes") {
   CHECK(world.fetcher.performFetch(session, preflight)->status == 401);
   CHECK(world.provider.counts().tokenCalls == 0);
 }
+
+}  // namespace refresh_test

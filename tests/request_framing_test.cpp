@@ -7,6 +7,8 @@
 #include <ironjar/web/body_pace.hpp>
 #include <ironjar/web/request_framing.hpp>
 
+namespace request_framing_test {
+
 using ironjar::FieldView;
 using ironjar::FramingRules;
 
@@ -128,3 +130,5 @@ TEST_CASE("V01 a head falls into the same lines whoever reads it, or is refused"
     }
   }
 }
+
+}  // namespace request_framing_test

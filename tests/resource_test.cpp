@@ -6,6 +6,8 @@
 #include <ironjar/testing/api.hpp>
 #include <ironjar/testing/provider.hpp>
 
+namespace resource_test {
+
 using namespace ironjar;
 using support::errorOf;
 
@@ -161,3 +163,5 @@ TEST_CASE("a new login brings no token of the old one's along; the session's dat
   session.eraseTokens();
   CHECK(session.empty());
 }
+
+}  // namespace resource_test

@@ -4,6 +4,8 @@
 
 #include <ironjar/revocation.hpp>
 
+namespace revocation_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Browser;
@@ -304,3 +306,5 @@ TEST_CASE("a session that was denied while a request was served is not sealed an
   ended.destroy();
   CHECK_FALSE(site.jar.commit(ended)->empty());
 }
+
+}  // namespace revocation_test

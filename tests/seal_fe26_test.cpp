@@ -4,6 +4,8 @@
 
 #include <map>
 
+namespace seal_fe26_test {
+
 using namespace ironjar;
 using support::cases;
 using support::errorOf;
@@ -280,3 +282,5 @@ TEST_CASE("a forged seal never learns whether it would have expired (S25 iron-ex
   CHECK(now == Errc::tampered);
   CHECK(errorOf(unsealData(seal, support::password, options)) == now);
 }
+
+}  // namespace seal_fe26_test

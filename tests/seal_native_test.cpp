@@ -2,6 +2,8 @@
 #include "seal/seal_format.hpp"
 #include "support/recorded.hpp"
 
+namespace seal_native_test {
+
 using namespace ironjar;
 using support::errorOf;
 using support::recordedPasswords;
@@ -70,3 +72,5 @@ TEST_CASE("what the second implementation refuses is refused here, for the same 
     CHECK(nameOf(data.error().code) == recorded["error"].get<std::string>());
   }
 }
+
+}  // namespace seal_native_test

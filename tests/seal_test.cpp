@@ -3,6 +3,8 @@
 
 #include <random>
 
+namespace seal_test {
+
 using namespace ironjar;
 using support::errorOf;
 using support::otherPassword;
@@ -234,3 +236,5 @@ TEST_CASE("two seals of the same data share nothing but their frame (S22, briefl
   std::sort(seals.begin(), seals.end());
   CHECK(std::adjacent_find(seals.begin(), seals.end()) == seals.end());
 }
+
+}  // namespace seal_test

@@ -8,6 +8,8 @@
 #include <ironjar/ironjar.hpp>
 #include <ironjar/revocation.hpp>
 
+namespace session_async_test {
+
 using namespace ironjar;
 
 namespace {
@@ -317,3 +319,5 @@ TEST_CASE("a logout is one though it is rolled back while nobody can tell who ca
   const std::vector<RevocationList::Mark> marks = {{.value = session.id()}};
   CHECK(list->check(marks, {}) == Revoked::yes);
 }
+
+}  // namespace session_async_test

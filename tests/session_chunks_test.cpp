@@ -1,5 +1,7 @@
 #include "support/browser.hpp"
 
+namespace session_chunks_test {
+
 using namespace ironjar;
 using support::basicOptions;
 using support::Browser;
@@ -170,3 +172,5 @@ TEST_CASE("chunks are read whatever the setting") {
   visit(SessionJar(chunked()), browser, [](Session& s) { s.set("d", ofBytes(4000)); });
   CHECK_FALSE(SessionJar(basicOptions()).open(browser.header()).empty());
 }
+
+}  // namespace session_chunks_test

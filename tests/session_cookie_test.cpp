@@ -1,6 +1,8 @@
 // Which cookies a session is read from, and which it sets and deletes.
 #include "support/browser.hpp"
 
+namespace session_cookie_test {
+
 using namespace ironjar;
 using support::basicOptions;
 using support::Browser;
@@ -213,3 +215,5 @@ TEST_CASE("200 hostile Cookie headers give sessions, not exceptions") {
     CHECK(jar.commit(session));
   }
 }
+
+}  // namespace session_cookie_test

@@ -1,6 +1,8 @@
 // Cookies as other programs write them: h3's chunks, and percent-encoded seals.
 #include "support/planted.hpp"
 
+namespace session_foreign_test {
+
 using namespace ironjar;
 using support::Browser;
 using support::Cookies;
@@ -115,3 +117,5 @@ TEST_CASE("a percent-encoded Fe26.2 cookie opens, whole or in chunks, as the sam
   list->deny({RevocationList::Mark::Kind::session, id});
   CHECK(SessionJar(options).open("sid=" + encoded(cookie.substr(4), "%2A")).empty());
 }
+
+}  // namespace session_foreign_test

@@ -1,6 +1,8 @@
 // Domain, Path and Partitioned that the session's cookie had before: browsers keep those cookies beside today's.
 #include "support/cookie_store.hpp"
 
+namespace session_former_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::basicOptions;
@@ -217,3 +219,5 @@ TEST_CASE("former shapes that cannot be are refused at start-up, saying why") {
   CHECK(says(why("sid", {{.domain = longest}, {.domain = longest, .path = "/a"}, {.domain = longest, .path = "/b"}}),
              "1024"));
 }
+
+}  // namespace session_former_test

@@ -1,6 +1,8 @@
 // How long a session and its cookie last.
 #include "support/browser.hpp"
 
+namespace session_lifetime_test {
+
 using namespace ironjar;
 using support::basicOptions;
 using support::Browser;
@@ -153,3 +155,5 @@ TEST_CASE("a cookie.expires that has passed is told, not written") {
   session.set("a", 1);
   CHECK(errorOf(jar.commit(session)) == Errc::expired);
 }
+
+}  // namespace session_lifetime_test

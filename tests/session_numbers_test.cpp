@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+namespace session_numbers_test {
+
 using namespace ironjar;
 using support::errorOf;
 
@@ -172,3 +174,5 @@ TEST_CASE("a type may write other numbers than it reads, refuse some, or write n
   CHECK_FALSE(as<ReadOnly>({{"n", 3}}));
   CHECK_FALSE(as<ReadOnly>({{"n", 4'294'967'297}}));  // nothing tells
 }
+
+}  // namespace session_numbers_test

@@ -8,6 +8,8 @@
 #include <ironjar/session_registry.hpp>
 #include <ironjar/tokens.hpp>
 
+namespace session_registry_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Browser;
@@ -293,3 +295,5 @@ TEST_CASE("many threads record, list and end") {
   CHECK(failures == 0);
   CHECK(site.registry->size() <= 50);
 }
+
+}  // namespace session_registry_test

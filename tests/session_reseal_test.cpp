@@ -1,6 +1,8 @@
 // Sealing anew what nobody changed: a new password, a new format, half of the lifetime gone, a former shape.
 #include "support/browser.hpp"
 
+namespace session_reseal_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::basicOptions;
@@ -133,3 +135,5 @@ TEST_CASE("events of later versions are nothing to a visitor that has the others
   CHECK(count == 1);
   CHECK(toLine(event::ResealSkipped{"t", fail(Errc::tooLarge, "")}) == "event=reseal_skipped session=t error=tooLarge");
 }
+
+}  // namespace session_reseal_test

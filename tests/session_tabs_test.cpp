@@ -3,6 +3,8 @@
 
 #include <numeric>
 
+namespace session_tabs_test {
+
 using namespace ironjar;
 using support::basicOptions;
 using support::Browser;
@@ -160,3 +162,5 @@ TEST_CASE("deletions take less than 1 KiB of a response's head, those first that
     CHECK(bytesOfDeletions(cookies) < 1024);
   }
 }
+
+}  // namespace session_tabs_test

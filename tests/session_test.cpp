@@ -1,6 +1,8 @@
 // What is in a session, and who it is: members, types, identity, its end by the program.
 #include "support/browser.hpp"
 
+namespace session_test {
+
 using namespace ironjar;
 using support::basicOptions;
 using support::Browser;
@@ -267,3 +269,5 @@ TEST_CASE("a cookie that browsers drop at once is refused at start-up, saying wh
   CHECK(why([](SessionOptions& o) { o.cookie.expires = o.seal.now() + Seconds{1}; }).empty());
   CHECK(why([](SessionOptions& o) { o.cookie.domain = "4.example"; }).empty());
 }
+
+}  // namespace session_test

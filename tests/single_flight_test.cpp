@@ -3,6 +3,8 @@
 
 #include "support/support.hpp"
 
+namespace single_flight_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::SingleFlight;
@@ -323,3 +325,5 @@ TEST_CASE("V06 a call that is not begun does not count as one that a 401 has cau
   auto decision = f.request("a", RefreshCause::refused);
   CHECK(std::holds_alternative<SingleFlight::Waiting>(decision));
 }
+
+}  // namespace single_flight_test

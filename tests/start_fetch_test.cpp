@@ -8,6 +8,8 @@
 #include <ironjar/dpop.hpp>
 #include <ironjar/testing/clock.hpp>
 
+namespace start_fetch_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::bearer;
@@ -364,3 +366,5 @@ TEST_CASE("startRequestTokens tells its outcome once, whatever the transport doe
   CHECK(outcomes(wantsNonce, {.dpopKey = generateDpopKey()}).size() == 1);
   CHECK(asked == 2);
 }
+
+}  // namespace start_fetch_test

@@ -4,6 +4,8 @@
 #include <ironjar/step_up.hpp>
 #include <ironjar/testing/api.hpp>
 
+namespace step_up_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::LoginSite;
@@ -157,3 +159,5 @@ TEST_CASE("a link asks for the same login; what it cannot ask for is left out") 
   }
   CHECK(loginRequestIn({.target = "/login?acr_values=" + std::string(257, 'x')}).acrValues.empty());
 }
+
+}  // namespace step_up_test

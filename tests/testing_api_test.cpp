@@ -5,6 +5,8 @@
 
 #include <ironjar/testing/api.hpp>
 
+namespace testing_api_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -168,3 +170,5 @@ TEST_CASE("one transport for both, by origin") {
   }
   CHECK(api.counts().calls == 5);
 }
+
+}  // namespace testing_api_test

@@ -4,6 +4,8 @@
 
 #include <ironjar/testing/clock.hpp>
 
+namespace testing_clock_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using testing::VirtualClock;
@@ -53,3 +55,5 @@ TEST_CASE("who waits for a moment is woken when it has come") {
   lock.unlock();
   mover.join();
 }
+
+}  // namespace testing_clock_test

@@ -2,6 +2,8 @@
 #include "support/support.hpp"
 #include "support/upstream.hpp"
 
+namespace testing_dpop_test {
+
 using namespace ironjar;
 using support::errorOf;
 using support::get;
@@ -83,3 +85,5 @@ TEST_CASE("a refresh token that is bound is not spent by others") {
   CHECK(requestTokens(upstream.transport(), endpoint, fields, {.dpopKey = bound.dpopKey})->dpopKey == bound.dpopKey);
   CHECK(upstream.provider.counts().reuses == 0);
 }
+
+}  // namespace testing_dpop_test

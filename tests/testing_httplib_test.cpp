@@ -7,6 +7,8 @@
 #include <ironjar/httplib.hpp>
 #include <ironjar/testing/httplib.hpp>
 
+namespace testing_httplib_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -157,3 +159,5 @@ TEST_CASE("patience ends what nobody releases") {
   CHECK(errorOf(httplibTransport()(request, in(30s))) == Errc::transport);
   CHECK(provider.counts().refreshes == 0);
 }
+
+}  // namespace testing_httplib_test

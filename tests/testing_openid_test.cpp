@@ -4,6 +4,8 @@
 
 #include <ironjar/openid_provider.hpp>
 
+namespace testing_openid_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -249,3 +251,5 @@ TEST_CASE("each fault has its switch") {
   world.provider.behave({.isDown = true});
   CHECK(errorOf(world.provider.handle({.url = "https://id.example/stats"}, soon())) == Errc::unreachable);
 }
+
+}  // namespace testing_openid_test

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <thread>
 
+namespace testing_provider_faults_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -136,3 +138,5 @@ TEST_CASE("answers in a content coding that nobody has asked for are read") {
   CHECK(answer->body.front() == '\x01');
   CHECK(readTokenAnswer(*answer, endpoint, systemClock())->refreshToken == "rt-2");
 }
+
+}  // namespace testing_provider_faults_test

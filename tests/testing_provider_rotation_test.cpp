@@ -3,6 +3,8 @@
 
 #include <set>
 
+namespace testing_provider_rotation_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::refusedTokens;
@@ -141,3 +143,5 @@ TEST_CASE("until confirmed: the same pair however late, until one of it is used,
     CHECK(world.provider.counts().reuses == 1);
   }
 }
+
+}  // namespace testing_provider_rotation_test

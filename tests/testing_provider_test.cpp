@@ -6,6 +6,8 @@
 
 #include <ironjar/openid_provider.hpp>
 
+namespace testing_provider_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::errorOf;
@@ -246,3 +248,5 @@ TEST_CASE("many threads with many tokens: every call is counted, none twice") {
   CHECK(world.provider.counts().refreshes == 1600);
   CHECK(world.provider.counts().reuses == 0);
 }
+
+}  // namespace testing_provider_test

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+namespace timer_test {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -82,3 +84,5 @@ TEST_CASE("what has not come is dropped with the timer, not called") {
   }
   CHECK(held.use_count() == 1);
 }
+
+}  // namespace timer_test

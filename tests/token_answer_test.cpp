@@ -3,6 +3,8 @@
 
 #include "support/support.hpp"
 
+namespace token_answer_test {
+
 using namespace ironjar;
 using detail::AnswerMeaning;
 using support::at;
@@ -151,3 +153,5 @@ TEST_CASE("V07 row 6: everything else is this token's, and says more or less of 
          {answer(200, R"({"access_token":"two words"})"), AnswerMeaning::token, EndpointState::failing,
           Errc::refreshFailed}});
 }
+
+}  // namespace token_answer_test

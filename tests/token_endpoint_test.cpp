@@ -1,5 +1,7 @@
 #include "support/support.hpp"
 
+namespace token_endpoint_test {
+
 using namespace ironjar;
 using support::at;
 using support::cases;
@@ -265,3 +267,5 @@ TEST_CASE("the revocation request is the recorded one (RFC 7009)") {
   }
   FAIL("the recording is gone");
 }
+
+}  // namespace token_endpoint_test

@@ -1,6 +1,8 @@
 // LocalCoordinator: a provider gives a token that it has taken already, be it known here or not.
 #include "support/coordinated.hpp"
 
+namespace token_order_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using Fixture = support::Coordinated;
@@ -45,3 +47,5 @@ TEST_CASE("tokens that are given again in turn make no circle") {
   CHECK(f.newest("a") == "");
   CHECK(f.refresh("a", "d"));
 }
+
+}  // namespace token_order_test

@@ -5,6 +5,8 @@
 
 #include <atomic>
 
+namespace token_plan_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using detail::TokenPlan;
@@ -95,3 +97,5 @@ TEST_CASE("an answer that a strict provider has lost ends the login, and no othe
   CHECK_FALSE(Fixture({.strict = true}).ends(possiblyUsed).tokens.error().end);
   CHECK_FALSE(Fixture().ends(lost).tokens.error().end);
 }
+
+}  // namespace token_plan_test

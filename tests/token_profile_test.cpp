@@ -3,6 +3,8 @@
 #include "oauth/token_endpoint.hpp"
 #include "support/support.hpp"
 
+namespace token_profile_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::at;
@@ -393,3 +395,5 @@ TEST_CASE("a function in place of the endpoint that gives no usable access token
     CHECK(errorOf(call.blocking()({.accessToken = "a", .refreshToken = "r"}).tokens) == Errc::refreshFailed);
   }
 }
+
+}  // namespace token_profile_test

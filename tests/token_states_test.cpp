@@ -4,6 +4,8 @@
 #include "refresh/single_flight.hpp"
 #include "support/support.hpp"
 
+namespace token_states_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using namespace std::chrono_literals;
@@ -360,3 +362,5 @@ TEST_CASE("time that runs backwards stands still") {
   f.states.age(f.time.monotonicNow() + 60s);
   CHECK_FALSE(stateOf(f.states, token));
 }
+
+}  // namespace token_states_test

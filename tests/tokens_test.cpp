@@ -1,5 +1,7 @@
 #include "support/support.hpp"
 
+namespace tokens_test {
+
 using namespace ironjar;
 
 TEST_CASE("tokens are kept under names that a Next.js peer sees too") {
@@ -75,3 +77,5 @@ TEST_CASE("further members are an object of texts, each resource's apart; others
     CHECK(session.tokens()->extra.empty());
   }
 }
+
+}  // namespace tokens_test

@@ -12,6 +12,8 @@
 #include <ironjar/httplib/transport.hpp>
 #include <ironjar/testing/check_transport.hpp>
 
+namespace transport_contract_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using ironjar::testing::checkTransport;
@@ -159,3 +161,5 @@ TEST_CASE("a transport that breaks several rules is told all of them, and those 
   CHECK(listed(checkTransport(bad, {.except = {"deadline", "errors", "response", "limits"}})) == "");
   CHECK_THROWS_AS(static_cast<void>(checkTransport(bad, {.except = {"no rule"}})), std::invalid_argument);
 }
+
+}  // namespace transport_contract_test

@@ -9,6 +9,8 @@
 
 #include <ironjar/testing/check_transport.hpp>
 
+namespace transport_streams_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using ironjar::testing::checkTransport;
@@ -153,3 +155,5 @@ TEST_CASE("a transport that gives no readers need not: that its bodies are whole
   });
   CHECK(rulesOf(checkTransport(cut, {.except = allBut("stream")})) == std::set<std::string>{"stream"});
 }
+
+}  // namespace transport_streams_test

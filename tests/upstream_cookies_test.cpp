@@ -5,6 +5,8 @@
 
 #include <mutex>
 
+namespace upstream_cookies_test {
+
 using namespace ironjar;
 
 namespace {
@@ -142,3 +144,5 @@ TEST_CASE("cookies that a session holds and no header could carry do not travel"
   CHECK(fetcher.performFetch(session, items)->status == 200);
   CHECK(script.cookieAt(0) == "");
 }
+
+}  // namespace upstream_cookies_test

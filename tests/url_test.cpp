@@ -2,6 +2,8 @@
 
 #include "support/support.hpp"
 
+namespace url_test {
+
 using namespace ironjar;
 using namespace ironjar::detail;
 using support::errorOf;
@@ -45,3 +47,5 @@ TEST_CASE("URLs: what decides where tokens go is read in one way only (G11 url)"
   CHECK_FALSE(parseUrl("http://127.0.0.1.example.com/")->isLoopback());
   CHECK_FALSE(parseUrl("http://128.0.0.1/")->isLoopback());
 }
+
+}  // namespace url_test

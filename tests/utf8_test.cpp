@@ -2,6 +2,8 @@
 
 #include "support/support.hpp"
 
+namespace utf8_test {
+
 using namespace ironjar::detail;
 
 TEST_CASE("UTF-8 is counted in UTF-16 units") {
@@ -12,3 +14,5 @@ TEST_CASE("UTF-8 is counted in UTF-16 units") {
     CHECK_FALSE(utf16Length(bad));
   }
 }
+
+}  // namespace utf8_test

@@ -1,5 +1,7 @@
 #include "support/support.hpp"
 
+namespace web_cookie_test {
+
 using namespace ironjar;
 
 namespace {
@@ -86,3 +88,5 @@ TEST_CASE("an answer's fields take others' places, Set-Cookie, Vary and CORS tha
                            {"Set-Cookie", "b=1"},
                            {"Vary", "Origin"}});
 }
+
+}  // namespace web_cookie_test

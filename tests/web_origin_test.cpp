@@ -1,6 +1,8 @@
 #include "base/ascii.hpp"
 #include "support/support.hpp"
 
+namespace web_origin_test {
+
 using namespace ironjar;
 
 namespace {
@@ -95,3 +97,5 @@ TEST_CASE("V21 origins are looked at when they are named") {
   CHECK_THROWS_AS((Origins{"https://app.example:8443", "http://app.example:8080"}), std::invalid_argument);
   CHECK_NOTHROW(Origins{"https://localhost", "http://localhost:8080"});
 }
+
+}  // namespace web_origin_test

@@ -1,6 +1,8 @@
 // What goes up to the API: paths, methods with bodies, fields.
 #include "support/part.hpp"
 
+namespace web_proxy_request_test {
+
 using namespace ironjar;
 using support::Part;
 
@@ -194,3 +196,5 @@ TEST_CASE("V05 a Range does not go up") {
   const Fields fields = {{"Range", "bytes=0-"}, {"range", "bytes=0-,0-"}, {"If-Range", "\"1\""}};
   CHECK(part.up({.target = "/data/x", .fields = fields})->headers.empty());
 }
+
+}  // namespace web_proxy_request_test

@@ -1,9 +1,10 @@
 // What comes down of the API's answers: fields, documents, locations.
 #include "support/part.hpp"
 
+namespace web_proxy_response_test {
+
 using namespace ironjar;
 using support::fetcherTo;
-using support::jar;
 using support::Part;
 using support::Upstream;
 
@@ -161,7 +162,7 @@ TEST_CASE("V10 a Location to the upstream is mapped to the prefix, to anywhere e
   CHECK_FALSE(findHeader(part.down({{"Location", "/v1/a"}, {"Location", "/v1/b"}}), "Location"));
   // A whole site: nothing may become another host's.
   Upstream upstream;
-  const Proxy whole("", jar, fetcherTo(upstream), support::api);
+  const Proxy whole("", Part::jar, fetcherTo(upstream), support::api);
   const auto mapped = [&](const char* location) {
     const Response down = whole.forBrowser({}, Response{.status = 302, .headers = {{"Location", location}}});
     return std::string(findHeader(down.headers, "Location").value_or("none"));
@@ -171,3 +172,5 @@ TEST_CASE("V10 a Location to the upstream is mapped to the prefix, to anywhere e
   CHECK(mapped("https://api.example//evil.example/") == "none");
   CHECK(mapped("//api.example//evil.example/") == "none");
 }
+
+}  // namespace web_proxy_response_test

@@ -3,9 +3,10 @@
 
 #include <chrono>
 
+namespace web_proxy_test {
+
 using namespace ironjar;
 using support::fetcherTo;
-using support::jar;
 using support::Part;
 using support::signedIn;
 using support::Upstream;
@@ -84,7 +85,7 @@ TEST_CASE("only methods of an API are passed on, and what changes something must
 TEST_CASE("V21 what a proxy passes on, and to whom, is looked at at start-up") {
   Upstream upstream;
   const Fetcher fetcher = fetcherTo(upstream);
-  const auto make = [&](const char* prefix, const char* to) { return Proxy(prefix, jar, fetcher, to); };
+  const auto make = [&](const char* prefix, const char* to) { return Proxy(prefix, Part::jar, fetcher, to); };
   for (const char* to : {"", "api.example", "http://api.example", "https://other.example", "https://api.example?x",
                          "https://api.example/a/../b", "https://u@api.example"}) {
     CAPTURE(to);
@@ -97,3 +98,5 @@ TEST_CASE("V21 what a proxy passes on, and to whom, is looked at at start-up") {
   const auto next = make("/data", "https://api.example/").upstreamRequest({.target = "/data/x"}, signedIn());
   CHECK(std::get<Request>(next).url == "https://api.example/x");
 }
+
+}  // namespace web_proxy_test

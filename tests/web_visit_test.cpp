@@ -4,6 +4,8 @@
 
 #include <functional>
 
+namespace web_visit_test {
+
 using namespace ironjar;
 using support::Upstream;
 
@@ -212,3 +214,5 @@ TEST_CASE("a page is told whether its login is over, or its cookie only an old o
   CHECK(reason(loginOver(RefreshEnd::invalidGrant)) == "session_expired");
   CHECK(reason(loginOver(RefreshEnd::loggedOut)) == "session_expired");
 }
+
+}  // namespace web_visit_test

@@ -4,6 +4,8 @@
 
 #include <ironjar/revocation.hpp>
 
+namespace web_websocket_test {
+
 using namespace ironjar;
 using support::Part;
 using support::signedIn;
@@ -347,3 +349,5 @@ TEST_CASE("it ends when nobody can say whether its session goes on") {
   isLost = true;
   CHECK(hasEnded(answer));
 }
+
+}  // namespace web_websocket_test

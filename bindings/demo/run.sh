@@ -31,7 +31,8 @@ if [ "${1:-}" = --server ]; then
   shift 2
 fi
 need_packages "${packages[@]}" openssl curl
-cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON >/dev/null
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DIRONJAR_BUILD_DEMO=ON \
+  -DIRONJAR_STRICT="${IRONJAR_STRICT:-OFF}" >/dev/null
 cmake --build "$build" --target $program
 
 SESSION_PASSWORD=${SESSION_PASSWORD:-$(openssl rand -base64 32)}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What one visitor, or one API, could do to another user: requests smuggled through real reverse proxies, a hostile API
-# at kept connections, and the worst inputs that were found.
-#   security.sh [--markdown]     --markdown: only the table of the worst inputs, for .github/SECURITY.md
+# What one visitor, or one API, could do to another user: requests smuggled through real reverse proxies, and a hostile
+# API at kept connections. The worst inputs that were found are a test of the suite's, worst_input.
+#   security.sh [--markdown]     --markdown: only the table of these, for .github/SECURITY.md
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/packages.sh"
@@ -24,5 +24,3 @@ python3 "$root/tests/front/smuggling.py" --victims $victims --demo "$build/bindi
   --readme "$build/tests/readme/ironjar_readme_first"
 echo "-- $requests requests of 64 users at a hostile API"
 "$build/tests/ironjar_cross_user" $requests
-echo "-- the worst inputs"
-"$build/tests/ironjar_worst" --markdown

@@ -170,7 +170,7 @@ embedded() {
 add_subdirectory() {
   mkdir -p "$work/add_subdirectory/third_party"
   ln -s "$root" "$work/add_subdirectory/third_party/ironjar"
-  embedded add_subdirectory add_subdirectory
+  embedded add_subdirectory add_subdirectory -DIRONJAR_PRECOMPILE=ON
 }
 
 way "install static" install_static
@@ -200,5 +200,5 @@ way "pkg-config of these, C" c_pkg_config_of bindings-shared
 way "add_subdirectory" add_subdirectory
 # Without a network, and in a project with wide-reaching settings of its own.
 way "FetchContent" embedded fetch_content fetch_content -DFETCHCONTENT_SOURCE_DIR_IRONJAR="$root" \
-  -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DBUILD_SHARED_LIBS=ON -DCMAKE_UNITY_BUILD=ON \
+  -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DIRONJAR_PRECOMPILE=ON -DBUILD_SHARED_LIBS=ON -DCMAKE_UNITY_BUILD=ON \
   -DCMAKE_CXX_VISIBILITY_PRESET=hidden -DCMAKE_VISIBILITY_INLINES_HIDDEN=ON

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <optional>
 
+namespace curl_async_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Asked;
@@ -231,3 +233,5 @@ TEST_CASE("10,000 requests that are cancelled, late or dropped at random are ans
   CHECK(once > 0);
   CHECK(more == 0);
 }
+
+}  // namespace curl_async_test

@@ -3,6 +3,8 @@
 #include "support/tls_wires.hpp"
 #include "support/violations.hpp"
 
+namespace curl_contract_test {
+
 using namespace ironjar;
 using ironjar::testing::checkTransport;
 using support::listed;
@@ -25,3 +27,5 @@ TEST_CASE("V17 V34 V35 V36: both keep to it over TLS") {
                                             .deadline = std::chrono::milliseconds{500}})) == "");
   }
 }
+
+}  // namespace curl_contract_test

@@ -5,6 +5,8 @@
 #include <optional>
 #include <thread>
 
+namespace curl_http2_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Asked;
@@ -262,3 +264,5 @@ TEST_CASE("on HTTP/2 an upload takes longer than its deadline, as long as the se
     CHECK(std::chrono::steady_clock::now() - begin >= 2s);
   }
 }
+
+}  // namespace curl_http2_test

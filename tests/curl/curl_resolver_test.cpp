@@ -2,6 +2,8 @@
 #include "client.hpp"
 #include "curl/setup.hpp"
 
+namespace curl_resolver_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Asked;
@@ -105,3 +107,5 @@ TEST_CASE("addresses need no lookup, and the system's resolver knows localhost")
   CHECK(std::find(addresses.begin(), addresses.end(), "127.0.0.1") != addresses.end());
   CHECK(detail::systemLookup("nobody.invalid").empty());
 }
+
+}  // namespace curl_resolver_test

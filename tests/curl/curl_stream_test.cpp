@@ -5,6 +5,8 @@
 #include <mutex>
 #include <optional>
 
+namespace curl_stream_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Asked;
@@ -343,3 +345,5 @@ TEST_CASE("who lets go of the response while it waits for a piece is told so") {
   CHECK(told.get_future().get() == Errc::cancelled);
   CHECK(support::eventually([&] { return server.open() == 0; }));
 }
+
+}  // namespace curl_stream_test

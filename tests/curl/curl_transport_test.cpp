@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <mutex>
 
+namespace curl_transport_test {
+
 using namespace ironjar;
 using namespace std::chrono_literals;
 using support::Certificate;
@@ -279,3 +281,5 @@ TEST_CASE("a proxy that refuses, says nothing sensible or nothing at all: nothin
     CHECK(wordOf(gone({.url = "https://localhost:1/"}, in(5s))) == "unreachable");
   }
 }
+
+}  // namespace curl_transport_test

@@ -2,7 +2,7 @@
 
     plant.py ROOT check             that each fault's fragment occurs once in its file, and its tests exist
     plant.py ROOT sources           what a program with the faults compiles anew: `fault FILE` is written by `write`,
-                                    `lib FILE` and `test FILE` include one of those
+                                    `lib FILE` includes one of those
     plant.py ROOT write FILE OUT    the copy of lib/FILE
     plant.py ROOT simulated OUT     that of what the simulator has in place of the scripts
     plant.py ROOT control           that `check` finds what it must find
@@ -101,14 +101,12 @@ def planted(text, faults, path):
     return "".join(parts) + text[end:]
 
 
-def includes_of(path, folders, known):
+def includes_of(path, folder, known):
     if path not in known:
         known[path] = set()
         for name in INCLUDE.findall(path.read_text()):
-            for folder in folders:
-                if (folder / name).exists():
-                    known[path] |= {folder / name} | includes_of(folder / name, folders, known)
-                    break
+            if (folder / name).exists():
+                known[path] |= {folder / name} | includes_of(folder / name, folder, known)
     return known[path]
 
 
@@ -119,14 +117,13 @@ def in_simulator(faults):
 
 
 def sources_of(root, faults):
-    lib, tests = root / "lib", root / "tests"
+    lib = root / "lib"
     files = {lib / fault.file for fault in faults}
     yield from (f"fault {path.relative_to(lib)}" for path in sorted(files))
     known = {}
-    for kind, folder, sources in (("lib", lib, lib.glob("*/*.cpp")), ("test", tests, tests.glob("*_test.cpp"))):
-        for source in sorted(sources):
-            if source not in files and includes_of(source, (lib, tests), known) & files:
-                yield f"{kind} {source.relative_to(folder)}"
+    for source in sorted(lib.glob("*/*.cpp")):
+        if source not in files and includes_of(source, lib, known) & files:
+            yield f"lib {source.relative_to(lib)}"
 
 
 def control():

@@ -61,8 +61,11 @@ for block in "$out"/*.cpp; do
   [[ $text != *Poco::* ]] || includes+=$poco
   case $text in
     *'int main('*) sed -i 's/8080/std::atoi(std::getenv("PORT"))/' "$block" ;;
-    struct*) printf '%s%s\n' "$includes" "$text" >"$block" ;;
-    *) printf '%s%s\n%s\n}\n' "$includes" "$statements" "$text" >"$block" ;;
+    *)
+      name=$(basename "$block" .cpp)
+      [[ $text == struct* ]] || text=$statements$'\n'$text$'\n}'
+      printf '%snamespace block_%s {\n%s\n}\n' "$includes" "${name//-/_}" "$text" >"$block"
+      ;;
   esac
 done
 {

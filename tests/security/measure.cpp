@@ -83,6 +83,7 @@ void* work(void* argument) {
   const double before = memory("VmRSS:");
   call();
   figures.mebibytes = std::max(0.0, memory("VmHWM:") - before) / 1024;
+  if (isSanitized) return nullptr;  // which tells memory errors and stacks that overflow, and no time
   keepMemory();
   call();
   double spent = 0;
@@ -135,8 +136,8 @@ Cost costOf(const Family& family, std::size_t bytes) {
     const auto end = figures.times.begin() + static_cast<std::ptrdiff_t>(figures.calls);
     std::vector<double> times(figures.times.begin(), end);
     std::sort(times.begin(), times.end());
-    cost.milliseconds = times[times.size() / 2];
-    cost.least = times.front();
+    cost.milliseconds = times.empty() ? 0 : times[times.size() / 2];
+    cost.least = times.empty() ? 0 : times.front();
     cost.mebibytes = figures.mebibytes;
   }
   return cost;

@@ -30,8 +30,6 @@ constexpr std::size_t successesThatClose = 3;
 constexpr std::size_t mostLinks = 18;         // longestChain, and what was brought meanwhile
 constexpr std::size_t mostLinksInRedis = 32;  // from where the process' own chain ends
 
-MonotonicTime now() { return Schedule::current().now(); }
-
 std::string nameOf(const Serving& serving) { return "request " + std::to_string(serving.number); }
 
 std::optional<Seconds> numberIn(std::string_view text) {

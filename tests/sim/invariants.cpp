@@ -8,14 +8,10 @@ namespace {
 constexpr ironjar::Seconds longestTrouble{660};  // a pause of ten minutes, and what comes after it
 constexpr ironjar::Seconds longestFailing{600};
 constexpr ironjar::Seconds longestCall{20};
-constexpr std::size_t answersThatEnd = 4;  // beside others' successes
-constexpr std::size_t tokensThatOpen = 3;
+constexpr std::size_t answersThatEnd = 4;    // beside others' successes
 constexpr ironjar::Seconds sameTrouble{60};  // in which they fail
 // 1, 2, 4 … 32 calls at once; those that began before it opened do not count.
 constexpr std::size_t answersThatClose = 12;
-constexpr std::size_t longestChain = 16;
-
-MonotonicTime now() { return Schedule::current().now(); }
 
 }  // namespace
 

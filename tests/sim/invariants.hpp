@@ -17,6 +17,10 @@
 
 namespace sim {
 
+// As the library has them.
+inline constexpr std::size_t tokensThatOpen = 3;
+inline constexpr std::size_t longestChain = 16;
+
 struct Violation {
   std::string rule;
   std::string what;

@@ -76,4 +76,6 @@ class Schedule {
   std::map<Ticket, Ticket> putOff_;  // by the ticket that was given out: what waits for the end of a pause
 };
 
+[[nodiscard]] inline MonotonicTime now() { return Schedule::current().now(); }
+
 }  // namespace sim

@@ -15,8 +15,6 @@ namespace support {
 
 using namespace ironjar;
 
-inline const SessionJar jar({.cookieName = "sid", .passwords = password});
-
 inline Fetcher fetcherTo(Upstream& upstream) { return Fetcher(fetchOptions(upstream)); }
 
 inline Session signedIn() {
@@ -27,6 +25,8 @@ inline Session signedIn() {
 
 // Below /data, for https://api.example/v1.
 struct Part {
+  inline static const SessionJar jar{{.cookieName = "sid", .passwords = password}};
+
   explicit Part(ProxyOptions options = {})
       : proxy("/data", jar, fetcherTo(upstream), std::string(api) + "/v1", std::move(options)) {}
 

@@ -10,10 +10,6 @@ namespace {
 constexpr Millis effect{8'000};
 // Within which a process has said what it knows, where nothing is in its way.
 constexpr Millis prompt{2'000};
-constexpr std::size_t longestChain = 16;
-constexpr std::size_t tokensThatOpen = 3;
-
-MonotonicTime now() { return Schedule::current().now(); }
 
 }  // namespace
 
