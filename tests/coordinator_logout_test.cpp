@@ -90,6 +90,17 @@ TEST_CASE("signing out with the newest token ends one that was spent long ago, t
   CHECK(f.newest("a") == "over");
 }
 
+TEST_CASE("in a small table the newest token's logout is not forgotten for those of the tokens before it") {
+  Fixture f({.maxEntries = 8});  // of which logouts have half
+  for (const auto& [spent, next] : {std::pair{"a", "b"}, {"b", "c"}, {"c", "d"}, {"d", "e"}}) {
+    REQUIRE(f.refresh(spent, next));
+  }
+  for (const char* ended : {"e", "e"}) {
+    f.coordinator.end("c", tokens(ended), {});
+    CHECK(f.newest("e") == "over");
+  }
+}
+
 TEST_CASE("a second logout of a login is remembered as long as a first one") {
   Fixture f;
   REQUIRE(f.refresh("a", "b"));

@@ -250,6 +250,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
   std::vector<TokenKey> path = leadingTo(key, now);
   std::optional<TokenSet> last;
   TimePoint endedAt = logout.at;
+  TokenKey newestKey{};
   {
     End end = look(key, logout.begun, now);
     std::optional<TokenSet> newest;
@@ -263,6 +264,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
       end = look(next, logout.begun, now);
       follow(end, newest, tokens, logout.begun, now, &path);
     }
+    newestKey = end.key;
     const bool isInFlight = end.entry && end.entry->inFlight;
     const bool isInvalid = end.entry && end.entry->state == TokenState::invalidGrant;  // nothing to revoke
     if (end.loggedOut) {
@@ -277,12 +279,24 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
       end.part->states.logOut(end.key, logout.at, now);
     }
   }
+  logOutSpent(path, newestKey, endedAt, now);
+  return last;
+}
+
+void SingleFlight::logOutSpent(const std::vector<TokenKey>& path, const TokenKey& newest, TimePoint endedAt,
+                               MonotonicTime now) {
   for (const TokenKey& spent : path) {
     Part& part = partOf(spent);
     const auto lock = locked(part, now);
     part.states.logOut(spent, endedAt, now);
   }
-  return last;
+  Part& part = partOf(newest);
+  const auto lock = locked(part, now);
+  if (part.states.isLoggedOut(newest, std::nullopt)) {
+    part.states.renewLogout(newest, now);
+  } else {
+    part.states.logOut(newest, endedAt, now);
+  }
 }
 
 CoordinatorStats SingleFlight::stats(MonotonicTime now) {

@@ -120,6 +120,9 @@ class SingleFlight {
   void follow(End& end, std::optional<TokenSet>& newest, const TokenSet& tokens, std::optional<TimePoint> begun,
               MonotonicTime now, std::vector<TokenKey>* path = nullptr);
   void confirm(std::optional<TokenKey> key, TokenKey successor, MonotonicTime now);
+  // A logout's, of the tokens that led to the newest one. In a small table the newest one's is the last to be
+  // forgotten.
+  void logOutSpent(const std::vector<TokenKey>& path, const TokenKey& newest, TimePoint endedAt, MonotonicTime now);
   // The tokens that are known to have led to this one, the last first.
   [[nodiscard]] std::vector<TokenKey> leadingTo(const TokenKey& key, MonotonicTime now);
 
