@@ -29,8 +29,8 @@
 #                                  worker; screenshots in the folder, if one is named. Nightly: the download is large
 #   bash tests/check.sh all        what every change must pass, in an hour on two slow cores: all of these but clang,
 #                                  which asan's build stands for, and what is nightly
-#   bash tests/check.sh nightly    longer loads, tsan, clang-tidy, coverage, Chromium, two builds, planted faults,
-#                                  10 min a fuzzer, an hour of soak, 100,000 histories of browsers
+#   bash tests/check.sh nightly    longer loads, the benchmarks, tsan, clang-tidy, coverage, Chromium, two builds, planted
+#                                  faults, 10 min a fuzzer, an hour of soak, 100,000 histories of browsers
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -139,11 +139,12 @@ timed() {
 }
 all() {
   local step
-  for step in format release bench asan install; do timed "$step"; done
+  for step in format release asan install; do timed "$step"; done
   checks sim security "static cppcheck" hardened ct canary
 }
 nightly() {
   IRONJAR_LOAD=50 timed release
+  timed bench
   timed tsan
   timed chromium
   checks static coverage reproducible mutants "fuzz 600" "soak 60" "browsers 100000"
