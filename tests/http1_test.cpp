@@ -206,15 +206,16 @@ TEST_CASE("V13 a long status line takes no stack") {
 }
 
 TEST_CASE("a connection leaves HTTP for the protocol that was asked for, and for no other") {
+  const HttpTarget target = readTarget("http://h/").value();
   const Request ask{
       .url = "http://h/", .headers = {{"Upgrade", "h2c"}, {"Connection", "close"}}, .upgrade = "websocket"};
-  const std::string head = requestHead(ask, readTarget("http://h/").value(), AfterResponse::switchProtocols).value();
+  const std::string head = requestHead(ask, target, AfterResponse::switchProtocols).value();
   CHECK(head.ends_with("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
   CHECK(head.find("h2c") == std::string::npos);
-  CHECK(requestHead(ask, readTarget("http://h/").value(), AfterResponse::closeConnection)->find("Upgrade") == std::string::npos);
+  CHECK(requestHead(ask, target, AfterResponse::closeConnection)->find("Upgrade") == std::string::npos);
   for (const char* protocol : {"", "a b", "websocket\r\nX: y"}) {
     const Request other{.url = "http://h/", .upgrade = protocol};
-    CHECK(errorOf(requestHead(other, readTarget("http://h/").value(), AfterResponse::switchProtocols)) == Errc::malformed);
+    CHECK(errorOf(requestHead(other, target, AfterResponse::switchProtocols)) == Errc::malformed);
   }
 
   const std::string status = "HTTP/1.1 101 Switching Protocols\r\n";

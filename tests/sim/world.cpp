@@ -54,9 +54,9 @@ Played World::play() {
     schedule_.at(
         Schedule::begin + action.at, [this, action] { act(action); }, nullptr);
   }
-  const Millis last = plan_.actions.empty() ? Millis{0} : plan_.actions.back().at;
+  const Millis lastAt = plan_.actions.empty() ? Millis{0} : plan_.actions.back().at;
   schedule_.at(
-      Schedule::begin + last + Millis{1}, [this] { heal(); }, nullptr);
+      Schedule::begin + lastAt + Millis{1}, [this] { heal(); }, nullptr);
   schedule_.run([this] { return !invariants_.violation(); });
   if (!invariants_.violation()) checkEnd();
   return {invariants_.violation(), servings_.size(), invariants_.causes(), diagram_ ? diagram_->text() : ""};
