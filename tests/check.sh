@@ -11,7 +11,7 @@
 #   bash tests/check.sh fuzz [s]   every fuzzer, 60 s each or as long as told
 #   bash tests/check.sh ct         constant time: no branch or address depends on a key
 #   bash tests/check.sh static     clang-tidy and cppcheck; with `cppcheck` behind it, that alone
-#   bash tests/check.sh canary     no secret in logs, errors, metrics, core dumps or argv
+#   bash tests/check.sh canary     no secret in logs, errors, metrics, core dumps or argv; --brief: without the suite
 #   bash tests/check.sh coverage   which lines and branches of lib/ the tests run
 #   bash tests/check.sh soak [min] the demo under load while its provider fails in every way
 #   bash tests/check.sh security   smuggling through nginx and haproxy, a hostile API
@@ -29,8 +29,9 @@
 #                                  worker; screenshots in the folder, if one is named. Nightly: the download is large
 #   bash tests/check.sh all        what every change must pass, in an hour on two slow cores: all of these but clang,
 #                                  which asan's build stands for, and what is nightly
-#   bash tests/check.sh nightly    longer loads, the benchmarks, tsan, clang-tidy, coverage, Chromium, two builds, planted
-#                                  faults, 10 min a fuzzer, an hour of soak, 100,000 histories of browsers
+#   bash tests/check.sh nightly    longer loads, the benchmarks, tsan, clang-tidy, secrets in the suite, coverage,
+#                                  Chromium, two builds, planted faults, 10 min a fuzzer, an hour of soak, 100,000
+#                                  histories of browsers
 #
 # Warnings are errors. Build folders are under build/.
 set -euo pipefail
@@ -140,14 +141,14 @@ timed() {
 all() {
   local step
   for step in format release asan install; do timed "$step"; done
-  checks sim security "static cppcheck" hardened ct canary
+  checks sim security "static cppcheck" hardened ct "canary --brief"
 }
 nightly() {
   IRONJAR_LOAD=50 timed release
   timed bench
   timed tsan
   timed chromium
-  checks static coverage reproducible mutants "fuzz 600" "soak 60" "browsers 100000"
+  checks static canary coverage reproducible mutants "fuzz 600" "soak 60" "browsers 100000"
 }
 
 need_packages "${test_packages[@]}"

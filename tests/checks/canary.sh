@@ -2,6 +2,7 @@
 # Secrets that are told from anything else, and then looked for where none may be: in errors, exceptions, events,
 # traces, metrics, logs, in the output of the demo and of the suite, in argv; and keys in a core dump. Each search has a
 # control that must find something, or it is worth nothing and the check fails.
+#   canary.sh [--brief]     --brief: without the suite, which takes minutes
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/support/packages.sh"
@@ -93,39 +94,42 @@ echo "demo: 0 in $(wc -l <"$work/log") log lines, its metrics, answers and argv;
 # The suite, with passwords and a client's secret of this run; its tokens are random then, and told by their shape, as
 # are id_tokens, PASERKs and seals. What the library tells the tests is in told (tests/support/canary.hpp): errors,
 # exceptions, events, metrics. argv is that of every process that the suite starts.
-IRONJAR_TEST_PASSWORD=suite-password-$(random)
-IRONJAR_TEST_OTHER_PASSWORD=suite-other-$(random)
-IRONJAR_TEST_CLIENT_SECRET=suite-client-$(random)
-export IRONJAR_TEST_PASSWORD IRONJAR_TEST_OTHER_PASSWORD IRONJAR_TEST_CLIENT_SECRET
-for secret in "$IRONJAR_TEST_PASSWORD" "$IRONJAR_TEST_OTHER_PASSWORD" "$IRONJAR_TEST_CLIENT_SECRET"; do
-  printf '%s\n%s\n' "$secret" "${secret: -24}"
-  printf 'web:%s' "$secret" | base64 -w0 && echo
-done >"$work/suite.patterns"
-shape='\b[ar]t-[0-9a-f]{16}|\beyJ[A-Za-z0-9_-]{8}|k4\.local\.[A-Za-z0-9_-]{8}|\bij1\.[A-Za-z0-9_-]{40}|Fe26\.2\*[0-9]'
-told_by_suite() { { grep -Ff "$work/suite.patterns" "$1" || true; grep -E "$shape" "$1" || true; } | sort -u; }
+suite() {
+  IRONJAR_TEST_PASSWORD=suite-password-$(random)
+  IRONJAR_TEST_OTHER_PASSWORD=suite-other-$(random)
+  IRONJAR_TEST_CLIENT_SECRET=suite-client-$(random)
+  export IRONJAR_TEST_PASSWORD IRONJAR_TEST_OTHER_PASSWORD IRONJAR_TEST_CLIENT_SECRET
+  for secret in "$IRONJAR_TEST_PASSWORD" "$IRONJAR_TEST_OTHER_PASSWORD" "$IRONJAR_TEST_CLIENT_SECRET"; do
+    printf '%s\n%s\n' "$secret" "${secret: -24}"
+    printf 'web:%s' "$secret" | base64 -w0 && echo
+  done >"$work/suite.patterns"
+  shape='\b[ar]t-[0-9a-f]{16}|\beyJ[A-Za-z0-9_-]{8}|k4\.local\.[A-Za-z0-9_-]{8}|\bij1\.[A-Za-z0-9_-]{40}|Fe26\.2\*[0-9]'
+  told_by_suite() { { grep -Ff "$work/suite.patterns" "$1" || true; grep -E "$shape" "$1" || true; } | sort -u; }
 
-export IRONJAR_TOLD=$work/suite.control
-"$build/tests/ironjar_core_tests" --no-version --no-skip --test-case=control >"$work/suite.control.log" ||
-  { cat "$work/suite.control.log"; fail "the suite's control failed"; }
-[ "$(told_by_suite "$work/suite.control" | wc -l)" = 6 ] || fail "the suite's control was not found"
-# Without what is built of the README's and others' code, where the passwords of this run do not reach; without what stops
-# processes, as strace does; and without ten million nonces, what measures, and what transports are held to.
-export IRONJAR_TOLD=$work/suite.told
-export IRONJAR_SLOW=yes
-strace -f --seccomp-bpf -qq -e trace=execve -e signal=none -s 65536 -o "$work/suite.argv" \
-  ctest --test-dir "$build" -E '^(readme.*|interop|oauth|browsers|node|python|parity|redis_replicas|attacks_seal|worst_input|transport_.*|asio_transport|curl_.*|redis_(cluster|sentinel|values)|.*_load|sim.*|model|fuzz_.*)$' -j "$(nproc)" --verbose \
-  >"$work/suite.out" || { tail -n 100 "$work/suite.out"; fail "the suite fails with passwords of its own"; }
-"$build/tests/ironjar_attack_tests" --no-version --test-case-exclude='S22*' >>"$work/suite.out" ||
-  { tail -n 100 "$work/suite.out"; fail "the attacks fail with passwords of their own"; }
-for file in out told argv; do
-  found=$(told_by_suite "$work/suite.$file")
-  [ -z "$found" ] || { head <<<"$found"; fail "a secret is in the suite's $file"; }
-done
-[ "$(wc -l <"$work/suite.told")" -gt 500 ] || fail "the suite told too little to be worth searching"
-grep -q ironjar_core_tests "$work/suite.argv" || fail "the suite's command lines were not seen"
-echo "suite: 0 in $(wc -l <"$work/suite.told") errors, exceptions, events and metrics, $(wc -l <"$work/suite.out") lines of" \
-  "output and $(grep -c execve "$work/suite.argv") command lines; the control is found"
-unset "${!IRONJAR_T@}" IRONJAR_SLOW
+  export IRONJAR_TOLD=$work/suite.control
+  "$build/tests/ironjar_core_tests" --no-version --no-skip --test-case=control >"$work/suite.control.log" ||
+    { cat "$work/suite.control.log"; fail "the suite's control failed"; }
+  [ "$(told_by_suite "$work/suite.control" | wc -l)" = 6 ] || fail "the suite's control was not found"
+  # Without what is built of the README's and others' code, where the passwords of this run do not reach; without what
+  # stops processes, as strace does; and without ten million nonces, what measures, and what transports are held to.
+  export IRONJAR_TOLD=$work/suite.told
+  export IRONJAR_SLOW=yes
+  strace -f --seccomp-bpf -qq -e trace=execve -e signal=none -s 65536 -o "$work/suite.argv" \
+    ctest --test-dir "$build" -E '^(readme.*|interop|oauth|browsers|node|python|parity|redis_replicas|attacks_seal|worst_input|transport_.*|curl_contract|.*_load|sim.*|model|fuzz_.*)$' -j "$(nproc)" --verbose \
+    >"$work/suite.out" || { tail -n 100 "$work/suite.out"; fail "the suite fails with passwords of its own"; }
+  "$build/tests/ironjar_attack_tests" --no-version --test-case-exclude='S22*' >>"$work/suite.out" ||
+    { tail -n 100 "$work/suite.out"; fail "the attacks fail with passwords of their own"; }
+  for file in out told argv; do
+    found=$(told_by_suite "$work/suite.$file")
+    [ -z "$found" ] || { head <<<"$found"; fail "a secret is in the suite's $file"; }
+  done
+  [ "$(wc -l <"$work/suite.told")" -gt 500 ] || fail "the suite told too little to be worth searching"
+  grep -q ironjar_core_tests "$work/suite.argv" || fail "the suite's command lines were not seen"
+  echo "suite: 0 in $(wc -l <"$work/suite.told") errors, exceptions, events and metrics, $(wc -l <"$work/suite.out") lines of" \
+    "output and $(grep -c execve "$work/suite.argv") command lines; the control is found"
+  unset "${!IRONJAR_T@}" IRONJAR_SLOW
+}
+[ "${1:-}" = --brief ] || suite
 
 # Keys, in the memory of a program that has sealed and let go of them.
 printf '2:%s\n1:%s\n' "$password" "$paserk" >"$work/passwords"
