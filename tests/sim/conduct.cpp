@@ -98,7 +98,10 @@ void Conduct::checkTries(const LifePointer& life, const std::string& token) {
 void Conduct::tokenAnswered(const LifePointer& life, const std::string& token, const std::string& fresh,
                             const ironjar::Result<ironjar::Response>& answer) {
   const InLife key{life.get(), token};
-  if (!fresh.empty() && fresh != token) rotated_[key] = {fresh, now()};
+  if (!fresh.empty() && fresh != token) {
+    rotated_[key] = {fresh, now()};
+    issued_[{life.get(), fresh}] = now();
+  }
   if (!fresh.empty()) asked_.erase({life.get(), fresh});  // it is good, whatever was known of it
   if (!fresh.empty() && fresh != token) {
     const MonotonicTime metered = metered_[key];
@@ -140,12 +143,14 @@ void Conduct::callEnds(const LifePointer& life, const std::string& session, bool
   Breaker& breaker = breakers_[life.get()];
   const bool isProbe = breaker.underWay.erase(session) > 0;
   if (isWell) {
+    breaker.ofTheirOwn.merge(breaker.failed);
+    breaker.ofTheirOwn.erase(session);
     breaker.failed.clear();
-    if (isProbe && ++breaker.good >= successesThatClose) breaker = {};
+    if (isProbe && ++breaker.good >= successesThatClose) breaker.close();
     return;
   }
-  if (breaker.good > 0) breaker = {};  // what fails then may be its own affair
-  breaker.failed.insert(session);
+  if (breaker.good > 0) breaker.close();  // what fails then may be its own affair
+  if (!breaker.ofTheirOwn.contains(session)) breaker.failed.insert(session);
   if (breaker.failed.size() >= failuresThatOpen) breaker.isOpen = true;
 }
 
@@ -183,10 +188,14 @@ void Conduct::served(const Serving& serving, std::size_t evicted) {
   const auto rotated = rotated_.find({serving.life.get(), serving.token});
   if (!tokens || tokens->refreshToken == serving.token || rotated == rotated_.end()) return;
   const auto confirmed = confirmed_.find({serving.life.get(), rotated->second.fresh});
+  const auto issued = issued_.find({serving.life.get(), serving.token});  // last: it may be in a cookie once more
   const bool isKnown = confirmed == confirmed_.end() || confirmed->second < rotated->second.at ||
+                       (issued != issued_.end() && issued->second >= confirmed->second) ||
                        rotated->second.at > serving.servedAt || evicted > 0 || plan_.settings.redis.isUsed ||
                        serving.servedAt - confirmed->second < plan_.settings.keep + Seconds{1};
-  const std::size_t most = mostLinks + (plan_.settings.redis.isUsed ? mostLinksInRedis : 0);
+  // Once when it comes, and after each refusal once more.
+  const std::size_t most =
+      (mostLinks + (plan_.settings.redis.isUsed ? mostLinksInRedis : 0)) * std::max(serving.tries, 1U);
   std::size_t links = 0;
   for (auto link = rotated; link != rotated_.end() && links <= most; ++links) {
     if (link->second.fresh == tokens->refreshToken) break;

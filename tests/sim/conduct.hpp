@@ -61,10 +61,18 @@ class Conduct {
  private:
   using InLife = std::pair<const Life*, std::string>;
   struct Breaker {
-    std::set<std::string> failed;    // sessions, since the last call that went well
-    std::set<std::string> underWay;  // sessions whose calls began after it opened
+    std::set<std::string> failed;      // sessions, since the last call that went well
+    std::set<std::string> ofTheirOwn;  // that failed before it, too: which is no trouble of the endpoint's
+    std::set<std::string> underWay;    // sessions whose calls began after it opened
     bool isOpen = false;
     std::size_t good = 0;  // of those calls, how many went well
+
+    void close() {
+      failed.clear();
+      underWay.clear();
+      isOpen = false;
+      good = 0;
+    }
   };
   struct Rotated {
     std::string fresh;
@@ -82,6 +90,7 @@ class Conduct {
   Invariants& invariants_;
   std::map<const Life*, Breaker> breakers_;
   std::map<InLife, Rotated> rotated_;
+  std::map<InLife, MonotonicTime> issued_;              // by a call about another token, last
   std::map<InLife, MonotonicTime> confirmed_;           // by a request that came with it, first
   std::map<InLife, MonotonicTime> asked_;               // until when the endpoint wants to be left alone
   std::map<InLife, std::deque<MonotonicTime>> failed_;  // calls, since the last that did not

@@ -61,7 +61,9 @@ std::string Invariants::causeOf(const Record& before, std::size_t evicted) const
       break;
   }
   const auto logout = logouts_.find({before.life.get(), provider_.loginOf(before.token)});
-  if (logout != logouts_.end() && logout->second.wasPassed) return "again: after a logout that did not concern it";
+  if (logout != logouts_.end() && (logout->second.wasPassed || logout->second.wasFirstPassed)) {
+    return "again: after a logout that did not concern it";
+  }
   if (evicted > 0) return "again: the table was too small";
   return wasIssuedAgain(before) ? "again: the provider gave it once more" : std::string();
 }
@@ -114,7 +116,8 @@ void Invariants::loggedOut(const LifePointer& life, const std::string& login, co
       before != logouts_.end() && now() - before->second.at < settings_.keepUnconfirmed + longestCall;
   if (isRemembered && !before->second.wasPassed) return;
   if (wasLoggedOutElsewhere(login)) return;
-  logouts_.insert_or_assign({life.get(), login}, Logout{now(), token, wallAt});
+  const ironjar::TimePoint first = before == logouts_.end() ? wallAt : before->second.firstWallAt;
+  logouts_.insert_or_assign({life.get(), login}, Logout{now(), token, wallAt, first});
 }
 
 // That was known then.
@@ -169,7 +172,11 @@ bool Invariants::isOut(const LifePointer& life, const std::string& login, const 
   if (evicted > 0 && !isFence) return false;
   // A Fe26.2 cookie counts as begun when it was sealed last, be it by a process that did not know of the logout, or by
   // a clock that is ahead.
-  if (std::chrono::floor<ironjar::Seconds>(begun) > std::chrono::floor<ironjar::Seconds>(found->second.wallAt)) {
+  const auto isAfter = [begun](ironjar::TimePoint logout) {
+    return std::chrono::floor<ironjar::Seconds>(begun) > std::chrono::floor<ironjar::Seconds>(logout);
+  };
+  if (isAfter(found->second.firstWallAt)) found->second.wasFirstPassed = true;
+  if (isAfter(found->second.wallAt)) {
     ++causes_["in: the session counts as begun after the logout"];
     found->second.wasPassed = true;
     return false;
@@ -260,6 +267,9 @@ bool Invariants::mustServe(const LifePointer& life, const std::string& login, co
   // A call that is late still reaches the provider, to which the token may be a spent one by then.
   const auto arrivesLater = [&](const Record& one) { return one.isOnItsWay && provider_.loginOf(one.token) == login; };
   if (std::any_of(calls_.begin(), calls_.end(), arrivesLater)) return false;
+  // Another user's tokens have ended it.
+  const auto mixedUp = mixedUp_.find(login);
+  if (mixedUp != mixedUp_.end() && now() - mixedUp->second < settings_.keep + longestCall) return false;
   const Record* call = last(life, newest);
   // Nor while an answer is awaited that may be lost.
   if (call != nullptr && (call->outcome == Outcome::ended || call->outcome == Outcome::underWay)) return false;
@@ -288,8 +298,11 @@ bool Invariants::wasSpentAgain(const LifePointer& life, const std::string& login
   return std::any_of(calls_.begin(), calls_.end(), [&](const Record& again) {
     if (!isOf(again, life) || again.sentAt < since || provider_.loginOf(again.token) != login) return false;
     return std::any_of(calls_.begin(), calls_.end(), [&](const Record& before) {
-      return isOf(before, life) && before.token == again.token && before.outcome == Outcome::tokens &&
-             before.fresh != before.token && again.sentAt - before.answeredAt >= settings_.keepUnconfirmed;
+      // What another process has got, this one cannot know.
+      const bool isUnknown = isOf(before, life) ? again.sentAt - before.answeredAt >= settings_.keepUnconfirmed
+                                                : !settings_.redis.isUsed && before.sentAt < again.sentAt;
+      return isUnknown && before.token == again.token && before.outcome == Outcome::tokens &&
+             before.fresh != before.token;
     });
   });
 }

@@ -80,7 +80,7 @@ class Invariants {
     endpoints_[life.get()].good = 0;
   }
   // The provider has answered with another user's tokens.
-  void mixedUp(const std::string& login) { mixedUp_.insert(login); }
+  void mixedUp(const std::string& login) { mixedUp_.insert_or_assign(login, now()); }
   // A request's cookie has brought this token: what led to it is forgotten soon.
   void seen(const LifePointer& life, const std::string& token);
   // What a healthy site must do for a session with these tokens.
@@ -88,7 +88,8 @@ class Invariants {
                                const std::string& accessToken, std::size_t evicted) const;
   // Whether a process that shares nothing with this one has spent, or tried to, a token of the login since then.
   [[nodiscard]] bool wasAskedElsewhere(const LifePointer& life, const std::string& login, MonotonicTime since) const;
-  // Or this one has, with a token whose successor it has forgotten: the provider may end others for that.
+  // Or this one has, with a token whose successor it has forgotten or another process has got: the provider may end
+  // others for that.
   [[nodiscard]] bool wasSpentAgain(const LifePointer& life, const std::string& login, MonotonicTime since) const;
   // Nobody waits because of another's failures alone. `waited` is of the request: since when for its refresh alone, its
   // deadline, and whether another call could begin now.
@@ -132,7 +133,9 @@ class Invariants {
     MonotonicTime at{};
     std::string token;
     ironjar::TimePoint wallAt{};
-    bool wasPassed = false;  // by a session that counts as begun after it
+    ironjar::TimePoint firstWallAt{};  // that of the first, with another token maybe, which this one did not concern
+    bool wasPassed = false;            // by a session that counts as begun after it
+    bool wasFirstPassed = false;       // after the first, at least
   };
   // What has been seen of the endpoint in one life.
   struct Endpoint {
@@ -183,7 +186,7 @@ class Invariants {
   std::map<const Life*, Endpoint> endpoints_;
   std::map<std::string, std::uint64_t> causes_;
   std::optional<Violation> violation_;
-  std::set<std::string> mixedUp_;  // logins
+  std::map<std::string, MonotonicTime> mixedUp_;  // logins, when last
 
   struct SharedLogout {
     MonotonicTime at{};
