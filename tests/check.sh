@@ -62,7 +62,7 @@ build_and_test() {
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${@:2}" >/dev/null
   cmake --build "$build"
   echo "the redis_* tests start redis-servers of their own, each on a free port and in a temporary folder"
-  ctest --test-dir "$build" --no-tests=error -j $(($(nproc) + 1)) # they wait more than they work
+  ctest --test-dir "$build" --no-tests=error -j "$(nproc)"
 }
 
 release() { IRONJAR_LOAD=${IRONJAR_LOAD:-10} build_and_test release -DCMAKE_BUILD_TYPE=Release; }

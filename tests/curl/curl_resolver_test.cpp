@@ -54,7 +54,7 @@ TEST_CASE("who goes while a name is looked up does not wait for it") {
   for (const Transport& transport : both(lookup)) {
     CHECK(wordOf(transport({.url = "http://slow.example"}, in(50ms))) == "unreachable");
   }
-  CHECK(std::chrono::steady_clock::now() - begin < 2s);
+  CHECK(std::chrono::steady_clock::now() - begin < 10s);
   end.set_value();
 }
 

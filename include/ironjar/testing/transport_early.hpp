@@ -132,8 +132,12 @@ inline void checkEndlessRefusal(TransportProbe& probe) {
     for (const bool inMemory : {false, true}) {
       const std::string when = std::string(one.when) + ", of a body in " + (inMemory ? "memory" : "pieces");
       EndlessPeer peer(probe, one.begin, one.step, EndlessPeer::Answers::connections);
-      probe.expectError(one.code, longUpload(probe.urlOf(peer.port()), inMemory), when,
-                        peer.isSilent() ? toBegin(probe) : TransportProbe::enough);
+      const Request request = longUpload(probe.urlOf(peer.port()), inMemory);
+      if (peer.isSilent()) {
+        probe.expectTimeout(request, when, toBegin(probe));
+      } else {
+        probe.expectError(one.code, request, when);
+      }
       if (peer.hasGivenAll()) {
         probe.violated(when, "it took " + std::to_string(probe.options().largest) + " bytes");
       }

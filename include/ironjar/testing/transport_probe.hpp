@@ -108,11 +108,12 @@ class TransportProbe {
     violated(when, "returned after " + std::to_string(took.count()) + " ms, of " + std::to_string(time.count()));
     return std::nullopt;
   }
-  // As call() within the deadline, for a peer that must be reached by then: on a machine that is busy that may take a
-  // longer one, up to `most`.
+  // As call() within the deadline, or `first`, for a peer that must be reached by then: on a machine that is busy that
+  // may take a longer one, up to `most`.
   std::optional<Result<Response>> reaching(const Request& request, std::string_view when,
-                                           std::chrono::milliseconds most, std::chrono::milliseconds longer = 0ms) {
-    for (auto time = options_.deadline;; time *= 2) {
+                                           std::chrono::milliseconds most, std::chrono::milliseconds longer = 0ms,
+                                           std::chrono::milliseconds first = 0ms) {
+    for (auto time = std::max(options_.deadline, first);; time *= 2) {
       auto result = call(request, when, time, longer);
       const bool isUnreached = result && !*result && result->error().code == Errc::unreachable;
       if (!isUnreached || 2 * time > most) return result;
@@ -129,9 +130,9 @@ class TransportProbe {
   void expectError(Errc code, const Request& request, std::string_view when, std::chrono::milliseconds time = enough) {
     if (const auto result = call(request, when, time)) expectError(code, *result, when);
   }
-  // Of a peer that is reached.
-  void expectTimeout(const Request& request, std::string_view when) {
-    const auto result = reaching(request, when, options_.deadline + options_.grace);
+  // Of a peer that is reached; within `first`, if that is later than the deadline.
+  void expectTimeout(const Request& request, std::string_view when, std::chrono::milliseconds first = 0ms) {
+    const auto result = reaching(request, when, options_.deadline + options_.grace, 0ms, first);
     if (result) expectError(Errc::timeout, *result, when);
   }
   void expectError(Errc code, const Result<Response>& result, std::string_view when) {
