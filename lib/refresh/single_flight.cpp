@@ -285,6 +285,7 @@ std::optional<TokenSet> SingleFlight::end(std::string_view client, const TokenSe
 
 void SingleFlight::logOutSpent(const std::vector<TokenKey>& path, const TokenKey& newest, TimePoint endedAt,
                                MonotonicTime now) {
+  if (path.empty()) return;
   for (const TokenKey& spent : path) {
     Part& part = partOf(spent);
     const auto lock = locked(part, now);
