@@ -98,12 +98,10 @@ void Conduct::checkTries(const LifePointer& life, const std::string& token) {
 void Conduct::tokenAnswered(const LifePointer& life, const std::string& token, const std::string& fresh,
                             const ironjar::Result<ironjar::Response>& answer) {
   const InLife key{life.get(), token};
+  if (!fresh.empty()) asked_.erase({life.get(), fresh});  // it is good, whatever was known of it
   if (!fresh.empty() && fresh != token) {
     rotated_[key] = {fresh, now()};
     issued_[{life.get(), fresh}] = now();
-  }
-  if (!fresh.empty()) asked_.erase({life.get(), fresh});  // it is good, whatever was known of it
-  if (!fresh.empty() && fresh != token) {
     const MonotonicTime metered = metered_[key];
     metered_[{life.get(), fresh}] = std::max(metered_[{life.get(), fresh}], metered);
     metered_.erase(key);
