@@ -45,7 +45,7 @@ inline std::string textOf(const redisReply& reply) {
 
 // A reply as text; an array's items in lines.
 template <class... Words>
-std::string commandTo(int port, const std::string& password, const Words&... words) {
+std::string commandTo(int port, const std::string& requirepass, const Words&... words) {
   const auto context = connectTo(port);
   if (!context || context->err != 0) throw std::runtime_error("no connection to redis-server");
   const auto send = [&](const std::vector<std::string>& list) {
@@ -62,7 +62,7 @@ std::string commandTo(int port, const std::string& password, const Words&... wor
     if (!reply) throw std::runtime_error("redis-server has gone");
     return textOf(*reply);
   };
-  if (!password.empty()) send({"AUTH", password});
+  if (!requirepass.empty()) send({"AUTH", requirepass});
   return send({std::string(words)...});
 }
 
